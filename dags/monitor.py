@@ -1,0 +1,73 @@
+"""### Monitor: is the champion still good on what arrived?
+
+`pull → check → score → detect_drift, measure_quality → triage`, and, when triage says so, the event that starts `<model>.retrain`.
+
+* **Runs** when upstream announces a delivery (asset `<model>.landing`), on the feed's schedule, or by hand with the form.
+* **Stops, red,** when a delivery cannot be read, breaks the contract in too many rows, or the feed is broken. The champion stays.
+* **Green** with "nothing" is an answer: the reason is in triage's log and in the status document.
+* **Safe to run again** at any point: a file is new until its intake record is written, and every write names what it is about.
+* `as_of` plays the run at another time: labels and periods that were not there yet are not seen.
+"""
+
+from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
+
+from include.models import all_models
+from include.models.contract import Model
+from include.run import perform, request_from
+from run_form import form
+from task_policy import task_defaults
+
+
+def monitor(model: Model) -> DAG:
+    """The monitor of one model."""
+    with DAG(
+        dag_id=f"{model.name}.monitor",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable(model.feed.schedule, timezone="UTC"), assets=[Asset(name=f"{model.name}.landing")]
+        ),
+        catchup=False,
+        max_active_runs=1,
+        default_args=task_defaults(model.owner),
+        params=form(force="Ask for a retraining, whatever is found."),
+        tags=[model.name, model.owner, "monitor"],
+        description=f"{model.description} Checks what arrived.",
+        doc_md=__doc__,
+    ) as dag:
+        retraining = AssetAlias(f"{model.name}.retraining_asked")
+
+        @task
+        def pull(**context):
+            return perform("pull", model.name, context)
+
+        @task
+        def check(batch, **context):
+            return perform("check", model.name, context, batch=batch)
+
+        @task
+        def score(checked, **context):
+            return perform("score", model.name, context, checked=checked)
+
+        @task
+        def detect_drift(scored, **context):
+            return perform("detect_drift", model.name, context, scored=scored)
+
+        @task
+        def measure_quality(scored, **context):
+            return perform("measure_quality", model.name, context, scored=scored)
+
+        @task(outlets=[retraining])
+        def triage(checked, scored, drift, quality, outlet_events=None, **context):
+            found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
+            if found["action"] == "retrain":
+                event = {"as_of": request_from(context).as_of.isoformat(), "reason": found["reason"]}
+                outlet_events[retraining].add(Asset(name=f"{model.name}.needs_retraining"), extra=event)
+            return found
+
+        checked = check(pull())
+        scored = score(checked)
+        triage(checked, scored, detect_drift(scored), measure_quality(scored))
+    return dag
+
+
+for _model in all_models():
+    globals()[f"{_model.name}_monitor"] = monitor(_model)

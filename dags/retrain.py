@@ -1,0 +1,72 @@
+"""### Retrain: does a challenger deserve to replace the champion?
+
+`assemble → train → validate → review → promote → announce`
+
+* **Runs** when triage asks for it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
+* **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
+  `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
+* **Stops, red,** when rows are in training and holdout, when an artifact is not the validated one, or when somebody moved the champion.
+* **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is completed.
+* The **decision card** is the description of the version in MLflow; its address is in the log of `announce`.
+"""
+
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
+
+from include.models import all_models
+from include.models.contract import Model
+from include.run import perform
+from run_form import form
+from slack_alerts import post
+from task_policy import task_defaults
+
+
+def retrain(model: Model) -> DAG:
+    """The retraining of one model."""
+    with DAG(
+        dag_id=f"{model.name}.retrain",
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable(model.cadence, timezone="UTC"), assets=[Asset(name=f"{model.name}.needs_retraining")]
+        ),
+        catchup=False,
+        max_active_runs=1,
+        default_args=task_defaults(model.owner),
+        params=form(force="Train again, although this very training was done before."),
+        tags=[model.name, model.owner, "retrain"],
+        description=f"{model.description} Trains a challenger and lets it prove itself.",
+        doc_md=__doc__,
+    ) as dag:
+
+        @task
+        def assemble(**context):
+            return perform("assemble", model.name, context)
+
+        @task
+        def train(assembled, **context):
+            return perform("train", model.name, context, assembled=assembled)
+
+        @task
+        def validate(assembled, trained, **context):
+            return perform("validate", model.name, context, assembled=assembled, trained=trained)
+
+        @task
+        def review(verdict, **context):
+            return perform("review", model.name, context, verdict=verdict)
+
+        @task
+        def promote(verdict, approval, **context):
+            return perform("promote", model.name, context, verdict=verdict, approval=approval)
+
+        @task
+        def announce(verdict, promotion, **context):
+            announced = perform("announce", model.name, context, verdict=verdict, promotion=promotion)
+            post(announced["says"])
+            return announced
+
+        assembled = assemble()
+        verdict = validate(assembled, train(assembled))
+        announce(verdict, promote(verdict, review(verdict)))
+    return dag
+
+
+for _model in all_models():
+    globals()[f"{_model.name}_retrain"] = retrain(_model)

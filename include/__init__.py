@@ -1,0 +1,1 @@
+"""What happens, in plain Python that knows no Airflow."""

@@ -1,0 +1,1 @@
+"""Where things are kept: one module per outside system."""

@@ -1,0 +1,199 @@
+"""The lake: everything the pipeline keeps on the object store, and the one place that knows its keys.
+
+    intake/<model>/<file id>.json                          one per landing file that is done
+    curated/<model>/<stream>/<period>/<digest>.parquet     rows that satisfy the contract
+    quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
+    snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
+    predictions/<model>/<period>/v<version>-<digest>.parquet
+    reports/<model>/…                                      what a person may want to open
+    status/<model>/<kind>/<as of>.json                     what each run found and did
+
+Every key says what it is about, so writing twice writes the same thing.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from include.adapters.object_store import Entry, ObjectStore
+from include.errors import AlreadyExists, CorruptObject
+from include.models.contract import Model
+from include.references import LandedFile, Snapshot
+
+_DELIVERED, _SOURCE = "_delivered_at", "_source"
+
+
+def file_id(file: LandedFile) -> str:
+    """What names a delivery: its key and its bytes. The same file delivered again with other bytes is another delivery."""
+    return hashlib.sha256(f"{file.key}\n{file.etag}".encode()).hexdigest()[:24]
+
+
+class Lake:
+    """The lake bucket."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    # Deliveries
+
+    def finished_files(self, model_name: str) -> set[str]:
+        """Ids of the landing files that are done."""
+        prefix = f"intake/{model_name}/"
+        return {entry.key.removeprefix(prefix).removesuffix(".json") for entry in self._store.entries(prefix)}
+
+    def finish_file(self, model_name: str, file: LandedFile, outcome: dict[str, Any]) -> None:
+        """Mark a landing file as done: the last write about it."""
+        self._store.put(f"intake/{model_name}/{file_id(file)}.json", _json({"key": file.key, "etag": file.etag} | outcome))
+
+    def quarantine(self, model_name: str, file: LandedFile, rows: list[dict[str, Any]]) -> str:
+        """Keep rows that may not go on, one JSON object a line; returns the key."""
+        key = f"quarantine/{model_name}/{file_id(file)}.jsonl"
+        self._store.put(key, b"\n".join(json.dumps(row, default=str, ensure_ascii=False).encode() for row in rows))
+        return key
+
+    def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
+        """Add rows to their curated periods; a second time finds the same files there."""
+        rows = rows.assign(**{_DELIVERED: pd.Timestamp(file.landed_at), _SOURCE: file.key})
+        starts = rows[model.feed.time].map(lambda moment: model.period_of(moment.to_pydatetime()))
+        for start, part in rows.groupby(starts):
+            data = _parquet(part)
+            key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
+            self._create_once(key, data)
+
+    # Curated rows
+
+    def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
+        """Rows with time in [start, end): features and label joined by key, `label_delivered` says whether a label row came.
+
+        A row that was delivered more than once counts as delivered last.
+        """
+        return self._joined(model, self._listed(model, start, end))
+
+    def snapshot(self, model: Model, start: datetime, end: datetime) -> Snapshot:
+        """Fix the rows of [start, end) as they are now: a manifest named by its own digest."""
+        files = [{"key": entry.key, "sha256": _digest_in(entry.key)} for entry in self._listed(model, start, end)]
+        manifest = {"model": model.name, "start": start.isoformat(), "end": end.isoformat(), "files": files}
+        digest = hashlib.sha256(_json(manifest)).hexdigest()
+        self._create_once(f"snapshots/{model.name}/{digest}.json", _json(manifest))
+        rows = len(self.read_snapshot(model, digest))
+        return Snapshot(digest=digest, start=start, end=end, rows=rows, says=f"{rows:,} rows in {len(files)} files")
+
+    def read_snapshot(self, model: Model, digest: str) -> pd.DataFrame:
+        """The rows of a snapshot; the same digest gives the same rows, for ever.
+
+        Raises:
+            ObjectMissing: the manifest or one of its files is gone.
+            CorruptObject: a file's bytes are not those that the manifest names.
+        """
+        manifest = json.loads(self._store.read(f"snapshots/{model.name}/{digest}.json"))
+        start, end = datetime.fromisoformat(manifest["start"]), datetime.fromisoformat(manifest["end"])
+        return _between(self._joined_keys(model, [file["key"] for file in manifest["files"]]), model, start, end)
+
+    # Predictions, reports, status
+
+    def predictions_key(self, model_name: str, period: datetime, version: str, rows: pd.DataFrame) -> str:
+        """Where predictions of a version for exactly these rows are kept."""
+        about = hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()[:16]
+        return f"predictions/{model_name}/{_stamp(period)}/v{version}-{about}.parquet"
+
+    def write_table(self, key: str, rows: pd.DataFrame) -> None:
+        """Write rows under a key as parquet."""
+        self._store.put(key, _parquet(rows))
+
+    def read_table(self, key: str) -> pd.DataFrame:
+        """Rows written by `write_table`."""
+        return pd.read_parquet(io.BytesIO(self._store.read(key)))
+
+    def holds(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        return self._store.stat(key) is not None
+
+    def write_status(self, model_name: str, kind: str, as_of: datetime, document: dict[str, Any]) -> None:
+        """Write what a run found, as of a time; the same run again overwrites its own words."""
+        self._store.put(f"status/{model_name}/{kind}/{_stamp(as_of)}.json", _json(document))
+
+    def statuses(self, model_name: str, kind: str) -> list[dict[str, Any]]:
+        """All documents of a kind, oldest first."""
+        return [json.loads(self._store.read(entry.key)) for entry in self._store.entries(f"status/{model_name}/{kind}/")]
+
+    def status_times(self, model_name: str, kind: str) -> list[datetime]:
+        """As-of times of all documents of a kind, oldest first, without reading one."""
+        keys = [entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")]
+        return [
+            datetime.strptime(key.rsplit("/", 1)[-1].removesuffix(".json"), "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC) for key in keys
+        ]
+
+    # Below the surface
+
+    def _curated(self, model_name: str, stream: str, start: datetime) -> str:
+        return f"curated/{model_name}/{stream}/{_stamp(start)}/"
+
+    def _listed(self, model: Model, start: datetime, end: datetime) -> list[Entry]:
+        first, last = model.period_of(start), model.period_of(end - model.feed.period.resolution)
+        listed = []
+        for stream in ("features", "labels"):
+            low, high = self._curated(model.name, stream, first), self._curated(model.name, stream, last)
+            entries = self._store.entries(f"curated/{model.name}/{stream}/")
+            listed += [entry for entry in entries if low <= entry.key and entry.key[: len(high)] <= high]
+        return listed
+
+    def _joined(self, model: Model, entries: Sequence[Entry]) -> pd.DataFrame:
+        return self._joined_keys(model, [entry.key for entry in entries])
+
+    def _joined_keys(self, model: Model, keys: list[str]) -> pd.DataFrame:
+        by, time = list(model.feed.key), model.feed.time
+        features = self._newest_rows(model, [key for key in keys if "/features/" in key], model.feature_names)
+        labels = self._newest_rows(model, [key for key in keys if "/labels/" in key], [model.label.name])
+        labels = labels[[*by, model.label.name]].assign(label_delivered=True)
+        joined = features.merge(labels, how="left", on=by, validate="one_to_one")
+        joined["label_delivered"] = joined["label_delivered"].eq(True)
+        return joined.sort_values([time, *(name for name in by if name != time)], kind="stable", ignore_index=True)
+
+    def _newest_rows(self, model: Model, keys: list[str], columns: list[str]) -> pd.DataFrame:
+        wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *columns]))
+        if not keys:
+            times = pd.Series(dtype="datetime64[us, UTC]")
+            return pd.DataFrame({name: times if name == model.feed.time else pd.Series(dtype="object") for name in wanted})
+        rows = pd.concat([self._read_curated(key) for key in keys], ignore_index=True)
+        rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(list(model.feed.key), keep="last")
+        return rows[wanted]
+
+    def _read_curated(self, key: str) -> pd.DataFrame:
+        data = self._store.read(key)
+        if hashlib.sha256(data).hexdigest() != _digest_in(key):
+            raise CorruptObject(f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again.")
+        return pd.read_parquet(io.BytesIO(data))
+
+    def _create_once(self, key: str, data: bytes) -> None:
+        try:
+            self._store.create_if_absent(key, data)
+        except AlreadyExists:
+            pass  # The key names the content: an earlier try wrote the same bytes.
+
+
+def _between(rows: pd.DataFrame, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
+    times = rows[model.feed.time]
+    return rows[(times >= start) & (times < end)].reset_index(drop=True)
+
+
+def _digest_in(key: str) -> str:
+    return key.rsplit("/", 1)[-1].removesuffix(".parquet")
+
+
+def _parquet(rows: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")

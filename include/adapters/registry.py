@@ -1,0 +1,259 @@
+"""The MLflow registry: versions of a model, their aliases and tags, and the artifacts behind them."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import skops.io
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.tracking import MlflowClient
+
+from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
+from include.models.contract import Model
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+_TRAINING_KEY = "training_key"
+_ARTIFACT = "model.skops"
+# Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.
+_DESCRIPTION_LIMIT = 5000
+_ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered version and the tags on it."""
+
+    number: str
+    run_id: str
+    tags: dict[str, str]
+
+    @property
+    def trained_until(self) -> datetime:
+        """End of the rows that it was trained on, exclusive."""
+        return datetime.fromisoformat(self.tags["trained_until"])
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is recorded about one training: `key` names it, so that the same training is found and never done twice."""
+
+    key: str
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    requirements: list[str]
+    dataset_name: str
+    dataset_digest: str
+    files: dict[str, str] = field(default_factory=dict)
+
+
+class Registry:
+    """One MLflow server. Every method may raise RegistryUnreachable or RegistryError."""
+
+    def __init__(self, tracking_uri: str, page_url: str) -> None:
+        self._tracking_uri = tracking_uri
+        self._page_url = page_url
+        self._client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+    # Versions and aliases
+
+    def aliased(self, model_name: str, alias: str) -> Version | None:
+        """The version that carries an alias, or None."""
+        with _in_our_words(f"{model_name}@{alias}"):
+            found = _or_none(lambda: self._client.get_model_version_by_alias(model_name, alias))
+            return _version(found) if found else None
+
+    def champion(self, model_name: str) -> Version | None:
+        """The version that answers in production, or None."""
+        return self.aliased(model_name, CHAMPION)
+
+    def version(self, model_name: str, number: str) -> Version:
+        """A version by its number."""
+        with _in_our_words(f"{model_name} version {number}"):
+            return _version(self._client.get_model_version(model_name, number))
+
+    def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        """Move an alias; setting it to where it is changes nothing."""
+        with _in_our_words(f"{model_name}@{alias} -> {number}"):
+            self._client.set_registered_model_alias(model_name, alias, number)
+
+    def drop_alias(self, model_name: str, alias: str) -> None:
+        """Remove an alias; removing what is not there changes nothing."""
+        with _in_our_words(f"{model_name}@{alias}"):
+            self._client.delete_registered_model_alias(model_name, alias)
+
+    def annotate(self, model_name: str, number: str, tags: dict[str, str], description: str | None = None) -> None:
+        """Set tags, and the description that the version's page renders as markdown."""
+        with _in_our_words(f"{model_name} version {number}"):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(model_name, number, name, value)
+            if description is not None:
+                self._client.update_model_version(model_name, number, description[:_DESCRIPTION_LIMIT])
+
+    def version_url(self, model_name: str, number: str) -> str:
+        """The page of a version, for people."""
+        return f"{self._page_url}/#/models/{model_name}/versions/{number}"
+
+    def artifact_url(self, run_id: str, path: str, experiment_id: str) -> str:
+        """The page of a run's artifact, for people."""
+        return f"{self._page_url}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{path}"
+
+    # Training
+
+    def find_trained(self, model_name: str, training_key: str) -> Version | None:
+        """The version that this very training made before, or None."""
+        with _in_our_words(model_name):
+            found = self._client.search_model_versions(f"name = '{model_name}' and tags.{_TRAINING_KEY} = '{training_key}'")
+            return _version(min(found, key=lambda version: int(version.version))) if found else None
+
+    def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
+        """Log a fitted pipeline as a run and register it as a version; both carry the training's key.
+
+        Safe to repeat after a crash: runs that an earlier try left open are closed as KILLED, and a version is registered last.
+        """
+        with _in_our_words(model.name):
+            mlflow.set_tracking_uri(self._tracking_uri)
+            mlflow.set_registry_uri(self._tracking_uri)
+            experiment = mlflow.set_experiment(model.name)
+            self._close_dead_runs(experiment.experiment_id, training.key)
+            with mlflow.start_run(run_name=f"{model.name} {training.tags['trained_until'][:10]}") as run:
+                mlflow.set_tags(training.tags | {_TRAINING_KEY: training.key})
+                mlflow.log_params(training.params)
+                mlflow.log_metrics(training.metrics)
+                self._log_dataset(example, training)
+                for path, text in training.files.items():
+                    mlflow.log_text(text, path)
+                info = _log_pipeline(model, pipeline, example, training)
+            self._ensure_registered(model)
+            tags = training.tags | {_TRAINING_KEY: training.key}
+            made = self._client.create_model_version(
+                model.name, info.model_uri, run.info.run_id, tags=tags, model_id=info.model_id, await_creation_for=0
+            )
+            return _version(made)
+
+    def _log_dataset(self, example: pd.DataFrame, training: Training) -> None:
+        dataset = mlflow.data.from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
+        mlflow.log_input(dataset, context="training")
+
+    def _ensure_registered(self, model: Model) -> None:
+        if _or_none(lambda: self._client.get_registered_model(model.name)) is None:
+            self._client.create_registered_model(model.name, tags={"owner": model.owner}, description=model.description)
+
+    def _close_dead_runs(self, experiment_id: str, training_key: str) -> None:
+        """A killed task leaves its run RUNNING for ever: nobody else will close it."""
+        dead = self._client.search_runs([experiment_id], f"tags.{_TRAINING_KEY} = '{training_key}' and status = 'RUNNING'")
+        for run in dead:
+            self._client.set_terminated(run.info.run_id, status="KILLED")
+
+    # Artifacts
+
+    def artifact_digest(self, model_name: str, number: str) -> str:
+        """Sha256 of the model file behind a version."""
+        with self._downloaded(model_name, number) as folder:
+            return _digest(folder)
+
+    def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
+        """The fitted pipeline of a version, read from the very bytes that were digested.
+
+        Nothing is unpickled: skops creates only its own safe types and those that the model lists in this repository. What the
+        artifact says about itself is not believed.
+
+        Raises:
+            UntrustedModel: the artifact holds other types, or is not a skops file.
+            ArtifactChanged: the bytes are not those of `expected_digest`.
+        """
+        with self._downloaded(model.name, number) as folder:
+            found = _digest(folder)
+            if expected_digest and found != expected_digest:
+                raise ArtifactChanged(
+                    f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was {expected_digest[:16]}. "
+                    "Somebody replaced it: train and validate again."
+                )
+            return _load_trusted(model, number, folder / _ARTIFACT)
+
+    def log_report(self, run_id: str, path: str, text: str) -> str:
+        """Keep a text artifact beside a run and return the address of its page; a second time overwrites it."""
+        with _in_our_words(f"run {run_id}"):
+            self._client.log_text(run_id, text, path)
+            return self.artifact_url(run_id, path, self._client.get_run(run_id).info.experiment_id)
+
+    @contextmanager
+    def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            with _in_our_words(f"{model_name} version {number}"):
+                mlflow.set_tracking_uri(self._tracking_uri)
+                uri = f"models:/{model_name}/{number}"
+                path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self._tracking_uri))
+            if not (path / _ARTIFACT).is_file():
+                raise UntrustedModel(
+                    f"{model_name} version {number} holds no {_ARTIFACT}, and nothing else is loaded (a pickle runs code). "
+                    "Register it through the pipeline, which saves in skops format."
+                )
+            yield path
+
+
+def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:
+    return mlflow.sklearn.log_model(
+        pipeline,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=list(model.trusted_types),
+        signature=infer_signature(example, pipeline.predict(example)),
+        input_example=example,
+        pip_requirements=training.requirements,
+    )
+
+
+def _load_trusted(model: Model, number: str, path: Path) -> Any:
+    unknown = set(skops.io.get_untrusted_types(file=path)) - set(model.trusted_types)
+    if unknown:
+        raise UntrustedModel(
+            f"{model.name} version {number} would create {', '.join(sorted(unknown))}, which the model does not trust. "
+            f"If they are harmless, add them to trusted_types in include/models/{model.name}.py."
+        )
+    return skops.io.load(path, trusted=list(model.trusted_types))
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / _ARTIFACT).read_bytes()).hexdigest()
+
+
+def _version(found: ModelVersion) -> Version:
+    return Version(number=str(found.version), run_id=str(found.run_id), tags=dict(found.tags))
+
+
+def _or_none(call: Callable[[], Any]) -> Any:
+    """None for what does not exist; every other failure stays one: an outage must never look like "no champion"."""
+    try:
+        return call()
+    except MlflowException as error:
+        missing_alias = error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in str(error).lower()
+        if error.error_code == _ABSENT or missing_alias:
+            return None
+        raise
+
+
+@contextmanager
+def _in_our_words(about: str) -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
+            raise RegistryUnreachable(
+                f"MLflow did not answer about {about}: {_short(error)}. Nothing was decided; check the server, then clear the task."
+            ) from error
+        raise RegistryError(f"MLflow refused {about}: {_short(error)}. Look the version up in its page, then clear the task.") from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

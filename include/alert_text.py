@@ -1,0 +1,33 @@
+"""The words of an alert: what failed, what it means, what state things are in, what to do."""
+
+from importlib import import_module
+
+_LONGEST = 600
+
+
+def failure_text(dag_id: str, step: str, error: BaseException | None, log_url: str) -> str:
+    """One Slack message about a failed task, in mrkdwn. Text from outside is cut to one line and escaped."""
+    model, _, stage = dag_id.rpartition(".")
+    why = _escaped(str(error) or type(error).__name__) if error else "the worker process died; nothing more is known"
+    kind = type(error).__name__ if error else "no exception"
+    return "\n".join(
+        (
+            f":red_circle: *{_escaped(model)}* · {_escaped(stage)} failed in *{_escaped(step)}* ({kind})",
+            why,
+            f"_{_state(step)}_",
+            f"<{log_url}|Log and retry>",
+        )
+    )
+
+
+def _state(step: str) -> str:
+    try:
+        return str(import_module(f"include.steps.{step}").IF_IT_FAILS)
+    except ImportError:
+        return "The champion is unchanged."
+
+
+def _escaped(text: str) -> str:
+    """Slack reads three characters: `&`, `<` and `>`."""
+    line = " ".join(text.split())[:_LONGEST]
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,72 @@
+"""Drift: the checks that come before any statistic, and what a finding is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from include.models.contract import Column
+
+# A shift of Jensen-Shannon distance 0.1 moves a normal column by about 0.3 sigma. Issue of scale, not of significance: at the
+# row counts of a period every shift is significant.
+DISTANCE_THRESHOLD = 0.1
+MISSING_RISE = 0.1
+UNSEEN_SHARE = 0.02
+COLLAPSED_SHARE = 0.5
+# A column that is nearly always missing, or nearly always the same, may well be so for a whole period.
+RARE_SHARE = 0.9
+_TAIL = 0.005
+
+
+@dataclass(frozen=True)
+class ColumnFinding:
+    """What happened to one column; `broken` findings say that the feed is wrong, not the world."""
+
+    column: str
+    what: str
+    broken: bool = False
+
+
+def check_feed(reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], usual_rows: float) -> list[ColumnFinding]:
+    """Rows, missingness, unseen values and frozen columns of the newest period against the champion's training rows.
+
+    These come first, because a distance between distributions drops missing values: a column that is 60 % missing has "no drift".
+    """
+    findings = []
+    if usual_rows and len(current) < COLLAPSED_SHARE * usual_rows:
+        findings.append(ColumnFinding("(rows)", f"{len(current):,} rows, usually about {usual_rows:,.0f}", broken=True))
+    for column in columns:
+        findings += _check_column(reference[column.name], current[column.name], column)
+    return findings
+
+
+def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> list[ColumnFinding]:
+    missing, usually = float(current.isna().mean()), float(reference.isna().mean())
+    if missing == 1 and usually < RARE_SHARE:
+        return [ColumnFinding(column.name, f"missing in every row, usually in {usually:.0%}", broken=True)]
+    if missing - usually > MISSING_RISE:
+        return [ColumnFinding(column.name, f"missing in {missing:.0%} of rows, usually in {usually:.0%}")]
+    if len(current) > 1 and current.nunique() == 1 and _commonest_share(reference) < RARE_SHARE:
+        return [ColumnFinding(column.name, f"frozen at {current.dropna().iloc[0]!r}", broken=True)]
+    if column.kind == "category":
+        unseen = float((~current.dropna().isin(reference.dropna().unique())).mean()) if current.notna().any() else 0.0
+        if unseen > UNSEEN_SHARE:
+            return [ColumnFinding(column.name, f"{unseen:.0%} of values were never seen in training")]
+    return []
+
+
+def _commonest_share(values: pd.Series) -> float:
+    shares = values.value_counts(normalize=True)
+    return float(shares.iloc[0]) if len(shares) else 1.0
+
+
+def comparable(reference: pd.Series, current: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
+    """Both sides of a column made fit for a distance: numbers clipped to the reference's bulk, so that one outlier hides nothing.
+
+    Plain floats and strings come out, whatever comes in; missing values are dropped (`check_feed` has judged them).
+    """
+    if column.kind == "number":
+        reference, current = reference.dropna().astype("float64"), current.dropna().astype("float64")
+        low, high = reference.quantile(_TAIL), reference.quantile(1 - _TAIL)
+        return reference.clip(low, high), current.clip(low, high)
+    return reference.dropna().astype("str").astype("object"), current.dropna().astype("str").astype("object")

@@ -1,0 +1,127 @@
+"""The errors that this project raises on purpose.
+
+    ProvingGroundError
+    ├── SettingsError            the environment holds a value that cannot be used
+    ├── ModelError               a file in include/models does not keep the model contract
+    ├── FeedError                deliveries cannot be used as they are
+    │   ├── UnreadableFile       one file in landing is not what its name says
+    │   └── BrokenFeed           so much of a delivery is wrong that nothing may be learned from it
+    ├── DataError                curated data do not allow what was asked of them
+    │   ├── NotEnoughHistory     too few labelled periods to train and to hold out
+    │   └── OverlappingRows      a row would be in training and in the holdout
+    ├── StoreError               the object store refused or failed
+    │   ├── StoreUnreachable     no answer, or an answer that says "later"            (transient)
+    │   ├── AccessDenied         the credentials are wrong or may not do this
+    │   ├── BucketMissing        the bucket does not exist
+    │   ├── WrongRegion          the bucket lives in another region
+    │   ├── ObjectMissing        there is no object under this key
+    │   ├── AlreadyExists        create_if_absent found the key taken
+    │   ├── Conflict             compare_and_set found that somebody else had written
+    │   └── CorruptObject        the bytes are not those the manifest names
+    └── RegistryError            the MLflow registry refused or failed
+        ├── RegistryUnreachable  no answer within the limits set for it               (transient)
+        ├── UntrustedModel       an artifact would load types the model does not trust
+        ├── ArtifactChanged      the artifact is not the one that was validated
+        └── ChampionMoved        the champion is not the one the challenger was compared with
+
+A message names the thing, its value, what is accepted, and what to do next.
+`transient` says whether trying again can help: Airflow retries those and no others.
+"""
+
+
+class ProvingGroundError(Exception):
+    """The root of the family."""
+
+    transient = False
+
+
+class SettingsError(ProvingGroundError):
+    """The environment holds a value that cannot be used."""
+
+
+class ModelError(ProvingGroundError):
+    """A file in include/models does not keep the model contract."""
+
+
+class FeedError(ProvingGroundError):
+    """Deliveries cannot be used as they are."""
+
+
+class UnreadableFile(FeedError):
+    """One file in landing is not what its name says."""
+
+
+class BrokenFeed(FeedError):
+    """So much of a delivery is wrong that nothing may be learned from it."""
+
+
+class DataError(ProvingGroundError):
+    """Curated data do not allow what was asked of them."""
+
+
+class NotEnoughHistory(DataError):
+    """There are too few labelled periods to train and to hold out."""
+
+
+class OverlappingRows(DataError):
+    """A row would be in training and in the holdout."""
+
+
+class StoreError(ProvingGroundError):
+    """The object store refused or failed."""
+
+
+class StoreUnreachable(StoreError):
+    """The store gave no answer, or one that says "later"."""
+
+    transient = True
+
+
+class AccessDenied(StoreError):
+    """The credentials are wrong or may not do this."""
+
+
+class BucketMissing(StoreError):
+    """The bucket does not exist."""
+
+
+class WrongRegion(StoreError):
+    """The bucket lives in another region."""
+
+
+class ObjectMissing(StoreError):
+    """There is no object under this key."""
+
+
+class AlreadyExists(StoreError):
+    """create_if_absent found the key taken."""
+
+
+class Conflict(StoreError):
+    """compare_and_set found that somebody else had written."""
+
+
+class CorruptObject(StoreError):
+    """The bytes are not those that the manifest names."""
+
+
+class RegistryError(ProvingGroundError):
+    """The MLflow registry refused or failed."""
+
+
+class RegistryUnreachable(RegistryError):
+    """The registry gave no answer within the limits set for it."""
+
+    transient = True
+
+
+class UntrustedModel(RegistryError):
+    """An artifact would load types that the model does not trust."""
+
+
+class ArtifactChanged(RegistryError):
+    """The artifact is not the one that was validated."""
+
+
+class ChampionMoved(RegistryError):
+    """The champion is not the one that the challenger was compared with."""

@@ -1,0 +1,40 @@
+"""The models: every file in this folder that defines MODEL is one. There is no list to edit."""
+
+from importlib import import_module
+from pathlib import Path
+
+from include.errors import ModelError
+from include.models.contract import Model
+
+_NOT_MODELS = {"__init__", "contract"}
+
+
+def all_models() -> list[Model]:
+    """Every model, by name.
+
+    Raises:
+        ModelError: a file defines no MODEL, or a model is not named like its file.
+    """
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return [_model_in(file.stem) for file in files if file.stem not in _NOT_MODELS]
+
+
+def find_model(name: str) -> Model:
+    """The model of that name.
+
+    Raises:
+        ModelError: there is none; the message lists those that exist.
+    """
+    models = {model.name: model for model in all_models()}
+    if name not in models:
+        raise ModelError(f"model {name!r} does not exist; there are: {', '.join(models)}. Add include/models/{name}.py.")
+    return models[name]
+
+
+def _model_in(stem: str) -> Model:
+    model = getattr(import_module(f"include.models.{stem}"), "MODEL", None)
+    if not isinstance(model, Model):
+        raise ModelError(f"include/models/{stem}.py defines no MODEL: end it with MODEL = Model(...), see contract.py.")
+    if model.name != stem:
+        raise ModelError(f"include/models/{stem}.py defines a model named {model.name!r}: name it {stem!r} or rename the file.")
+    return model

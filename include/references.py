@@ -1,0 +1,135 @@
+"""What tasks hand over: keys, digests and versions, never data."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Reference(BaseModel):
+    """The root: frozen, no extra keys, and `says` tells a person what happened in one line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    says: str = ""
+
+
+class LandedFile(Reference):
+    """One object in landing, pinned to the bytes that were listed."""
+
+    key: str
+    etag: str
+    stream: Literal["features", "labels"]
+    landed_at: datetime
+
+
+class Batch(Reference):
+    """The files that no earlier run has finished."""
+
+    files: tuple[LandedFile, ...]
+
+
+class Checked(Reference):
+    """What became of a batch: rows that went on, and rows in quarantine."""
+
+    rows: int
+    quarantined: int
+    reasons: dict[str, int]
+    quarantine_keys: tuple[str, ...] = ()
+
+
+class Champion(Reference):
+    """The version that answers in production."""
+
+    version: str
+    run_id: str
+
+
+class Scored(Reference):
+    """Predictions kept for the newest periods; `champion` is None while there is none."""
+
+    champion: Champion | None
+    period: datetime | None
+    prediction_keys: tuple[str, ...] = ()
+
+
+class Drift(Reference):
+    """How the newest period differs from what the champion was trained on."""
+
+    period: datetime | None
+    columns: int = 0
+    drifted: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    report_url: str | None = None
+
+
+class Quality(Reference):
+    """The champion's primary metric on the newest mature period, with a 95 % interval, beside its reference."""
+
+    period: datetime | None
+    metric: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+    reference: float | None = None
+    decayed: bool = False
+    newest_maturity: float | None = None
+
+
+class Finding(Reference):
+    """What triage said: one word and its reason."""
+
+    action: Literal["nothing", "retrain", "stop"]
+    reason: str
+
+
+class Snapshot(Reference):
+    """An immutable set of curated files, named by digest."""
+
+    digest: str
+    start: datetime
+    end: datetime
+    rows: int
+
+
+class Assembled(Reference):
+    """The two snapshots of one retraining; `skipped` says why there is nothing to train."""
+
+    train: Snapshot | None = None
+    holdout: Snapshot | None = None
+    champion_version: str | None = None
+    skipped: str | None = None
+
+
+class Trained(Reference):
+    """A registered challenger; `version` is None when there was nothing to train."""
+
+    version: str | None
+    run_id: str | None = None
+    artifact_digest: str | None = None
+
+
+class Verdict(Reference):
+    """What validation decided, and on which evidence."""
+
+    verdict: Literal["promote", "keep", "inconclusive", "blocked"]
+    reasons: tuple[str, ...]
+    version: str | None
+    artifact_digest: str | None
+    champion_version: str | None
+
+
+class Approval(Reference):
+    """Whether the challenger may be promoted, and who said so."""
+
+    approved: bool
+    by: str
+
+
+class Promotion(Reference):
+    """Which version is champion now, and whether that changed."""
+
+    promoted: bool
+    champion_version: str | None
+    previous_version: str | None

@@ -1,0 +1,74 @@
+"""What a run is about, and how a task performs its step.
+
+A DAG file hands over Airflow's context as it is; nothing here imports Airflow.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+from include.errors import DataError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """As of when, why, and how it was asked for.
+
+    `run_id` names the Airflow run; work is never keyed by it, only traced to it.
+    """
+
+    as_of: datetime
+    reason: str
+    run_id: str
+    force: bool = False
+
+
+def request_from(context: Mapping[str, Any]) -> Request:
+    """The request in an Airflow context: the form first, then the newest asset event, then the schedule's interval.
+
+    Raises:
+        DataError: `as_of` is not a time.
+    """
+    params = context.get("params") or {}
+    event = _newest_event(context)
+    run = context["dag_run"]
+    as_of = params.get("as_of") or event.get("as_of") or context.get("data_interval_end") or run.run_after
+    reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")
+    return Request(as_of=_utc(as_of), reason=str(reason), run_id=str(run.run_id), force=bool(params.get("force")))
+
+
+def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
+    """Run `include/steps/<step>.py` for a model and return its reference as plain values, fit for XCom.
+
+    Inputs come as the plain values that earlier tasks returned; pydantic turns them into the types that the step names.
+    """
+    from pydantic import ConfigDict, validate_call
+
+    from include.models import find_model
+    from include.services import build_services
+
+    run = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(import_module(f"include.steps.{step}").run)
+    reference = run(build_services(), find_model(model_name), request_from(context), **inputs)
+    _log.info("%s %s: %s", model_name, step, reference.says)
+    return dict(reference.model_dump(mode="json"))
+
+
+def _newest_event(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra of the newest asset event: several may have started one run, and the newest knows most."""
+    events = [event for events in (context.get("triggering_asset_events") or {}).values() for event in events]
+    return max((dict(event.extra or {}) for event in events), key=lambda extra: str(extra.get("as_of", "")), default={})
+
+
+def _utc(value: datetime | str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise DataError(
+            f"as_of={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
+        ) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,44 @@
+"""Builds the real adapters from the settings: the one composition root."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.settings import Settings
+
+if TYPE_CHECKING:
+    from include.adapters.lake import Lake
+    from include.adapters.landing import Landing
+    from include.adapters.registry import Registry
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything outside of this process that a step may talk to."""
+
+    settings: Settings
+    landing: "Landing"
+    lake: "Lake"
+    registry: "Registry"
+
+
+def build_services(settings: Settings | None = None) -> Services:
+    """The real object store and the real registry, as the settings name them.
+
+    Raises:
+        SettingsError: the environment holds a value that cannot be used.
+    """
+    # The adapters load boto3 and MLflow: only where a step really runs, never where Airflow parses a DAG file.
+    from include.adapters.lake import Lake
+    from include.adapters.landing import Landing
+    from include.adapters.object_store import ObjectStore
+    from include.adapters.registry import Registry
+
+    settings = settings or Settings.read(os.environ)
+    place = {"endpoint": settings.s3_endpoint, "region": settings.s3_region}
+    return Services(
+        settings=settings,
+        landing=Landing(ObjectStore.connect(settings.landing_bucket, **place)),
+        lake=Lake(ObjectStore.connect(settings.lake_bucket, **place)),
+        registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
+    )

@@ -1,0 +1,67 @@
+"""The only reader of the environment: frozen, and it refuses bad values by name."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from include.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """What the pipeline needs to know about where it runs.
+
+    Each field is read from the environment variable in its alias; `.env.example` lists them all, and a test holds the two equal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    s3_endpoint: str | None = Field(None, alias="PROVING_GROUND_S3_ENDPOINT")
+    s3_region: str = Field("us-east-1", alias="PROVING_GROUND_S3_REGION", min_length=1)
+    landing_bucket: str = Field("landing", alias="PROVING_GROUND_LANDING_BUCKET", min_length=3)
+    lake_bucket: str = Field("lake", alias="PROVING_GROUND_LAKE_BUCKET", min_length=3)
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("http://127.0.0.1:5000", alias="PROVING_GROUND_MLFLOW_URL")
+    airflow_url: str = Field("http://127.0.0.1:8080", alias="PROVING_GROUND_AIRFLOW_URL")
+    git_commit: str = Field("unknown", alias="PROVING_GROUND_GIT_COMMIT", min_length=1)
+
+    @field_validator("s3_endpoint", "mlflow_tracking_uri", "mlflow_url", "airflow_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://unset")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address such as http://127.0.0.1:8333 is accepted")
+        return value.rstrip("/") if value else value
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """The environment variables that are read, in order."""
+        return [str(field.alias) for field in cls.model_fields.values()]
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings from an environment; an empty value counts as unset.
+
+        Raises:
+            SettingsError: a value cannot be used, or a PROVING_GROUND_ variable is unknown (a typing mistake, most often).
+        """
+        ours = {name: value for name, value in environment.items() if name in cls.variables() and value}
+        unknown = {n for n in environment if n.startswith("PROVING_GROUND_")} - set(cls.variables()) - _READ_ELSEWHERE
+        if unknown:
+            raise SettingsError(
+                f"{', '.join(sorted(unknown))}: not a setting; there are {', '.join(cls.variables())}. Correct or unset it."
+            )
+        try:
+            return cls.model_validate(ours)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from error
+
+
+# The embedded stack chooses its ports from these; the pipeline itself never sees a port.
+_READ_ELSEWHERE = {"PROVING_GROUND_AIRFLOW_PORT", "PROVING_GROUND_MLFLOW_PORT", "PROVING_GROUND_S3_PORT"}
+
+
+def _in_words(problem: object) -> str:
+    assert isinstance(problem, dict)
+    name, value, why = problem["loc"][0], problem.get("input"), problem["msg"].removeprefix("Value error, ")
+    return f"{name}={value!r} cannot be used: {why}. Set it as in .env.example."

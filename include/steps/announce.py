@@ -1,0 +1,30 @@
+"""Announce: say what was decided, and keep it as the run's status document.
+
+In: verdict and promotion. Out: one line for people. Safe to run again: the document is named by the run's as-of time.
+"""
+
+from include.models.contract import Model
+from include.references import Promotion, Reference, Verdict
+from include.run import Request
+from include.services import Services
+
+IF_IT_FAILS = "The decision stands and was carried out; only its announcement is missing."
+
+
+def run(services: Services, model: Model, request: Request, verdict: Verdict, promotion: Promotion) -> Reference:
+    """The announcement."""
+    url = services.registry.version_url(model.name, verdict.version) if verdict.version else None
+    services.lake.write_status(
+        model.name,
+        "retrain",
+        request.as_of,
+        {
+            "as_of": request.as_of.isoformat(),
+            "run_id": request.run_id,
+            "trigger": request.reason,
+            "verdict": verdict.model_dump(mode="json"),
+            "promotion": promotion.model_dump(mode="json"),
+            "card": url,
+        },
+    )
+    return Reference(says=f"{model.name}: {verdict.says}; {promotion.says}" + (f" - {url}" if url else ""))

@@ -1,0 +1,98 @@
+"""Check: sort every delivered row against the contract; good rows go on, bad rows go to quarantine with their reasons.
+
+In: a batch. Out: counts. Writes quarantine first, then curated rows, and the intake record of a file last.
+Stops when a file cannot be read, lacks a column, or when too large a share of the rows is bad: then nothing of the batch goes on.
+Safe to run again: curated files are named by their content, quarantine files by their delivery.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.decisions.contract import Sorted, missing_columns, sort_rows
+from include.errors import BrokenFeed
+from include.models.contract import Column, Model
+from include.references import Batch, Checked, LandedFile
+from include.run import Request
+from include.services import Services
+
+IF_IT_FAILS = "No row of this delivery went on; the champion is unchanged. Bad rows are in quarantine with their reasons."
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    file: LandedFile
+    delivered: pd.DataFrame
+    rows: Sorted
+
+
+def run(services: Services, model: Model, request: Request, batch: Batch) -> Checked:
+    """Sort the rows of a batch and publish the good ones.
+
+    Raises:
+        UnreadableFile: a file is not what its name says.
+        BrokenFeed: a column is absent, or more than `feed.max_bad_share` of the rows of one stream are bad.
+    """
+    deliveries = [_sort(services, model, file) for file in batch.files]
+    kept = [_quarantine(services, model, delivery) for delivery in deliveries if delivery.rows.reasons]
+    _stop_if_broken(model, deliveries)
+    for delivery in deliveries:
+        services.lake.publish(model, delivery.file, delivery.rows.good)
+        services.lake.finish_file(model.name, delivery.file, {"rows": len(delivery.rows.good), "reasons": _counted([delivery])})
+    features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
+    rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
+    return Checked(
+        rows=rows,
+        quarantined=bad,
+        reasons=_counted(deliveries),
+        quarantine_keys=tuple(kept),
+        says=f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else ""),
+    )
+
+
+def _sort(services: Services, model: Model, file: LandedFile) -> _Delivery:
+    delivered = services.landing.read(file).reset_index(drop=True)
+    columns = _columns(model, file)
+    absent = missing_columns(delivered, model.feed.key, model.feed.time, columns)
+    if absent:
+        raise BrokenFeed(
+            f"landing file {file.key} lacks the columns {', '.join(absent)}; it has {', '.join(map(str, delivered.columns))}. "
+            f"Deliver it again under the same name, or change include/models/{model.name}.py."
+        )
+    return _Delivery(file, delivered, sort_rows(delivered, model.feed.key, model.feed.time, columns))
+
+
+def _columns(model: Model, file: LandedFile) -> tuple[Column, ...]:
+    return model.features if file.stream == "features" else (model.label,)
+
+
+def _quarantine(services: Services, model: Model, delivery: _Delivery) -> str:
+    bad = delivery.delivered.loc[list(delivery.rows.reasons)]
+    rows: list[dict[str, Any]] = [
+        {"source": delivery.file.key, "row": int(number) + 1, "reasons": delivery.rows.reasons[int(number)], "values": values}
+        for number, values in zip(bad.index, bad.to_dict("records"), strict=True)
+    ]
+    return services.lake.quarantine(model.name, delivery.file, rows)
+
+
+def _stop_if_broken(model: Model, deliveries: list[_Delivery]) -> None:
+    for delivery in deliveries:
+        bad, total = len(delivery.rows.reasons), len(delivery.delivered)
+        if total and bad / total > model.feed.max_bad_share:
+            raise BrokenFeed(
+                f"landing file {delivery.file.key}: {bad:,} of {total:,} rows break the contract ({_in_words([delivery])}); accepted is "
+                f"{model.feed.max_bad_share:.0%}. Ask upstream to deliver it again under the same name, or remove it."
+            )
+
+
+def _counted(deliveries: list[_Delivery]) -> dict[str, int]:
+    reasons = (reason for delivery in deliveries for row in delivery.rows.reasons.values() for reason in row)
+    return dict(Counter(reasons).most_common())
+
+
+def _in_words(deliveries: list[_Delivery]) -> str:
+    counted = list(_counted(deliveries).items())
+    more = f" and {len(counted) - 4} other reasons" if len(counted) > 4 else ""
+    return "; ".join(f"{count:,} × {reason}" for reason, count in counted[:4]) + more

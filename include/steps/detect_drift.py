@@ -1,0 +1,94 @@
+"""Detect drift: how does the newest period differ from the rows that the champion was trained on?
+
+In: what was scored. Out: drifted columns, and columns that say the feed is broken. The project's own checks come first, then
+Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take the others down.
+Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow. Safe to run again.
+"""
+
+import logging
+
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.metrics import ValueDrift
+from evidently.presets import DataDriftPreset
+
+from include.adapters.registry import Version
+from include.decisions.drift import DISTANCE_THRESHOLD, check_feed, comparable
+from include.models.contract import Column, Model
+from include.references import Drift, Scored
+from include.run import Request
+from include.services import Services
+
+IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the champion is unchanged."
+
+_METHOD = "jensenshannon"
+_COMPARED_ROWS, _PICTURED_ROWS = 20_000, 2_000
+
+_log = logging.getLogger(__name__)
+
+
+def run(services: Services, model: Model, request: Request, scored: Scored) -> Drift:
+    """Drift of the newest period against the champion's training rows."""
+    if scored.champion is None or scored.period is None:
+        return Drift(period=scored.period, says="no champion yet, nothing to compare with")
+    champion = services.registry.version(model.name, scored.champion.version)
+    reference = services.lake.read_snapshot(model, champion.tags["train_digest"])
+    current = services.lake.rows(model, scored.period, scored.period + model.feed.period)
+    if current.empty:
+        return Drift(period=scored.period, broken=("(rows): nothing was delivered for the period",), says="nothing was delivered")
+    periods = max(1, (champion.trained_until - reference[model.feed.time].min().to_pydatetime()) / model.feed.period)
+    findings = check_feed(reference, current, model.features, len(reference) / periods)
+    reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
+    distant = [column.name for column in model.features if _distance(reference, current, column) > DISTANCE_THRESHOLD]
+    drifted = list(dict.fromkeys([finding.column for finding in findings] + distant))
+    url = _keep_report(services, model, champion, scored, reference, current)
+    return Drift(
+        period=scored.period,
+        columns=len(model.features),
+        drifted=tuple(drifted),
+        broken=tuple(f"{finding.column}: {finding.what}" for finding in findings if finding.broken),
+        report_url=url,
+        says=f"{len(drifted)} of {len(model.features)} columns drifted; report {url}",
+    )
+
+
+def _distance(reference: pd.DataFrame, current: pd.DataFrame, column: Column) -> float:
+    """Jensen-Shannon distance, 0 (alike) to 1; infinite where a column cannot be compared, so that it counts as drifted."""
+    left, right = comparable(reference[column.name], current[column.name], column)
+    if left.empty or right.empty:
+        return 0.0 if left.empty and right.empty else float("inf")
+    report = Report([ValueDrift(column=column.name, method=_METHOD, threshold=DISTANCE_THRESHOLD)])
+    try:
+        result = report.run(_dataset(right.to_frame(), [column]), _dataset(left.to_frame(), [column]))
+        return float(result.dict()["metrics"][0]["value"])
+    except Exception:  # noqa: BLE001 - Evidently raises whatever it meets; the column then counts as drifted, with the trace in the log
+        _log.exception("column %s could not be compared", column.name)
+        return float("inf")
+
+
+def _keep_report(
+    services: Services, model: Model, champion: Version, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
+) -> str | None:
+    """The picture for people; the decision does not depend on it, so a failure to draw is logged and no more."""
+    columns = [column for column in model.features if reference[column.name].notna().any() and current[column.name].notna().any()]
+    left, right = (_sample(rows, _PICTURED_ROWS, model) for rows in (reference, current))
+    report = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)])
+    try:
+        text = report.run(_dataset(right, columns), _dataset(left, columns)).get_html_str(as_iframe=False)
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("Evidently could not draw the report")
+        return None
+    return services.registry.log_report(champion.run_id, f"drift/{scored.period:%Y-%m-%d}.html", text)
+
+
+def _dataset(rows: pd.DataFrame, columns: list[Column]) -> Dataset:
+    definition = DataDefinition(
+        numerical_columns=[column.name for column in columns if column.kind == "number"],
+        categorical_columns=[column.name for column in columns if column.kind != "number"],
+    )
+    plain = {column.name: rows[column.name].astype("float64" if column.kind == "number" else "object") for column in columns}
+    return Dataset.from_pandas(pd.DataFrame(plain), data_definition=definition)
+
+
+def _sample(rows: pd.DataFrame, at_most: int, model: Model) -> pd.DataFrame:
+    return rows.sample(at_most, random_state=model.seed) if len(rows) > at_most else rows

@@ -1,0 +1,62 @@
+"""Score: let the champion predict the newest periods that it was not trained on, and keep what it said.
+
+In: nothing but the lake and the registry. Out: the champion, the newest period, and where its predictions are.
+Predictions carry the version and the as-of time. They are kept per version and set of rows, so that a new champion scores
+recent periods again and late rows are scored too. Does nothing where there is no champion. Safe to run again.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.adapters.registry import Version
+from include.models.contract import Model
+from include.references import Champion, Checked, Scored
+from include.run import Request
+from include.services import Services
+
+IF_IT_FAILS = "Fresh data are curated but not scored; the champion is unchanged."
+
+# The newest period, and those before it whose labels may be maturing meanwhile.
+_PERIODS = 3
+
+
+def run(services: Services, model: Model, request: Request, checked: Checked) -> Scored:
+    """Predictions for the newest periods that had ended as of the request."""
+    newest = model.period_of(request.as_of) - model.feed.period
+    champion = services.registry.champion(model.name)
+    if champion is None:
+        return Scored(champion=None, period=newest, says="no champion yet, nothing to score")
+    starts = [newest - model.feed.period * back for back in reversed(range(_PERIODS))]
+    pipeline = services.registry.load(model, champion.number)
+    keys = [_score(services, model, request, champion, pipeline, start) for start in starts if start >= champion.trained_until]
+    kept = tuple(key for key in keys if key)
+    return Scored(
+        champion=Champion(version=champion.number, run_id=champion.run_id),
+        period=newest,
+        prediction_keys=kept,
+        says=f"champion {champion.number} has scored {len(kept)} periods up to {newest:%Y-%m-%d}",
+    )
+
+
+def predict(model: Model, pipeline: Any, rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Predictions of shape (n,): the probability of the positive class, or the value."""
+    features = rows[model.feature_names]
+    if model.task == "binary":
+        return np.asarray(pipeline.predict_proba(features)[:, 1], dtype="float64")
+    return np.asarray(pipeline.predict(features), dtype="float64")
+
+
+def _score(services: Services, model: Model, request: Request, champion: Version, pipeline: Any, start: datetime) -> str | None:
+    rows = services.lake.rows(model, start, start + model.feed.period)
+    if rows.empty:
+        return None
+    identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time]))]
+    key = services.lake.predictions_key(model.name, start, champion.number, rows[list(dict.fromkeys([*identity, *model.feature_names]))])
+    if not services.lake.holds(key):
+        predictions = predict(model, pipeline, rows)
+        table = identity.assign(prediction=predictions, version=champion.number, scored_as_of=pd.Timestamp(request.as_of))
+        services.lake.write_table(key, table)
+    return key

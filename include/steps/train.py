@@ -1,0 +1,121 @@
+"""Train: fit the model's pipeline on the training snapshot and register the challenger.
+
+In: the snapshots. Out: a version with the alias `challenger`. The run in MLflow records data set digest, commit, seed, lock,
+parameters, signature and example; the artifact is a skops file, never a pickle.
+Safe to run again: the training is named by everything that goes into it, so a second run finds the first one's version, and
+closes what a killed one left open.
+"""
+
+import hashlib
+import inspect
+import json
+import time
+from importlib.metadata import version as installed
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from include.adapters.registry import CHALLENGER, Training, Version
+from include.models.contract import Model
+from include.references import Assembled, Snapshot, Trained
+from include.run import Request
+from include.services import Services
+from include.steps.assemble import labelled
+
+IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
+
+_EXAMPLE_ROWS = 5
+_RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
+
+
+def run(services: Services, model: Model, request: Request, assembled: Assembled) -> Trained:
+    """The challenger, trained now or found."""
+    if assembled.train is None or assembled.holdout is None:
+        return Trained(version=None, says=f"nothing to train: {assembled.skipped}")
+    pipeline = model.build(model.seed)
+    rows = labelled(model, services.lake.read_snapshot(model, assembled.train.digest), request.as_of)
+    facts = _facts(services, model, assembled.train, len(rows), pipeline)
+    if request.force:
+        facts |= {"forced_by": request.run_id}
+    found = services.registry.find_trained(model.name, training_key(facts))
+    made = found or _train(services, model, request, assembled, pipeline, rows, facts)
+    services.registry.set_alias(model.name, CHALLENGER, made.number)
+    return Trained(
+        version=made.number,
+        run_id=made.run_id,
+        artifact_digest=services.registry.artifact_digest(model.name, made.number),
+        says=f"challenger is version {made.number}, " + ("found: this very training was done before" if found else "trained now"),
+    )
+
+
+def training_key(facts: dict[str, str]) -> str:
+    """What names a training: a digest of everything that its result depends on."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def recipe(model: Model, pipeline: Any) -> str:
+    """Digest of features, task and hyper-parameters: equal recipes on fresher data are the routine lane."""
+    parts = [repr(model.features), model.task, repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))]
+    return hashlib.sha256("\n".join([*parts, inspect.getsource(model.build)]).encode()).hexdigest()[:16]
+
+
+def _facts(services: Services, model: Model, train: Snapshot, labelled_rows: int, pipeline: Any) -> dict[str, str]:
+    return {
+        "train_digest": train.digest,
+        "labelled_rows": str(labelled_rows),
+        "recipe": recipe(model, pipeline),
+        "criteria": model.criteria.digest(),
+        "seed": str(model.seed),
+        "git": services.settings.git_commit,
+        "lock": _lock_digest(),
+    }
+
+
+def _lock_digest() -> str:
+    lock = files("include").joinpath("..", "requirements.txt")
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "unlocked"
+
+
+def _train(
+    services: Services,
+    model: Model,
+    request: Request,
+    assembled: Assembled,
+    pipeline: Any,
+    rows: pd.DataFrame,
+    facts: dict[str, str],
+) -> Version:
+    train, holdout = assembled.train, assembled.holdout
+    assert train is not None and holdout is not None
+    began = time.perf_counter()
+    pipeline.fit(rows[model.feature_names], rows[model.label.name].to_numpy("float64"))
+    metrics = {"fit_seconds": time.perf_counter() - began}
+    tags = facts | {
+        "model": model.name,
+        "trained_from": train.start.isoformat(),
+        "trained_until": train.end.isoformat(),
+        "holdout_digest": holdout.digest,
+        "trigger": request.reason[:500],
+        "airflow_run": request.run_id,
+    }
+    training = Training(
+        key=training_key(facts),
+        params=_params(pipeline),
+        metrics=metrics,
+        tags=tags,
+        requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
+        dataset_name=model.name,
+        dataset_digest=train.digest,
+        files={"model_source.py": inspect.getsource(inspect.getmodule(model.build) or model.build)},
+    )
+    return services.registry.register(model, pipeline, _example(model, rows), training)
+
+
+def _params(pipeline: Any) -> dict[str, Any]:
+    """The last step's own parameters; whole estimators in them would only repeat it."""
+    return {name: str(value)[:500] for name, value in pipeline[-1].get_params(deep=False).items()}
+
+
+def _example(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[model.feature_names].head(_EXAMPLE_ROWS)

@@ -1,0 +1,291 @@
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.stack import Stack
+from include.adapters.object_store import ObjectStore
+from include.errors import (
+    AccessDenied,
+    AlreadyExists,
+    BucketMissing,
+    Conflict,
+    ObjectMissing,
+    StoreError,
+    StoreUnreachable,
+    WrongRegion,
+)
+from tests.fakes import CarelessS3, client_error
+
+MakeStore = Callable[[], ObjectStore]
+
+
+@pytest.fixture
+def store(object_store: MakeStore) -> ObjectStore:
+    return object_store()
+
+
+def careless(*refusals: Any, writes_anyway: bool = False) -> tuple[ObjectStore, CarelessS3]:
+    client: Any = CarelessS3(*refusals, writes_anyway=writes_anyway)
+    return ObjectStore(client, "lake"), client
+
+
+def test_what_is_written_is_read_back(store: ObjectStore) -> None:
+    """Bytes come back as they went in, and the etag of the write is the one that a look and a listing give."""
+    etag = store.put("a/b.bin", bytes(range(256)))
+    looked = store.stat("a/b.bin")
+    assert store.read("a/b.bin") == store.read("a/b.bin", etag=etag) == bytes(range(256))
+    assert looked is not None
+    assert [entry.etag for entry in store.entries("a/")] == [looked.etag] == [etag]
+    assert looked.size == 256
+    assert abs((datetime.now(UTC) - looked.modified).total_seconds()) < 60
+
+
+def test_an_empty_object_is_an_object(store: ObjectStore) -> None:
+    """No bytes are not "nothing there"."""
+    store.put("empty", b"")
+    entry = store.stat("empty")
+    assert store.read("empty") == b""
+    assert entry is not None
+    assert entry.size == 0
+
+
+def test_nothing_there_is_said_so(store: ObjectStore) -> None:
+    """Reading an absent key names it; looking at it, listing it and deleting it are no errors."""
+    with pytest.raises(ObjectMissing, match=f"s3://{store.bucket}/absent at http://127.0.0.1"):
+        store.read("absent")
+    assert store.stat("absent") is None
+    assert list(store.entries("absent/")) == []
+    store.delete("absent")
+
+
+def test_deleting_removes(store: ObjectStore) -> None:
+    """A deleted object is gone, and its key is free again."""
+    store.put("a", b"1")
+    store.delete("a")
+    assert store.stat("a") is None
+    store.create_if_absent("a", b"2")
+
+
+def test_a_listing_goes_past_its_first_page_in_the_order_of_the_keys(store: ObjectStore) -> None:
+    """Every object is listed once and in order, also across pages, and also where a folder's name begins another key."""
+    store._page_size = 7
+    keys = [f"p/{number:03}" for number in range(40)] + ["p/a-b", "p/a.b", "p/a/b", "p/a0", "p/a/c/d"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.put(key, key.encode()), [*keys, "q/other"]))
+    assert [entry.key for entry in store.entries("p/")] == sorted(keys)
+
+
+@pytest.mark.parametrize("key", ["two words", "p=1/plus+and%20", "ümläut/日本/🛫", "a&b<c>'\"", "q?x#y", "x" * 200, "a:b;c,d@e"])
+def test_odd_keys_are_kept_as_they_are(store: ObjectStore, key: str) -> None:
+    """Whatever a key is made of, the same key reads, lists and deletes the object."""
+    store.put(key, b"odd")
+    assert store.read(key) == b"odd"
+    assert [entry.key for entry in store.entries()] == [key]
+    store.delete(key)
+    assert list(store.entries()) == []
+
+
+def test_one_of_many_creators_wins(store: ObjectStore) -> None:
+    """Of eight writers that race to create one key, one succeeds, and the object holds that one's bytes."""
+
+    def create(number: int) -> int | None:
+        try:
+            store.create_if_absent("lock", str(number).encode())
+        except AlreadyExists:
+            return None
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [number for number in pool.map(create, range(8)) if number is not None]
+    assert [str(number).encode() for number in winners] == [store.read("lock")]
+
+
+def test_one_of_many_updaters_wins(store: ObjectStore) -> None:
+    """Of eight writers that race to replace one version, one succeeds, and its bytes stay."""
+    etag = store.put("pointer", b"before")
+
+    def replace(number: int) -> int | None:
+        try:
+            store.compare_and_set("pointer", str(number).encode(), etag)
+        except Conflict:
+            return None
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [number for number in pool.map(replace, range(8)) if number is not None]
+    assert [str(number).encode() for number in winners] == [store.read("pointer")]
+
+
+def test_no_update_is_lost(store: ObjectStore) -> None:
+    """Writers that read, add and compare-and-set until they succeed lose nobody's addition."""
+    store.put("counter", b"0")
+
+    def add(_: int) -> None:
+        while True:
+            entry = store.stat("counter")
+            assert entry is not None
+            try:
+                value = int(store.read("counter", etag=entry.etag))
+                store.compare_and_set("counter", str(value + 1).encode(), entry.etag)
+            except Conflict:
+                continue
+            return
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(add, range(9)))
+    assert store.read("counter") == b"9"
+
+
+def test_replacing_what_is_gone_is_a_conflict(store: ObjectStore) -> None:
+    """Compare-and-set on a deleted key does not bring it back."""
+    etag = store.put("a", b"1")
+    store.delete("a")
+    with pytest.raises(Conflict, match="a at http"):
+        store.compare_and_set("a", b"2", etag)
+    assert store.stat("a") is None
+
+
+def test_reading_by_a_stale_etag_is_a_conflict(store: ObjectStore) -> None:
+    """Who asks for the bytes that were listed never gets later ones."""
+    etag = store.put("a", b"1")
+    store.put("a", b"2")
+    with pytest.raises(Conflict, match="somebody else wrote it"):
+        store.read("a", etag=etag)
+
+
+def test_a_taken_key_is_named(store: ObjectStore) -> None:
+    """A refused creation leaves the object alone and says which key is taken."""
+    store.create_if_absent("a", b"1")
+    with pytest.raises(AlreadyExists, match=f"s3://{store.bucket}/a at .* is taken"):
+        store.create_if_absent("a", b"2")
+    assert store.read("a") == b"1"
+
+
+def test_a_large_file_arrives_whole(store: ObjectStore, tmp_path: Path) -> None:
+    """A file that goes up in parts comes back byte for byte, and its etag pins it like any other."""
+    path = tmp_path / "large.bin"
+    path.write_bytes(os.urandom(1024**2) * 35)
+    store.upload_file(path, "large.bin")
+    entry = store.stat("large.bin")
+    assert entry is not None
+    assert entry.etag.endswith('-3"')
+    assert store.read("large.bin", etag=entry.etag) == path.read_bytes()
+
+
+def test_an_absent_bucket_is_not_an_absent_object(seaweedfs: Stack) -> None:
+    """No operation takes a missing bucket for an empty one, and none creates it."""
+    store = ObjectStore.connect("not-there", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+    attempts: list[Callable[[], object]] = [
+        lambda: store.read("a"),
+        lambda: store.stat("a"),
+        lambda: store.put("a", b"1"),
+        lambda: store.create_if_absent("a", b"1"),
+        lambda: list(store.entries()),
+        store.self_test,
+    ]
+    for attempt in attempts:
+        with pytest.raises(BucketMissing, match="s3://not-there/.* does not exist: create it"):
+            attempt()
+
+
+@pytest.mark.parametrize("wrong", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_wrong_credentials_are_refused(seaweedfs: Stack, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """A wrong key or secret is AccessDenied, for a read, a look, a listing and a write."""
+    monkeypatch.setenv(wrong, "wrong")
+    store = ObjectStore.connect("lake", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+    attempts: list[Callable[[], object]] = [
+        lambda: store.read("a"),
+        lambda: store.stat("a"),
+        lambda: list(store.entries()),
+        lambda: store.put("a", b"1"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(AccessDenied, match="AWS_ACCESS_KEY_ID"):
+            attempt()
+
+
+def test_no_credentials_are_named(seaweedfs: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any credentials the message says which variables to set."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    store = ObjectStore.connect("lake", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+    with pytest.raises(AccessDenied, match="there are no credentials: set AWS_ACCESS_KEY_ID"):
+        store.read("a")
+
+
+def test_a_dead_store_is_reported_soon(seaweedfs: Stack) -> None:
+    """With nobody listening a call fails within fifteen seconds, as an error that Airflow retries."""
+    store = ObjectStore.connect("lake", endpoint="http://127.0.0.1:9", region="us-east-1")
+    began = time.monotonic()
+    with pytest.raises(StoreUnreachable, match="check that the store runs") as caught:
+        store.put("a", b"1")
+    assert time.monotonic() - began < 15
+    assert caught.value.transient
+
+
+def test_the_self_test_passes_on_a_store_that_keeps_its_word(store: ObjectStore) -> None:
+    """SeaweedFS honours every condition, and the test leaves nothing behind."""
+    store.self_test()
+    assert list(store.entries()) == []
+
+
+def test_the_self_test_fails_on_a_store_that_ignores_conditions() -> None:
+    """A store where two racing writers would both win is refused, and the message says what to use instead."""
+    store, client = careless()
+    with pytest.raises(StoreError, match="careless.example .* ignores If-None-Match .* AWS S3 or SeaweedFS"):
+        store.self_test()
+    assert client.objects == {}
+
+
+def test_an_undecided_write_is_asked_again() -> None:
+    """AWS's 409 "another conditional write is under way" is retried, not taken for an answer."""
+    store, client = careless(*[client_error("ConditionalRequestConflict", 409)] * 2)
+    store.create_if_absent("a", b"1")
+    assert client.objects == {"a": b"1"}
+
+
+def test_a_write_that_stays_undecided_ends() -> None:
+    """A store that answers 409 for ever is a transient failure after a bounded number of attempts."""
+    store, client = careless(*[client_error("ConditionalRequestConflict", 409)] * 20)
+    with pytest.raises(StoreUnreachable, match="later"):
+        store.create_if_absent("a", b"1")
+    assert len(client.refusals) == 15
+
+
+def test_a_writer_is_not_beaten_by_its_own_retry() -> None:
+    """When the first attempt was written but its answer lost, the retry's refusal is told by the bytes."""
+    store, _ = careless(client_error("PreconditionFailed", 412, retries=1), writes_anyway=True)
+    assert store.create_if_absent("a", b"mine") == f'"{hash(b"mine")}"'
+    store, client = careless(client_error("PreconditionFailed", 412, retries=1))
+    client.objects["a"] = b"theirs"
+    with pytest.raises(AlreadyExists):
+        store.create_if_absent("a", b"mine")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("PermanentRedirect", 301, WrongRegion),
+        ("AuthorizationHeaderMalformed", 400, WrongRegion),
+        ("RequestTimeTooSkewed", 403, AccessDenied),
+        ("ExpiredToken", 400, AccessDenied),
+        ("SomethingNew", 403, AccessDenied),
+        ("SlowDown", 503, StoreUnreachable),
+        ("InternalError", 500, StoreUnreachable),
+        ("NoSuchBucket", 404, BucketMissing),
+        ("EntityTooLarge", 400, StoreError),
+    ],
+)
+def test_each_refusal_has_its_error(code: str, status: int, kind: type[StoreError]) -> None:
+    """The store's own word decides; where it is a new one, the status does."""
+    store, _ = careless(client_error(code, status))
+    with pytest.raises(StoreError, match="s3://lake/a at http://careless.example") as caught:
+        store.put("a", b"1")
+    assert type(caught.value) is kind

@@ -1,0 +1,59 @@
+"""Real servers for the tests that need them: each is started once, on free ports, and leaves nothing running."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from demo.stack import Ports, Stack
+from include.adapters.object_store import ObjectStore
+
+
+@pytest.fixture(scope="session")
+def _services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One home for the object store and for MLflow; nothing runs in it until a fixture below starts it."""
+    stack = Stack(tmp_path_factory.mktemp("services"), Ports.free())
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(_services: Stack) -> Iterator[Stack]:
+    """The object store: `.s3_endpoint`, and credentials in `.environment()`, which is also this process's own meanwhile."""
+    _services.start(["seaweedfs"])
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name in names:
+            patch.setenv(name, _services.environment()[name])
+        yield _services
+
+
+@pytest.fixture
+def object_store(seaweedfs: Stack) -> Callable[[], ObjectStore]:
+    """Makes a store over a fresh bucket, on the real server."""
+
+    def fresh() -> ObjectStore:
+        store = ObjectStore.connect(f"test-{uuid.uuid4().hex}", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+        store._client.create_bucket(Bucket=store.bucket)
+        return store
+
+    return fresh
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(seaweedfs: Stack) -> str:
+    """The tracking address of a real MLflow server that keeps its artifacts in the real object store."""
+    seaweedfs.start(["mlflow"])
+    return seaweedfs.mlflow_url
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole stack, Airflow too; half a minute to start, so only for tests marked `whole_loop`."""
+    whole = Stack(tmp_path_factory.mktemp("stack"), Ports.free())
+    whole.start()
+    yield whole
+    whole.stop()
