@@ -45,15 +45,14 @@ def request_from(context: Mapping[str, Any]) -> Request:
 def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
     """Run `include/steps/<step>.py` for a model and return its reference as plain values, fit for XCom.
 
-    Inputs come as the plain values that earlier tasks returned; pydantic turns them into the types that the step names.
+    Inputs come as the plain values that earlier tasks returned; they become the references that the step's signature names.
     """
-    from pydantic import ConfigDict, validate_call
-
     from include.models import find_model
     from include.services import build_services
 
-    run = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(import_module(f"include.steps.{step}").run)
-    reference = run(build_services(), find_model(model_name), request_from(context), **inputs)
+    run = import_module(f"include.steps.{step}").run
+    references = {name: run.__annotations__[name].model_validate(value) for name, value in inputs.items()}
+    reference = run(build_services(), find_model(model_name), request_from(context), **references)
     _log.info("%s %s: %s", model_name, step, reference.says)
     return dict(reference.model_dump(mode="json"))
 

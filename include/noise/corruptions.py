@@ -1,11 +1,11 @@
 """Corruptions of one column: pure functions of values, a rate and a random generator.
 
-They share these promises. `rate` is the share, 0 to 1, of the cells that this kind of mess can befall; of `n` such cells exactly
-`round(rate * n)` are changed, or DataError is raised: noise that changes nothing would pass every model. The input is not
-altered; row count, index and name are kept; the same generator state gives the same bytes. Where no cell is changed the values
-come back as they were. Else numbers come back as float64, because whole numbers have no word for missing and small integer
-types no room for a slipped unit; text keeps its dtype; a Categorical comes back in the dtype of its categories, which cannot
-hold a value it has not seen.
+They share these promises. `rate` is the share, 0 to 1, of the cells that this kind of mess can befall; of `n` such cells
+exactly `round(rate * n)` are changed, or DataError is raised: noise that changes nothing would pass every model. The input
+is not altered; row count, index and name are kept; the same generator state gives the same bytes. Where no cell is changed
+the values come back as they were. Else numbers come back as float64, because whole numbers have no word for missing and
+small integer types no room for a slipped unit; text keeps its dtype; a Categorical comes back in the dtype of its
+categories, which cannot hold a value it has not seen.
 """
 
 from collections.abc import Callable

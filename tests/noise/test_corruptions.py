@@ -31,26 +31,27 @@ class Case:
     """One call of a corruption, and the column it is called with."""
 
     corrupt: Corrupt
-    values: pd.Series
+    column: pd.Series
     rate: float
     seed: int
 
     def __call__(self) -> pd.Series:
-        return self.corrupt(self.values, self.rate, np.random.default_rng(self.seed))
+        return self.corrupt(self.column, self.rate, np.random.default_rng(self.seed))
 
     @property
     def corruptible(self) -> int:
         """How many cells this kind of mess can befall, counted one by one."""
-        held = self.values.dropna().tolist()
+        held = self.column.dropna().tolist()
         finite = [value for value in held if self.corrupt in (outlier, unit_slip) and abs(value) < 1e100]
-        return {
+        befallen: dict[Corrupt, int] = {
             missing: len(held),
             outlier: len(finite),
             unit_slip: sum(value != 0 for value in finite),
             swap: len(held) if len(set(held)) > 1 else 0,
             unseen: len(held),
             typo: sum(value != "" for value in held),
-        }[self.corrupt]
+        }
+        return befallen[self.corrupt]
 
 
 @st.composite
@@ -80,7 +81,7 @@ cases = number_cases() | text_cases()
 @given(cases)
 def test_exactly_the_promised_cells_are_changed(case: Case) -> None:
     """Of n cells that can be corrupted, round(rate * n) are."""
-    assert changed(case.values, case()).sum() == round(case.rate * case.corruptible)
+    assert changed(case.column, case()).sum() == round(case.rate * case.corruptible)
 
 
 @settings(deadline=None)
@@ -88,15 +89,15 @@ def test_exactly_the_promised_cells_are_changed(case: Case) -> None:
 def test_rows_index_and_name_are_kept(case: Case) -> None:
     """Noise adds no row, drops none, and reorders none, also where index labels repeat."""
     noisy = case()
-    pd.testing.assert_index_equal(noisy.index, case.values.index)
-    assert noisy.name == case.values.name
+    pd.testing.assert_index_equal(noisy.index, case.column.index)
+    assert noisy.name == case.column.name
 
 
 @settings(deadline=None)
 @given(cases)
 def test_dtypes_are_as_promised(case: Case) -> None:
     """Numbers come back as float64 (an object column that loses values stays object), text as it was, nothing else."""
-    values, noisy = case.values, case()
+    values, noisy = case.column, case()
     if not changed(values, noisy).any():
         assert noisy.dtype == values.dtype
     elif pd.api.types.is_numeric_dtype(values) or case.corrupt in (outlier, unit_slip):
@@ -111,9 +112,9 @@ def test_dtypes_are_as_promised(case: Case) -> None:
 @given(cases)
 def test_the_input_is_left_alone(case: Case) -> None:
     """A corruption never writes into the column it was given."""
-    before = case.values.copy(deep=True)
+    before = case.column.copy(deep=True)
     case()
-    pd.testing.assert_series_equal(case.values, before)
+    pd.testing.assert_series_equal(case.column, before)
 
 
 @settings(deadline=None)
@@ -128,7 +129,7 @@ def test_the_same_seed_gives_the_same_column(case: Case) -> None:
 def test_rate_zero_is_the_identity(case: Case) -> None:
     """At rate 0 the column comes back equal, dtype and all."""
     case.rate = 0.0
-    pd.testing.assert_series_equal(case(), case.values)
+    pd.testing.assert_series_equal(case(), case.column)
 
 
 @pytest.mark.parametrize("corrupt", NUMBERS)
@@ -243,7 +244,7 @@ def test_a_mistyped_capital_stays_a_capital() -> None:
 @pytest.mark.parametrize("corrupt", [unseen, typo])
 def test_numbers_are_refused_where_text_is_needed(corrupt: Corrupt) -> None:
     """A column of numbers declared as category is said so, not silently left clean."""
-    with pytest.raises(DataError, match="'gate'.*int64"):
+    with pytest.raises(DataError, match=r"'gate'.*int64"):
         corrupt(pd.Series([1, 2], name="gate"), 0.5, np.random.default_rng(1))
 
 

@@ -1,0 +1,76 @@
+"""The few calls of Airflow's REST API that the demo and the tests make, as a user's script would."""
+
+import time
+from typing import Any
+
+import requests
+
+from include.errors import ProvingGroundError
+
+
+class AirflowError(ProvingGroundError):
+    """Airflow's API refused a request, or did not reach the state that was waited for."""
+
+
+class AirflowApi:
+    """A logged-in client of one Airflow."""
+
+    def __init__(self, address: str, user: str, password: str) -> None:
+        self._address = address
+        self._session = requests.Session()
+        answer = self._session.post(f"{address}/auth/token", json={"username": user, "password": password}, timeout=30)
+        if answer.status_code != 201:
+            raise AirflowError(f"{address} does not let {user} in ({answer.status_code}). Look at .stack/airflow/passwords.json.")
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """The answer to GET /api/v2/<path>."""
+        return self._answer("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to POST /api/v2/<path>."""
+        return self._answer("POST", path, json=body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to PATCH /api/v2/<path>."""
+        return self._answer("PATCH", path, json=body)
+
+    def wait_for_dags(self, dag_ids: set[str], seconds: float) -> None:
+        """Return once Airflow knows these DAGs.
+
+        Raises:
+            AirflowError: a DAG file does not import, or it took too long.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            broken = self.get("importErrors")["import_errors"]
+            if broken:
+                raise AirflowError(f"{broken[0]['filename']} does not import: {broken[0]['stack_trace'][-600:]}")
+            if dag_ids <= {dag["dag_id"] for dag in self.get("dags", limit=500)["dags"]}:
+                return
+            time.sleep(1)
+        raise AirflowError(f"Airflow does not know {', '.join(sorted(dag_ids))} after {seconds:.0f} s. Look at .stack/logs/dag-processor.log.")
+
+    def announce_delivery(self, model_name: str, as_of: str) -> str:
+        """Post the asset event of a delivery, as an upstream does; returns the event's time."""
+        name = f"{model_name}.landing"
+        assets = [asset for asset in self.get("assets", name_pattern=name)["assets"] if asset["name"] == name]
+        if not assets:
+            raise AirflowError(f"Airflow knows no asset {name}: is {model_name}.monitor there?")
+        event = self.post("assets/events", {"asset_id": assets[0]["id"], "extra": {"as_of": as_of}})
+        return str(event["timestamp"])
+
+    def runs(self, dag_id: str, since: str = "2000-01-01T00:00:00Z") -> list[dict[str, Any]]:
+        """Runs of a DAG queued at or after a time, oldest first."""
+        return list(self.get(f"dags/{dag_id}/dagRuns", run_after_gte=since, order_by="run_after", limit=100)["dag_runs"])
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """State of each task of a run, by task id."""
+        answer = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return {task["task_id"]: str(task["state"]) for task in answer["task_instances"]}
+
+    def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        answer = self._session.request(method, f"{self._address}/api/v2/{path}", timeout=60, **request)
+        if answer.status_code >= 400:
+            raise AirflowError(f"{method} {path} was refused with {answer.status_code}: {answer.text[:500]}")
+        return dict(answer.json())
