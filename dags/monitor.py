@@ -1,13 +1,17 @@
 """### Monitor: is the champion still good on what arrived?
 
-`pull → check → score → detect_drift, measure_quality → triage`, and, when triage says so, the event that starts `<model>.retrain`.
+`pull → check → score → detect_drift, measure_quality → triage`, and, when triage says so, the event that starts
+`<model>.retrain`.
 
 * **Runs** when upstream announces a delivery (asset `<model>.landing`), on the feed's schedule, or by hand with the form.
-* **Stops, red,** when a delivery cannot be read, breaks the contract in too many rows, or the feed is broken. The champion stays.
+* **Stops, red,** when a delivery cannot be read, breaks the contract in too many rows, or the feed is broken. The champion
+  stays.
 * **Green** with "nothing" is an answer: the reason is in triage's log and in the status document.
 * **Safe to run again** at any point: a file is new until its intake record is written, and every write names what it is about.
 * `as_of` plays the run at another time: labels and periods that were not there yet are not seen.
 """
+
+from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
@@ -36,27 +40,29 @@ def monitor(model: Model) -> DAG:
         retraining = AssetAlias(f"{model.name}.retraining_asked")
 
         @task
-        def pull(**context):
+        def pull(**context: Any) -> dict[str, Any]:
             return perform("pull", model.name, context)
 
         @task
-        def check(batch, **context):
+        def check(batch: Any, **context: Any) -> dict[str, Any]:
             return perform("check", model.name, context, batch=batch)
 
         @task
-        def score(checked, **context):
+        def score(checked: Any, **context: Any) -> dict[str, Any]:
             return perform("score", model.name, context, checked=checked)
 
         @task
-        def detect_drift(scored, **context):
+        def detect_drift(scored: Any, **context: Any) -> dict[str, Any]:
             return perform("detect_drift", model.name, context, scored=scored)
 
         @task
-        def measure_quality(scored, **context):
+        def measure_quality(scored: Any, **context: Any) -> dict[str, Any]:
             return perform("measure_quality", model.name, context, scored=scored)
 
         @task(outlets=[retraining])
-        def triage(checked, scored, drift, quality, outlet_events=None, **context):
+        def triage(
+            checked: Any, scored: Any, drift: Any, quality: Any, outlet_events: Any = None, **context: Any
+        ) -> dict[str, Any]:
             found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
             if found["action"] == "retrain":
                 event = {"as_of": request_from(context).as_of.isoformat(), "reason": found["reason"]}

@@ -5,10 +5,14 @@
 * **Runs** when triage asks for it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
 * **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
   `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
-* **Stops, red,** when rows are in training and holdout, when an artifact is not the validated one, or when somebody moved the champion.
-* **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is completed.
+* **Stops, red,** when rows are in training and holdout, when an artifact is not the validated one, or when somebody moved the
+  champion.
+* **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is
+  completed.
 * The **decision card** is the description of the version in MLflow; its address is in the log of `announce`.
 """
+
+from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
@@ -25,7 +29,8 @@ def retrain(model: Model) -> DAG:
     with DAG(
         dag_id=f"{model.name}.retrain",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable(model.cadence, timezone="UTC"), assets=[Asset(name=f"{model.name}.needs_retraining")]
+            timetable=CronTriggerTimetable(model.cadence, timezone="UTC"),
+            assets=[Asset(name=f"{model.name}.needs_retraining")],
         ),
         catchup=False,
         max_active_runs=1,
@@ -37,27 +42,27 @@ def retrain(model: Model) -> DAG:
     ) as dag:
 
         @task
-        def assemble(**context):
+        def assemble(**context: Any) -> dict[str, Any]:
             return perform("assemble", model.name, context)
 
         @task
-        def train(assembled, **context):
+        def train(assembled: Any, **context: Any) -> dict[str, Any]:
             return perform("train", model.name, context, assembled=assembled)
 
         @task
-        def validate(assembled, trained, **context):
+        def validate(assembled: Any, trained: Any, **context: Any) -> dict[str, Any]:
             return perform("validate", model.name, context, assembled=assembled, trained=trained)
 
         @task
-        def review(verdict, **context):
+        def review(verdict: Any, **context: Any) -> dict[str, Any]:
             return perform("review", model.name, context, verdict=verdict)
 
         @task
-        def promote(verdict, approval, **context):
+        def promote(verdict: Any, approval: Any, **context: Any) -> dict[str, Any]:
             return perform("promote", model.name, context, verdict=verdict, approval=approval)
 
         @task
-        def announce(verdict, promotion, **context):
+        def announce(verdict: Any, promotion: Any, **context: Any) -> dict[str, Any]:
             announced = perform("announce", model.name, context, verdict=verdict, promotion=promotion)
             post(announced["says"])
             return announced

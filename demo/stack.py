@@ -1,6 +1,6 @@
 """The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow, started together and ended without a trace.
 
-    python -m demo.stack up | down | status
+`python -m demo.stack up`, `down` or `status`.
 """
 
 import fcntl
@@ -163,7 +163,7 @@ class Stack:
         recorded = self._recorded()[0]
         wanted = self._wanted or (Ports.read(os.environ) if Ports.named_in(os.environ) else None)
         if recorded and wanted and recorded != wanted:
-            raise StackError(f"the stack in {self.home} runs with {recorded}, not {wanted}; run `make down`, then start again.")
+            raise StackError(f"the stack in {self.home} runs on {recorded}, not on {wanted}; run `make down` first.")
 
     def _secrets(self) -> Secrets:
         self._prepare()

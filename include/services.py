@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from include.settings import Settings
@@ -35,10 +36,10 @@ def build_services(settings: Settings | None = None) -> Services:
     from include.adapters.registry import Registry
 
     settings = settings or Settings.read(os.environ)
-    place = {"endpoint": settings.s3_endpoint, "region": settings.s3_region}
+    connect = partial(ObjectStore.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
     return Services(
         settings=settings,
-        landing=Landing(ObjectStore.connect(settings.landing_bucket, **place)),
-        lake=Lake(ObjectStore.connect(settings.lake_bucket, **place)),
+        landing=Landing(connect(settings.landing_bucket)),
+        lake=Lake(connect(settings.lake_bucket)),
         registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
     )

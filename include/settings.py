@@ -11,7 +11,8 @@ from include.errors import SettingsError
 class Settings(BaseModel):
     """What the pipeline needs to know about where it runs.
 
-    Each field is read from the environment variable in its alias; `.env.example` lists them all, and a test holds the two equal.
+    Each field is read from the environment variable in its alias; `.env.example` lists them all, and a test holds the two
+    equal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

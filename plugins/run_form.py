@@ -11,14 +11,14 @@ def form(force: str) -> dict[str, Param]:
             type=["null", "string"],
             format="date-time",
             title="As of",
-            description="Do what would have been done at this time (UTC). Empty means now. Later data and labels are not seen.",
+            description="Do what would have been done at this time (UTC). Empty means now. Later data and labels are unseen.",
         ),
         "reason": Param(
             "",
             type="string",
             maxLength=500,
             title="Reason",
-            description="Why you start this by hand. It is kept with what comes of it: on the version, on the card, in the log.",
+            description="Why you start this by hand. It is kept with what comes of it: on version and card, and in the log.",
         ),
         "force": Param(False, type="boolean", title="Force", description=force),
     }

@@ -1,4 +1,4 @@
-"""Slack messages through Airflow's Slack provider and the connection `slack_webhook`; without the connection they are logged."""
+"""Slack messages through Airflow's Slack provider and its connection `slack_webhook`; without it they are logged."""
 
 import logging
 from collections.abc import Mapping

@@ -13,8 +13,8 @@ _OURS = "include.errors."
 def task_defaults(owner: str) -> dict[str, Any]:
     """Default arguments for the tasks of a DAG.
 
-    An outage is tried again; what is wrong with the data or the decision stays wrong, so it fails at once. Anything unknown (a killed
-    worker, say) is tried again: every step is safe to run twice.
+    An outage is tried again; what is wrong with the data or the decision stays wrong, so it fails at once. Anything unknown (a
+    killed worker, say) is tried again: every step is safe to run twice.
     """
     return {
         "owner": owner,

@@ -27,6 +27,7 @@ class CarelessS3:
         self.meta = SimpleNamespace(endpoint_url="http://careless.example")
 
     def put_object(self, *, Key: str, Body: bytes, **_ignored: str) -> dict[str, str]:
+        """Write, whatever the conditions say."""
         if not self.refusals or self.writes_anyway:
             self.objects[Key] = Body
         if self.refusals:
@@ -34,11 +35,14 @@ class CarelessS3:
         return {"ETag": f'"{hash(Body)}"'}
 
     def get_object(self, *, Key: str, **_ignored: str) -> dict[str, io.BytesIO]:
+        """Give the newest bytes, whatever the conditions say."""
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def head_object(self, *, Key: str, **_ignored: str) -> dict[str, Any]:
+        """Describe the newest bytes."""
         body = self.objects[Key]
         return {"ETag": f'"{hash(body)}"', "ContentLength": len(body), "LastModified": datetime(2013, 1, 1, tzinfo=UTC)}
 
     def delete_object(self, *, Key: str, **_ignored: str) -> None:
+        """Remove, or do nothing."""
         self.objects.pop(Key, None)

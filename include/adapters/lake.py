@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +59,8 @@ class Lake:
 
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
         """Add rows to their curated periods; a second time finds the same files there."""
-        rows = rows.assign(**{_DELIVERED: pd.Timestamp(file.landed_at), _SOURCE: file.key})
+        rows = rows.copy()
+        rows[_DELIVERED], rows[_SOURCE] = pd.Timestamp(file.landed_at), file.key
         starts = rows[model.feed.time].map(lambda moment: model.period_of(moment.to_pydatetime()))
         for start, part in rows.groupby(starts):
             data = _parquet(part)
@@ -125,7 +127,8 @@ class Lake:
         """As-of times of all documents of a kind, oldest first, without reading one."""
         keys = [entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")]
         return [
-            datetime.strptime(key.rsplit("/", 1)[-1].removesuffix(".json"), "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC) for key in keys
+            datetime.strptime(key.rsplit("/", 1)[-1].removesuffix(".json"), "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
+            for key in keys
         ]
 
     # Below the surface
@@ -166,14 +169,15 @@ class Lake:
     def _read_curated(self, key: str) -> pd.DataFrame:
         data = self._store.read(key)
         if hashlib.sha256(data).hexdigest() != _digest_in(key):
-            raise CorruptObject(f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again.")
+            raise CorruptObject(
+                f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
+            )
         return pd.read_parquet(io.BytesIO(data))
 
     def _create_once(self, key: str, data: bytes) -> None:
-        try:
+        # The key names the content: an earlier try wrote the same bytes.
+        with suppress(AlreadyExists):
             self._store.create_if_absent(key, data)
-        except AlreadyExists:
-            pass  # The key names the content: an earlier try wrote the same bytes.
 
 
 def _between(rows: pd.DataFrame, model: Model, start: datetime, end: datetime) -> pd.DataFrame:

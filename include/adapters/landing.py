@@ -57,7 +57,8 @@ class Landing:
 def _pinned(entry: Entry, stream: Stream) -> LandedFile:
     if not entry.key.endswith(SUFFIXES):
         raise UnreadableFile(
-            f"landing file {entry.key}: accepted names end in {', '.join(SUFFIXES)}. Rename it, or begin its name with _ to hide it."
+            f"landing file {entry.key}: accepted names end in {', '.join(SUFFIXES)}. "
+            "Rename it, or begin its name with _ to hide it."
         )
     return LandedFile(key=entry.key, etag=entry.etag, stream=stream, landed_at=entry.modified)
 

@@ -12,6 +12,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import skops.io
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -119,7 +120,8 @@ class Registry:
     def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
         """Log a fitted pipeline as a run and register it as a version; both carry the training's key.
 
-        Safe to repeat after a crash: runs that an earlier try left open are closed as KILLED, and a version is registered last.
+        Safe to repeat after a crash: runs that an earlier try left open are closed as KILLED, and a version is registered
+        last.
         """
         with _in_our_words(model.name):
             mlflow.set_tracking_uri(self._tracking_uri)
@@ -142,7 +144,7 @@ class Registry:
             return _version(made)
 
     def _log_dataset(self, example: pd.DataFrame, training: Training) -> None:
-        dataset = mlflow.data.from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
+        dataset = from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
         mlflow.log_input(dataset, context="training")
 
     def _ensure_registered(self, model: Model) -> None:
@@ -165,8 +167,8 @@ class Registry:
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
         """The fitted pipeline of a version, read from the very bytes that were digested.
 
-        Nothing is unpickled: skops creates only its own safe types and those that the model lists in this repository. What the
-        artifact says about itself is not believed.
+        Nothing is unpickled: skops creates only its own safe types and those that the model lists in this repository. What
+        the artifact says about itself is not believed.
 
         Raises:
             UntrustedModel: the artifact holds other types, or is not a skops file.
@@ -176,8 +178,8 @@ class Registry:
             found = _digest(folder)
             if expected_digest and found != expected_digest:
                 raise ArtifactChanged(
-                    f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was {expected_digest[:16]}. "
-                    "Somebody replaced it: train and validate again."
+                    f"{model.name} version {number}: the artifact has digest {found[:16]}, "
+                    f"validated was {expected_digest[:16]}. Somebody replaced it: train and validate again."
                 )
             return _load_trusted(model, number, folder / _ARTIFACT)
 
@@ -250,9 +252,12 @@ def _in_our_words(about: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
             raise RegistryUnreachable(
-                f"MLflow did not answer about {about}: {_short(error)}. Nothing was decided; check the server, then clear the task."
+                f"MLflow did not answer about {about}: {_short(error)}. "
+                "Nothing was decided; check the server, then clear the task."
             ) from error
-        raise RegistryError(f"MLflow refused {about}: {_short(error)}. Look the version up in its page, then clear the task.") from error
+        raise RegistryError(
+            f"MLflow refused {about}: {_short(error)}. Look the version up in its page, then clear the task."
+        ) from error
 
 
 def _short(error: Exception) -> str:

@@ -56,7 +56,8 @@ def _scorecard(evidence: Evidence) -> list[str]:
 
 
 def _compared(condition: Condition) -> str:
-    assert condition.champion is not None and condition.gain is not None
+    assert condition.champion is not None
+    assert condition.gain is not None
     gain = condition.gain
     return (
         f"| {condition.name} | {condition.champion:.4g} | {condition.challenger:.4g} "

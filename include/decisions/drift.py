@@ -27,10 +27,13 @@ class ColumnFinding:
     broken: bool = False
 
 
-def check_feed(reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], usual_rows: float) -> list[ColumnFinding]:
+def check_feed(
+    reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], usual_rows: float
+) -> list[ColumnFinding]:
     """Rows, missingness, unseen values and frozen columns of the newest period against the champion's training rows.
 
-    These come first, because a distance between distributions drops missing values: a column that is 60 % missing has "no drift".
+    These come first, because a distance between distributions drops missing values: a column that is 60 % missing has "no
+    drift".
     """
     findings = []
     if usual_rows and len(current) < COLLAPSED_SHARE * usual_rows:
@@ -61,12 +64,13 @@ def _commonest_share(values: pd.Series) -> float:
 
 
 def comparable(reference: pd.Series, current: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
-    """Both sides of a column made fit for a distance: numbers clipped to the reference's bulk, so that one outlier hides nothing.
+    """Both sides of a column made fit for a distance.
 
-    Plain floats and strings come out, whatever comes in; missing values are dropped (`check_feed` has judged them).
+    Numbers are clipped to the reference's bulk, so that one outlier hides nothing. Plain floats and strings come out, whatever
+    comes in; missing values are dropped (`check_feed` has judged them).
     """
     if column.kind == "number":
         reference, current = reference.dropna().astype("float64"), current.dropna().astype("float64")
-        low, high = reference.quantile(_TAIL), reference.quantile(1 - _TAIL)
+        low, high = float(reference.quantile(_TAIL)), float(reference.quantile(1 - _TAIL))
         return reference.clip(low, high), current.clip(low, high)
     return reference.dropna().astype("str").astype("object"), current.dropna().astype("str").astype("object")

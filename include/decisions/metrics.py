@@ -60,7 +60,7 @@ def roc_auc_influence(labels: Floats, scores: Floats) -> Floats:
     placements, positive = _placements(labels, scores)
     share = positive.mean()
     centred = placements - placements[positive].mean()
-    return np.where(positive, centred / share, centred / (1 - share))
+    return np.asarray(np.where(positive, centred / share, centred / (1 - share)))
 
 
 def _mean_of(loss: Callable[[Floats, Floats], Floats]) -> tuple[Callable[..., float], Callable[..., Floats]]:
@@ -69,7 +69,7 @@ def _mean_of(loss: Callable[[Floats, Floats], Floats]) -> tuple[Callable[..., fl
 
     def influence(labels: Floats, predictions: Floats) -> Floats:
         losses = loss(labels, predictions)
-        return losses - losses.mean()
+        return np.asarray(losses - losses.mean())
 
     return value, influence
 

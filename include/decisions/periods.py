@@ -43,8 +43,8 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
     known = label_known(frame, model, as_of)
     table = pd.DataFrame({"start": starts, "known": known}).groupby("start")["known"].agg(["size", "sum"])
     return [
-        PeriodCount(start.to_pydatetime(), int(row["size"]), int(row["sum"]))
-        for start, row in table.iterrows()
+        PeriodCount(start.to_pydatetime(), int(rows), int(known_rows))
+        for start, rows, known_rows in table.itertuples()
         if start + model.feed.period <= as_of
     ]
 

@@ -6,8 +6,10 @@ from include.models.contract import Model
 from include.references import Drift, Finding, Quality
 
 
-def triage(model: Model, as_of: datetime, has_champion: bool, drift: Drift, quality: Quality, last_retrain: datetime | None) -> Finding:
-    """What to do now. A broken feed stops everything; decay of quality retrains; drift explains, and retrains only where asked to."""
+def triage(
+    model: Model, as_of: datetime, has_champion: bool, drift: Drift, quality: Quality, last_retrain: datetime | None
+) -> Finding:
+    """What to do now: a broken feed stops, decay of quality retrains, drift explains and retrains only where asked to."""
     if drift.broken:
         return Finding(action="stop", reason="the feed is broken: " + "; ".join(drift.broken))
     if not has_champion:

@@ -35,9 +35,9 @@ def unsound(evidence: Evidence, criteria: Criteria) -> list[str]:
 def decide(evidence: Evidence, criteria: Criteria, lane: Lane, problems: list[str]) -> Decision:
     """The verdict. `problems` are checks that failed or could not be made: any of them blocks.
 
-    Routine lane (same recipe, fresher data): the lower 80 % bound of the gain is above 0 and the lower 95 % bound above minus the
-    margin. Change lane (anything else): the lower 95 % bound is above 0. Bounds are one-sided. The first champion must reach the
-    floors; there is nothing to compare it with.
+    Routine lane (same recipe, fresher data): the lower 80 % bound of the gain is above 0 and the lower 95 % bound above minus
+    the margin. Change lane (anything else): the lower 95 % bound is above 0. Bounds are one-sided. The first champion must
+    reach the floors; there is nothing to compare it with.
     """
     blocked = problems + unsound(evidence, criteria)
     if blocked:

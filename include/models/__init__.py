@@ -36,5 +36,7 @@ def _model_in(stem: str) -> Model:
     if not isinstance(model, Model):
         raise ModelError(f"include/models/{stem}.py defines no MODEL: end it with MODEL = Model(...), see contract.py.")
     if model.name != stem:
-        raise ModelError(f"include/models/{stem}.py defines a model named {model.name!r}: name it {stem!r} or rename the file.")
+        raise ModelError(
+            f"include/models/{stem}.py defines a model named {model.name!r}: name it {stem!r} or rename the file."
+        )
     return model

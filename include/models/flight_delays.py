@@ -57,6 +57,7 @@ MODEL = Model(
     ),
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01),
     cadence="0 7 1 * *",
+    decay_share=0.03,
     build=build,
     trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
 )

@@ -34,9 +34,7 @@ MODEL = Model(
     task="regression",
     label=Column("volume", "number", low=0, high=20000, unit="cars an hour"),
     features=FEATURES,
-    feed=Feed(
-        key=("hour",), time="hour", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="30 6 * * MON"
-    ),
+    feed=Feed(key=("hour",), time="hour", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="30 6 * * MON"),
     criteria=Criteria(metric="mae", floor=600, noisy_floor=900, margin=20),
     cadence="30 7 1 * *",
     build=build,

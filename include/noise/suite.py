@@ -24,17 +24,20 @@ class Declared(Protocol):
     """A column as a model declares it: its name, and "number", "category" or "text"."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The column's name."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What its values are."""
 
 
 class Featured(Protocol):
     """What declares feature columns: a model."""
 
     @property
-    def features(self) -> Sequence[Declared]: ...
+    def features(self) -> Sequence[Declared]:
+        """Its columns."""
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,7 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
     champion = services.registry.champion(model.name)
     history = services.lake.rows(model, _BEGINNING, request.as_of)
     try:
-        split = choose_split(
-            count_periods(history, model, request.as_of), model, champion.trained_until if champion else None
-        )
+        split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
         return Assembled(skipped=str(reason), says=f"nothing to train: {reason}")
     train = services.lake.snapshot(model, split.train_start, split.holdout_start)
@@ -42,7 +40,8 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         train=train,
         holdout=holdout,
         champion_version=champion.number if champion else None,
-        says=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
+        says=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
+        f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
     )
 
 

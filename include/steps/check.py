@@ -1,7 +1,8 @@
 """Check: sort every delivered row against the contract; good rows go on, bad rows go to quarantine with their reasons.
 
 In: a batch. Out: counts. Writes quarantine first, then curated rows, and the intake record of a file last.
-Stops when a file cannot be read, lacks a column, or when too large a share of the rows is bad: then nothing of the batch goes on.
+Stops when a file cannot be read, lacks a column, or when too large a share of the rows is bad: then nothing of the
+batch goes on.
 Safe to run again: curated files are named by their content, quarantine files by their delivery.
 """
 
@@ -40,7 +41,9 @@ def run(services: Services, model: Model, request: Request, batch: Batch) -> Che
     _stop_if_broken(model, deliveries)
     for delivery in deliveries:
         services.lake.publish(model, delivery.file, delivery.rows.good)
-        services.lake.finish_file(model.name, delivery.file, {"rows": len(delivery.rows.good), "reasons": _counted([delivery])})
+        services.lake.finish_file(
+            model.name, delivery.file, {"rows": len(delivery.rows.good), "reasons": _counted([delivery])}
+        )
     features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
     rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
     return Checked(
@@ -82,8 +85,9 @@ def _stop_if_broken(model: Model, deliveries: list[_Delivery]) -> None:
         bad, total = len(delivery.rows.reasons), len(delivery.delivered)
         if total and bad / total > model.feed.max_bad_share:
             raise BrokenFeed(
-                f"landing file {delivery.file.key}: {bad:,} of {total:,} rows break the contract ({_in_words([delivery])}); accepted is "
-                f"{model.feed.max_bad_share:.0%}. Ask upstream to deliver it again under the same name, or remove it."
+                f"landing file {delivery.file.key}: {bad:,} of {total:,} rows break the contract ({_in_words([delivery])}); "
+                f"accepted is {model.feed.max_bad_share:.0%}. Ask upstream to deliver it again under the same name, "
+                "or remove it."
             )
 
 

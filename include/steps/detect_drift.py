@@ -1,8 +1,8 @@
 """Detect drift: how does the newest period differ from the rows that the champion was trained on?
 
 In: what was scored. Out: drifted columns, and columns that say the feed is broken. The project's own checks come first, then
-Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take the others down.
-Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow. Safe to run again.
+Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take the others
+down. Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow. Safe to run again.
 """
 
 import logging
@@ -35,7 +35,9 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> D
     reference = services.lake.read_snapshot(model, champion.tags["train_digest"])
     current = services.lake.rows(model, scored.period, scored.period + model.feed.period)
     if current.empty:
-        return Drift(period=scored.period, broken=("(rows): nothing was delivered for the period",), says="nothing was delivered")
+        return Drift(
+            period=scored.period, broken=("(rows): nothing was delivered for the period",), says="nothing was delivered"
+        )
     periods = max(1, (champion.trained_until - reference[model.feed.time].min().to_pydatetime()) / model.feed.period)
     findings = check_feed(reference, current, model.features, len(reference) / periods)
     reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
@@ -70,7 +72,9 @@ def _keep_report(
     services: Services, model: Model, champion: Version, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
 ) -> str | None:
     """The picture for people; the decision does not depend on it, so a failure to draw is logged and no more."""
-    columns = [column for column in model.features if reference[column.name].notna().any() and current[column.name].notna().any()]
+    columns = [
+        column for column in model.features if reference[column.name].notna().any() and current[column.name].notna().any()
+    ]
     left, right = (_sample(rows, _PICTURED_ROWS, model) for rows in (reference, current))
     report = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)])
     try:

@@ -52,7 +52,9 @@ def _measured(
     judged = frame[inside & label_known(frame, model, as_of) & frame[model.label.name].notna()]
     labels = judged[model.label.name].to_numpy("float64")
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
-        return Quality(period=period.start, metric=metric.name, rows=len(labels), newest_maturity=maturity, says="too few labels")
+        return Quality(
+            period=period.start, metric=metric.name, rows=len(labels), newest_maturity=maturity, says="too few labels"
+        )
     now = measure(metric, labels, judged["prediction"].to_numpy("float64"))
     reference = Measured(float(champion.tags["proved_value"]), float(champion.tags["proved_error"]))
     return Quality(
@@ -65,5 +67,6 @@ def _measured(
         reference=reference.value,
         decayed=has_decayed(metric, now, reference, model.decay_share),
         newest_maturity=maturity,
-        says=f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {period.start:%Y-%m-%d}, proved {reference.value:.4g}",
+        says=f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {period.start:%Y-%m-%d}, "
+        f"proved {reference.value:.4g}",
     )

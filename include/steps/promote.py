@@ -34,7 +34,8 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
         promoted=True,
         champion_version=verdict.version,
         previous_version=verdict.champion_version,
-        says=f"version {verdict.version} is champion" + (f", {verdict.champion_version} is previous" if verdict.champion_version else ""),
+        says=f"version {verdict.version} is champion"
+        + (f", {verdict.champion_version} is previous" if verdict.champion_version else ""),
     )
 
 
@@ -48,8 +49,8 @@ def _refuse_moved_champion(services: Services, model: Model, verdict: Verdict) -
         )
     if now is None and verdict.champion_version:
         raise ChampionMoved(
-            f"{model.name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. Somebody "
-            "removed the alias or the version: set the alias by hand to the version that is in production."
+            f"{model.name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. "
+            "Somebody removed the alias or the version: set the alias by hand to the version that is in production."
         )
 
 

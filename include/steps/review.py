@@ -14,4 +14,6 @@ IF_IT_FAILS = "The challenger was judged but not promoted; the champion is uncha
 def run(services: Services, model: Model, request: Request, verdict: Verdict) -> Approval:
     """The gate's own approval."""
     approved = verdict.verdict == "promote"
-    return Approval(approved=approved, by="the gate", says="approved by the gate" if approved else f"not approved: {verdict.verdict}")
+    return Approval(
+        approved=approved, by="the gate", says="approved by the gate" if approved else f"not approved: {verdict.verdict}"
+    )

@@ -49,12 +49,16 @@ def predict(model: Model, pipeline: Any, rows: pd.DataFrame) -> np.ndarray[Any, 
     return np.asarray(pipeline.predict(features), dtype="float64")
 
 
-def _score(services: Services, model: Model, request: Request, champion: Version, pipeline: Any, start: datetime) -> str | None:
+def _score(
+    services: Services, model: Model, request: Request, champion: Version, pipeline: Any, start: datetime
+) -> str | None:
     rows = services.lake.rows(model, start, start + model.feed.period)
     if rows.empty:
         return None
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time]))]
-    key = services.lake.predictions_key(model.name, start, champion.number, rows[list(dict.fromkeys([*identity, *model.feature_names]))])
+    key = services.lake.predictions_key(
+        model.name, start, champion.number, rows[list(dict.fromkeys([*identity, *model.feature_names]))]
+    )
     if not services.lake.holds(key):
         predictions = predict(model, pipeline, rows)
         table = identity.assign(prediction=predictions, version=champion.number, scored_as_of=pd.Timestamp(request.as_of))

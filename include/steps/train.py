@@ -45,7 +45,8 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         version=made.number,
         run_id=made.run_id,
         artifact_digest=services.registry.artifact_digest(model.name, made.number),
-        says=f"challenger is version {made.number}, " + ("found: this very training was done before" if found else "trained now"),
+        says=f"challenger is version {made.number}, "
+        + ("found: this very training was done before" if found else "trained now"),
     )
 
 
@@ -87,7 +88,8 @@ def _train(
     facts: dict[str, str],
 ) -> Version:
     train, holdout = assembled.train, assembled.holdout
-    assert train is not None and holdout is not None
+    assert train is not None
+    assert holdout is not None
     began = time.perf_counter()
     pipeline.fit(rows[model.feature_names], rows[model.label.name].to_numpy("float64"))
     metrics = {"fit_seconds": time.perf_counter() - began}

@@ -147,7 +147,13 @@ def _decide(model: Model, evidence: Evidence | None, lane: Lane, problems: list[
 
 
 def _record(
-    services: Services, model: Model, challenger: Version, decision: Decision, evidence: Evidence | None, suite: NoiseSuite, card: str
+    services: Services,
+    model: Model,
+    challenger: Version,
+    decision: Decision,
+    evidence: Evidence | None,
+    suite: NoiseSuite,
+    card: str,
 ) -> None:
     scorecard: dict[str, Any] = {"decision": asdict(decision), "evidence": asdict(evidence) if evidence else None}
     for path, text in (
@@ -157,7 +163,10 @@ def _record(
     ):
         services.registry.log_report(challenger.run_id, path, text)
     services.registry.annotate(
-        model.name, challenger.number, {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(evidence), card
+        model.name,
+        challenger.number,
+        {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(evidence),
+        card,
     )
 
 

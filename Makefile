@@ -1,0 +1,54 @@
+# The same words for people, hooks and CI. Nothing is needed but make and Python 3.11 to 3.13.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := uv==0.13.9
+BENCHES := $(sort $(filter-out __init__ results,$(notdir $(basename $(wildcard bench/*.py)))))
+
+export OMP_NUM_THREADS := 1
+export PYTHONPATH := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo down test check bench check-model
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n)
+	@$(BIN)/python -m demo
+
+down: $(READY) ## end everything that `make demo` left running
+	@$(BIN)/python -m demo.stack down
+
+test: $(READY) ## every test (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## style, types, layers, compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/docker-compose --file docker-compose.yaml config -q
+
+bench: $(BENCHES:%=bench-%) ## every benchmark
+
+bench-%: $(READY) ## one benchmark, named like its file in bench/
+	@$(BIN)/python -m bench.$*
+
+check-model: $(READY) ## whether a model keeps the contract (MODEL=name)
+	@test -n "$(MODEL)" || { echo "make check-model needs MODEL=name, a file in include/models." >&2; exit 2; }
+	@$(BIN)/python -m pytest tests/models -k "$(MODEL)"
+
+# Made aside and stamped last, so that an interrupted install is begun again.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	  echo "$(PYTHON) is `$(PYTHON) --version 2>&1 | tail -n 1`; Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments; install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@rm -f $@
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@touch $@

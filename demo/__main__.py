@@ -1,0 +1,102 @@
+"""The main job: start the stack, play real history into it, and let the scheduler do the work.
+
+    WEEKS=8      how many weeks to play
+    DETACH=1     leave the stack running and return
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from demo.airflow_api import AirflowApi
+from demo.live_view import farewell, summary, view
+from demo.player import Player
+from demo.stack import Stack, StackError
+from include.adapters.object_store import ObjectStore
+from include.errors import ProvingGroundError
+from include.models import all_models
+
+SUMMARY = Path(__file__).parent / "summary.json"
+_MOST_WEEKS = 40
+
+
+def main() -> int:
+    """Run the demo; 0 when every delivery was dealt with."""
+    # So that Live, the farewell and a screenshot look the same in a pipe.
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        return run(console, _weeks(os.environ.get("WEEKS") or "8"), detached=bool(os.environ.get("DETACH")))
+    except ProvingGroundError as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+
+
+def run(console: Console, weeks: int, detached: bool) -> int:
+    """Start, play, say goodbye; the stack stays up until Ctrl-C, or for good when detached."""
+    began = time.monotonic()
+    # `make down` and a closed terminal end the demo as Ctrl-C does: nothing is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    stack = Stack()
+    finished = False
+    try:
+        with console.status("starting SeaweedFS, MLflow and Airflow on 127.0.0.1 (about a minute)"):
+            stack.start()
+        started = time.monotonic() - began
+        player = _player(stack, weeks)
+        _play(console, player, began)
+        seconds = {"start": round(started, 1), "all": round(time.monotonic() - began, 1)}
+        SUMMARY.write_text(json.dumps(summary(player.rows, seconds), indent=1) + "\n")
+        console.print(farewell(stack, detached))
+        finished = True
+        if not detached:
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("stopping", style="dim")
+    finally:
+        if not (detached and finished):
+            stack.stop()
+    return 1 if not finished or any(row.failed for row in player.rows) else 0
+
+
+def _player(stack: Stack, weeks: int) -> Player:
+    os.environ.update(stack.environment())
+    api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
+    api.wait_for_dags({f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}, seconds=90)
+    landing, lake = (ObjectStore.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))
+    return Player(api, landing, lake, weeks)
+
+
+def _play(console: Console, player: Player, began: float) -> None:
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            player.play()
+        except BaseException as problem:  # noqa: BLE001 - carried to the main thread, which raises it
+            problems.append(problem)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    with Live(view(player.rows, 0), console=console, refresh_per_second=2, transient=False) as live:
+        while thread.is_alive():
+            thread.join(0.5)
+            live.update(view(player.rows, time.monotonic() - began))
+    if problems:
+        raise problems[0]
+
+
+def _weeks(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= _MOST_WEEKS:
+        raise StackError(f"WEEKS={text!r} cannot be played; 1 to {_MOST_WEEKS} is accepted, as in make demo WEEKS=6.")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

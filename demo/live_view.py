@@ -1,0 +1,126 @@
+"""What a person sees while the demo runs, and what it leaves behind."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from demo.player import Row
+from demo.stack import Stack
+
+_COLOURS = {
+    "promote": "green",
+    "keep": "yellow",
+    "inconclusive": "yellow",
+    "blocked": "red",
+    "retrain": "cyan",
+    "stop": "red",
+    "failed": "red",
+}
+
+
+def view(rows: list[Row], elapsed: float) -> RenderableType:
+    """The table of every model's weeks, and one line on what happens now."""
+    busy = [f"[bold]{row.model}[/] {row.start:%d %b}: {row.now}" for row in rows if row.now not in ("waiting", "done", "failed")]
+    done = sum(row.now in ("done", "failed") for row in rows)
+    now = Text.from_markup(" · ".join(busy) or "preparing")
+    tables = [_table(model, [row for row in rows if row.model == model]) for model in dict.fromkeys(row.model for row in rows)]
+    head = Text(f"{done} of {len(rows)} deliveries, {int(elapsed) // 60}:{int(elapsed) % 60:02d}", style="dim")
+    return Group(Panel(Group(now, head), title="now", border_style="blue"), *tables, *_announcements(rows))
+
+
+def _table(model: str, rows: list[Row]) -> Table:
+    table = Table(title=model, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, expand=True)
+    for name, justify in (
+        ("week", "left"),
+        ("rows", "right"),
+        ("quarantine", "right"),
+        ("drift", "right"),
+        ("quality (on the week of)", "left"),
+        ("labels", "right"),
+        ("triage", "left"),
+        ("verdict", "left"),
+        ("champion", "right"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=name != "triage")  # type: ignore[arg-type]  # the names are rich's own
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> list[Text]:
+    said = row.summary()
+    return [
+        Text(f"{row.start:%Y-%m-%d}", style="bold" if row.now not in ("waiting", "done") else ""),
+        _number(said["rows"]),
+        Text(f"{said['quarantined']:,}" if said["quarantined"] is not None else "", style="red" if said["quarantined"] else "dim"),
+        Text(f"{said['drifted']}/{said['columns']}" if said["columns"] else ""),
+        Text(f"{said['quality']:.4g} ({said['quality_of'][5:]})" if said["quality"] is not None else ""),
+        Text(f"{said['maturity']:.0%}" if said["maturity"] is not None else "", style="dim"),
+        _word(said["triage"], said["reason"]),
+        _word(said["verdict"], None),
+        Text(f"v{said['champion']}" if said["champion"] else "", style="bold"),
+    ]
+
+
+def _number(value: int | None) -> Text:
+    return Text(f"{value:,}" if value is not None else "")
+
+
+def _word(word: str | None, reason: str | None) -> Text:
+    text = Text(word or "", style=_COLOURS.get(word or "", "dim"))
+    if reason and word not in (None, "nothing"):
+        text.append(f"  {reason}", style="dim")
+    return text
+
+
+def _announcements(rows: list[Row]) -> list[Text]:
+    return [
+        Text(
+            f"The delivery of {row.start:%Y-%m-%d} is damaged on purpose: {sum(row.damage.values())} rows "
+            f"({', '.join(f'{count} × {kind}' for kind, count in row.damage.items())}).",
+            style="magenta",
+        )
+        for row in rows
+        if row.damage
+    ]
+
+
+def farewell(stack: Stack, detached: bool) -> RenderableType:
+    """Where to look, what to click first, and how to stop."""
+    user = f"user [bold]admin[/], password [bold]{stack.passwords['admin']}[/]"
+    text = (
+        f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
+        "  Click first: Dags → flight_delays.retrain → the newest run → validate → Logs. Then Trigger, to see the form.\n"
+        f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
+        "  Click first: the version with the alias champion. Its description is the decision card.\n"
+        f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. Data stay in .stack; remove the folder to begin anew."
+    )
+    return Panel(Text.from_markup(text), title="it stays up", border_style="green")
+
+
+def summary(rows: list[Row], seconds: dict[str, float]) -> dict[str, Any]:
+    """The content of demo/summary.json: the weeks of flight_delays, and those of the other models under their names."""
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_model.setdefault(row.model, []).append(row.summary())
+    return {"weeks": by_model.pop("flight_delays", []), "other_models": by_model, "seconds": seconds, "shown": _shown(rows)}
+
+
+def _shown(rows: list[Row]) -> dict[str, bool]:
+    """What the demo set out to show, and whether the data produced it."""
+    weeks = [row.summary() for row in rows]
+    caused = [week for week in weeks if week["verdict"] and week["reason"] and not week["reason"].startswith("first champion")]
+    return {
+        "first champion by the first-champion rule": any(w["verdict"] == "promote" for w in weeks if w not in caused),
+        "retrain caused by decay or drift": bool(caused),
+        "challenger promoted": any(w["verdict"] == "promote" for w in caused),
+        "challenger not promoted": any(w["verdict"] in ("keep", "inconclusive", "blocked") for w in caused),
+        "damaged rows in quarantine, good rows went on": any(w["damaged_on_purpose"] and w["quarantined"] and w["rows"] for w in weeks),
+        "a model that needed no retraining": any(
+            not any(w in caused for w in (r.summary() for r in rows if r.model == model)) for model in {row.model for row in rows}
+        ),
+    }
