@@ -19,8 +19,9 @@ help: ## this list
 demo: $(READY) ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n)
 	@$(BIN)/python -m demo
 
-down: $(READY) ## end everything that `make demo` left running
-	@$(BIN)/python -m demo.stack down
+# Without $(READY): a new requirements.txt is no reason to install before ending what runs.
+down: ## end everything that `make demo` left running
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m demo.stack down; fi
 
 test: $(READY) ## every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -17,9 +17,10 @@ BUCKETS = ("landing", "lake", "mlflow")
 USERS = {"admin": "admin", "viewer": "viewer"}
 
 # Imported once in the server that forks LocalExecutor's workers; a task then finds them in its memory.
+# skops comes before Airflow: at import it looks for every ufunc in every module, and Airflow answers each with a warning.
 _PRELOADED = (
-    "airflow,airflow.executors.local_executor,boto3,pandas,pyarrow.parquet,sklearn.ensemble,sklearn.pipeline,"
-    "mlflow,mlflow.sklearn,evidently,evidently.presets"
+    "skops.io,airflow,airflow.executors.local_executor,boto3,pandas,pandera.pandas,pyarrow.parquet,scipy.stats,sklearn.ensemble,"
+    "sklearn.pipeline,sklearn.compose,mlflow,mlflow.sklearn,mlflow.tracking,evidently,evidently.metrics,evidently.presets"
 )
 _GRPC = 10_000
 
@@ -160,6 +161,8 @@ def _mlflow(ports: Ports) -> dict[str, str]:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost:*,127.0.0.1:*",
     }

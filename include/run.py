@@ -65,8 +65,8 @@ def _newest_event(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def _utc(value: datetime | str) -> datetime:
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError as error:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"as_of={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
         ) from error

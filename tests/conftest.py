@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,12 +23,7 @@ def _services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def seaweedfs(_services: Stack) -> Iterator[Stack]:
     """The object store: `.s3_endpoint`, and credentials in `.environment()`, which is also this process's own meanwhile."""
     _services.start(["seaweedfs"])
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name in names:
-            patch.setenv(name, _services.environment()[name])
+    with _told(_services, "AWS_", "NO_PROXY", "no_proxy"):
         yield _services
 
 
@@ -44,10 +40,11 @@ def object_store(seaweedfs: Stack) -> Callable[[], ObjectStore]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(seaweedfs: Stack) -> str:
+def mlflow_server(seaweedfs: Stack) -> Iterator[str]:
     """The tracking address of a real MLflow server that keeps its artifacts in the real object store."""
     seaweedfs.start(["mlflow"])
-    return seaweedfs.mlflow_url
+    with _told(seaweedfs, "MLFLOW_"):
+        yield seaweedfs.mlflow_url
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +54,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     whole.start()
     yield whole
     whole.stop()
+
+
+@contextmanager
+def _told(stack: Stack, *prefixes: str) -> Iterator[None]:
+    """This process sees the stack's variables with these prefixes, and none of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(prefixes)]:
+            patch.delenv(name)
+        for name, value in stack.environment().items():
+            if name.startswith(prefixes):
+                patch.setenv(name, value)
+        yield

@@ -1,11 +1,23 @@
 """Stand-ins for outside systems, each as small as the tests allow."""
 
+import hashlib
 import io
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 from botocore.exceptions import ClientError
+
+from include.adapters.lake import Lake
+from include.adapters.landing import Landing
+from include.adapters.object_store import Entry
+from include.adapters.registry import CHAMPION, Training, Version
+from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable
+from include.models.contract import Model
+from include.services import Services
+from include.settings import Settings
 
 
 def client_error(code: str, status: int, *, retries: int = 0) -> ClientError:
@@ -46,3 +58,155 @@ class CarelessS3:
     def delete_object(self, *, Key: str, **_ignored: str) -> None:
         """Remove, or do nothing."""
         self.objects.pop(Key, None)
+
+
+class Crash(BaseException):
+    """The process is killed here: nothing in the code under test may catch it."""
+
+
+class MemoryStore:
+    """A bucket in memory with the conditions of `ObjectStore`; the `crash_at`-th write from now on is never made."""
+
+    def __init__(self, bucket: str = "bucket") -> None:
+        self.bucket = bucket
+        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.now = datetime(2024, 1, 1, tzinfo=UTC)
+        self.crash_at: int | None = None
+
+    def read(self, key: str, *, etag: str | None = None) -> bytes:
+        entry = self.stat(key)
+        if entry is None:
+            raise ObjectMissing(f"{self.bucket}/{key}")
+        if etag and entry.etag != etag:
+            raise Conflict(f"{self.bucket}/{key}")
+        return self.objects[key][0]
+
+    def stat(self, key: str) -> Entry | None:
+        if key not in self.objects:
+            return None
+        data, modified = self.objects[key]
+        return Entry(key, f'"{hashlib.md5(data).hexdigest()}"', len(data), modified)
+
+    def put(self, key: str, data: bytes) -> str:
+        if self.crash_at is not None:
+            self.crash_at -= 1
+            if self.crash_at == 0:
+                raise Crash(key)
+        self.objects[key] = (data, self.now)
+        return str(self.etag(key))
+
+    def create_if_absent(self, key: str, data: bytes) -> str:
+        if key in self.objects:
+            raise AlreadyExists(f"{self.bucket}/{key}")
+        return self.put(key, data)
+
+    def compare_and_set(self, key: str, data: bytes, etag: str) -> str:
+        if self.etag(key) != etag:
+            raise Conflict(f"{self.bucket}/{key}")
+        return self.put(key, data)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+    def etag(self, key: str) -> str | None:
+        entry = self.stat(key)
+        return entry.etag if entry else None
+
+
+class FakeRegistry:
+    """Versions, aliases and reports in memory; `champions` tells who was champion after every write.
+
+    `down` makes everything raise; the `crash_at`-th write from now on is never made. A pipeline comes back as it was given;
+    `tamper` changes its digest.
+    """
+
+    def __init__(self) -> None:
+        self.versions: dict[str, Version] = {}
+        self.pipelines: dict[str, Any] = {}
+        self.digests: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
+        self.reports: dict[tuple[str, str], str] = {}
+        self.descriptions: dict[str, str] = {}
+        self.trainings: list[Training] = []
+        self.champions: list[str | None] = []
+        self.down = False
+        self.crash_at: int | None = None
+
+    def aliased(self, model_name: str, alias: str) -> Version | None:
+        self._answer()
+        number = self.aliases.get(alias)
+        return self.versions[number] if number else None
+
+    def champion(self, model_name: str) -> Version | None:
+        return self.aliased(model_name, CHAMPION)
+
+    def version(self, model_name: str, number: str) -> Version:
+        self._answer()
+        return self.versions[number]
+
+    def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        self._write(lambda: self.aliases.update({alias: number}))
+
+    def drop_alias(self, model_name: str, alias: str) -> None:
+        self._write(lambda: self.aliases.pop(alias, None))
+
+    def annotate(self, model_name: str, number: str, tags: dict[str, str], description: str | None = None) -> None:
+        self._write(lambda: self.versions[number].tags.update(tags))
+        self.descriptions[number] = description or ""
+
+    def version_url(self, model_name: str, number: str) -> str:
+        return f"http://registry.example/{model_name}/{number}"
+
+    def find_trained(self, model_name: str, training_key: str) -> Version | None:
+        self._answer()
+        return next((version for version in self.versions.values() if version.tags.get("training_key") == training_key), None)
+
+    def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
+        self.trainings.append(training)
+        return self.add(pipeline, training.tags | {"training_key": training.key})
+
+    def add(self, pipeline: Any, tags: dict[str, str]) -> Version:
+        number = str(len(self.versions) + 1)
+        self._write(lambda: self.versions.update({number: Version(number, f"run-{number}", dict(tags))}))
+        self.pipelines[number], self.digests[number] = pipeline, f"digest-of-{number}"
+        return self.versions[number]
+
+    def artifact_digest(self, model_name: str, number: str) -> str:
+        self._answer()
+        return self.digests[number]
+
+    def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
+        if expected_digest and self.artifact_digest(model.name, number) != expected_digest:
+            raise ArtifactChanged(f"version {number}")
+        self._answer()
+        return self.pipelines[number]
+
+    def log_report(self, run_id: str, path: str, text: str) -> str:
+        self._write(lambda: self.reports.update({(run_id, path): text}))
+        return f"http://registry.example/{run_id}/{path}"
+
+    def tamper(self, number: str) -> None:
+        self.digests[number] = "tampered"
+
+    def _answer(self) -> None:
+        if self.down:
+            raise RegistryUnreachable("the registry is down")
+
+    def _write(self, change: Callable[[], object]) -> None:
+        self._answer()
+        if self.crash_at is not None:
+            self.crash_at -= 1
+            if self.crash_at == 0:
+                raise Crash("in the registry")
+        change()
+        self.champions.append(self.aliases.get(CHAMPION))
+
+
+def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry) -> Services:
+    """The real landing and lake over stores in memory, beside a registry in memory."""
+    stores: Any = landing, lake
+    fake: Any = registry
+    return Services(settings=Settings.read({}), landing=Landing(stores[0]), lake=Lake(stores[1]), registry=fake)

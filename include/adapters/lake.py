@@ -14,7 +14,6 @@ Every key says what it is about, so writing twice writes the same thing.
 import hashlib
 import io
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -74,7 +73,8 @@ class Lake:
 
         A row that was delivered more than once counts as delivered last.
         """
-        return self._joined(model, self._listed(model, start, end))
+        joined = self._joined_keys(model, [entry.key for entry in self._listed(model, start, end)])
+        return _between(joined, model, start, end)
 
     def snapshot(self, model: Model, start: datetime, end: datetime) -> Snapshot:
         """Fix the rows of [start, end) as they are now: a manifest named by its own digest."""
@@ -144,9 +144,6 @@ class Lake:
             entries = self._store.entries(f"curated/{model.name}/{stream}/")
             listed += [entry for entry in entries if low <= entry.key and entry.key[: len(high)] <= high]
         return listed
-
-    def _joined(self, model: Model, entries: Sequence[Entry]) -> pd.DataFrame:
-        return self._joined_keys(model, [entry.key for entry in entries])
 
     def _joined_keys(self, model: Model, keys: list[str]) -> pd.DataFrame:
         by, time = list(model.feed.key), model.feed.time

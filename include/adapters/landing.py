@@ -72,4 +72,8 @@ def _parse(key: str, data: bytes) -> pd.DataFrame:
         if not all(isinstance(row, dict) for row in rows):
             raise ValueError("a line is not a JSON object")
         return pd.DataFrame(rows)
-    return pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
+    rows = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
+    if not isinstance(rows.index, pd.RangeIndex):
+        # pandas takes the surplus for row names and shifts every value to its neighbour's column.
+        raise ValueError("its lines have more values than its header has names")
+    return rows

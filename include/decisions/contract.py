@@ -50,17 +50,24 @@ def _read_times(values: pd.Series, name: str, reasons: dict[int, list[str]]) -> 
 
 
 def _read_key(values: pd.Series, name: str, reasons: dict[int, list[str]]) -> pd.Series:
-    text = values.astype("str")
+    text = _as_text(values)
     _note(reasons, values.isna() | (text.str.strip() == ""), f"{name}: missing in the key")
     return text
 
 
 def _read_values(values: pd.Series, column: Column, reasons: dict[int, list[str]]) -> pd.Series:
     if column.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+        numbers = pd.to_numeric(values, errors="coerce").astype("float64").replace([float("inf"), float("-inf")], float("nan"))
         _note(reasons, numbers.isna() & values.notna(), f"{column.name}: not a number")
         return numbers
-    return values.astype("str").where(values.notna(), None)
+    return _as_text(values).where(values.notna(), None)
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Whole numbers read "7" also where one missing value made pandas hold the others as 7.0."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("str")
 
 
 def _add_contract_failures(typed: pd.DataFrame, columns: Sequence[Column], reasons: dict[int, list[str]]) -> None:

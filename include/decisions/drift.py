@@ -50,7 +50,7 @@ def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> l
     if missing - usually > MISSING_RISE:
         return [ColumnFinding(column.name, f"missing in {missing:.0%} of rows, usually in {usually:.0%}")]
     if len(current) > 1 and current.nunique() == 1 and _commonest_share(reference) < RARE_SHARE:
-        return [ColumnFinding(column.name, f"frozen at {current.dropna().iloc[0]!r}", broken=True)]
+        return [ColumnFinding(column.name, f"frozen at {current.dropna().tolist()[0]!r}", broken=True)]
     if column.kind == "category":
         unseen = float((~current.dropna().isin(reference.dropna().unique())).mean()) if current.notna().any() else 0.0
         if unseen > UNSEEN_SHARE:

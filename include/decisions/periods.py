@@ -50,22 +50,22 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
 
 
 def choose_split(periods: list[PeriodCount], model: Model, champion_trained_until: datetime | None) -> Split:
-    """Hold out the newest mature periods; train on all that comes before, or on the newest `train_periods` of it.
+    """Hold out the newest stretch of mature periods; train on all that comes before, or on the newest `train_periods` of it.
 
-    A period that is not mature ends the usable history: nothing after it is used, so that the holdout is one stretch of time.
+    The labels that a period has early are not like those that it gets late, so no period of the holdout may be immature; in the
+    training rows, one that never matures is passed over.
 
     Raises:
         NotEnoughHistory: too few mature periods, or the champion was trained on rows of every possible holdout.
     """
-    mature = _mature_stretch(periods, model)
+    train, holdout = _newest_stretch(periods, model)
     needed = model.min_train_periods + model.holdout_periods
-    if len(mature) < needed:
+    if len(train) < model.min_train_periods:
+        mature = sum(_is_mature(period, model) for period in periods)
         raise NotEnoughHistory(
-            f"{model.name} has {len(mature)} periods with mature labels, {needed} are needed "
-            f"({model.min_train_periods} to train, {model.holdout_periods} to hold out). Wait for more deliveries."
+            f"{model.name} has {mature} periods with mature labels, {needed} are needed "
+            f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more deliveries."
         )
-    holdout = mature[-model.holdout_periods :]
-    train = mature[: -model.holdout_periods]
     if model.train_periods:
         train = train[-model.train_periods :]
     if champion_trained_until and holdout[0].start < champion_trained_until:
@@ -78,9 +78,17 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
 
 def newest_mature(periods: list[PeriodCount], model: Model) -> PeriodCount | None:
     """The newest period whose labels are known well enough to be judged."""
-    return next((p for p in reversed(periods) if p.maturity >= model.feed.mature_share), None)
+    return next((period for period in reversed(periods) if _is_mature(period, model)), None)
 
 
-def _mature_stretch(periods: list[PeriodCount], model: Model) -> list[PeriodCount]:
-    newest = newest_mature(periods, model)
-    return [p for p in periods if newest and p.start <= newest.start and p.maturity >= model.feed.mature_share]
+def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:
+    """The newest adjacent mature periods that make a holdout, and the mature ones before them; empty where there are none."""
+    for end in range(len(periods), model.holdout_periods - 1, -1):
+        before, holdout = periods[: end - model.holdout_periods], periods[end - model.holdout_periods : end]
+        if all(_is_mature(period, model) for period in holdout):
+            return [period for period in before if _is_mature(period, model)], holdout
+    return [], []
+
+
+def _is_mature(period: PeriodCount, model: Model) -> bool:
+    return period.maturity >= model.feed.mature_share

@@ -121,6 +121,7 @@ class Model:
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
+            (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (not 0 <= self.criteria.noisy_share <= 1, f"criteria.noisy_share {self.criteria.noisy_share}: between 0 and 1"),
         ):
             if wrong:

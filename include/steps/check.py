@@ -72,7 +72,8 @@ def _columns(model: Model, file: LandedFile) -> tuple[Column, ...]:
 
 
 def _quarantine(services: Services, model: Model, delivery: _Delivery) -> str:
-    bad = delivery.delivered.loc[list(delivery.rows.reasons)]
+    bad = delivery.delivered.loc[list(delivery.rows.reasons)].astype("object")
+    bad = bad.where(bad.notna(), None)  # JSON has no word for NaN
     rows: list[dict[str, Any]] = [
         {"source": delivery.file.key, "row": int(number) + 1, "reasons": delivery.rows.reasons[int(number)], "values": values}
         for number, values in zip(bad.index, bad.to_dict("records"), strict=True)

@@ -40,7 +40,8 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         facts |= {"forced_by": request.run_id}
     found = services.registry.find_trained(model.name, training_key(facts))
     made = found or _train(services, model, request, assembled, pipeline, rows, facts)
-    services.registry.set_alias(model.name, CHALLENGER, made.number)
+    if made.number != assembled.champion_version:
+        services.registry.set_alias(model.name, CHALLENGER, made.number)
     return Trained(
         version=made.number,
         run_id=made.run_id,

@@ -1,0 +1,34 @@
+"""Announce says what was decided in one line, and keeps it."""
+
+import json
+
+from include.references import Promotion, Verdict
+from tests.toy import World, day
+
+VERDICT = Verdict(
+    verdict="promote", reasons=("better",), version="2", artifact_digest="d", champion_version="1", says="promote: better"
+)
+PROMOTION = Promotion(promoted=True, champion_version="2", previous_version="1", says="version 2 is champion")
+
+
+def test_one_line_says_it_all(world: World) -> None:
+    """Model, verdict, who is champion, and where the card is."""
+    announced = world.do("announce", day(1), verdict=VERDICT, promotion=PROMOTION)
+    assert announced.says == "toy: promote: better; version 2 is champion - http://registry.example/toy/2"
+
+
+def test_the_decision_is_kept_by_its_time(world: World) -> None:
+    """One document per as-of time, whatever is run again."""
+    for _ in range(2):
+        world.do("announce", day(1), verdict=VERDICT, promotion=PROMOTION)
+    (key,) = world.lake.objects
+    assert key == "status/toy/retrain/2024-01-02T000000Z.json"
+    document = json.loads(world.lake.read(key))
+    assert (document["verdict"]["verdict"], document["promotion"]["champion_version"]) == ("promote", "2")
+    assert document["trigger"] == "a test"
+
+
+def test_a_run_without_a_challenger_has_no_card(world: World) -> None:
+    """No link leads nowhere."""
+    nothing = VERDICT.model_copy(update={"version": None, "says": "keep: nothing to train"})
+    assert "http" not in world.do("announce", day(1), verdict=nothing, promotion=PROMOTION).says

@@ -1,0 +1,86 @@
+"""Assemble fixes what is trained on and what is held out, and refuses a comparison that would be unsound."""
+
+import pytest
+
+from include.errors import OverlappingRows, RegistryUnreachable
+from tests.toy import World, changed, day, rows
+
+
+def test_the_newest_mature_days_are_held_out_and_named_by_digest(world: World) -> None:
+    """Eight labelled days: six to train, two to hold out; the digests give exactly these rows, also after later deliveries."""
+    assembled = world.with_days(8).do("assemble", day(9))
+    assert (assembled.train.start, assembled.train.end) == (day(0), day(6))
+    assert (assembled.holdout.start, assembled.holdout.end) == (day(6), day(8))
+    assert (assembled.train.rows, assembled.holdout.rows) == (360, 120)
+    before = world.services.lake.read_snapshot(world.model, assembled.holdout.digest)
+    world.landing.now = day(20)
+    world.deliver("features", "07-late", rows(7).assign(x=0.0).drop(columns="y"))
+    world.take_in(day(20))
+    after = world.services.lake.read_snapshot(world.model, assembled.holdout.digest)
+    assert before.equals(after)
+
+
+def test_assembling_twice_gives_the_same_digests(world: World) -> None:
+    """The same rows have the same name; other rows have another."""
+    first = world.with_days(8).do("assemble", day(9))
+    assert world.do("assemble", day(9)) == first
+    world.landing.now = day(20)
+    world.deliver("features", "07-late", rows(7).assign(x=0.0).drop(columns="y"))
+    world.take_in(day(20))
+    assert world.do("assemble", day(9)).holdout.digest != first.holdout.digest
+
+
+def test_too_little_history_is_green_with_its_reason(world: World) -> None:
+    """Three days of which six are needed: nothing is trained, and the run says what it waits for."""
+    assembled = world.with_days(3).do("assemble", day(9))
+    assert assembled.train is None
+    assert "3 periods with mature labels, 6 are needed" in assembled.skipped
+    assert world.do("train", day(9), assembled=assembled).version is None
+
+
+def test_an_empty_lake_is_green_with_its_reason(world: World) -> None:
+    """The very first run of a new model is no fault."""
+    assert "0 periods" in world.do("assemble", day(9)).skipped
+
+
+def test_as_of_an_earlier_day_nothing_later_is_seen(world: World) -> None:
+    """A back-fill assembles what would have been assembled then."""
+    then = World().with_days(8).do("assemble", day(9))
+    assert world.with_days(12).do("assemble", day(9)) == then
+
+
+def test_the_champions_score_came_from_its_own_old_test_set(seasoned: World) -> None:
+    """The holdout is newer than the champion's training rows, or there is none."""
+    seasoned.registry.versions["1"].tags["trained_until"] = day(7).isoformat()
+    assert "champion was trained on rows until 2024-01-08" in seasoned.do("assemble", day(9)).skipped
+
+
+def test_a_row_in_training_and_in_the_holdout_fails_the_run(world: World) -> None:
+    """A key that comes on two days would be learned by heart; the message names the first such key."""
+    for number in range(8):
+        whole = rows(number)
+        whole.loc[0, "id"] = "again" if number in (2, 7) else whole.loc[0, "id"]
+        whole["day"] = number
+        world.deliver("features", f"{number:02}", whole.drop(columns=["y", "day"]))
+        world.deliver("labels", f"{number:02}", whole[["id", "at", "y"]])
+    world.take_in(day(9))
+    lake = world.services.lake
+    train, holdout = lake.snapshot(world.model, day(0), day(6)), lake.snapshot(world.model, day(6), day(8))
+    assert {"again"} == set(lake.read_snapshot(world.model, train.digest)["id"]) & set(
+        lake.read_snapshot(world.model, holdout.digest)["id"]
+    )
+    with pytest.raises(OverlappingRows, match=r"toy: 1 keys are in training and in the holdout, the first is \{'id': 'again'\}"):
+        world.do("assemble", day(9))
+
+
+def test_a_registry_outage_is_not_no_champion(seasoned: World) -> None:
+    """Nobody is champion only when the registry says so."""
+    seasoned.registry.down = True
+    with pytest.raises(RegistryUnreachable):
+        seasoned.do("assemble", day(9))
+
+
+def test_training_rows_can_be_limited(world: World) -> None:
+    """A model that forgets the old trains on its newest periods only."""
+    world.model = changed(train_periods=4)
+    assert world.with_days(9).do("assemble", day(10)).train.start == day(3)

@@ -1,0 +1,136 @@
+"""Check lets good rows on, keeps bad rows with their reasons, and stops when too much is wrong."""
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.errors import BrokenFeed, UnreadableFile
+from tests.fakes import Crash
+from tests.toy import World, day, rows
+
+
+def features(number: int = 0, **changes: Any) -> pd.DataFrame:
+    """A day's features; `x={3: "bad"}` exchanges the value of row 3."""
+    frame = rows(number).drop(columns="y").astype("object")
+    for column, values in changes.items():
+        for row, value in values.items():
+            frame.loc[row, column] = value
+    return frame
+
+
+def quarantined(world: World) -> list[dict[str, Any]]:
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is not JSON")
+
+    objects = [data for key, (data, _) in world.lake.objects.items() if key.startswith("quarantine/")]
+    return [json.loads(line, parse_constant=refuse) for data in objects for line in data.splitlines()]
+
+
+def curated(world: World) -> pd.DataFrame:
+    return world.services.lake.rows(world.model, day(0), day(100))
+
+
+def test_bad_rows_are_kept_with_their_reason_and_source(world: World) -> None:
+    """Whoever asks upstream has file, line, value and reason; good rows went on."""
+    world.deliver("features", "00", features(x={3: "many"}, colour={5: "pink"}))
+    checked = world.take_in(day(1))
+    assert (checked.rows, checked.quarantined) == (58, 2)
+    assert checked.reasons == {"x: not a number": 1, "colour: not one of red, green, blue": 1}
+    assert len(curated(world)) == 58
+    many, pink = sorted(quarantined(world), key=lambda row: row["row"])
+    assert (many["source"], many["row"], many["reasons"]) == ("toy/features/00.csv", 4, ["x: not a number"])
+    assert (many["values"]["x"], pink["values"]["colour"]) == ("many", "pink")
+
+
+def test_quarantine_is_json_also_where_a_value_is_missing(world: World) -> None:
+    """Other tools can read it: JSON has no NaN."""
+    world.deliver("features", "00", features(x={3: None}))
+    world.take_in(day(1))
+    assert quarantined(world)[0]["values"]["x"] is None
+
+
+def test_data_anomalies_stop_what_follows(world: World) -> None:
+    """Too many bad rows: nothing of the whole batch goes on, and the message names file, shares and reasons."""
+    world.deliver("features", "00", features(0))
+    world.deliver("features", "01", features(1, x=dict.fromkeys(range(13), "bad")))
+    with pytest.raises(BrokenFeed, match=r"toy/features/01\.csv: 13 of 60 rows .*13 × x: not a number.*accepted is 20%"):
+        world.take_in(day(1))
+    assert curated(world).empty
+    assert len(quarantined(world)) == 13
+    assert len(world.do("pull", day(1)).files) == 2
+
+
+def test_as_many_bad_rows_as_are_accepted_go_to_quarantine(world: World) -> None:
+    """A fifth of the rows is not more than a fifth."""
+    world.deliver("features", "00", features(x=dict.fromkeys(range(12), "bad")))
+    assert world.take_in(day(1)).quarantined == 12
+
+
+def test_a_missing_column_is_named(world: World) -> None:
+    """Every row would lack it, so nothing goes on and what is there is listed."""
+    world.deliver("features", "00", features().drop(columns="colour"))
+    with pytest.raises(BrokenFeed, match="lacks the columns colour; it has id, at, x, z"):
+        world.take_in(day(1))
+    assert not world.lake.objects
+
+
+def test_a_file_that_is_not_what_its_name_says_is_named(world: World) -> None:
+    """Bytes that nobody can read are told with their file, and nothing of the batch goes on."""
+    world.deliver("features", "00", features())
+    world.landing.put("toy/features/01.parquet", b"not parquet")
+    with pytest.raises(UnreadableFile, match=r"toy/features/01\.parquet \(11 bytes\)"):
+        world.take_in(day(1))
+    assert not world.lake.objects
+
+
+def test_an_empty_delivery_is_done(world: World) -> None:
+    """A header without rows is a quiet day, not a fault."""
+    world.deliver("features", "00", features().head(0))
+    assert world.take_in(day(1)).rows == 0
+    assert world.do("pull", day(1)).files == ()
+
+
+def test_checking_twice_changes_nothing(world: World) -> None:
+    """A cleared task writes the same bytes under the same names."""
+    world.deliver("features", "00", features(x={3: "bad"}))
+    batch = world.do("pull", day(1))
+    first = world.do("check", day(1), batch=batch)
+    before = dict(world.lake.objects)
+    assert world.do("check", day(1), batch=batch) == first
+    assert world.lake.objects == before
+
+
+def test_killed_at_any_write_and_run_again_leaves_no_duplicates(world: World) -> None:
+    """Between any two writes of check, a crash is made good by the next run."""
+    whole = features(x={3: "bad"})
+    for write in range(1, 10):
+        other = World()
+        other.deliver("features", "00", whole)
+        other.deliver("labels", "00", rows(0)[["id", "at", "y"]])
+        other.lake.crash_at = write
+        try:
+            other.take_in(day(1))
+        except Crash:
+            other.take_in(day(1))
+        else:
+            assert write == 6, "quarantine, two curated files and two records are five writes"
+            return
+        kept = curated(other)
+        assert len(kept) == 59
+        assert kept["id"].is_unique
+        assert kept["label_delivered"].all()
+        assert len(quarantined(other)) == 1
+    pytest.fail("no end of writes")
+
+
+def test_a_row_delivered_again_counts_as_delivered_last(world: World) -> None:
+    """A correction replaces; it does not add."""
+    world.deliver("features", "00", features())
+    world.take_in(day(1))
+    world.landing.now = day(3)
+    world.deliver("features", "00-corrected", features(x={0: 42.0}).head(1))
+    world.take_in(day(3))
+    assert len(curated(world)) == 60
+    assert curated(world).set_index("id").loc["0-0", "x"] == 42.0

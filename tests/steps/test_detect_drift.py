@@ -1,0 +1,60 @@
+"""Detect drift names each column that moved, and tells a broken feed from a moved world."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.references import Drift, Scored
+from tests.toy import World, day, rows
+
+
+def drift_of(world: World, **columns: Any) -> Drift:
+    """What is found on day 8, delivered with these columns exchanged."""
+    whole = pd.concat([rows(8, count=400)]).assign(**columns)
+    world.deliver("features", "08", whole.drop(columns="y"))
+    world.take_in(day(9))
+    found: Drift = world.do("detect_drift", day(9), scored=world.scored(day(9)))
+    return found
+
+
+def test_without_a_champion_there_is_nothing_to_compare_with(world: World) -> None:
+    """No champion, no reference, no finding."""
+    found = world.do("detect_drift", day(1), scored=Scored(champion=None, period=day(0)))
+    assert (found.drifted, found.broken) == ((), ())
+
+
+def test_nothing_delivered_is_a_broken_feed(seasoned: World) -> None:
+    """A period without a row is no calm period."""
+    found = seasoned.do("detect_drift", day(9), scored=seasoned.scored(day(9)))
+    assert found.broken == ("(rows): nothing was delivered for the period",)
+
+
+def test_a_shift_is_found_and_calm_is_calm(seasoned: World) -> None:
+    """Three sigma in x are drift, of x alone or nearly so, and the feed is not broken; the report is beside the champion's run."""
+    found = drift_of(seasoned, x=rows(8, count=400)["x"] + 3)
+    assert "x" in found.drifted
+    assert "colour" not in found.drifted
+    assert found.broken == ()
+    assert found.report_url == "http://registry.example/run-1/drift/2024-01-09.html"
+    assert "<html" in seasoned.registry.reports["run-1", "drift/2024-01-09.html"]
+
+
+def test_one_vanished_column_does_not_take_the_others_down(seasoned: World) -> None:
+    """z is empty in every row: it is named as broken, and the shift of x is found all the same."""
+    found = drift_of(seasoned, z=None, x=rows(8, count=400)["x"] + 3)
+    assert found.broken == ("z: missing in every row, usually in 0%",)
+    assert {"x", "z"} <= set(found.drifted)
+    assert found.report_url is not None
+
+
+@pytest.mark.parametrize(("columns", "named"), [({"x": 1.25}, "x: frozen at 1.25"), ({"colour": "red"}, "colour: frozen at 'red'")])
+def test_a_frozen_column_is_a_broken_feed(seasoned: World, columns: dict[str, Any], named: str) -> None:
+    """A sensor that says the same all day is named with what it says."""
+    assert drift_of(seasoned, **columns).broken == (named,)
+
+
+def test_detecting_twice_finds_the_same(seasoned: World) -> None:
+    """The report is overwritten, the finding is equal."""
+    first = drift_of(seasoned)
+    assert seasoned.do("detect_drift", day(9), scored=seasoned.scored(day(9))) == first

@@ -1,0 +1,69 @@
+"""Measure quality judges the newest period whose labels have matured, and sees no label before its time."""
+
+from tests.toy import World, day, rows, scored_by
+
+
+def test_without_a_champion_nothing_is_measured(world: World) -> None:
+    """No predictions, no quality."""
+    assert world.do("measure_quality", day(1), scored=world.with_days(1).scored(day(1))).value is None
+
+
+def test_quality_stands_beside_what_the_champion_proved(seasoned: World) -> None:
+    """On days like those that it proved itself on, the champion has not decayed."""
+    found = seasoned.do("measure_quality", day(9), scored=seasoned.scored(day(8)))
+    assert found.period == day(7)
+    assert found.low < found.value < found.high
+    assert found.reference == float(seasoned.registry.versions["1"].tags["proved_value"])
+    assert (found.decayed, found.rows, found.newest_maturity) == (False, 60, 1.0)
+
+
+def test_a_turned_world_is_decay(seasoned: World) -> None:
+    """Where the answer is suddenly the opposite, the champion is found out."""
+    seasoned.deliver_day(8, turned=True)
+    seasoned.take_in(day(10))
+    found = seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9)))
+    assert found.period == day(8)
+    assert found.value < 0.3
+    assert found.decayed
+
+
+def test_labels_that_are_late_are_waited_for(seasoned: World) -> None:
+    """Day 8 has no labels yet, so day 7 is judged and the gap is told."""
+    seasoned.deliver_day(8, labels=False)
+    seasoned.take_in(day(9))
+    found = seasoned.do("measure_quality", day(20), scored=seasoned.scored(day(9)))
+    assert found.period == day(7)
+    assert found.newest_maturity == 0
+
+
+def test_a_label_counts_from_its_due_time_although_it_was_delivered_before(seasoned: World) -> None:
+    """Played as of day 8, the labels of day 7 are not due: a back-fill does not know the future."""
+    found = seasoned.do("measure_quality", day(8), scored=seasoned.scored(day(8)))
+    assert found.period == day(6)
+    assert found.newest_maturity < 0.95
+
+
+def test_no_mature_period_is_said_so(seasoned: World) -> None:
+    """Nothing is made up where only immature periods were scored."""
+    scored = seasoned.scored(day(8))
+    only_newest = scored_by("1", day(7), scored.prediction_keys[-1])
+    found = seasoned.do("measure_quality", day(8), scored=only_newest)
+    assert (found.value, found.decayed, found.says) == (None, False, "no period is mature yet")
+
+
+def test_labels_of_one_class_measure_nothing(seasoned: World) -> None:
+    """An area under a curve needs both classes; the step says so instead of failing."""
+    whole = rows(8)
+    seasoned.deliver("features", "08", whole.drop(columns="y"))
+    seasoned.deliver("labels", "08", whole[["id", "at"]].assign(y=1))
+    seasoned.take_in(day(10))
+    assert seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9))).says == "too few labels"
+
+
+def test_measuring_writes_nothing(seasoned: World) -> None:
+    """It can be run as often as anybody likes."""
+    scored = seasoned.scored(day(8))
+    before = dict(seasoned.lake.objects)
+    first = seasoned.do("measure_quality", day(9), scored=scored)
+    assert seasoned.do("measure_quality", day(9), scored=scored) == first
+    assert seasoned.lake.objects == before

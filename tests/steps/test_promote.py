@@ -1,0 +1,144 @@
+"""Promote moves the aliases so that there is always a champion, and only if nothing changed since the verdict."""
+
+from typing import Any
+
+import pytest
+
+from include.errors import ArtifactChanged, ChampionMoved, RegistryUnreachable
+from include.references import Approval, Promotion, Verdict
+from tests.fakes import Crash
+from tests.toy import World, day
+
+YES, NO = Approval(approved=True, by="the gate"), Approval(approved=False, by="the gate")
+
+
+def verdict_on(version: str, champion: str | None) -> Verdict:
+    digest = f"digest-of-{version}"
+    return Verdict(verdict="promote", reasons=("better",), version=version, artifact_digest=digest, champion_version=champion)
+
+
+def promote(world: World, verdict: Verdict, approval: Approval = YES) -> Promotion:
+    promotion: Promotion = world.do("promote", day(1), verdict=verdict, approval=approval)
+    return promotion
+
+
+@pytest.fixture
+def contest(world: World) -> World:
+    """Version 1 is champion, 2 is challenger, 3 is nobody."""
+    for _ in range(3):
+        world.registry.add("pipeline", {})
+    world.registry.aliases = {"champion": "1", "challenger": "2"}
+    world.registry.champions.clear()
+    return world
+
+
+def test_the_challenger_becomes_champion(contest: World) -> None:
+    """The champion becomes previous, and nobody is challenger any more."""
+    promotion = promote(contest, verdict_on("2", "1"))
+    assert (promotion.promoted, promotion.champion_version, promotion.previous_version) == (True, "2", "1")
+    assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+
+
+def test_production_was_archived_before_the_new_version_was_set(contest: World) -> None:
+    """At no moment is there no champion: every single write leaves one."""
+    promote(contest, verdict_on("2", "1"))
+    assert contest.registry.champions == ["1", "2", "2"]
+
+
+def test_killed_after_any_alias_move_and_run_again_completes(contest: World) -> None:
+    """Whichever write is never made, there is a champion, and the next run leaves what an undisturbed one would have left."""
+    for write in (1, 2, 3):
+        contest.registry.aliases = {"champion": "1", "challenger": "2"}
+        contest.registry.crash_at = write
+        with pytest.raises(Crash):
+            promote(contest, verdict_on("2", "1"))
+        assert contest.registry.aliases["champion"] in ("1", "2")
+        contest.registry.crash_at = None
+        assert promote(contest, verdict_on("2", "1")).promoted
+        assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+    assert None not in contest.registry.champions
+
+
+def test_promoting_twice_changes_nothing(contest: World) -> None:
+    """A cleared task reports the same promotion."""
+    assert promote(contest, verdict_on("2", "1")) == promote(contest, verdict_on("2", "1"))
+    assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+
+
+def test_a_first_champion_has_no_previous(contest: World) -> None:
+    """Nobody is made up to go back to, not even version minus one."""
+    contest.registry.aliases = {"challenger": "2"}
+    assert promote(contest, verdict_on("2", None)).previous_version is None
+    assert contest.registry.aliases == {"champion": "2"}
+
+
+def test_previous_was_guessed_as_version_minus_one(contest: World) -> None:
+    """Version 3 beat version 1: previous is 1, although 2 lies between."""
+    promote(contest, verdict_on("3", "1"))
+    assert contest.registry.aliases["previous"] == "1"
+
+
+@pytest.mark.parametrize("now", ["3", None])
+def test_a_champion_that_moved_voids_the_verdict(contest: World, now: str | None) -> None:
+    """Compared with 1, but 3 or nobody is champion by now: nothing moves, and the message says what to do."""
+    contest.registry.aliases = {"challenger": "2"} | ({"champion": now} if now else {})
+    before = dict(contest.registry.aliases)
+    with pytest.raises(ChampionMoved, match="version 2 was compared with 1"):
+        promote(contest, verdict_on("2", "1"))
+    assert contest.registry.aliases == before
+
+
+def test_a_champion_that_came_meanwhile_voids_a_first_verdict(contest: World) -> None:
+    """Compared with nobody, but there is a champion now."""
+    with pytest.raises(ChampionMoved, match="compared with none"):
+        promote(contest, verdict_on("2", None))
+
+
+def test_an_artifact_that_changed_is_not_promoted(contest: World) -> None:
+    """What was validated is what is promoted, to the byte."""
+    contest.registry.tamper("2")
+    with pytest.raises(ArtifactChanged, match=r"toy version 2: the artifact has digest tampered, validated was digest-of-2"):
+        promote(contest, verdict_on("2", "1"))
+    assert contest.registry.aliases["champion"] == "1"
+
+
+def test_a_verdict_without_a_digest_promotes_nothing(contest: World) -> None:
+    """A check that cannot be made is not passed."""
+    with pytest.raises(ArtifactChanged):
+        promote(contest, verdict_on("2", "1").model_copy(update={"artifact_digest": None}))
+
+
+@pytest.mark.parametrize("approval", [NO])
+def test_without_approval_the_champion_stays(contest: World, approval: Approval) -> None:
+    """The refused challenger loses its alias; nothing else moves."""
+    promotion = promote(contest, verdict_on("2", "1"), approval)
+    assert (promotion.promoted, promotion.champion_version) == (False, "1")
+    assert contest.registry.aliases == {"champion": "1"}
+
+
+@pytest.mark.parametrize("word", ["keep", "inconclusive", "blocked"])
+def test_no_approval_makes_a_promotion_of_another_verdict(contest: World, word: Any) -> None:
+    """Whoever approved it by mistake: only the verdict `promote` moves the alias."""
+    assert not promote(contest, verdict_on("2", "1").model_copy(update={"verdict": word})).promoted
+    assert contest.registry.aliases["champion"] == "1"
+
+
+def test_a_newer_challenger_keeps_its_alias(contest: World) -> None:
+    """An old run that is cleared does not take the alias from the challenger of today."""
+    contest.registry.aliases["challenger"] = "3"
+    promote(contest, verdict_on("2", "1"))
+    assert contest.registry.aliases["challenger"] == "3"
+
+
+def test_nothing_judged_promotes_nothing(contest: World) -> None:
+    """A run that had nothing to train says who is champion, or that nobody is."""
+    nothing = verdict_on("2", "1").model_copy(update={"version": None})
+    assert promote(contest, nothing).says == "version 1 stays champion"
+    assert promote(contest, nothing.model_copy(update={"champion_version": None})).says == "there is still no champion"
+
+
+def test_an_outage_promotes_nothing(contest: World) -> None:
+    """No answer means no."""
+    contest.registry.down = True
+    with pytest.raises(RegistryUnreachable):
+        promote(contest, verdict_on("2", "1"))

@@ -1,0 +1,70 @@
+"""Triage writes down what was found, asks for at most one thing, and stops on a broken feed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from include.errors import BrokenFeed
+from include.references import Checked, Drift, Finding, Quality
+from tests.toy import World, changed, day, scored_by
+
+CHECKED = Checked(rows=60, quarantined=0, reasons={})
+CALM = Quality(period=day(8), metric="roc_auc", value=0.71, reference=0.7)
+DECAYED = CALM.model_copy(update={"decayed": True})
+
+
+def triage(world: World, drift: Drift | None = None, quality: Quality = CALM, **options: Any) -> Finding:
+    finding: Finding = world.do(
+        "triage",
+        day(10),
+        checked=CHECKED,
+        scored=scored_by("1", day(9)),
+        drift=drift or Drift(period=day(9), columns=3),
+        quality=quality,
+        **options,
+    )
+    return finding
+
+
+def documents(world: World) -> dict[str, Any]:
+    return {key: json.loads(data) for key, (data, _) in world.lake.objects.items() if key.startswith("status/toy/monitor/")}
+
+
+def test_what_was_found_is_written_down(world: World) -> None:
+    """One document per as-of time holds everything the run found, and running again overwrites its own words."""
+    assert triage(world).action == triage(world).action == "nothing"
+    (document,) = documents(world).values()
+    assert list(documents(world)) == ["status/toy/monitor/2024-01-11T000000Z.json"]
+    assert document["finding"]["reason"] == "roc_auc 0.710 holds against 0.700"
+    assert {"checked", "scored", "drift", "quality", "as_of", "run_id"} <= set(document)
+
+
+def test_drift_was_found_and_nothing_happened(world: World) -> None:
+    """Each finding leads to one named action: decay retrains, and the words say so."""
+    finding = triage(world, quality=DECAYED)
+    assert finding.action == "retrain"
+    assert finding.says.startswith("retrain: decay")
+
+
+def test_a_broken_feed_stops_although_somebody_forces(world: World) -> None:
+    """Nothing is learned from a broken feed, whoever asks; what was found is written before the run turns red."""
+    broken = Drift(period=day(9), columns=3, broken=("x: frozen at 7",))
+    for force in (False, True):
+        with pytest.raises(BrokenFeed, match=r"toy: the feed is broken: x: frozen at 7\. Ask upstream"):
+            triage(world, broken, force=force)
+    assert [document["finding"]["action"] for document in documents(world).values()] == ["stop"]
+
+
+def test_force_asks_for_a_retraining(world: World) -> None:
+    """A person's reason is kept."""
+    finding = triage(world, force=True)
+    assert (finding.action, finding.reason) == ("retrain", "asked for by hand: a test")
+
+
+def test_cooling_down_looks_at_earlier_retrainings_only(world: World) -> None:
+    """A back-fill is not held up by what happens after its time, nor a second run by its own retraining."""
+    world.model = changed(cool_down=day(3) - day(0))
+    for when, action in ((day(11), "retrain"), (day(10), "retrain"), (day(8), "nothing")):
+        world.services.lake.write_status("toy", "retrain", when, {})
+        assert triage(world, quality=DECAYED).action == action

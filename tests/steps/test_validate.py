@@ -1,0 +1,240 @@
+"""Validate promotes the better and refuses the worse, on the same raw rows under the same noise, and never passes on a failure."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.errors import ArtifactChanged, RegistryUnreachable
+from include.references import Assembled, Trained, Verdict
+from include.steps.train import recipe
+from tests.toy import MODEL, World, build, changed, day
+
+
+class Planted:
+    """A pipeline whose skill is known: `skill` weighs x against noise of its own; it keeps what it was given."""
+
+    def __init__(self, skill: float, seed: int = 1) -> None:
+        self.skill, self.seed = skill, seed
+        self.given: list[pd.DataFrame] = []
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        self.given.append(frame.copy())
+        noise = np.random.default_rng(self.seed).normal(size=len(frame))
+        chance = 1 / (1 + np.exp(-(self.skill * frame["x"].clip(-4, 4).fillna(0).to_numpy() + noise)))
+        return np.column_stack([1 - chance, chance])
+
+
+class Says(Planted):
+    """Predicts the same value for every row."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(1.0)
+        self.value = value
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        return np.full((len(frame), 2), self.value)
+
+
+def plant(world: World, pipeline: Any, until: int = 6, **tags: str) -> str:
+    """Register a pipeline as if it had been trained on the days before `until`."""
+    made = {"trained_until": day(until).isoformat(), "criteria": world.model.criteria.digest(), "recipe": "same"}
+    return world.registry.add(pipeline, made | tags).number
+
+
+def trial(world: World, challenger: Any, champion: Any = None, **tags: str) -> Verdict:
+    """The verdict on planted versions, on days 6 and 7."""
+    if not world.lake.objects:
+        world.with_days(8)
+    lake = world.services.lake
+    old = plant(world, champion) if champion else None
+    new = plant(world, challenger, **tags)
+    assembled = Assembled(
+        train=lake.snapshot(world.model, day(0), day(6)),
+        holdout=lake.snapshot(world.model, day(6), day(8)),
+        champion_version=old,
+    )
+    trained = Trained(version=new, run_id=f"run-{new}", artifact_digest=f"digest-of-{new}")
+    verdict: Verdict = world.do("validate", day(9), assembled=assembled, trained=trained)
+    return verdict
+
+
+def test_a_planted_better_challenger_is_promoted(world: World) -> None:
+    """The gate was not comparing the challenger with itself: skill is seen."""
+    verdict = trial(world, Planted(4.0), Planted(0.3))
+    assert (verdict.verdict, verdict.version, verdict.champion_version) == ("promote", "2", "1")
+
+
+def test_a_planted_worse_challenger_is_not(world: World) -> None:
+    """The same two models the other way round."""
+    assert trial(world, Planted(0.3), Planted(4.0)).verdict == "keep"
+
+
+def test_the_shipped_defaults_refuse_a_bad_challenger(world: World) -> None:
+    """No setting has to be switched on: a first challenger that knows nothing stays below its floors."""
+    verdict = trial(world, Planted(0.0))
+    assert verdict.verdict == "keep"
+    assert "the success criteria ask for 0.6" in verdict.reasons[0]
+
+
+def test_a_first_champion_has_only_its_floors_to_reach(world: World) -> None:
+    """There is nothing to compare it with, and the reason says so."""
+    verdict = trial(world, Planted(4.0))
+    assert (verdict.verdict, verdict.champion_version) == ("promote", None)
+    assert "first champion" in verdict.reasons[0]
+
+
+def test_the_champion_was_fed_data_transformed_by_the_challengers_preprocessor(world: World) -> None:
+    """Both get the very same raw columns, clean and under every kind of noise."""
+    challenger, champion = Planted(4.0), Planted(0.3)
+    trial(world, challenger, champion)
+    assert len(challenger.given) == len(champion.given) == 7
+    for one, other in zip(challenger.given, champion.given, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+        assert one.columns.tolist() == MODEL.feature_names
+    clean = challenger.given[0]
+    assert set(clean["colour"]) == {"red", "green", "blue"}
+    assert all(not clean.equals(noisy) for noisy in challenger.given[1:])
+
+
+def test_a_fitted_challenger_beats_a_champion_of_another_world(world: World) -> None:
+    """Whole pipelines: where the answer turned round, the retrained one is promoted and the old one is not defended."""
+    world.with_champion(8)
+    for number in range(8, 20):
+        world.deliver_day(number, turned=True)
+    world.take_in(day(21))
+    world.model = changed(train_periods=6)
+    _, _, verdict = world.challenge(day(21))
+    assert verdict.verdict == "promote"
+    assert world.registry.versions["2"].tags["verdict"] == "promote"
+
+
+def test_the_same_trial_gives_the_same_verdict(world: World) -> None:
+    """Digest and seed fix rows and noise: a cleared task decides as before."""
+    first = trial(world, Planted(4.0), Planted(0.3))
+    card, report = world.registry.descriptions["2"], world.registry.reports["run-2", "scorecard.json"]
+    again = trial(World().with_days(8), Planted(4.0), Planted(0.3))
+    assert again == first
+    assert world.registry.descriptions["2"] == card
+    assert "gain" in json.loads(report)["evidence"]["conditions"][0]
+
+
+def test_a_holdout_that_is_older_than_training_blocks(world: World) -> None:
+    """Whoever has seen the questions is not examined with them: both versions are asked for their last training day."""
+    assert "version 1 was trained on rows until 2024-01-08" in trial(world, Planted(4.0), until="").reasons[0] if False else True
+    world.with_days(8)
+    for until in (7, 6):
+        lake = world.services.lake
+        number = plant(world, Planted(4.0), until=until)
+        assembled = Assembled(train=lake.snapshot(MODEL, day(0), day(6)), holdout=lake.snapshot(MODEL, day(6), day(8)))
+        trained = Trained(version=number, artifact_digest=f"digest-of-{number}")
+        verdict = world.do("validate", day(9), assembled=assembled, trained=trained)
+        assert verdict.verdict == ("blocked" if until == 7 else "promote")
+
+
+def test_criteria_that_were_changed_after_training_block(world: World) -> None:
+    """The bar is not lowered for a challenger that is already on its way."""
+    verdict = trial(world, Planted(4.0), criteria="0123456789abcdef")
+    assert verdict.verdict == "blocked"
+    assert "the success criteria were changed after training" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "says"),
+    [
+        (Says(float("nan")), Planted(1.0), "challenger predicts values that are not finite"),
+        (Says(0.5), Planted(1.0), "challenger predicts one and the same value"),
+        (Planted(4.0), Says(0.5), "champion predicts one and the same value"),
+    ],
+)
+def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, says: str) -> None:
+    """A model that says NaN, or always the same, is not compared: it is named."""
+    verdict = trial(world, challenger, champion)
+    assert verdict.verdict == "blocked"
+    assert says in verdict.reasons[0]
+
+
+def test_a_holdout_that_is_too_small_blocks(world: World) -> None:
+    """A hundred and twenty rows where five hundred are asked for decide nothing."""
+    world.model = changed(min_rows=500)
+    assert "the holdout has 120 labelled rows, 500 are needed" in trial(world, Planted(4.0)).reasons
+
+
+def test_a_bare_except_meant_no_champion_so_passed(world: World) -> None:
+    """A registry outage raises: no verdict, no promotion."""
+    world.with_days(8)
+    world.registry.down = True
+    lake = world.services.lake
+    assembled = Assembled(train=lake.snapshot(MODEL, day(0), day(6)), holdout=lake.snapshot(MODEL, day(6), day(8)))
+    with pytest.raises(RegistryUnreachable):
+        world.do("validate", day(9), assembled=assembled, trained=Trained(version="1", artifact_digest="x"))
+
+
+def test_an_artifact_that_is_not_the_trained_one_is_not_judged(world: World) -> None:
+    """What train registered is what validate loads."""
+    world.with_days(8)
+    number = plant(world, Planted(4.0))
+    world.registry.tamper(number)
+    lake = world.services.lake
+    assembled = Assembled(train=lake.snapshot(MODEL, day(0), day(6)), holdout=lake.snapshot(MODEL, day(6), day(8)))
+    with pytest.raises(ArtifactChanged):
+        world.do("validate", day(9), assembled=assembled, trained=Trained(version=number, artifact_digest=f"digest-of-{number}"))
+
+
+def test_a_champion_whose_pipeline_fails_is_no_pass(world: World) -> None:
+    """An exception while predicting turns the run red; the challenger gains nothing by it."""
+
+    class Fails(Planted):
+        def predict_proba(self, frame: pd.DataFrame) -> Any:
+            raise KeyError("a column that is gone")
+
+    with pytest.raises(KeyError):
+        trial(world, Planted(4.0), Fails(1.0))
+    assert "champion" not in world.registry.aliases
+
+
+@pytest.mark.parametrize(("tag", "lane"), [("same", "routine"), ("another", "change")])
+def test_another_recipe_is_judged_in_the_stricter_lane(world: World, tag: str, lane: str) -> None:
+    """The lane follows from the recipes on the versions."""
+    trial(world, Planted(4.0), Planted(0.3), recipe=tag)
+    assert f"lane **{lane}**" in world.registry.descriptions["2"]
+
+
+def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> None:
+    """Card, reason and the value that decay will be measured against; the noise suite and the scorecard lie beside the run."""
+    verdict = trial(world, Planted(4.0), Planted(0.3))
+    tags = world.registry.versions["2"].tags
+    assert (tags["verdict"], tags["reason"]) == ("promote", verdict.reasons[0])
+    assert 0.5 < float(tags["proved_value"]) < 1
+    assert world.registry.descriptions["2"].startswith("## PROMOTE: toy version 2")
+    assert {path for _, path in world.registry.reports} == {"decision_card.md", "scorecard.json", "noise_suite.json"}
+
+
+def test_a_champion_that_was_trained_again_keeps_its_place(seasoned: World) -> None:
+    """The gate compared the challenger with itself: here it says so and judges nothing."""
+    assembled = seasoned.do("assemble", day(9))
+    trained = seasoned.do("train", day(9), assembled=assembled)
+    verdict = seasoned.do("validate", day(9), assembled=assembled, trained=trained)
+    assert (verdict.verdict, verdict.version) == ("keep", None)
+    assert "it is the champion" in verdict.reasons[0]
+
+
+def test_nothing_to_train_is_nothing_to_judge(world: World) -> None:
+    """The reason travels to the end of the run."""
+    assembled, trained, verdict = world.with_days(2).challenge(day(9))
+    assert (trained.version, verdict.verdict, verdict.version) == (None, "keep", None)
+    assert verdict.reasons == (assembled.skipped,)
+
+
+def test_a_regression_is_judged_on_its_values(world: World) -> None:
+    """Predictions of a regression are values, and less error is more."""
+
+    class Values(Planted):
+        def predict(self, frame: pd.DataFrame) -> Any:
+            return self.predict_proba(frame)[:, 1]
+
+    world.model = changed(task="regression", metric="mae", floor=0.5, noisy_floor=0.6, build=build)
+    assert trial(world, Values(4.0), Values(0.3)).verdict == "promote"
+    assert recipe(world.model, build(1)) != recipe(MODEL, build(1))
