@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
+from include.alert_text import announcement_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
@@ -64,7 +65,7 @@ def retrain(model: Model) -> DAG:
         @task
         def announce(verdict: Any, promotion: Any, **context: Any) -> dict[str, Any]:
             announced = perform("announce", model.name, context, verdict=verdict, promotion=promotion)
-            post(announced["says"])
+            post(announcement_text(announced["says"]))
             return announced
 
         assembled = assemble()

@@ -1,4 +1,4 @@
-"""The words of an alert: what failed, what it means, what state things are in, what to do."""
+"""The words of a message: what failed, what it means, what state things are in, what to do."""
 
 from importlib import import_module
 
@@ -18,6 +18,11 @@ def failure_text(dag_id: str, step: str, error: BaseException | None, log_url: s
             f"<{log_url}|Log and retry>",
         )
     )
+
+
+def announcement_text(says: str) -> str:
+    """One Slack message about a decision; text from outside is cut to one line and escaped."""
+    return _escaped(says)
 
 
 def _state(step: str) -> str:

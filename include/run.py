@@ -29,7 +29,9 @@ class Request:
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
-    """The request in an Airflow context: the form first, then the newest asset event, then the schedule's interval.
+    """The request in an Airflow context: the form first, then the newest asset event, then the schedule's interval, then now.
+
+    A run that was started by hand has an interval too, inferred from the schedule; empty means now there, not the last slot.
 
     Raises:
         DataError: `as_of` is not a time.
@@ -37,7 +39,8 @@ def request_from(context: Mapping[str, Any]) -> Request:
     params = context.get("params") or {}
     event = _newest_event(context)
     run = context["dag_run"]
-    as_of = params.get("as_of") or event.get("as_of") or context.get("data_interval_end") or run.run_after
+    slot = None if run.run_type == "manual" else context.get("data_interval_end")
+    as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
     reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")
     return Request(as_of=_utc(as_of), reason=str(reason), run_id=str(run.run_id), force=bool(params.get("force")))
 

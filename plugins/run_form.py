@@ -14,8 +14,8 @@ def form(force: str) -> dict[str, Param]:
             description="Do what would have been done at this time (UTC). Empty means now. Later data and labels are unseen.",
         ),
         "reason": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             maxLength=500,
             title="Reason",
             description="Why you start this by hand. It is kept with what comes of it: on version and card, and in the log.",

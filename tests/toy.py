@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from include.models.contract import Column, Criteria, Feed, Model
-from include.references import Assembled, Batch, Champion, Checked, Scored, Trained, Verdict
+from include.references import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
 from include.run import Request
 from include.services import Services
 from tests.fakes import FakeRegistry, MemoryStore, services
@@ -117,6 +117,12 @@ class World:
             self.deliver_day(number, turned=turned_from is not None and number >= turned_from)
         self.take_in(day(count + 1))
         return self
+
+    def snapshot(self, start: datetime, end: datetime) -> Snapshot:
+        """The rows of these days, fixed."""
+        lake = self.services.lake
+        rows = len(lake.rows(self.model, start, end))
+        return lake.snapshot(self.model, start, end, lake.files(self.model, start, end), rows)
 
     def challenge(self, as_of: datetime, force: bool = False) -> tuple[Assembled, Trained, Verdict]:
         """Assemble, train and validate."""

@@ -14,18 +14,21 @@ Every key says what it is about, so writing twice writes the same thing.
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from include.adapters.object_store import Entry, ObjectStore
+from include.adapters.object_store import ObjectStore
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
 from include.references import LandedFile, Snapshot
 
-_DELIVERED, _SOURCE = "_delivered_at", "_source"
+_DELIVERED, _SOURCE, _PERIOD = "_delivered_at", "_source", "_period"
 
 
 def file_id(file: LandedFile) -> str:
@@ -60,29 +63,52 @@ class Lake:
         """Add rows to their curated periods; a second time finds the same files there."""
         rows = rows.copy()
         rows[_DELIVERED], rows[_SOURCE] = pd.Timestamp(file.landed_at), file.key
-        starts = rows[model.feed.time].map(lambda moment: model.period_of(moment.to_pydatetime()))
-        for start, part in rows.groupby(starts):
+        for start, part in rows.groupby(model.periods_of(rows[model.feed.time])):
             data = _parquet(part)
             key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
             self._create_once(key, data)
 
     # Curated rows
 
-    def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
-        """Rows with time in [start, end): features and label joined by key, `label_delivered` says whether a label row came.
+    def files(self, model: Model, start: datetime, end: datetime) -> list[str]:
+        """Keys of the curated files of the periods in [start, end), both streams, in order."""
+        first, last = model.period_of(start), model.period_of(end - model.feed.period.resolution)
+        keys = []
+        for stream in ("features", "labels"):
+            low, high = self._curated(model.name, stream, first), self._curated(model.name, stream, last)
+            listed = (entry.key for entry in self._store.entries(f"curated/{model.name}/{stream}/"))
+            keys += [key for key in listed if low <= key and key[: len(high)] <= high]
+        return keys
 
-        A row that was delivered more than once counts as delivered last.
+    def read(self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows of curated files: features and label joined by key, `label_delivered` says whether a label row came.
+
+        `features` names the feature columns that are wanted; None is all of them. Keys, time and label always come.
+
+        A row that was delivered more than once counts as delivered last. Periods do not mix: reading some periods gives exactly
+        what reading all and picking those would give.
         """
-        joined = self._joined_keys(model, [entry.key for entry in self._listed(model, start, end)])
-        return _between(joined, model, start, end)
+        by = list(dict.fromkeys([*model.feed.key, _PERIOD]))
+        wanted = model.feature_names if features is None else list(features)
+        rows = self._newest_rows(model, by, [key for key in keys if "/features/" in key], wanted)
+        labels = self._newest_rows(model, by, [key for key in keys if "/labels/" in key], [model.label.name])
+        labels = labels[[*by, model.label.name]].assign(label_delivered=True)
+        joined = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=_PERIOD)
+        joined["label_delivered"] = joined["label_delivered"].eq(True)
+        order = list(dict.fromkeys([model.feed.time, *model.feed.key]))
+        return joined.sort_values(order, kind="stable", ignore_index=True)
 
-    def snapshot(self, model: Model, start: datetime, end: datetime) -> Snapshot:
-        """Fix the rows of [start, end) as they are now: a manifest named by its own digest."""
-        files = [{"key": entry.key, "sha256": _digest_in(entry.key)} for entry in self._listed(model, start, end)]
+    def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
+        """Rows of the periods in [start, end), as they are now."""
+        return self.read(model, self.files(model, start, end))
+
+    def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
+        """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
+        low, high = _stamp(start), _stamp(end)
+        files = [{"key": key, "sha256": _digest_in(key)} for key in keys if low <= key.split("/")[3] < high]
         manifest = {"model": model.name, "start": start.isoformat(), "end": end.isoformat(), "files": files}
         digest = hashlib.sha256(_json(manifest)).hexdigest()
         self._create_once(f"snapshots/{model.name}/{digest}.json", _json(manifest))
-        rows = len(self.read_snapshot(model, digest))
         return Snapshot(digest=digest, start=start, end=end, rows=rows, says=f"{rows:,} rows in {len(files)} files")
 
     def read_snapshot(self, model: Model, digest: str) -> pd.DataFrame:
@@ -93,8 +119,7 @@ class Lake:
             CorruptObject: a file's bytes are not those that the manifest names.
         """
         manifest = json.loads(self._store.read(f"snapshots/{model.name}/{digest}.json"))
-        start, end = datetime.fromisoformat(manifest["start"]), datetime.fromisoformat(manifest["end"])
-        return _between(self._joined_keys(model, [file["key"] for file in manifest["files"]]), model, start, end)
+        return self.read(model, [file["key"] for file in manifest["files"]])
 
     # Predictions, reports, status
 
@@ -136,50 +161,31 @@ class Lake:
     def _curated(self, model_name: str, stream: str, start: datetime) -> str:
         return f"curated/{model_name}/{stream}/{_stamp(start)}/"
 
-    def _listed(self, model: Model, start: datetime, end: datetime) -> list[Entry]:
-        first, last = model.period_of(start), model.period_of(end - model.feed.period.resolution)
-        listed = []
-        for stream in ("features", "labels"):
-            low, high = self._curated(model.name, stream, first), self._curated(model.name, stream, last)
-            entries = self._store.entries(f"curated/{model.name}/{stream}/")
-            listed += [entry for entry in entries if low <= entry.key and entry.key[: len(high)] <= high]
-        return listed
-
-    def _joined_keys(self, model: Model, keys: list[str]) -> pd.DataFrame:
-        by, time = list(model.feed.key), model.feed.time
-        features = self._newest_rows(model, [key for key in keys if "/features/" in key], model.feature_names)
-        labels = self._newest_rows(model, [key for key in keys if "/labels/" in key], [model.label.name])
-        labels = labels[[*by, model.label.name]].assign(label_delivered=True)
-        joined = features.merge(labels, how="left", on=by, validate="one_to_one")
-        joined["label_delivered"] = joined["label_delivered"].eq(True)
-        return joined.sort_values([time, *(name for name in by if name != time)], kind="stable", ignore_index=True)
-
-    def _newest_rows(self, model: Model, keys: list[str], columns: list[str]) -> pd.DataFrame:
-        wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *columns]))
+    def _newest_rows(self, model: Model, by: list[str], keys: list[str], columns: list[str]) -> pd.DataFrame:
+        wanted = list(dict.fromkeys([*by, model.feed.time, *columns]))
         if not keys:
             times = pd.Series(dtype="datetime64[us, UTC]")
-            return pd.DataFrame({name: times if name == model.feed.time else pd.Series(dtype="object") for name in wanted})
-        rows = pd.concat([self._read_curated(key) for key in keys], ignore_index=True)
-        rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(list(model.feed.key), keep="last")
+            dated = (model.feed.time, _PERIOD)
+            return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
+        stored = [_DELIVERED, _SOURCE, *(name for name in wanted if name != _PERIOD)]
+        # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
+        rows = pa.concat_tables([self._read_curated(key, stored) for key in keys], promote_options="permissive").to_pandas()
+        rows[_PERIOD] = model.periods_of(rows[model.feed.time])
+        rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last")
         return rows[wanted]
 
-    def _read_curated(self, key: str) -> pd.DataFrame:
+    def _read_curated(self, key: str, columns: list[str]) -> pa.Table:
         data = self._store.read(key)
         if hashlib.sha256(data).hexdigest() != _digest_in(key):
             raise CorruptObject(
                 f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
             )
-        return pd.read_parquet(io.BytesIO(data))
+        return pq.read_table(pa.BufferReader(data), columns=columns).replace_schema_metadata(None)
 
     def _create_once(self, key: str, data: bytes) -> None:
         # The key names the content: an earlier try wrote the same bytes.
         with suppress(AlreadyExists):
             self._store.create_if_absent(key, data)
-
-
-def _between(rows: pd.DataFrame, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
-    times = rows[model.feed.time]
-    return rows[(times >= start) & (times < end)].reset_index(drop=True)
 
 
 def _digest_in(key: str) -> str:

@@ -49,7 +49,7 @@ class Landing:
             return _parse(file.key, gzip.decompress(data) if file.key.endswith(".gz") else data)
         except (ValueError, OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise UnreadableFile(
-                f"landing file {file.key} ({len(data):,} bytes) cannot be read: {error}. "
+                f"landing file {file.key} ({len(data):,} bytes) cannot be read: {' '.join(str(error).split())}. "
                 f"Accepted are {', '.join(SUFFIXES)}; deliver it again under the same name, or remove it."
             ) from error
 
@@ -68,10 +68,10 @@ def _parse(key: str, data: bytes) -> pd.DataFrame:
     if plain.endswith(".parquet"):
         return pd.read_parquet(io.BytesIO(data))
     if plain.endswith(".jsonl"):
-        rows = [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
-        if not all(isinstance(row, dict) for row in rows):
+        objects = [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
+        if not all(isinstance(row, dict) for row in objects):
             raise ValueError("a line is not a JSON object")
-        return pd.DataFrame(rows)
+        return pd.DataFrame(objects)
     rows = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
     if not isinstance(rows.index, pd.RangeIndex):
         # pandas takes the surplus for row names and shifts every value to its neighbour's column.

@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-from include.decisions.evidence import Condition, Evidence
+from include.decisions.evidence import Condition, Evidence, Measured
 from include.decisions.metrics import METRICS
 from include.decisions.verdict import Decision
 from include.models.contract import Criteria
@@ -45,24 +45,31 @@ def decision_card(decision: Decision, evidence: Evidence | None, criteria: Crite
 def _scorecard(evidence: Evidence) -> list[str]:
     rows = f"{evidence.rows:,} holdout rows" + (f", {evidence.positives:,} positive" if evidence.positives is not None else "")
     if evidence.blend is None:
-        table = ["| rows | challenger |", "| --- | ---: |"]
-        table += [f"| {condition.name} | {condition.challenger:.4g} |" for condition in evidence.conditions]
+        table = [_row("rows", "challenger"), "| --- | ---: |"]
+        table += [_row(condition.name, f"{condition.challenger:.4g}") for condition in evidence.conditions]
     else:
-        table = ["| rows | champion | challenger | gain | 95 % interval |", "| --- | ---: | ---: | ---: | :---: |"]
+        table = [_row("rows", "champion", "challenger", "gain", "95 % interval"), "| --- | ---: | ---: | ---: | ---: |"]
         table += [_compared(condition) for condition in evidence.conditions]
-        blend = evidence.blend
-        table.append(f"| **clean/noisy mix** | | | **{blend.value:+.4f}** | {blend.low:+.4f} to {blend.high:+.4f} |")
+        table.append(_row("**clean/noisy mix**", "", "", f"**{evidence.blend.value:+.3g}**", _interval(evidence.blend)))
     return [f"### Scorecard: {evidence.metric} on {rows}", "", *table, ""]
 
 
 def _compared(condition: Condition) -> str:
-    assert condition.champion is not None
-    assert condition.gain is not None
     gain = condition.gain
-    return (
-        f"| {condition.name} | {condition.champion:.4g} | {condition.challenger:.4g} "
-        f"| {gain.value:+.4f} | {gain.low:+.4f} to {gain.high:+.4f} |"
+    assert condition.champion is not None
+    assert gain is not None
+    return _row(
+        condition.name, f"{condition.champion:.4g}", f"{condition.challenger:.4g}", f"{gain.value:+.3g}", _interval(gain)
     )
+
+
+def _interval(measured: Measured) -> str:
+    return f"{measured.low:+.3g} to {measured.high:+.3g}"
+
+
+def _row(first: str, *others: str) -> str:
+    """A table row; MLflow's page draws cells without a gap, so an em space stands before each but the first."""
+    return f"| {' | '.join([first, *(f'&emsp;{cell}' for cell in others)])} |"
 
 
 def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
@@ -70,7 +77,7 @@ def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
     return [
         "### What it stands on",
         "",
-        "| | from | until | rows | digest |",
+        _row("", "from", "until", "rows", "digest"),
         "| --- | --- | --- | ---: | --- |",
         _snapshot("training", facts.train),
         _snapshot("holdout", facts.holdout),
@@ -82,7 +89,8 @@ def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
 
 
 def _snapshot(name: str, snapshot: Snapshot) -> str:
-    return f"| {name} | {snapshot.start:%Y-%m-%d} | {snapshot.end:%Y-%m-%d} | {snapshot.rows:,} | `{snapshot.digest[:16]}` |"
+    dates = (f"{moment:%Y-%m-%d}" for moment in (snapshot.start, snapshot.end))
+    return _row(name, *dates, f"{snapshot.rows:,}", f"`{snapshot.digest[:16]}`")
 
 
 def _plain(text: str) -> str:

@@ -59,7 +59,8 @@ def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> l
 
 
 def _commonest_share(values: pd.Series) -> float:
-    shares = values.value_counts(normalize=True)
+    # Missing counts as a value: the one holiday of a week is not a frozen column.
+    shares = values.value_counts(normalize=True, dropna=False)
     return float(shares.iloc[0]) if len(shares) else 1.0
 
 
@@ -72,5 +73,8 @@ def comparable(reference: pd.Series, current: pd.Series, column: Column) -> tupl
     if column.kind == "number":
         reference, current = reference.dropna().astype("float64"), current.dropna().astype("float64")
         low, high = float(reference.quantile(_TAIL)), float(reference.quantile(1 - _TAIL))
+        if low == high:
+            # Clipped to one value, a column that was always the same could never drift.
+            low, high = low - 1, high + 1
         return reference.clip(low, high), current.clip(low, high)
     return reference.dropna().astype("str").astype("object"), current.dropna().astype("str").astype("object")

@@ -39,7 +39,7 @@ def label_known(frame: pd.DataFrame, model: Model, as_of: datetime) -> pd.Series
 
 def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[PeriodCount]:
     """Every period with rows that had ended by `as_of`, in order."""
-    starts = frame[model.feed.time].map(lambda moment: model.period_of(moment.to_pydatetime()))
+    starts = model.periods_of(frame[model.feed.time])
     known = label_known(frame, model, as_of)
     table = pd.DataFrame({"start": starts, "known": known}).groupby("start")["known"].agg(["size", "sum"])
     return [
@@ -52,8 +52,8 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
 def choose_split(periods: list[PeriodCount], model: Model, champion_trained_until: datetime | None) -> Split:
     """Hold out the newest stretch of mature periods; train on all that comes before, or on the newest `train_periods` of it.
 
-    The labels that a period has early are not like those that it gets late, so no period of the holdout may be immature; in the
-    training rows, one that never matures is passed over.
+    The labels that a period has early are not like those that it gets late, so no period of the holdout may be immature; among
+    the training periods, one that never matures does not count.
 
     Raises:
         NotEnoughHistory: too few mature periods, or the champion was trained on rows of every possible holdout.
@@ -64,7 +64,7 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
         mature = sum(_is_mature(period, model) for period in periods)
         raise NotEnoughHistory(
             f"{model.name} has {mature} periods with mature labels, {needed} are needed "
-            f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more deliveries."
+            f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more."
         )
     if model.train_periods:
         train = train[-model.train_periods :]

@@ -66,16 +66,16 @@ def _compared(evidence: Evidence, criteria: Criteria, lane: Lane) -> Decision:
     assert evidence.blend is not None
     gain, error = evidence.blend.value, evidence.blend.error
     low80, low95, high95 = gain - Z80 * error, gain - Z95 * error, gain + Z95 * error
-    seen = f"gain on the clean/noisy mix {gain:+.4g} {METRICS[evidence.metric].name}"
+    seen = f"gain on the clean/noisy mix {gain:+.3g} {METRICS[evidence.metric].name}"
     if lane == "routine" and low80 > 0 and low95 > -criteria.margin:
-        return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.4g} is above 0",))
+        return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.3g} is above 0",))
     if lane == "change" and low95 > 0:
-        return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.4g} is above 0",))
+        return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.3g} is above 0",))
     if gain + Z80 * error <= 0:
-        return Decision("keep", (f"{seen}: the challenger is worse (upper 80 % bound {gain + Z80 * error:+.4g})",))
+        return Decision("keep", (f"{seen}: the challenger is worse (upper 80 % bound {gain + Z80 * error:+.3g})",))
     if high95 < criteria.margin:
         return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
-    return Decision("inconclusive", (f"{seen}, 90 % interval {low95:+.4g} to {high95:+.4g}", _rows_needed(evidence, criteria)))
+    return Decision("inconclusive", (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", _rows_needed(evidence, criteria)))
 
 
 def _rows_needed(evidence: Evidence, criteria: Criteria) -> str:

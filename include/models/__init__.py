@@ -13,7 +13,7 @@ def all_models() -> list[Model]:
     """Every model, by name.
 
     Raises:
-        ModelError: a file defines no MODEL, or a model is not named like its file.
+        ModelError: a file cannot be imported or defines no MODEL, or a model is not named like its file.
     """
     files = sorted(Path(__file__).parent.glob("*.py"))
     return [_model_in(file.stem) for file in files if file.stem not in _NOT_MODELS]
@@ -32,7 +32,14 @@ def find_model(name: str) -> Model:
 
 
 def _model_in(stem: str) -> Model:
-    model = getattr(import_module(f"include.models.{stem}"), "MODEL", None)
+    try:
+        model = getattr(import_module(f"include.models.{stem}"), "MODEL", None)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"include/models/{stem}.py cannot be imported: {type(error).__name__}: {error}. Correct it."
+        ) from error
     if not isinstance(model, Model):
         raise ModelError(f"include/models/{stem}.py defines no MODEL: end it with MODEL = Model(...), see contract.py.")
     if model.name != stem:

@@ -10,12 +10,15 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.errors import ModelError
 
 Kind = Literal["number", "category", "text"]
 Task = Literal["binary", "regression"]
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
@@ -139,3 +142,7 @@ class Model:
     def period_of(self, moment: datetime) -> datetime:
         """Start of the period that holds `moment` (aware UTC); weeks start on Monday."""
         return _A_MONDAY + (moment - _A_MONDAY) // self.feed.period * self.feed.period
+
+    def periods_of(self, moments: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
+        """Start of each moment's period, for a whole column of UTC times."""
+        return _A_MONDAY + (moments - _A_MONDAY) // self.feed.period * self.feed.period

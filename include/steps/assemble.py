@@ -12,7 +12,7 @@ import pandas as pd
 from include.decisions.periods import choose_split, count_periods, label_known
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
-from include.references import Assembled, Snapshot
+from include.references import Assembled
 from include.run import Request
 from include.services import Services
 
@@ -28,14 +28,17 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         OverlappingRows: a row's key is in both.
     """
     champion = services.registry.champion(model.name)
-    history = services.lake.rows(model, _BEGINNING, request.as_of)
+    files = services.lake.files(model, _BEGINNING, request.as_of)
+    history = services.lake.read(model, files, features=())
     try:
         split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
         return Assembled(skipped=str(reason), says=f"nothing to train: {reason}")
-    train = services.lake.snapshot(model, split.train_start, split.holdout_start)
-    holdout = services.lake.snapshot(model, split.holdout_start, split.holdout_end)
-    _refuse_overlap(services, model, train, holdout)
+    training = _between(model, history, split.train_start, split.holdout_start)
+    held_out = _between(model, history, split.holdout_start, split.holdout_end)
+    _refuse_overlap(model, training, held_out)
+    train = services.lake.snapshot(model, split.train_start, split.holdout_start, files, len(training))
+    holdout = services.lake.snapshot(model, split.holdout_start, split.holdout_end, files, len(held_out))
     return Assembled(
         train=train,
         holdout=holdout,
@@ -50,10 +53,14 @@ def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     return rows[label_known(rows, model, as_of) & rows[model.label.name].notna()].reset_index(drop=True)
 
 
-def _refuse_overlap(services: Services, model: Model, train: Snapshot, holdout: Snapshot) -> None:
+def _between(model: Model, rows: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+    times = rows[model.feed.time]
+    return rows[(times >= start) & (times < end)]
+
+
+def _refuse_overlap(model: Model, training: pd.DataFrame, held_out: pd.DataFrame) -> None:
     key = list(model.feed.key)
-    trained_on, held_out = (services.lake.read_snapshot(model, snapshot.digest)[key] for snapshot in (train, holdout))
-    shared = held_out.merge(trained_on, on=key)
+    shared = held_out[key].merge(training[key], on=key)
     if len(shared):
         raise OverlappingRows(
             f"{model.name}: {len(shared)} keys are in training and in the holdout, the first is {shared.iloc[0].to_dict()}. "

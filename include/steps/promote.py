@@ -22,7 +22,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
         ArtifactChanged: the artifact is not the one that was validated.
         ChampionMoved: the champion is not the one that the challenger was compared with.
     """
-    if not approval.approved or verdict.version is None:
+    if not approval.approved or verdict.verdict != "promote" or verdict.version is None:
         return _unchanged(services, model, verdict)
     _refuse_moved_champion(services, model, verdict)
     _refuse_changed_artifact(services, model, verdict)

@@ -33,6 +33,12 @@ def card(evidence: Evidence | None = COMPARED, decision: Decision = DECISION, fa
     return decision_card(decision, evidence, CRITERIA, facts)
 
 
+def cells(text: str) -> list[list[str]]:
+    """The tables, cell by cell, without the spaces that only make them look better."""
+    lines = [line.replace("&emsp;", "") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
 def test_the_verdict_comes_first() -> None:
     """Whoever reads one line has read what was decided, and about what."""
     assert card().splitlines()[0] == "## PROMOTE: toy version 7"
@@ -41,8 +47,8 @@ def test_the_verdict_comes_first() -> None:
 
 def test_both_models_stand_side_by_side() -> None:
     """Champion, challenger, gain and interval, for each condition and for the mix that decides."""
-    assert "| clean | 0.7 | 0.73 | +0.0300 | +0.0104 to +0.0496 |" in card()
-    assert "| **clean/noisy mix** | | | **+0.0300** | +0.0104 to +0.0496 |" in card()
+    assert ["clean", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(card())
+    assert ["**clean/noisy mix**", "", "", "**+0.03**", "+0.0104 to +0.0496"] in cells(card())
     assert "567 holdout rows, 80 positive" in card()
 
 
@@ -50,7 +56,7 @@ def test_a_first_champion_stands_alone() -> None:
     """No column is made up for a champion that does not exist."""
     text = card(ALONE, facts=replace(FACTS, champion=None))
     assert "first champion, nothing to compare with" in text
-    assert "| clean | 0.73 |" in text
+    assert ["clean", "0.73"] in cells(text)
 
 
 def test_a_blocked_card_has_no_scorecard() -> None:

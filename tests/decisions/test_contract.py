@@ -32,7 +32,14 @@ BAD = [
     ({"colour": "blue"}, "colour: not one of red, green"),
     ({"colour": None}, "colour: missing"),
 ]
-FINE: list[dict[str, Any]] = [{}, {"weight": None}, {"note": None}, {"speed": "0"}, {"speed": "100"}, {"at": "2024-01-01T01:00:00+02:00"}]
+FINE: list[dict[str, Any]] = [
+    {},
+    {"weight": None},
+    {"note": None},
+    {"speed": "0"},
+    {"speed": "100"},
+    {"at": "2024-01-01T01:00:00+02:00"},
+]
 
 
 def sort(rows: list[dict[str, Any]]) -> Any:
@@ -76,7 +83,7 @@ def test_types_come_out_the_same_however_the_file_wrote_them() -> None:
 
 
 def test_one_missing_key_does_not_rename_all_the_others() -> None:
-    """pandas turns whole numbers beside a missing one into floats: 1 must not become "1.0", or labels never find their row."""
+    """Pandas turns whole numbers beside a missing one into floats: 1 must not become "1.0", or labels never find their row."""
     found = sort([GOOD | {"id": 1}, GOOD | {"id": None}])
     assert found.good["id"].tolist() == ["1"]
 
@@ -90,7 +97,12 @@ def test_one_missing_category_does_not_rename_all_the_others() -> None:
 
 def test_missing_columns_are_found_before_any_row_is_read() -> None:
     """Key, time and contract columns are all wanted, in that order, each once."""
-    assert missing_columns(pd.DataFrame(columns=["at", "speed"]), ("id", "at"), "at", COLUMNS) == ["id", "weight", "colour", "note"]
+    assert missing_columns(pd.DataFrame(columns=["at", "speed"]), ("id", "at"), "at", COLUMNS) == [
+        "id",
+        "weight",
+        "colour",
+        "note",
+    ]
 
 
 values = st.none() | st.sampled_from(["1", "50", "101", "-1", "x", "", " ", "nan", "inf", "1e999", "red", "é", "2024-01-01"])

@@ -19,6 +19,7 @@ def frame(**changes: object) -> pd.DataFrame:
 GAPS = [float("nan")] * 30 + [1.0, 2.0] * 35
 NEVER = [float("nan")] * 100
 BLUE = ["blue"] * 5 + ["red", "green"] * 47 + ["red"]
+HOLIDAYS = [None] * 98 + ["red", "green"]
 CASES = [
     ("all is well", frame(), frame(), 100, []),
     ("vanished", frame(), frame(speed=NEVER), 100, [("speed", "missing in every row", True)]),
@@ -31,12 +32,16 @@ CASES = [
     ("unseen values", frame(), frame(colour=BLUE), 100, [("colour", "5% of values were never seen", False)]),
     ("collapse", frame(), frame().head(40), 100, [("(rows)", "40 rows, usually about 100", True)]),
     ("a thin period", frame(), frame().head(60), 100, []),
+    ("a rare value", frame(colour=HOLIDAYS), frame(colour=[None] * 99 + ["red"]), 100, []),
+    ("frozen with gaps", frame(), frame(speed=[7.0] * 95 + [float("nan")] * 5), 100, [("speed", "frozen at 7.0", True)]),
     ("one row is not frozen", frame(), frame().head(1), 1, []),
     ("both at once", frame(), frame(speed=NEVER, colour="red"), 100, [("speed", "missing", True), ("colour", "frozen", True)]),
 ]
 
 
-@pytest.mark.parametrize(("reference", "current", "usual", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("reference", "current", "usual", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_check_feed(reference: pd.DataFrame, current: pd.DataFrame, usual: float, found: list[tuple[str, str, bool]]) -> None:
     """Each finding names its column, says what happened, and tells a broken feed from a changed world."""
     findings = check_feed(reference, current, (SPEED, COLOUR), usual)
@@ -56,3 +61,9 @@ def test_a_comparison_gets_plain_values_without_gaps() -> None:
     texts = comparable(pd.Series(["a", None], dtype="str"), pd.Series(["b", None], dtype="category"), COLOUR)
     assert [side.dtype.name for side in (*numbers, *texts)] == ["float64", "float64", "object", "object"]
     assert [len(side) for side in (*numbers, *texts)] == [1, 1, 1, 1]
+
+
+def test_a_column_that_was_always_the_same_can_drift() -> None:
+    """Clipping to a bulk of one value must not make every other value equal to it."""
+    reference, current = comparable(pd.Series([0.0] * 100), pd.Series([5.0] * 100), SPEED)
+    assert reference.max() < current.min()

@@ -88,7 +88,9 @@ def test_a_perfect_regression_has_no_error() -> None:
     assert measure(METRICS["rmse"], labels, labels).error == 0
 
 
-@pytest.mark.parametrize(("name", "turned"), [("roc_auc", 0.1), ("mae", -0.1), ("rmse", -0.1), ("brier", -0.1), ("log_loss", -0.1)])
+@pytest.mark.parametrize(
+    ("name", "turned"), [("roc_auc", 0.1), ("mae", -0.1), ("rmse", -0.1), ("brier", -0.1), ("log_loss", -0.1)]
+)
 def test_a_gain_is_positive_when_things_got_better(name: str, turned: float) -> None:
     """More is better for an area, less is better for an error."""
     assert METRICS[name].gain(0.1) == turned

@@ -90,7 +90,7 @@ def test_too_little_history_says_what_is_there_and_what_is_needed() -> None:
 
 
 def test_an_immature_period_is_never_in_the_holdout() -> None:
-    """Where labels of one period are late, the holdout is the newest stretch without it: early labels are not like the others."""
+    """Where one period's labels are late, the newest stretch without it is held out: early labels are not like the others."""
     split = choose_split(counts(1, 1, 1, 1, 1, 1, 1, 0.5, 1), TWO_OF_SIX, None)
     assert (split.holdout_start, split.holdout_end) == (day(5), day(7))
 

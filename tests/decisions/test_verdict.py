@@ -31,7 +31,9 @@ class Case:
 
 CASES = (
     Case("first champion", None, 0.0, "promote", "first champion: it reaches the floors"),
-    Case("first champion below its floor", None, 0.0, "keep", "roc_auc on clean rows is 0.59, the success criteria", clean=0.59),
+    Case(
+        "first champion below its floor", None, 0.0, "keep", "roc_auc on clean rows is 0.59, the success criteria", clean=0.59
+    ),
     Case("first champion, noisy floor", None, 0.0, "keep", "roc_auc on noisy rows is 0.54", noisy=0.54),
     Case("exactly on the floors", None, 0.0, "promote", "first champion", clean=0.6, noisy=0.55),
     Case("better, but below a floor", 0.1, 0.001, "keep", "on clean rows is 0.5", clean=0.5),
@@ -45,7 +47,9 @@ CASES = (
     Case("too small a gain to matter", 0.001, 0.005, "keep", "below the margin 0.02"),
     Case("nobody knows", 0.0, 0.05, "inconclusive", "90 % interval"),
     Case("too few rows", 0.1, 0.001, "blocked", "the holdout has 199 labelled rows, 200 are needed", rows=199),
-    Case("too few positives", 0.1, 0.001, "blocked", "the rarer class has 49 rows in the holdout, 50 are needed", positives=49),
+    Case(
+        "too few positives", 0.1, 0.001, "blocked", "the rarer class has 49 rows in the holdout, 50 are needed", positives=49
+    ),
     Case("too few negatives", 0.1, 0.001, "blocked", "the rarer class has 40 rows", positives=960),
     Case("a regression has no rarer class", 0.1, 0.001, "promote", "lower 80 %", positives=None),
     Case("a check could not be made", 0.1, 0.001, "blocked", "no idea", problems=["no idea"]),
@@ -94,7 +98,8 @@ def test_all_problems_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finite", "distinct", "says"), [(True, 2, []), (False, 2, ["not finite"]), (True, 1, ["same value"]), (False, 1, ["not", "same"])]
+    ("finite", "distinct", "says"),
+    [(True, 2, []), (False, 2, ["not finite"]), (True, 1, ["same value"]), (False, 1, ["not", "same"])],
 )
 def test_predictions_that_cannot_be_judged_are_named(finite: bool, distinct: int, says: list[str]) -> None:
     """NaN and constant predictions are problems of the model that makes them."""

@@ -59,17 +59,19 @@ def test_a_row_in_training_and_in_the_holdout_fails_the_run(world: World) -> Non
     """A key that comes on two days would be learned by heart; the message names the first such key."""
     for number in range(8):
         whole = rows(number)
-        whole.loc[0, "id"] = "again" if number in (2, 7) else whole.loc[0, "id"]
-        whole["day"] = number
-        world.deliver("features", f"{number:02}", whole.drop(columns=["y", "day"]))
+        if number in (2, 7):
+            whole["id"] = whole["id"].replace(f"{number}-0", "again")
+        world.deliver("features", f"{number:02}", whole.drop(columns="y"))
         world.deliver("labels", f"{number:02}", whole[["id", "at", "y"]])
     world.take_in(day(9))
     lake = world.services.lake
-    train, holdout = lake.snapshot(world.model, day(0), day(6)), lake.snapshot(world.model, day(6), day(8))
+    train, holdout = world.snapshot(day(0), day(6)), world.snapshot(day(6), day(8))
     assert {"again"} == set(lake.read_snapshot(world.model, train.digest)["id"]) & set(
         lake.read_snapshot(world.model, holdout.digest)["id"]
     )
-    with pytest.raises(OverlappingRows, match=r"toy: 1 keys are in training and in the holdout, the first is \{'id': 'again'\}"):
+    with pytest.raises(
+        OverlappingRows, match=r"toy: 1 keys are in training and in the holdout, the first is \{'id': 'again'\}"
+    ):
         world.do("assemble", day(9))
 
 

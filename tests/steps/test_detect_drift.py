@@ -31,7 +31,7 @@ def test_nothing_delivered_is_a_broken_feed(seasoned: World) -> None:
 
 
 def test_a_shift_is_found_and_calm_is_calm(seasoned: World) -> None:
-    """Three sigma in x are drift, of x alone or nearly so, and the feed is not broken; the report is beside the champion's run."""
+    """Three sigma in x are drift, colour is calm, the feed is not broken; the report lies beside the champion's run."""
     found = drift_of(seasoned, x=rows(8, count=400)["x"] + 3)
     assert "x" in found.drifted
     assert "colour" not in found.drifted
@@ -41,14 +41,16 @@ def test_a_shift_is_found_and_calm_is_calm(seasoned: World) -> None:
 
 
 def test_one_vanished_column_does_not_take_the_others_down(seasoned: World) -> None:
-    """z is empty in every row: it is named as broken, and the shift of x is found all the same."""
+    """Z is empty in every row: it is named as broken, and the shift of x is found all the same."""
     found = drift_of(seasoned, z=None, x=rows(8, count=400)["x"] + 3)
     assert found.broken == ("z: missing in every row, usually in 0%",)
     assert {"x", "z"} <= set(found.drifted)
     assert found.report_url is not None
 
 
-@pytest.mark.parametrize(("columns", "named"), [({"x": 1.25}, "x: frozen at 1.25"), ({"colour": "red"}, "colour: frozen at 'red'")])
+@pytest.mark.parametrize(
+    ("columns", "named"), [({"x": 1.25}, "x: frozen at 1.25"), ({"colour": "red"}, "colour: frozen at 'red'")]
+)
 def test_a_frozen_column_is_a_broken_feed(seasoned: World, columns: dict[str, Any], named: str) -> None:
     """A sensor that says the same all day is named with what it says."""
     assert drift_of(seasoned, **columns).broken == (named,)

@@ -1,6 +1,7 @@
 """Train makes a challenger once for the same rows, recipe and seed, and records what made it."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def train(world: World, force: bool = False) -> str:
 
 
 def test_the_challenger_is_registered_with_what_made_it(world: World) -> None:
-    """Rows by digest, criteria, seed, lock and trigger are on the version; the alias points at it, and nobody is champion yet."""
+    """Rows by digest, criteria, seed, lock and trigger are on the version; the alias points at it, nobody is champion yet."""
     number = train(world.with_days(8))
     tags = world.registry.versions[number].tags
     assert tags["trained_until"] == day(6).isoformat()
@@ -54,7 +55,7 @@ def test_other_rows_are_another_training(world: World) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"seed": 7}, {"margin": 0.03}, {"min_train_periods": 4}], ids=str)
-def test_a_training_is_named_by_everything_its_result_depends_on(world: World, changes: dict[str, float]) -> None:
+def test_a_training_is_named_by_everything_its_result_depends_on(world: World, changes: dict[str, Any]) -> None:
     """Another seed or other criteria are another training; what changes nothing about the result is not."""
     train(world.with_days(8))
     world.model = changed(**changes)

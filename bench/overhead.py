@@ -1,0 +1,137 @@
+"""What does the loop itself cost? One retraining through the steps against a bare script on the same rows.
+
+Both read the year's flights from the same object store, fit the same pipeline, and score the same holdout under the same noise.
+The bare script keeps nothing: no contract, snapshot, registry or card. CPU seconds of this process, and wall time.
+"""
+
+import gzip
+import io
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench import results
+from demo.stack import Ports, Stack
+from demo.upstream import FLIGHTS, Upstream
+from include.adapters.object_store import ObjectStore
+from include.decisions.metrics import METRICS
+from include.models import find_model
+from include.models.contract import Model
+from include.noise.suite import default_suite
+from include.run import Request
+from include.services import Services, build_services
+from include.steps.score import predict
+
+UNTIL = datetime(2013, 12, 16, tzinfo=UTC)
+HOLDOUT = timedelta(weeks=2)
+REPEATS = 3
+
+
+def main() -> int:
+    """Measure, print, write."""
+    with tempfile.TemporaryDirectory() as home:
+        stack = Stack(Path(home), Ports.free())
+        stack.start(("seaweedfs", "mlflow"))
+        try:
+            os.environ.update(stack.environment())
+            measure(replace(find_model(FLIGHTS.name), retrain_on_drift=False))
+        finally:
+            stack.stop()
+    return 0
+
+
+def measure(model: Model) -> None:
+    """Time the steps of one retraining, one by one, and the bare script, in turns."""
+    services = build_services()
+    store = ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
+    keys = list(Upstream(store, FLIGHTS).backlog(UNTIL).rows)
+    request = Request(as_of=UNTIL, reason="bench", run_id="bench", force=True)
+    _intake(services, model, request)
+    _retrain(services, model, request), _bare(store, keys, model)  # the first of each pays for imports
+    runs = [
+        (_timed(lambda turn=turn: _retrain(services, model, replace(request, run_id=f"bench {turn}"))), _timed(lambda: _bare(store, keys, model)))
+        for turn in range(REPEATS)
+    ]
+    (ours, steps), (bare, rows) = min((a for a, _ in runs), key=_cpu), min((b for _, b in runs), key=_cpu)
+    ratio_cpu, ratio_wall = ours["cpu"] / bare["cpu"], ours["wall"] / bare["wall"]
+    figures = {
+        "rows": rows,
+        "steps_cpu_seconds": ours["cpu"],
+        "bare_cpu_seconds": bare["cpu"],
+        "ratio_cpu": ratio_cpu,
+        "steps_wall_seconds": ours["wall"],
+        "bare_wall_seconds": bare["wall"],
+        "ratio_wall": ratio_wall,
+        "wall_seconds_by_step": steps,
+    }
+    for name, value in figures.items():
+        print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
+    results.write("overhead", figures, {"ratio_cpu": "<= 1.3"}, ratio_cpu <= 1.3)
+
+
+def _cpu(timed: tuple[dict[str, float], Any]) -> float:
+    return timed[0]["cpu"]
+
+
+def _timed(work: Callable[[], Any]) -> tuple[dict[str, float], Any]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = work()
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}, result
+
+
+def _step(name: str, *arguments: Any) -> Any:
+    return import_module(f"include.steps.{name}").run(*arguments)
+
+
+def _intake(services: Services, model: Model, request: Request) -> None:
+    _step("check", services, model, request, _step("pull", services, model, request))
+
+
+def _retrain(services: Services, model: Model, request: Request) -> dict[str, float]:
+    """Assemble, train and validate a first champion; wall seconds of each."""
+    took = {}
+
+    def timed(name: str, *references: Any) -> Any:
+        began = time.perf_counter()
+        reference = _step(name, services, model, request, *references)
+        took[name] = round(time.perf_counter() - began, 3)
+        return reference
+
+    assembled = timed("assemble")
+    timed("validate", assembled, timed("train", assembled))
+    return took
+
+
+def _bare(store: ObjectStore, keys: list[str], model: Model) -> int:
+    """What a data scientist's script does: read, join, fit, score clean and noisy; returns the rows used."""
+    features, labels = (pd.read_parquet(io.BytesIO(_plain(store.read(key), key))) for key in keys)
+    rows = features.merge(labels, on=list(model.feed.key)).dropna(subset=[model.label.name])
+    rows[model.feature_names] = rows[model.feature_names].astype(
+        {column.name: "float64" if column.kind == "number" else "str" for column in model.features}
+    )
+    held_out = rows[model.feed.time] >= UNTIL - HOLDOUT
+    train, holdout = rows[~held_out], rows[held_out]
+    pipeline = model.build(model.seed).fit(train[model.feature_names], train[model.label.name].to_numpy("float64"))
+    suite = default_suite(model)
+    frames = [holdout[model.feature_names], *(suite.apply(holdout[model.feature_names], c, "bench") for c in suite.conditions)]
+    truth = holdout[model.label.name].to_numpy("float64")
+    for frame in frames:
+        METRICS[model.criteria.metric].value(truth, predict(model, pipeline, frame))
+    return len(rows)
+
+
+def _plain(data: bytes, key: str) -> bytes:
+    return gzip.decompress(data) if key.endswith(".gz") else data
+
+
+if __name__ == "__main__":
+    sys.exit(main())

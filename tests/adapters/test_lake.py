@@ -1,0 +1,99 @@
+"""The lake keeps every row once, finds it by time, and gives the same bytes for the same digest."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from include.adapters.lake import Lake
+from include.errors import CorruptObject, ObjectMissing
+from tests.toy import DAY, World, day, rows
+
+
+@pytest.fixture
+def world() -> World:
+    """Three days are curated."""
+    return World().with_days(3)
+
+
+def lake(world: World) -> Lake:
+    return world.services.lake
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"),
+    [
+        (day(0), day(3), 180),
+        (day(1), day(2), 60),
+        (day(1), day(1) + timedelta(minutes=10), 60),
+        (day(1) + timedelta(minutes=50), day(2) + timedelta(minutes=5), 120),
+        (day(5), day(9), 0),
+    ],
+)
+def test_rows_are_those_of_the_time_asked_for(world: World, start: datetime, end: datetime, count: int) -> None:
+    """The periods that the time touches, whole; the period that begins at its end is outside."""
+    found = lake(world).rows(world.model, start, end)
+    assert len(found) == count
+    assert found["at"].between(world.model.period_of(start), end + DAY, inclusive="left").all()
+
+
+def test_a_label_finds_its_row(world: World) -> None:
+    """Each row has its own label, however the files were cut."""
+    found = lake(world).rows(world.model, day(1), day(2)).set_index("id")
+    assert found["y"].astype(int).to_dict() == rows(1).set_index("id")["y"].to_dict()
+
+
+def test_a_row_whose_label_has_not_come_is_there_without(world: World) -> None:
+    """No label delivered, and a label that says "none", are told apart."""
+    world.deliver("features", "03", rows(3).drop(columns="y"))
+    world.deliver("labels", "03", rows(3)[["id", "at", "y"]].head(1).assign(y=None))
+    world.take_in(day(5))
+    found = lake(world).rows(world.model, day(3), day(4))
+    assert found["label_delivered"].tolist() == [True] + [False] * 59
+    assert found["y"].isna().all()
+
+
+def test_before_any_label_came_there_are_rows() -> None:
+    """The first day of a new feed has features only."""
+    world = World()
+    world.deliver_day(0, labels=False)
+    world.take_in(day(1))
+    assert not lake(world).rows(world.model, day(0), day(1))["label_delivered"].any()
+
+
+def test_labels_without_rows_are_no_rows() -> None:
+    """Labels may even come first."""
+    world = World()
+    world.deliver("labels", "00", rows(0)[["id", "at", "y"]])
+    world.take_in(day(1))
+    assert lake(world).rows(world.model, day(0), day(1)).empty
+
+
+def test_bytes_that_are_not_those_of_their_name_are_not_read(world: World) -> None:
+    """A damaged file is told by its key, not trained on."""
+    key = next(key for key in world.lake.objects if key.startswith("curated/toy/features/2024-01-02"))
+    world.lake.put(key, b"damaged")
+    with pytest.raises(CorruptObject, match=key):
+        lake(world).rows(world.model, day(1), day(2))
+
+
+def test_a_snapshot_that_lost_a_file_is_not_read(world: World) -> None:
+    """Half of the rows are not the rows."""
+    snapshot = world.snapshot(day(0), day(2))
+    world.lake.delete(next(key for key in world.lake.objects if key.startswith("curated/")))
+    with pytest.raises(ObjectMissing):
+        lake(world).read_snapshot(world.model, snapshot.digest)
+
+
+def test_a_snapshot_holds_only_its_own_days(world: World) -> None:
+    """Of all the files that it is given, those of its time."""
+    files = lake(world).files(world.model, day(0), day(3))
+    snapshot = lake(world).snapshot(world.model, day(1), day(2), files, 60)
+    assert set(lake(world).read_snapshot(world.model, snapshot.digest)["id"]) == set(rows(1)["id"])
+
+
+def test_status_documents_come_back_in_order(world: World) -> None:
+    """Oldest first, by the time they are about and not by the time they were written."""
+    for number in (11, 2, 7):
+        lake(world).write_status("toy", "monitor", day(number), {"number": number})
+    assert [document["number"] for document in lake(world).statuses("toy", "monitor")] == [2, 7, 11]
+    assert lake(world).status_times("toy", "monitor") == [day(2), day(7), day(11)]

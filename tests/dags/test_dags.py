@@ -1,0 +1,164 @@
+"""Policy for every DAG, read from a fresh interpreter as Airflow would parse it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.models import all_models
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = sorted((ROOT / "dags").glob("*.py"))
+SCIENCE = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "pandera", "pyarrow", "boto3", "skops"}
+STEPS = {path.stem for path in (ROOT / "include/steps").glob("[!_]*.py")}
+MODELS = {model.name: model for model in all_models()}
+
+PARSE = """
+import json, runpy, sys
+import airflow.sdk
+before = set(sys.modules)
+found = {}
+for path in sys.argv[1:]:
+    for value in runpy.run_path(path).values():
+        if isinstance(value, airflow.sdk.DAG):
+            found[value.dag_id] = {
+                "file": path,
+                "doc": value.doc_md,
+                "description": value.description,
+                "tags": sorted(value.tags),
+                "start_date": str(value.start_date),
+                "catchup": value.catchup,
+                "max_active_runs": value.max_active_runs,
+                "form": {
+                    name: [field.schema.get("title"), field.description]
+                    for name in value.params
+                    for field in [value.params.get_param(name)]
+                },
+                "tasks": {
+                    task.task_id: {
+                        "owner": task.owner,
+                        "retries": task.retries,
+                        "start_date": str(task.start_date),
+                        "alerts": bool(task.on_failure_callback),
+                        "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
+                        "upstream": sorted(task.upstream_task_ids),
+                    }
+                    for task in value.tasks
+                },
+            }
+print(chr(10) + json.dumps({"dags": found, "loaded": sorted(set(sys.modules) - before)}))
+"""
+
+
+@cache
+def parsed(*files: Path) -> dict[str, Any]:
+    """DAGs of these files, and what parsing them loaded beyond Airflow itself."""
+    foreign = ("AIRFLOW", "PROVING_GROUND_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environment |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}", "AIRFLOW_HOME": home().name}
+    answer = subprocess.run(
+        [sys.executable, "-c", PARSE, *map(str, files)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    result: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+    return result
+
+
+@cache
+def home() -> tempfile.TemporaryDirectory[str]:
+    """An Airflow home of our own, gone with this process."""
+    return tempfile.TemporaryDirectory(prefix="airflow-home-")
+
+
+def dags() -> dict[str, Any]:
+    """Every DAG by its id."""
+    found: dict[str, Any] = parsed(*FILES)["dags"]
+    return found
+
+
+@pytest.fixture(params=[f"{model}.{path.stem}" for model in MODELS for path in FILES])
+def dag(request: pytest.FixtureRequest) -> Any:
+    """One DAG, with its id."""
+    return {"id": request.param} | dags()[request.param]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_parsing_a_dag_file_loads_no_science_library(path: Path) -> None:
+    """A DAG file is parsed every few seconds and at every task start: nothing heavy comes with it, not even indirectly."""
+    assert not SCIENCE & set(parsed(path)["loaded"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_dag_files_only_wire(path: Path) -> None:
+    """At most 120 lines, however many models there are."""
+    assert len(path.read_text().splitlines()) <= 120
+
+
+def test_each_model_has_one_dag_per_stage() -> None:
+    """No more, no less, and none without a model."""
+    assert {"monitor", "retrain"} <= {path.stem for path in FILES}
+    assert set(dags()) == {f"{model}.{path.stem}" for model in MODELS for path in FILES}
+
+
+def test_a_dag_explains_itself(dag: Any) -> None:
+    """Its page is the file's docstring, its line in the list says what is predicted, its tags find it."""
+    model, stage = MODELS[dag["id"].split(".")[0]], dag["id"].split(".")[1]
+    assert dag["doc"].startswith("### ")
+    assert "Safe to run again" in dag["doc"]
+    assert dag["description"].startswith(model.description)
+    assert dag["tags"] == sorted({model.name, model.owner, stage})
+
+
+def test_a_dag_runs_when_it_should(dag: Any) -> None:
+    """Nothing is made up for the past, and one model is never retrained twice at once."""
+    assert (dag["start_date"], dag["catchup"], dag["max_active_runs"]) == ("None", False, 1)
+
+
+def test_every_field_of_the_form_is_explained(dag: Any) -> None:
+    """Whoever starts a run by hand reads what a field does before filling it in."""
+    assert {"as_of", "reason", "force"} <= set(dag["form"])
+    assert {name: said for name, said in dag["form"].items() if not all(said)} == {}
+
+
+def test_every_task_is_a_step_with_an_owner_who_hears_of_failures(dag: Any) -> None:
+    """Task ids are modules of include/steps; each is tried again, ends some day, and alerts."""
+    assert dag["tasks"]
+    assert set(dag["tasks"]) <= STEPS
+    for name, task in dag["tasks"].items():
+        assert task["owner"] == MODELS[dag["id"].split(".")[0]].owner, name
+        assert task["retries"] >= 1, name
+        assert task["alerts"], name
+        assert task["timeout"], name
+        assert task["start_date"] == "None", name
+
+
+def test_every_step_is_a_task_of_some_dag() -> None:
+    """No step is left that nothing runs."""
+    assert {task for found in dags().values() for task in found["tasks"]} == STEPS
+
+
+@pytest.mark.parametrize(
+    ("stage", "task", "upstream"),
+    [
+        ("monitor", "check", ["pull"]),
+        ("monitor", "score", ["check"]),
+        ("monitor", "triage", ["check", "detect_drift", "measure_quality", "score"]),
+        ("retrain", "validate", ["assemble", "train"]),
+        ("retrain", "promote", ["review", "validate"]),
+    ],
+)
+def test_a_check_that_breaks_stops_what_follows(stage: str, task: str, upstream: list[str]) -> None:
+    """An exception in a check never becomes a green skip: what follows waits for it."""
+    for model in MODELS:
+        assert dags()[f"{model}.{stage}"]["tasks"][task]["upstream"] == upstream

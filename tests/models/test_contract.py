@@ -1,0 +1,230 @@
+"""Every model keeps the model contract: `pytest tests/models -k <name>` examines one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+import include.models
+from include.decisions.metrics import find_metric
+from include.errors import ModelError
+from include.models import all_models, find_model
+from include.models.contract import Column, Model
+from include.steps.score import predict
+from include.steps.train import recipe
+from tests.toy import MODEL, changed
+
+SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "pandera", "pyarrow", "boto3")
+Check = Callable[[Model], None]
+CHECKS: list[Check] = []
+
+
+def check(function: Check) -> Check:
+    CHECKS.append(function)
+    return function
+
+
+def values(column: Column, count: int, rng: np.random.Generator) -> pd.Series:
+    """Values that satisfy a column, a tenth of them missing where that is allowed."""
+    if column.kind == "number":
+        low, high = column.low if column.low is not None else -1000.0, column.high if column.high is not None else 1000.0
+        made = pd.Series(rng.uniform(low, high, count).round(2).clip(low, high))
+    else:
+        made = pd.Series(rng.choice(column.values or ("one", "two", "three", "four"), count)).astype("str")
+    return made.mask(rng.random(count) < 0.1) if column.optional else made
+
+
+def rows(model: Model, count: int = 400, seed: int = 1) -> tuple[pd.DataFrame, Any]:
+    """Feature rows that keep the model's columns, and labels that depend on the first number among them."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({column.name: values(column, count, rng) for column in model.features})
+    lead = next((frame[c.name].fillna(0) for c in model.features if c.kind == "number"), pd.Series(rng.random(count)))
+    above = (lead > lead.median()).to_numpy()
+    return frame, above.astype("float64") if model.task == "binary" else lead.to_numpy("float64")
+
+
+@cache
+def fitted(model: Model, seed: int) -> Any:
+    frame, labels = rows(model)
+    return model.build(seed).fit(frame, labels)
+
+
+@check
+def fits_and_predicts(model: Model) -> None:
+    """Rows that satisfy the columns are enough to fit, and every row gets a finite prediction."""
+    said = predict(model, fitted(model, 1), rows(model, 50, 2)[0])
+    assert said.shape == (50,)
+    assert np.isfinite(said).all()
+    if model.task == "binary":
+        assert ((said >= 0) & (said <= 1)).all()
+
+
+@check
+def learns(model: Model) -> None:
+    """Predictions differ between rows: the labels depend on a feature."""
+    assert len(np.unique(predict(model, fitted(model, 1), rows(model)[0]))) > 1
+
+
+@check
+def same_seed_same_predictions(model: Model) -> None:
+    """Two fits with one seed say the same, to the last bit."""
+    frame, labels = rows(model)
+    again = model.build(1).fit(frame, labels)
+    assert (predict(model, again, frame) == predict(model, fitted(model, 1), frame)).all()
+
+
+@check
+def survives_the_registry(model: Model) -> None:
+    """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous."""
+    saved = skops.io.dumps(fitted(model, 1))
+    found = set(skops.io.get_untrusted_types(data=saved))
+    assert found == set(model.trusted_types), f"set trusted_types to {sorted(found)}"
+    loaded = skops.io.loads(saved, trusted=list(model.trusted_types))
+    frame, _ = rows(model, 50, 3)
+    assert (predict(model, loaded, frame) == predict(model, fitted(model, 1), frame)).all()
+
+
+@check
+def leaves_its_input_alone(model: Model) -> None:
+    """Neither fit nor predict changes the rows: the next model gets the very same."""
+    frame, labels = rows(model)
+    before = frame.copy(deep=True)
+    predict(model, model.build(1).fit(frame, labels), frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@check
+def survives_unseen_categories(model: Model) -> None:
+    """A carrier that did not exist last month is scored, not a crash."""
+    frame, _ = rows(model, 50, 4)
+    for column in model.features:
+        if column.kind != "number":
+            frame[column.name] = "never seen before"
+    assert np.isfinite(predict(model, fitted(model, 1), frame)).all()
+
+
+@check
+def survives_missing_values(model: Model) -> None:
+    """The noise suite takes values from every column, optional or not: the model still answers."""
+    for column in model.features:
+        frame, _ = rows(model, 50, 5)
+        frame[column.name] = frame[column.name].mask(np.arange(50) % 2 == 0)
+        assert np.isfinite(predict(model, fitted(model, 1), frame)).all(), column.name
+
+
+@check
+def survives_a_column_without_any_value(model: Model) -> None:
+    """An optional column may be missing in every row of a period."""
+    frame, _ = rows(model, 50, 6)
+    for column in model.features:
+        if column.optional:
+            frame[column.name] = frame[column.name].mask(np.ones(50, dtype=bool))
+    assert np.isfinite(predict(model, fitted(model, 1), frame)).all()
+
+
+@check
+def its_metric_exists_and_fits_its_task(model: Model) -> None:
+    """The gate can compute what the criteria name."""
+    find_metric(model.criteria.metric)
+    assert (model.criteria.metric in ("roc_auc", "brier", "log_loss")) == (model.task == "binary")
+
+
+@check
+def its_recipe_has_a_name_that_lasts(model: Model) -> None:
+    """No parameter prints its address in memory: else every training would look like another recipe."""
+    assert " at 0x" not in repr(sorted(model.build(1).get_params().items(), key=lambda item: item[0]))
+    assert recipe(model, model.build(1)) == recipe(model, model.build(1))
+
+
+@check
+def it_is_described(model: Model) -> None:
+    """A sentence for people, an owner to ask, and schedules of five fields."""
+    assert model.description.endswith(".")
+    assert model.owner
+    assert [len(cron.split()) for cron in (model.feed.schedule, model.cadence)] == [5, 5]
+
+
+@pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.name)
+def test_model(model: Model, examine: Check) -> None:
+    """Each model passes each check."""
+    examine(model)
+
+
+@cache
+def loaded_by_models() -> dict[str, list[str]]:
+    """What each model file has loaded, in an interpreter that loaded nothing before it."""
+    code = (
+        "import json, sys; from importlib import import_module; seen = {}\n"
+        "for name in sys.argv[1:]: import_module(f'include.models.{name}'); seen[name] = sorted(sys.modules)\n"
+        "print(json.dumps(seen))"
+    )
+    names = [model.name for model in all_models()]
+    answer = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True)
+    seen: dict[str, list[str]] = json.loads(answer.stdout)
+    return seen
+
+
+@pytest.mark.parametrize("name", [model.name for model in all_models()])
+def test_importing_a_model_loads_no_science_library(name: str) -> None:
+    """Airflow parses DAG files every few seconds, and they import every model."""
+    assert not set(SCIENCE) & set(loaded_by_models()[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = 1\n", r"broken\.py defines no MODEL: end it with MODEL = Model"),
+        ("from tests.toy import MODEL\n", r"broken\.py defines a model named 'toy': name it 'broken'"),
+        ("import no_such_library\n", r"broken\.py .*No module named 'no_such_library'"),
+        ("MODEL = (\n", r"broken\.py .*was never closed"),
+        ("from tests.toy import changed\nMODEL = changed(holdout_periods=0)\n", r"holdout_periods 0: at least 1"),
+    ],
+    ids=["no MODEL", "another name", "import fails", "syntax", "unusable value"],
+)
+def test_a_broken_model_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
+    """One ModelError says which file, and what is wrong in it."""
+    (tmp_path / "broken.py").write_text(text)
+    monkeypatch.setattr(include.models, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(include.models, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "include.models.broken", raising=False)
+    with pytest.raises(ModelError, match=says):
+        all_models()
+    sys.modules.pop("include.models.broken", None)
+
+
+def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
+    """The list is computed from the folder."""
+    names = ", ".join(model.name for model in all_models())
+    with pytest.raises(ModelError, match=f"model 'moods' does not exist; there are: {names}. Add include/models/moods.py"):
+        find_model("moods")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"name": "Not Good"}, "name 'Not Good'"),
+        ({"features": MODEL.features + MODEL.features[:1]}, r"\['x'\] appear twice"),
+        ({"label": MODEL.features[0]}, "label 'x' is also a feature"),
+        ({"key": ()}, "feed.key is empty"),
+        ({"period": pd.Timedelta(0).to_pytimedelta()}, "feed.period"),
+        ({"label_delay": pd.Timedelta(days=-1).to_pytimedelta()}, "feed.label_delay"),
+        ({"holdout_periods": 0}, "holdout_periods 0"),
+        ({"min_train_periods": 0}, "min_train_periods 0"),
+        ({"margin": 0.0}, "criteria.margin 0.0: must be above 0"),
+        ({"noisy_share": 1.5}, "criteria.noisy_share 1.5"),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_a_model_that_could_not_work_is_refused(changes: dict[str, Any], says: str) -> None:
+    """Each value is refused by name, with the file in which to correct it."""
+    with pytest.raises(ModelError, match=f"{says}.*Correct it in include/models/"):
+        changed(**changes)

@@ -1,0 +1,61 @@
+"""An alert says what failed, why, what state things are in, and where to go on."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from include.alert_text import announcement_text, failure_text
+from include.errors import BrokenFeed
+
+STEPS = sorted(path.stem for path in Path(import_module("include.steps").__path__[0]).glob("[!_]*.py"))
+LINK = "http://airflow.example/log"
+
+
+def test_an_alert_says_what_on_call_needs() -> None:
+    """Model, stage, step, kind of error, its words, the state of things, the log: four lines."""
+    text = failure_text("flight_delays.monitor", "pull", BrokenFeed("the feed is broken"), LINK)
+    assert text.splitlines() == [
+        ":red_circle: *flight_delays* · monitor failed in *pull* (BrokenFeed)",
+        "the feed is broken",
+        "_Nothing was taken in; the champion is unchanged, and the next run finds the same files._",
+        f"<{LINK}|Log and retry>",
+    ]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_says_in_which_state_it_leaves_things(step: str) -> None:
+    """The line is in the step's own file, is one sentence or two, and says something about the champion or the decision."""
+    state = import_module(f"include.steps.{step}").IF_IT_FAILS
+    assert state in failure_text(f"toy.{step}", step, None, LINK)
+    assert state.endswith(".")
+    assert "champion" in state or "decision" in state
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("<!channel> & <http://evil.example|click>", "&lt;!channel&gt; &amp; &lt;http://evil.example|click&gt;"),
+        ("one\n\ntwo\tthree", "one two three"),
+        ("x" * 5000, "x" * 600),
+        ("", "ValueError"),
+    ],
+)
+def test_text_from_outside_acts_on_nothing(said: str, shown: str) -> None:
+    """Slack pages nobody and links nowhere because a file name says so."""
+    assert failure_text("toy.monitor", "pull", ValueError(said), LINK).splitlines()[1] == shown
+
+
+def test_a_process_that_died_leaves_no_words() -> None:
+    """The alert says that nothing more is known, and about a task of nobody's the safe thing."""
+    text = failure_text("toy.monitor", "not_a_step", None, LINK)
+    assert "the worker process died; nothing more is known" in text
+    assert "The champion is unchanged." in text
+
+
+def test_an_announcement_acts_on_nothing_either() -> None:
+    """What is announced holds words from outside; the address of the card stays one that Slack links."""
+    said = announcement_text("toy: keep: 3 < 4 & <!here>; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1")
+    assert said == (
+        "toy: keep: 3 &lt; 4 &amp; &lt;!here&gt;; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1"
+    )

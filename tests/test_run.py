@@ -1,0 +1,98 @@
+"""What a run is about: the form first, then the newest asset event, then the schedule."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from include.errors import DataError
+from include.run import Request, request_from
+
+FORM, EVENT, INTERVAL, AFTER = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
+
+
+SECOND = EVENT.isoformat()
+
+
+def event(as_of: Any = SECOND, reason: str = "decay") -> SimpleNamespace:
+    return SimpleNamespace(extra={"as_of": as_of, "reason": reason})
+
+
+def request(run_type: str = "scheduled", events: dict[str, list[SimpleNamespace]] | None = None, **context: Any) -> Request:
+    dag_run = SimpleNamespace(run_after=AFTER, run_type=run_type, run_id="run-1")
+    return request_from({"dag_run": dag_run, "triggering_asset_events": events, **context})
+
+
+@pytest.mark.parametrize(
+    ("form", "events", "interval", "as_of"),
+    [
+        (FORM.isoformat(), {"asset": [event()]}, INTERVAL, FORM),
+        (None, {"asset": [event()]}, INTERVAL, EVENT),
+        (None, {"asset": [SimpleNamespace(extra=None)]}, INTERVAL, INTERVAL),
+        (None, {}, INTERVAL, INTERVAL),
+        (None, None, None, AFTER),
+    ],
+    ids=["form", "event", "event that says nothing", "interval", "run after"],
+)
+def test_as_of_comes_from_the_form_then_the_event_then_the_schedule(
+    form: str | None, events: dict[str, list[SimpleNamespace]] | None, interval: datetime | None, as_of: datetime
+) -> None:
+    """Whoever asks most explicitly is heard."""
+    assert request(events=events, params={"as_of": form}, data_interval_end=interval).as_of == as_of
+
+
+def test_by_hand_an_empty_form_means_now() -> None:
+    """Airflow infers an interval for a manual run too: the last slot of the schedule is not what a person asked for."""
+    assert request("manual", data_interval_end=INTERVAL).as_of == AFTER
+
+
+def test_of_several_events_the_newest_is_heard() -> None:
+    """One run may have been started by many, of several assets; the newest knows most."""
+    old, new = event("2024-02-01T00:00:00+00:00", "old"), event("2024-02-08T00:00:00+00:00", "new")
+    for events in ({"asset": [old, new]}, {"asset": [new, old]}, {"a": [new], "b": [old]}):
+        assert request(events=events).reason == "new"
+
+
+@pytest.mark.parametrize(
+    ("params", "events", "run_type", "reason"),
+    [
+        ({"reason": "typed"}, {"asset": [event()]}, "manual", "typed"),
+        ({"reason": ""}, {"asset": [event()]}, "asset_triggered", "decay"),
+        ({}, {}, "manual", "manual"),
+        ({}, {}, "scheduled", "cadence"),
+    ],
+)
+def test_the_reason_is_always_told(params: dict[str, str], events: Any, run_type: str, reason: str) -> None:
+    """A person's words, the event's, or how the run came about."""
+    assert request(run_type, events, params=params).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("typed", "as_of"),
+    [
+        ("2024-01-01", FORM),
+        ("2024-01-01T00:00:00Z", FORM),
+        ("2024-01-01T02:00:00+02:00", FORM),
+        ("2024-01-01 00:00", FORM),
+    ],
+)
+def test_times_are_utc(typed: str, as_of: datetime) -> None:
+    """A time without zone is UTC; one with a zone is the same moment in UTC."""
+    found = request(params={"as_of": typed}).as_of
+    assert found == as_of
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("bad", ["yesterday", "2024-13-01", 20240101])
+def test_a_bad_time_is_refused_with_its_value(bad: Any) -> None:
+    """The message says what was given and what is accepted, whether a form or an event said it."""
+    for given in ({"params": {"as_of": bad}}, {"events": {"asset": [event(bad)]}}):
+        with pytest.raises(DataError, match=f"as_of={bad!r} is not a time; accepted is ISO 8601"):
+            request(**given)
+
+
+def test_force_is_off_unless_asked_for() -> None:
+    """No run forces by accident."""
+    assert not request().force
+    assert request(params={"force": True}).force

@@ -1,0 +1,148 @@
+"""The loop as its users drive it: files into landing, Airflow's REST API, and a look at what came of it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import boto3
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.tracking import MlflowClient
+
+from demo.airflow_api import AirflowApi
+from demo.stack import Stack
+from demo.upstream import TRAFFIC, WEEK, Upstream
+from include.adapters.lake import Lake
+from include.adapters.object_store import ObjectStore
+from include.models import find_model
+
+# From here on every forced retraining of December 2012 finds a better model, and no week is calm by luck.
+FIRST = datetime(2012, 11, 26, tzinfo=UTC)
+PATIENCE = 180.0
+_DONE = ("success", "failed")
+
+Found = TypeVar("Found")
+
+
+class Loop:
+    """One running stack and its smallest model; `as_of` of a week is its end, when its delivery is complete."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.model = find_model(TRAFFIC.name)
+        self.api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
+        self.landing, self.lake_store = (_bucket(stack, name) for name in ("landing", "lake"))
+        self.lake = Lake(self.lake_store)
+        self.mlflow = MlflowClient(stack.mlflow_url, stack.mlflow_url)
+        self.upstream = Upstream(self.landing, TRAFFIC)
+        self._next = FIRST
+
+    # Upstream
+
+    def next_week(self) -> datetime:
+        """The start of the next week that nobody has delivered yet."""
+        start, self._next = self._next, self._next + WEEK
+        return start
+
+    def announce(self, as_of: datetime) -> str:
+        """Post the delivery's asset event, and return the id of the run of the monitor that it starts."""
+        since = self.api.announce_delivery(self.model.name, as_of.isoformat())
+        return self.started("monitor", since)
+
+    def deliver(self, start: datetime) -> str:
+        """Deliver and announce a week; returns the id of the run of the monitor."""
+        self.upstream.week(start)
+        return self.announce(start + WEEK)
+
+    # Airflow
+
+    def dag(self, stage: str) -> str:
+        """Id of the DAG of a stage."""
+        return f"{self.model.name}.{stage}"
+
+    def trigger(self, stage: str, **params: Any) -> str:
+        """Start a run by hand with the form's fields, and return its id."""
+        answer = self.api.post(f"dags/{self.dag(stage)}/dagRuns", {"logical_date": None, "conf": params})
+        return str(answer["dag_run_id"])
+
+    def started(self, stage: str, since: str) -> str:
+        """Id of the first run that an asset event started after a time."""
+
+        def look() -> str | None:
+            runs = [run for run in self.api.runs(self.dag(stage), since) if run["run_type"] == "asset_triggered"]
+            return str(runs[0]["dag_run_id"]) if runs else None
+
+        return wait_for(look, f"{self.dag(stage)} to start after {since}", seconds=60)
+
+    def run(self, stage: str, run_id: str) -> dict[str, Any]:
+        """What Airflow says about a run."""
+        return self.api.get(f"dags/{self.dag(stage)}/dagRuns/{run_id}")
+
+    def finished(self, stage: str, run_id: str, seconds: float = PATIENCE) -> str:
+        """The state in which a run ended; waits for it."""
+
+        def look() -> str | None:
+            state = str(self.run(stage, run_id)["state"])
+            return state if state in _DONE else None
+
+        tasks = self.api.tasks
+        return wait_for(look, lambda: f"{run_id} to end, but {tasks(self.dag(stage), run_id)}", seconds=seconds)
+
+    def tasks(self, stage: str, run_id: str) -> dict[str, str]:
+        """State of each task of a run."""
+        return self.api.tasks(self.dag(stage), run_id)
+
+    def task(self, stage: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What Airflow says about one task of a run: its newest try."""
+        return self.api.get(f"dags/{self.dag(stage)}/dagRuns/{run_id}/taskInstances/{task_id}")
+
+    def log(self, stage: str, run_id: str, task_id: str) -> str:
+        """The log of a task's newest try, as text."""
+        number = self.task(stage, run_id, task_id)["try_number"]
+        path = f"dags/{self.dag(stage)}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{number}"
+        return str(self.api.get(path, full_content="true")["content"])
+
+    # What came of it
+
+    def status(self, kind: str, as_of: datetime) -> dict[str, Any]:
+        """The one status document of a kind as of a time."""
+        found = [status for status in self.lake.statuses(self.model.name, kind) if status["as_of"] == as_of.isoformat()]
+        assert len(found) == 1, f"{len(found)} status documents {kind} as of {as_of}"
+        return found[0]
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys in the lake below `<prefix>/<model>/`."""
+        return [entry.key for entry in self.lake_store.entries(f"{prefix}/{self.model.name}/")]
+
+    def versions(self, **tags: str) -> list[ModelVersion]:
+        """Registered versions with these tags, oldest first."""
+        wanted = " and ".join([f"name = '{self.model.name}'", *(f"tags.{name} = '{value}'" for name, value in tags.items())])
+        return sorted(self.mlflow.search_model_versions(wanted), key=lambda version: int(version.version))
+
+    def aliases(self) -> dict[str, str]:
+        """Which version carries which alias."""
+        found = self.mlflow.get_registered_model(self.model.name).aliases
+        return {alias: str(number) for alias, number in found.items()}
+
+    def mlflow_runs(self, wanted: str = "") -> list[Run]:
+        """Runs in the model's experiment."""
+        experiment = self.mlflow.get_experiment_by_name(self.model.name)
+        return list(self.mlflow.search_runs([experiment.experiment_id], wanted)) if experiment else []
+
+
+def wait_for(look: Callable[[], Found | None], what: str | Callable[[], str], *, seconds: float, every: float = 0.2) -> Found:
+    """The first answer of `look` that is neither None nor false; fails after some seconds, saying what was waited for."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds:.0f} s for {what if isinstance(what, str) else what()}")
+
+
+def _bucket(stack: Stack, name: str) -> ObjectStore:
+    """A bucket of this very stack, whatever credentials the environment names."""
+    told = stack.environment()
+    session = boto3.session.Session(told["AWS_ACCESS_KEY_ID"], told["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    return ObjectStore(session.client("s3", endpoint_url=stack.s3_endpoint), name)
