@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test check bench check-model
+.PHONY: help demo down test check bench lock check-model
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ bench: $(BENCHES:%=bench-%) ## every benchmark
 
 bench-%: $(READY) ## one benchmark, named like its file in bench/
 	@$(BIN)/python -m bench.$*
+
+lock: ## resolve pyproject.toml into requirements.txt, with hashes
+	@$(PYTHON) -m pip install --quiet $(UV)
+	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
 
 check-model: $(READY) ## whether a model keeps the contract (MODEL=name)
 	@test -n "$(MODEL)" || { echo "make check-model needs MODEL=name, a file in include/models." >&2; exit 2; }

@@ -72,7 +72,15 @@ def _compared(services: Services, model: Model, served: dict[datetime, str]) -> 
         frame = frame[frame[model.label.name].notna()]
         labels = frame[model.label.name].to_numpy("float64")
         by = {name: predict(model, services.registry.load(model, name), frame) for name in {"1", number}}
-        rows.append({"week": start, "served": number, "rows": len(frame), "loop": auc(labels, by[number]), "static": auc(labels, by["1"])})
+        rows.append(
+            {
+                "week": start,
+                "served": number,
+                "rows": len(frame),
+                "loop": auc(labels, by[number]),
+                "static": auc(labels, by["1"]),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,7 @@
 """The main job: start the stack, play real history into it, and let the scheduler do the work.
 
-    WEEKS=8      how many weeks to play
-    DETACH=1     leave the stack running and return
+WEEKS=8      how many weeks to play
+DETACH=1     leave the stack running and return
 """
 
 import json
@@ -69,7 +69,9 @@ def _player(stack: Stack, weeks: int) -> Player:
     os.environ.update(stack.environment())
     api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
     api.wait_for_dags({f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}, seconds=90)
-    landing, lake = (ObjectStore.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))
+    landing, lake = (
+        ObjectStore.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake")
+    )
     return Player(api, landing, lake, weeks)
 
 

@@ -20,7 +20,9 @@ class AirflowApi:
         self._session = requests.Session()
         answer = self._session.post(f"{address}/auth/token", json={"username": user, "password": password}, timeout=30)
         if answer.status_code != 201:
-            raise AirflowError(f"{address} does not let {user} in ({answer.status_code}). Look at .stack/airflow/passwords.json.")
+            raise AirflowError(
+                f"{address} does not let {user} in ({answer.status_code}). Look at .stack/airflow/passwords.json."
+            )
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
@@ -49,7 +51,9 @@ class AirflowApi:
             if dag_ids <= {dag["dag_id"] for dag in self.get("dags", limit=500)["dags"]}:
                 return
             time.sleep(1)
-        raise AirflowError(f"Airflow does not know {', '.join(sorted(dag_ids))} after {seconds:.0f} s. Look at .stack/logs/dag-processor.log.")
+        raise AirflowError(
+            f"Airflow does not know {', '.join(sorted(dag_ids))} after {seconds:.0f} s. Look at .stack/logs/dag-processor.log."
+        )
 
     def announce_delivery(self, model_name: str, as_of: str) -> str:
         """Post the asset event of a delivery, as an upstream does; returns the event's time."""

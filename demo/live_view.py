@@ -24,7 +24,9 @@ _COLOURS = {
 
 def view(rows: list[Row], elapsed: float) -> RenderableType:
     """The table of every model's weeks, and one line on what happens now."""
-    busy = [f"[bold]{row.model}[/] {row.start:%d %b}: {row.now}" for row in rows if row.now not in ("waiting", "done", "failed")]
+    busy = [
+        f"[bold]{row.model}[/] {row.start:%d %b}: {row.now}" for row in rows if row.now not in ("waiting", "done", "failed")
+    ]
     done = sum(row.now in ("done", "failed") for row in rows)
     now = Text.from_markup(" · ".join(busy) or "preparing")
     tables = [_table(model, [row for row in rows if row.model == model]) for model in dict.fromkeys(row.model for row in rows)]
@@ -56,7 +58,10 @@ def _cells(row: Row) -> list[Text]:
     return [
         Text(f"{row.start:%Y-%m-%d}", style="bold" if row.now not in ("waiting", "done") else ""),
         _number(said["rows"]),
-        Text(f"{said['quarantined']:,}" if said["quarantined"] is not None else "", style="red" if said["quarantined"] else "dim"),
+        Text(
+            f"{said['quarantined']:,}" if said["quarantined"] is not None else "",
+            style="red" if said["quarantined"] else "dim",
+        ),
         Text(f"{said['drifted']}/{said['columns']}" if said["columns"] else ""),
         Text(f"{said['quality']:.4g} ({said['quality_of'][5:]})" if said["quality"] is not None else ""),
         Text(f"{said['maturity']:.0%}" if said["maturity"] is not None else "", style="dim"),
@@ -97,7 +102,8 @@ def farewell(stack: Stack, detached: bool) -> RenderableType:
         "  Click first: Dags → flight_delays.retrain → the newest run → validate → Logs. Then Trigger, to see the form.\n"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
-        f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. Data stay in .stack; remove the folder to begin anew."
+        f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "
+        "Data stay in .stack; remove the folder to begin anew."
     )
     return Panel(Text.from_markup(text), title="it stays up", border_style="green")
 
@@ -119,8 +125,11 @@ def _shown(rows: list[Row]) -> dict[str, bool]:
         "retrain caused by decay or drift": bool(caused),
         "challenger promoted": any(w["verdict"] == "promote" for w in caused),
         "challenger not promoted": any(w["verdict"] in ("keep", "inconclusive", "blocked") for w in caused),
-        "damaged rows in quarantine, good rows went on": any(w["damaged_on_purpose"] and w["quarantined"] and w["rows"] for w in weeks),
+        "damaged rows in quarantine, good rows went on": any(
+            w["damaged_on_purpose"] and w["quarantined"] and w["rows"] for w in weeks
+        ),
         "a model that needed no retraining": any(
-            not any(w in caused for w in (r.summary() for r in rows if r.model == model)) for model in {row.model for row in rows}
+            not any(w in caused for w in (r.summary() for r in rows if r.model == model))
+            for model in {row.model for row in rows}
         ),
     }

@@ -38,7 +38,11 @@ class Row:
     def summary(self) -> dict[str, Any]:
         """What `demo/summary.json` says about the week."""
         checked, drift, quality = (self.monitor.get(part, {}) for part in ("checked", "drift", "quality"))
-        finding, verdict, promotion = self.monitor.get("finding", {}), self.retrain.get("verdict", {}), self.retrain.get("promotion", {})
+        finding, verdict, promotion = (
+            self.monitor.get("finding", {}),
+            self.retrain.get("verdict", {}),
+            self.retrain.get("promotion", {}),
+        )
         scored = (self.monitor.get("scored") or {}).get("champion") or {}
         return {
             "start": f"{self.start:%Y-%m-%d}",
@@ -121,5 +125,3 @@ class Player:
 
 def _failed(tasks: dict[str, str]) -> str:
     return ", ".join(name for name, state in tasks.items() if state == "failed")
-
-

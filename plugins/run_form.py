@@ -2,6 +2,8 @@
 
 from airflow.sdk import Param
 
+_ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
+
 
 def form(force: str) -> dict[str, Param]:
     """Three fields with defaults that do the usual thing; `force` says in a sentence what forcing means for this DAG."""
@@ -10,6 +12,8 @@ def form(force: str) -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date-time",
+            # Airflow looks at a format only to draw the field; what is refused is what does not match.
+            pattern=_ISO_8601,
             title="As of",
             description="Do what would have been done at this time (UTC). Empty means now. Later data and labels are unseen.",
         ),

@@ -55,7 +55,9 @@ def test_a_process_that_died_leaves_no_words() -> None:
 
 def test_an_announcement_acts_on_nothing_either() -> None:
     """What is announced holds words from outside; the address of the card stays one that Slack links."""
-    said = announcement_text("toy: keep: 3 < 4 & <!here>; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1")
+    said = announcement_text(
+        "toy: keep: 3 < 4 & <!here>; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1"
+    )
     assert said == (
         "toy: keep: 3 &lt; 4 &amp; &lt;!here&gt;; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1"
     )

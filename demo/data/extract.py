@@ -117,6 +117,7 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
+    """Write both extracts from the folders that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("flights", type=Path, help="folder that holds flights.csv.zip and weather.csv")
     parser.add_argument("traffic", type=Path, help="hourly_traffic_volume.csv")

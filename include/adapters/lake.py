@@ -85,15 +85,15 @@ class Lake:
 
         `features` names the feature columns that are wanted; None is all of them. Keys, time and label always come.
 
-        A row that was delivered more than once counts as delivered last. Periods do not mix: reading some periods gives exactly
-        what reading all and picking those would give.
+        A row that was delivered more than once counts as delivered last. Periods do not mix: reading some of them gives
+        exactly what reading all and picking those would give.
         """
         by = list(dict.fromkeys([*model.feed.key, _PERIOD]))
         wanted = model.feature_names if features is None else list(features)
         rows = self._newest_rows(model, by, [key for key in keys if "/features/" in key], wanted)
         labels = self._newest_rows(model, by, [key for key in keys if "/labels/" in key], [model.label.name])
         labels = labels[[*by, model.label.name]].assign(label_delivered=True)
-        joined = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=_PERIOD)
+        joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=_PERIOD)
         joined["label_delivered"] = joined["label_delivered"].eq(True)
         order = list(dict.fromkeys([model.feed.time, *model.feed.key]))
         return joined.sort_values(order, kind="stable", ignore_index=True)
@@ -169,7 +169,8 @@ class Lake:
             return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
         stored = [_DELIVERED, _SOURCE, *(name for name in wanted if name != _PERIOD)]
         # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
-        rows = pa.concat_tables([self._read_curated(key, stored) for key in keys], promote_options="permissive").to_pandas()
+        tables = [self._read_curated(key, stored) for key in keys]
+        rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
         rows[_PERIOD] = model.periods_of(rows[model.feed.time])
         rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last")
         return rows[wanted]

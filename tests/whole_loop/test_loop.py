@@ -1,0 +1,174 @@
+"""The loop as its users see it: deliveries start it, the form steers it, and bad rows do not get through."""
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from demo.airflow_api import AirflowError
+from demo.upstream import TRAFFIC, WEEK, Upstream
+from tests.whole_loop.conftest import Story
+from tests.whole_loop.loop import Loop
+
+pytestmark = pytest.mark.whole_loop
+MONITORED = dict.fromkeys(("pull", "check", "score", "detect_drift", "measure_quality", "triage"), "success")
+RETRAINED = dict.fromkeys(("assemble", "train", "validate", "review", "promote", "announce"), "success")
+
+
+def test_a_delivery_leads_to_the_first_champion(loop: Loop, first_champion: Story) -> None:
+    """Files, one event, and nobody's hand: monitor, triage, retraining, champion, each naming what started it."""
+    assert loop.tasks("monitor", first_champion.monitor) == MONITORED
+    assert loop.tasks("retrain", first_champion.retrain) == RETRAINED
+    status = loop.status("monitor", first_champion.as_of)
+    assert status["finding"]["reason"] == "first champion: none is in production yet"
+    announced = loop.status("retrain", first_champion.as_of)
+    assert announced["trigger"] == status["finding"]["reason"]
+    assert announced["promotion"]["promoted"]
+    assert announced["card"].startswith(loop.stack.mlflow_url)
+
+
+def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None:
+    """The version's page is the decision card, and its tags say from what it was made, by which run, and what it proved."""
+    version = loop.versions()[0]
+    assert version.description.startswith("## PROMOTE: traffic_volume version 1")
+    assert "first champion, nothing to compare with" in version.description
+    assert version.tags["verdict"] == "promote"
+    assert version.tags["airflow_run"] == first_champion.retrain
+    assert version.tags["trained_until"] == "2012-11-12T00:00:00+00:00"
+    assert {"training_key", "train_digest", "holdout_digest", "git", "lock", "proved_value", "criteria"} <= set(version.tags)
+    run = loop.mlflow.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert {file.path for file in loop.mlflow.list_artifacts(version.run_id)} >= {"decision_card.md", "scorecard.json"}
+
+
+def test_a_calm_week_is_only_monitored(loop: Loop, first_champion: Story) -> None:
+    """The champion holds: green, with the reason in words, and no retraining is started."""
+    before = len(loop.api.runs(loop.dag("retrain")))
+    start = loop.next_week()
+    run = loop.deliver(start)
+    assert loop.finished("monitor", run) == "success", loop.tasks("monitor", run)
+    status = loop.status("monitor", start + WEEK)
+    assert status["finding"]["action"] == "nothing"
+    assert "holds against" in status["finding"]["reason"]
+    assert status["scored"]["champion"]["version"] == loop.aliases()["champion"]
+    assert len(loop.api.runs(loop.dag("retrain"))) == before
+
+
+def test_the_form_does_what_it_says(loop: Loop, first_champion: Story) -> None:
+    """`as_of` sets the time, `force` trains again, and `reason` is kept on tags and card, with nothing in it at work."""
+    reason = "asked by <b>ops</b>, see [the ticket](http://example.invalid)"
+    before = len(loop.versions())
+    run = loop.trigger("retrain", as_of=first_champion.as_of.isoformat(), reason=reason, force=True)
+    assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)
+    made = loop.versions(airflow_run=run)
+    status = loop.status("retrain", first_champion.as_of)
+    if loop.aliases()["champion"] == "1":
+        assert len(loop.versions()) == before + 1
+        assert made[0].tags["trigger"] == reason
+        assert "ops" in made[0].description
+        assert "<b>" not in made[0].description
+        assert "[the ticket](" not in made[0].description
+        assert made[0].tags["trained_until"] == "2012-11-12T00:00:00+00:00"
+    assert status["trigger"] == reason
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"as_of": "tomorrow"}, "as_of: 'tomorrow' does not match"),
+        ({"as_of": 20121210}, "as_of: 20121210 is not of type"),
+        ({"force": "yes"}, "force: 'yes' is not of type 'boolean'"),
+        ({"reason": "x" * 501}, "is too long"),
+    ],
+)
+def test_a_form_filled_in_wrongly_starts_nothing(loop: Loop, params: dict[str, Any], why: str) -> None:
+    """Airflow answers 400, names the field and says what is wrong with it."""
+    with pytest.raises(AirflowError, match="refused with 400") as refusal:
+        loop.trigger("retrain", **params)
+    assert why in str(refusal.value).replace("param ", "") or why in str(refusal.value)
+
+
+def test_damaged_rows_are_quarantined_and_good_rows_go_on(loop: Loop, first_champion: Story) -> None:
+    """Each bad row is kept with its place and reasons; the run is green, and the good rows are curated."""
+    start = loop.next_week()
+
+    def damage(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"temperature_k": "n/a", "weather": None}
+
+    total = put_damaged(loop, start, damage, rows=5)
+    run = loop.announce(start + WEEK)
+    assert loop.finished("monitor", run) == "success", loop.tasks("monitor", run)
+    checked = loop.status("monitor", start + WEEK)["checked"]
+    assert (checked["rows"], checked["quarantined"]) == (total - 5, 5)
+    kept = [json.loads(line) for line in loop.lake_store.read(checked["quarantine_keys"][0]).splitlines()]
+    assert [row["row"] for row in kept] == [1, 2, 3, 4, 5]
+    assert all("weather: missing" in row["reasons"] and len(row["reasons"]) == 2 for row in kept)
+    assert kept[0]["values"]["temperature_k"] == "n/a"
+    assert len(loop.lake.rows(loop.model, start, start + WEEK)) == total - 5
+
+
+def test_a_delivery_that_is_mostly_bad_stops_until_it_is_mended(loop: Loop, first_champion: Story) -> None:
+    """`check` fails and says what to do; nothing goes on, also not the week after, until upstream delivers again; then all."""
+    start = loop.next_week()
+    after = loop.next_week()
+
+    def damage(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"rain_mm": -1}
+
+    put_damaged(loop, start, damage, rows=100)
+    curated = loop.keys("curated")
+    for week in (start, after):
+        run = loop.announce(start + WEEK) if week == start else loop.deliver(after)
+        assert loop.finished("monitor", run) == "failed"
+        assert loop.tasks("monitor", run) == dict.fromkeys(MONITORED, "upstream_failed") | {
+            "pull": "success",
+            "check": "failed",
+        }
+        assert loop.task("monitor", run, "check")["try_number"] == 1
+        assert "Ask upstream to deliver it again under the same name" in loop.log("monitor", run, "check")
+    assert loop.keys("curated") == curated
+
+    run = loop.deliver_again(start, after + WEEK)
+    assert loop.finished("monitor", run) == "success", loop.tasks("monitor", run)
+    whole = files(start) | files(after)
+    features = sum(len(rows_of(data)) for key, data in whole.items() if "/features/" in key)
+    assert len(loop.lake.rows(loop.model, start, after + WEEK)) == features
+    assert loop.status("monitor", after + WEEK)["checked"]["quarantined"] == 0
+
+
+def put_damaged(loop: Loop, start: datetime, damage: Callable[[dict[str, Any]], dict[str, Any]], rows: int) -> int:
+    """Deliver a week of which the first rows of features are damaged; returns how many rows it has."""
+    total = 0
+    for key, data in files(start).items():
+        if "/features/" in key:
+            whole = rows_of(data)
+            total = len(whole)
+            damaged = [damage(row) for row in whole[:rows]] + whole[rows:]
+            data = gzip.compress("\n".join(json.dumps(row) for row in damaged).encode())
+        loop.landing.put(key, data)
+    return total
+
+
+def files(start: datetime) -> dict[str, bytes]:
+    """What upstream delivers in a week, by key."""
+    kept = Kept()
+    Upstream(kept, TRAFFIC).week(start)
+    return kept.files
+
+
+def rows_of(data: bytes) -> list[dict[str, Any]]:
+    """The rows of a gzipped jsonl file."""
+    return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+
+
+class Kept:
+    """A landing that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def put(self, key: str, data: bytes) -> None:
+        self.files[key] = data
