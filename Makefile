@@ -8,7 +8,8 @@ UV := uv==0.13.9
 BENCHES := $(sort $(filter-out __init__ results,$(notdir $(basename $(wildcard bench/*.py)))))
 
 export OMP_NUM_THREADS := 1
-export PYTHONPATH := $(CURDIR)
+# Airflow puts plugins/ on the path by itself; tests and types need it too.
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
 .PHONY: help demo down test check bench lock check-model

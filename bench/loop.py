@@ -7,7 +7,6 @@ first champion on is scored by the champion of that moment, before its labels ar
 import os
 import sys
 import tempfile
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,27 +29,24 @@ LAST = datetime(2013, 12, 23, tzinfo=UTC)
 
 def main() -> int:
     """Play the year, print the table, write the result."""
-    last = datetime.fromisoformat(os.environ["UNTIL"]).replace(tzinfo=UTC) if "UNTIL" in os.environ else LAST
     with tempfile.TemporaryDirectory() as home:
         stack = Stack(Path(home), Ports.free())
         stack.start(("seaweedfs", "mlflow"))
         try:
             os.environ.update(stack.environment())
-            report(*play_year(find_model(FLIGHTS.name), last))
+            report(*play_year(find_model(FLIGHTS.name)))
         finally:
             stack.stop()
     return 0
 
 
-def play_year(model: Model, last: datetime) -> tuple[list[Week], pd.DataFrame]:
+def play_year(model: Model) -> tuple[list[Week], pd.DataFrame]:
     """Every week's outcome, and a table of each week's AUC by the loop and by the first champion."""
-    if "DECAY_SHARE" in os.environ:
-        model = replace(model, decay_share=float(os.environ["DECAY_SHARE"]))
     services = build_services()
     upstream = Upstream(ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1"), FLIGHTS)
     upstream.backlog(FIRST)
     weeks, served, start = [], {}, FIRST
-    while start <= last:
+    while start <= LAST:
         champion = services.registry.champion(model.name)
         if champion:
             served[start] = champion.number
@@ -58,6 +54,7 @@ def play_year(model: Model, last: datetime) -> tuple[list[Week], pd.DataFrame]:
         weeks.append(play(services, model, start + WEEK))
         print(_line(weeks[-1]), flush=True)
         start += WEEK
+    # One more delivery brings the labels of the last week.
     upstream.week(start)
     play(services, model, start + WEEK)
     return weeks, _compared(services, model, served)
