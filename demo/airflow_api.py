@@ -37,6 +37,10 @@ class AirflowApi:
         """The answer to PATCH /api/v2/<path>."""
         return self._answer("PATCH", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE /api/v2/<path>."""
+        self._answer("DELETE", path)
+
     def wait_for_dags(self, dag_ids: set[str], seconds: float) -> None:
         """Return once Airflow knows these DAGs.
 
@@ -77,4 +81,4 @@ class AirflowApi:
         answer = self._session.request(method, f"{self._address}/api/v2/{path}", timeout=60, **request)
         if answer.status_code >= 400:
             raise AirflowError(f"{method} {path} was refused with {answer.status_code}: {answer.text[:500]}")
-        return dict(answer.json())
+        return dict(answer.json()) if answer.content else {}

@@ -103,21 +103,23 @@ class Assembled(Reference):
 
 
 class Trained(Reference):
-    """A registered challenger; `version` is None when there was nothing to train."""
+    """A registered challenger and the page of its version; `version` is None when there was nothing to train."""
 
     version: str | None
     run_id: str | None = None
     artifact_digest: str | None = None
+    version_url: str | None = None
 
 
 class Verdict(Reference):
-    """What validation decided, and on which evidence."""
+    """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge."""
 
     verdict: Literal["promote", "keep", "inconclusive", "blocked"]
     reasons: tuple[str, ...]
     version: str | None
     artifact_digest: str | None
     champion_version: str | None
+    card_url: str | None = None
 
 
 class Approval(Reference):

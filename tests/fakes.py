@@ -170,7 +170,7 @@ class FakeRegistry:
 
     def add(self, pipeline: Any, tags: dict[str, str]) -> Version:
         number = str(len(self.versions) + 1)
-        self._write(lambda: self.versions.update({number: Version(number, f"run-{number}", dict(tags))}))
+        self._write(lambda: self.versions.update({number: Version("toy", number, f"run-{number}", dict(tags))}))
         self.pipelines[number], self.digests[number] = pipeline, f"digest-of-{number}"
         return self.versions[number]
 

@@ -80,7 +80,7 @@ def traffic(path: Path) -> pd.DataFrame:
     Raises:
         ValueError: an hour is left twice.
     """
-    # "None" is the source's word for no holiday; the default reading would make it a missing value before we look.
+    # "None" is the source's word for no holiday, and ours; the default reading would make it a missing value.
     source = pd.read_csv(path, keep_default_na=False, parse_dates=["date_time"])
     hour = source["date_time"]
     marked = source[source["holiday"] != "None"]
@@ -89,7 +89,7 @@ def traffic(path: Path) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "hour": hour.dt.tz_localize("UTC"),
-            "holiday": hour.dt.normalize().map(holidays),
+            "holiday": hour.dt.normalize().map(holidays).fillna("None"),
             **{ours: source[theirs] for theirs, ours in TRAFFIC.items() if ours != "volume"},
             "hour_of_day": hour.dt.hour.astype("int8"),
             "weekday": hour.dt.weekday.astype("int8"),

@@ -1,16 +1,20 @@
 """The MLflow registry: versions of a model, their aliases and tags, and the artifacts behind them."""
 
 import hashlib
+import math
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import mlflow
 import pandas as pd
+import requests
 import skops.io
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities.model_registry import ModelVersion
@@ -28,12 +32,20 @@ _ARTIFACT = "model.skops"
 # Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.
 _DESCRIPTION_LIMIT = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+_LATER = (408, 429)
+_NO_SUCH_ALIAS = re.compile(r"alias .* not found", re.IGNORECASE)
+_MOVE_OR_TAG = (
+    "Move the alias to a version that the pipeline trained, or set the tag on the version's page; then clear the task."
+)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Version:
-    """One registered version and the tags on it."""
+    """One registered version and the tags on it; asking for a tag that is absent or no such value is a RegistryError."""
 
+    model_name: str
     number: str
     run_id: str
     tags: dict[str, str]
@@ -41,7 +53,30 @@ class Version:
     @property
     def trained_until(self) -> datetime:
         """End of the rows that it was trained on, exclusive."""
-        return datetime.fromisoformat(self.tags["trained_until"])
+        return self._parsed("trained_until", _moment, "a time such as 2013-03-11T00:00:00+00:00")
+
+    def tag(self, name: str) -> str:
+        """A tag that the pipeline sets on every version that it registers or judges."""
+        if name not in self.tags:
+            raise RegistryError(
+                f"{self.model_name} version {self.number} has no tag {name}, which the pipeline sets: somebody registered it "
+                f"by hand, or it was never judged. {_MOVE_OR_TAG}"
+            )
+        return self.tags[name]
+
+    def figure(self, name: str) -> float:
+        """A tag that holds a number."""
+        return self._parsed(name, _finite, "a number")
+
+    def _parsed(self, name: str, parse: Callable[[str], T], accepted: str) -> T:
+        text = self.tag(name)
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise RegistryError(
+                f"{self.model_name} version {self.number} has the tag {name}={text[:100]!r}; accepted is {accepted}. "
+                f"{_MOVE_OR_TAG}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -103,18 +138,19 @@ class Registry:
 
     def version_url(self, model_name: str, number: str) -> str:
         """The page of a version, for people."""
-        return f"{self._page_url}/#/models/{model_name}/versions/{number}"
+        return f"{self._page_url}/#/models/{quote(model_name, safe='')}/versions/{quote(number, safe='')}"
 
     def artifact_url(self, run_id: str, path: str, experiment_id: str) -> str:
         """The page of a run's artifact, for people."""
-        return f"{self._page_url}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{path}"
+        return f"{self._page_url}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(path)}"
 
     # Training
 
     def find_trained(self, model_name: str, training_key: str) -> Version | None:
         """The version that this very training made before, or None."""
         with _in_our_words(model_name):
-            found = self._client.search_model_versions(f"name = '{model_name}' and tags.{_TRAINING_KEY} = '{training_key}'")
+            asked = f"name = {_quoted(model_name)} and tags.{_TRAINING_KEY} = {_quoted(training_key)}"
+            found = self._client.search_model_versions(asked)
             return _version(min(found, key=lambda version: int(version.version))) if found else None
 
     def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
@@ -153,8 +189,8 @@ class Registry:
 
     def _close_dead_runs(self, experiment_id: str, training_key: str) -> None:
         """A killed task leaves its run RUNNING for ever: nobody else will close it."""
-        dead = self._client.search_runs([experiment_id], f"tags.{_TRAINING_KEY} = '{training_key}' and status = 'RUNNING'")
-        for run in dead:
+        asked = f"tags.{_TRAINING_KEY} = {_quoted(training_key)} and status = 'RUNNING'"
+        for run in self._client.search_runs([experiment_id], asked):
             self._client.set_terminated(run.info.run_id, status="KILLED")
 
     # Artifacts
@@ -217,7 +253,13 @@ def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: 
 
 
 def _load_trusted(model: Model, number: str, path: Path) -> Any:
-    unknown = set(skops.io.get_untrusted_types(file=path)) - set(model.trusted_types)
+    try:
+        unknown = set(skops.io.get_untrusted_types(file=path)) - set(model.trusted_types)
+    except Exception as error:
+        raise UntrustedModel(
+            f"{model.name} version {number}: its {_ARTIFACT} is no skops file ({type(error).__name__}: {_short(error)}). "
+            f"Somebody replaced it: put the alias on another version, or run {model.name}.retrain with force."
+        ) from error
     if unknown:
         raise UntrustedModel(
             f"{model.name} version {number} would create {', '.join(sorted(unknown))}, which the model does not trust. "
@@ -231,7 +273,31 @@ def _digest(folder: Path) -> str:
 
 
 def _version(found: ModelVersion) -> Version:
-    return Version(number=str(found.version), run_id=str(found.run_id), tags=dict(found.tags))
+    if not found.version:
+        # What a proxy's empty page with status 200 becomes: it must not pass for a version.
+        raise MlflowException("the answer was empty")
+    return Version(
+        model_name=str(found.name), number=str(found.version), run_id=str(found.run_id or ""), tags=dict(found.tags)
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _quoted(text: str) -> str:
+    """A value for MLflow's filter language, which knows no way to escape a quote."""
+    if not re.fullmatch(r"[\w.-]+", text):
+        raise RegistryError(f"{text[:100]!r} cannot be searched for: letters, digits, _, - and . are accepted. Rename it.")
+    return f"'{text}'"
 
 
 def _or_none(call: Callable[[], Any]) -> Any:
@@ -239,7 +305,7 @@ def _or_none(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except MlflowException as error:
-        missing_alias = error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in str(error).lower()
+        missing_alias = error.error_code == "INVALID_PARAMETER_VALUE" and _NO_SUCH_ALIAS.search(str(error))
         if error.error_code == _ABSENT or missing_alias:
             return None
         raise
@@ -249,8 +315,8 @@ def _or_none(call: Callable[[], Any]) -> Any:
 def _in_our_words(about: str) -> Iterator[None]:
     try:
         yield
-    except MlflowException as error:
-        if error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
+    except (MlflowException, requests.RequestException) as error:
+        if _may_pass(error):
             raise RegistryUnreachable(
                 f"MLflow did not answer about {about}: {_short(error)}. "
                 "Nothing was decided; check the server, then clear the task."
@@ -258,6 +324,14 @@ def _in_our_words(about: str) -> Iterator[None]:
         raise RegistryError(
             f"MLflow refused {about}: {_short(error)}. Look the version up in its page, then clear the task."
         ) from error
+
+
+def _may_pass(error: MlflowException | requests.RequestException) -> bool:
+    """Whether trying again can help. Refusals of artifacts come as what `requests` raises, all others as MLflow's."""
+    if isinstance(error, MlflowException):
+        return error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+    status = error.response.status_code if error.response is not None else None
+    return status is None or status >= 500 or status in _LATER
 
 
 def _short(error: Exception) -> str:

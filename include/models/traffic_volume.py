@@ -8,7 +8,7 @@ from include.models.contract import Column, Criteria, Feed, Model
 FEATURES = (
     Column("hour_of_day", "number", low=0, high=23),
     Column("weekday", "number", low=0, high=6, unit="Monday is 0"),
-    Column("holiday", "category", optional=True),
+    Column("holiday", "category", unit="None on ordinary days"),
     Column("weather", "category"),
     Column("temperature_k", "number", low=200, high=340, unit="kelvin"),
     Column("rain_mm", "number", low=0, high=200, unit="mm an hour"),

@@ -33,7 +33,8 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
     try:
         split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
-        return Assembled(skipped=str(reason), says=f"nothing to train: {reason}")
+        number = champion.number if champion else None
+        return Assembled(champion_version=number, skipped=str(reason), says=f"nothing to train: {reason}")
     training = _between(model, history, split.train_start, split.holdout_start)
     held_out = _between(model, history, split.holdout_start, split.holdout_end)
     _refuse_overlap(model, training, held_out)

@@ -23,6 +23,8 @@ IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the cham
 
 _METHOD = "jensenshannon"
 _COMPARED_ROWS, _PICTURED_ROWS = 20_000, 2_000
+# Evidently lays its report out for 907 pixels and cuts off what does not fit; the pane of MLflow's page is narrower.
+_FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { zoom: 0.63 } }</style></head>"
 
 _log = logging.getLogger(__name__)
 
@@ -32,12 +34,11 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> D
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, says="no champion yet, nothing to compare with")
     champion = services.registry.version(model.name, scored.champion.version)
-    reference = services.lake.read_snapshot(model, champion.tags["train_digest"])
+    reference = services.lake.read_snapshot(model, champion.tag("train_digest"))
     current = services.lake.rows(model, scored.period, scored.period + model.feed.period)
     if current.empty:
-        return Drift(
-            period=scored.period, broken=("(rows): nothing was delivered for the period",), says="nothing was delivered"
-        )
+        nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
+        return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
     periods = max(1, (champion.trained_until - reference[model.feed.time].min().to_pydatetime()) / model.feed.period)
     findings = check_feed(reference, current, model.features, len(reference) / periods)
     reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
@@ -82,7 +83,8 @@ def _keep_report(
     except Exception:  # noqa: BLE001 - see above
         _log.exception("Evidently could not draw the report")
         return None
-    return services.registry.log_report(champion.run_id, f"drift/{scored.period:%Y-%m-%d}.html", text)
+    path = f"drift/{scored.period:%Y-%m-%d}.html"
+    return services.registry.log_report(champion.run_id, path, text.replace("</head>", _FITTING, 1))
 
 
 def _dataset(rows: pd.DataFrame, columns: list[Column]) -> Dataset:

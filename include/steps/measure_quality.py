@@ -56,7 +56,7 @@ def _measured(
             period=period.start, metric=metric.name, rows=len(labels), newest_maturity=maturity, says="too few labels"
         )
     now = measure(metric, labels, judged["prediction"].to_numpy("float64"))
-    reference = Measured(float(champion.tags["proved_value"]), float(champion.tags["proved_error"]))
+    reference = Measured(champion.figure("proved_value"), champion.figure("proved_error"))
     return Quality(
         period=period.start,
         metric=metric.name,

@@ -46,6 +46,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         version=made.number,
         run_id=made.run_id,
         artifact_digest=services.registry.artifact_digest(model.name, made.number),
+        version_url=services.registry.version_url(model.name, made.number),
         says=f"challenger is version {made.number}, "
         + ("found: this very training was done before" if found else "trained now"),
     )

@@ -40,7 +40,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
     suite = default_suite(model)
     rows = labelled(model, services.lake.read_snapshot(model, assembled.holdout.digest), request.as_of)
     evidence, problems = _weigh(services, model, assembled, challenger, champion, rows, suite, str(trained.artifact_digest))
-    lane: Lane = "routine" if champion and champion.tags.get("recipe") == challenger.tags["recipe"] else "change"
+    lane: Lane = "routine" if champion and champion.tags.get("recipe") == challenger.tag("recipe") else "change"
     decision = _decide(model, evidence, lane, problems)
     facts = CardFacts(
         model=model.name,
@@ -53,13 +53,15 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         git_commit=services.settings.git_commit,
         suite_digest=suite.digest(),
     )
-    _record(services, model, challenger, decision, evidence, suite, decision_card(decision, evidence, model.criteria, facts))
+    card = decision_card(decision, evidence, model.criteria, facts)
+    card_url = _record(services, model, challenger, decision, evidence, suite, card)
     return Verdict(
         verdict=decision.verdict,
         reasons=decision.reasons,
         version=trained.version,
         artifact_digest=trained.artifact_digest,
         champion_version=number,
+        card_url=card_url,
         says=f"{decision.verdict}: {decision.reasons[0]}",
     )
 
@@ -130,7 +132,7 @@ def _older_than_training(assembled: Assembled, challenger: Version, champion: Ve
 
 
 def _changed_criteria(model: Model, challenger: Version) -> list[str]:
-    fixed, now = challenger.tags["criteria"], model.criteria.digest()
+    fixed, now = challenger.tag("criteria"), model.criteria.digest()
     return [] if fixed == now else [f"the success criteria were changed after training: version has {fixed}, the model {now}"]
 
 
@@ -154,20 +156,22 @@ def _record(
     evidence: Evidence | None,
     suite: NoiseSuite,
     card: str,
-) -> None:
+) -> str:
+    """Keep what was decided and why; the card's address."""
     scorecard: dict[str, Any] = {"decision": asdict(decision), "evidence": asdict(evidence) if evidence else None}
     for path, text in (
-        ("decision_card.md", card),
         ("scorecard.json", json.dumps(scorecard, indent=1)),
         ("noise_suite.json", json.dumps(suite.describe(), indent=1)),
     ):
         services.registry.log_report(challenger.run_id, path, text)
+    card_url = services.registry.log_report(challenger.run_id, "decision_card.md", card)
     services.registry.annotate(
         model.name,
         challenger.number,
         {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(evidence),
         card,
     )
+    return card_url
 
 
 def _proof(evidence: Evidence | None) -> dict[str, str]:

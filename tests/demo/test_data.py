@@ -9,7 +9,7 @@ from demo.upstream import DATA, FLIGHTS, TRAFFIC, Stream
 
 DIGESTS = {
     "flights_2013.parquet": "201668064eb5a3689deb1b603614c61d4e1c1fbe2296bce42436a2e17dd181c4",
-    "traffic_i94.parquet": "f78db69a18b020bf573cca6fb16bb3a9efdb32ad429dc8af45be4f1b36ee0633",
+    "traffic_i94.parquet": "8cbf5cfbbc4b8d19708cd225decff35ff94fbb591e50c920c717c4c4d364f892",
 }
 ROWS = {"flights_2013.parquet": 336_776, "traffic_i94.parquet": 40_575}
 

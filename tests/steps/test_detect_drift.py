@@ -27,7 +27,7 @@ def test_without_a_champion_there_is_nothing_to_compare_with(world: World) -> No
 def test_nothing_delivered_is_a_broken_feed(seasoned: World) -> None:
     """A period without a row is no calm period."""
     found = seasoned.do("detect_drift", day(9), scored=seasoned.scored(day(9)))
-    assert found.broken == ("(rows): nothing was delivered for the period",)
+    assert found.broken == (f"(rows): nothing was delivered for the period from {day(8):%Y-%m-%d}",)
 
 
 def test_a_shift_is_found_and_calm_is_calm(seasoned: World) -> None:

@@ -17,7 +17,7 @@ from include.adapters.lake import Lake
 from include.adapters.object_store import ObjectStore
 from include.models import find_model
 
-# From here on every forced retraining of December 2012 finds a better model, and no week is calm by luck.
+# Eight weeks are before it, six of them with labels: the least that a first champion is made of.
 FIRST = datetime(2012, 11, 26, tzinfo=UTC)
 PATIENCE = 180.0
 _DONE = ("success", "failed")
@@ -40,6 +40,11 @@ class Loop:
 
     # Upstream
 
+    @property
+    def delivered_until(self) -> datetime:
+        """The end of the last week that was delivered."""
+        return self._next
+
     def next_week(self) -> datetime:
         """The start of the next week that nobody has delivered yet."""
         start, self._next = self._next, self._next + WEEK
@@ -54,6 +59,18 @@ class Loop:
         """Deliver and announce a week; returns the id of the run of the monitor."""
         self.upstream.week(start)
         return self.announce(start + WEEK)
+
+    def take_in(self, start: datetime) -> None:
+        """Deliver a week and wait until all that it leads to is over, also a retraining that the monitor asks for."""
+        run = self.deliver(start)
+        assert self.finished("monitor", run) == "success", self.tasks("monitor", run)
+        self.settle(run, start + WEEK)
+
+    def settle(self, run_id: str, as_of: datetime) -> None:
+        """Wait until the retraining that a finished run of the monitor asked for is over, if it asked for one."""
+        if self.status("monitor", as_of)["finding"]["action"] == "retrain":
+            asked = self.started("retrain", str(self.run("monitor", run_id)["start_date"]))
+            assert self.finished("retrain", asked) == "success", self.tasks("retrain", asked)
 
     def deliver_again(self, start: datetime, as_of: datetime) -> str:
         """Deliver a week under the same names once more, as of a later time; returns the id of the run of the monitor."""

@@ -34,6 +34,7 @@ def test_killed_in_pull(loop: Loop, first_champion: Story) -> None:
     assert len(loop.keys("intake")) == len(list(loop.landing.entries(f"{loop.model.name}/")))
     assert len([key for key in loop.keys("curated") if f"/features/{start:%Y-%m-%d}" in key]) == 1
     assert loop.status("monitor", start + WEEK)["checked"]["rows"] == features
+    loop.settle(run, start + WEEK)
 
 
 def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> None:
@@ -42,8 +43,7 @@ def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> N
     Missing heartbeats tell Airflow; the rerun closes the run that was left open in MLflow and registers one version.
     """
     start = loop.next_week()
-    delivered = loop.deliver(start)
-    assert loop.finished("monitor", delivered) == "success"
+    loop.take_in(start)
     before = {version.version for version in loop.versions()}
     run = loop.trigger("retrain", as_of=(start + WEEK).isoformat(), reason="killed in train", force=True)
     task = performing(loop, "retrain", run, "train")
@@ -61,36 +61,45 @@ def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> N
 
 def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
     """Promote is killed between its moves: there is a champion at that moment, and the rerun makes the moves that are left."""
-    for _ in range(4):
-        start = loop.next_week()
-        assert loop.finished("monitor", loop.deliver(start)) == "success"
-        before = {version.version for version in loop.versions()}
-        old = loop.aliases()["champion"]
-        run = loop.trigger("retrain", as_of=(start + WEEK).isoformat(), reason="killed in promote", force=True)
-        task = performing(loop, "retrain", run, "promote")
-        seen = killed_after_the_first_move(loop, task, old)
+    for weeks in range(1, 6):
+        as_of = first_champion.as_of + WEEK * weeks
+        take_in_until(loop, as_of)
+        before, old = {version.version for version in loop.versions()}, loop.aliases()["champion"]
+        run = loop.trigger("retrain", as_of=as_of.isoformat(), reason="killed in promote", force=True)
+        seen = killed_between_moves(loop, performing(loop, "retrain", run, "promote"))
         assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)
-        require_nothing_twice(loop, run, start + WEEK, before)
         if seen:
             break
     else:
-        pytest.fail("four retrainings, and none was promoted")
+        pytest.fail("five retrainings, and none was promoted")
+    require_nothing_twice(loop, run, as_of, before)
     new = loop.versions(airflow_run=run)[0].version
     assert seen["champion"] in (old, new)
+    assert seen["challenger"] == new
     assert loop.task("retrain", run, "promote")["try_number"] == 2
     assert loop.aliases() == {"champion": new, "previous": old}
-    assert loop.status("retrain", start + WEEK)["promotion"]["promoted"]
+    assert loop.status("retrain", as_of)["promotion"]["promoted"]
 
 
-def killed_after_the_first_move(loop: Loop, task: psutil.Process, old: str) -> dict[str, str]:
-    """Kill promote as soon as an alias has moved; returns the aliases at that moment, none if it ended without a move."""
-    at_first = stored_aliases(loop)
-    while task.is_running() and task.status() != psutil.STATUS_ZOMBIE:
-        if stored_aliases(loop) != at_first:
+def take_in_until(loop: Loop, as_of: datetime) -> None:
+    """Deliver the weeks up to a time that nobody has delivered yet."""
+    while loop.delivered_until < as_of:
+        loop.take_in(loop.next_week())
+
+
+def killed_between_moves(loop: Loop, task: psutil.Process) -> dict[str, str]:
+    """Kill promote as soon as a promotion has begun; returns the aliases at that moment, none if nothing was promoted."""
+
+    def moved() -> tuple[str | None, str | None]:
+        aliases = stored_aliases(loop)
+        return aliases.get("champion"), aliases.get("previous")
+
+    at_first = moved()
+    while is_alive(task):
+        if moved() != at_first:
             with frozen(loop.stack.ports.mlflow):
-                seen = stored_aliases(loop)
                 kill(task)
-            return seen
+                return stored_aliases(loop)
         time.sleep(0.001)
     return {}
 

@@ -1,0 +1,76 @@
+"""Buttons on tasks in Airflow's page: the drift report, the version in MLflow, and its decision card.
+
+They are evaluated in the api-server, which needs no settings of ours for it: the addresses are in the references that the
+steps returned.
+"""
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
+from airflow.sdk.types import TaskInstanceKey
+
+
+@attrs.define(kw_only=True)
+class ReferenceLink(BaseOperatorLink):
+    """A button on tasks of a stage, with the address in `field` of what the task `told_by` returned in the same run.
+
+    Where that is another task, the button is there although the task itself has failed: that is when somebody looks.
+    """
+
+    name: str
+    stage: str
+    tasks: tuple[str, ...]
+    told_by: str
+    field: str
+
+    def get_link(self, operator: object, *, ti_key: TaskInstanceKey) -> str:
+        """The address; empty, which draws no button, where this task has none."""
+        if ti_key.task_id not in self.tasks or not ti_key.dag_id.endswith(f".{self.stage}"):
+            return ""
+        return web_address(_returned(ti_key, self.told_by), self.field)
+
+
+def web_address(returned: str | None, field: str) -> str:
+    """The http(s) address under a name in a stored JSON object; empty for everything else."""
+    try:
+        address = json.loads(returned or "")[field]
+        parts = urlsplit(address)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return str(address) if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+def _returned(ti_key: TaskInstanceKey, task_id: str) -> str | None:
+    """What a task of this run returned, as it is stored: never made into objects here."""
+    # Every component of Airflow imports its plugins; only the api-server has a database to ask.
+    from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
+    from airflow.utils.session import create_session
+
+    asked = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=ti_key.run_id, dag_ids=ti_key.dag_id, task_ids=task_id)
+    with create_session() as session:
+        stored = session.scalar(asked.with_only_columns(XComModel.value))
+    return stored if isinstance(stored, str) else json.dumps(stored)
+
+
+_BUTTONS: list[Any] = [
+    ReferenceLink(name="Drift report", stage="monitor", tasks=("detect_drift",), told_by="detect_drift", field="report_url"),
+    ReferenceLink(
+        name="Version in MLflow",
+        stage="retrain",
+        tasks=("train", "validate", "review", "promote", "announce"),
+        told_by="train",
+        field="version_url",
+    ),
+    ReferenceLink(name="Decision card", stage="retrain", tasks=("validate", "review"), told_by="validate", field="card_url"),
+]
+
+
+class ReportLinks(AirflowPlugin):
+    """What Airflow reads from this file."""
+
+    name = "report_links"
+    global_operator_extra_links = _BUTTONS

@@ -1,0 +1,462 @@
+"""Promises of the registry, kept against the real MLflow server, and against servers that fail as they do in real life."""
+
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.error import HTTPError
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from include.adapters.registry import CHALLENGER, CHAMPION, Registry, Training, Version
+from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
+from include.models.contract import Model
+from tests.toy import MODEL, changed, day, rows
+
+NUMBER = iter(range(1000))
+EVIL = ["it's", '"quoted"', "<script>alert(1)</script>", "two\nlines", "../../x", "a' or tags.training_key != '", "x" * 10_000]
+TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
+
+
+@pytest.fixture
+def registry(mlflow_server: str) -> Registry:
+    return Registry(mlflow_server, "http://registry.example")
+
+
+@pytest.fixture
+def client(mlflow_server: str) -> MlflowClient:
+    return MlflowClient(tracking_uri=mlflow_server, registry_uri=mlflow_server)
+
+
+@pytest.fixture
+def model() -> Model:
+    """The toy model under a name that no other test has used."""
+    return changed(name=f"toy_{next(NUMBER)}")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in production, but for the time-out: at most three attempts, each of half a second."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
+
+
+def training(key: str = "key1", **changes: Any) -> Training:
+    plain = Training(
+        key=key,
+        params={"C": "0.1"},
+        metrics={"fit_seconds": 0.5},
+        tags={"trained_until": day(6).isoformat(), "train_digest": "d" * 64, "trigger": "a test"},
+        requirements=["scikit-learn"],
+        dataset_name="toy",
+        dataset_digest="d" * 64,
+        files={"model_source.py": "MODEL = 1"},
+    )
+    return replace(plain, **changes)
+
+
+def fitted(model: Model, build: Callable[[int], Any] | None = None) -> Any:
+    whole = rows(0)
+    return (build or model.build)(0).fit(whole[model.feature_names], whole["y"])
+
+
+def registered(registry: Registry, model: Model, key: str = "key1", **changes: Any) -> Version:
+    example = rows(0)[model.feature_names].head(5)
+    return registry.register(model, fitted(model), example, training(key, **changes))
+
+
+def build_trees(seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return make_pipeline(OrdinalEncoder(), HistGradientBoostingClassifier(max_iter=2, random_state=seed))
+
+
+class Test_registering:
+    """What a version carries."""
+
+    def test_a_version_says_what_it_was_made_of(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+        """Tags on version and run, parameters, data set by digest, source, signature and example, and a skops file."""
+        made = registered(registry, model)
+        assert (made.model_name, made.number) == (model.name, "1")
+        assert made.tags == training().tags | {"training_key": "key1"}
+        run = client.get_run(made.run_id)
+        assert run.info.status == "FINISHED"
+        assert run.data.params == {"C": "0.1"}
+        assert run.data.metrics == {"fit_seconds": 0.5}
+        assert run.data.tags.items() >= made.tags.items()
+        (dataset,) = run.inputs.dataset_inputs
+        assert (dataset.dataset.name, dataset.dataset.digest) == ("toy", "d" * 36)
+        assert [file.path for file in client.list_artifacts(made.run_id)] == ["model_source.py"]
+        info = mlflow.models.get_model_info(f"models:/{model.name}/1")
+        assert info.signature.inputs.input_names() == model.feature_names
+        assert info.saved_input_example_info is not None
+        assert info.flavors["sklearn"]["serialization_format"] == "skops"
+        assert client.get_registered_model(model.name).tags["owner"] == model.owner
+
+    def test_it_predicts_as_before_it_was_kept(self, registry: Registry, model: Model) -> None:
+        """What comes back is the pipeline that went in."""
+        registered(registry, model)
+        features = rows(1)[model.feature_names]
+        expected = fitted(model).predict_proba(features)
+        assert (registry.load(model, "1").predict_proba(features) == expected).all()
+
+    def test_the_same_training_is_found_again(self, registry: Registry, model: Model) -> None:
+        """By its key, the oldest version of it; another key, or another model's, is not taken for it."""
+        assert registry.find_trained(model.name, "key1") is None
+        registered(registry, model, "key0")
+        made = registered(registry, model)
+        registered(registry, model)
+        assert registry.find_trained(model.name, "key1") == made
+        assert registry.find_trained(model.name, "key") is None
+        assert registry.find_trained(f"{model.name}x", "key1") is None
+
+    def test_the_run_of_a_killed_try_is_closed(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+        """It becomes KILLED; runs of other trainings, which may be alive, are left alone."""
+        registered(registry, model, "key0")
+        experiment = client.get_experiment_by_name(model.name)
+        assert experiment is not None
+        dead, alive = (client.create_run(experiment.experiment_id, tags={"training_key": key}) for key in ("key1", "key2"))
+        registered(registry, model)
+        assert client.get_run(dead.info.run_id).info.status == "KILLED"
+        assert client.get_run(alive.info.run_id).info.status == "RUNNING"
+
+    def test_types_that_the_model_does_not_list_are_not_even_kept(self, registry: Registry, model: Model) -> None:
+        """The training fails with the names of the types, and there is no version of it."""
+        example = rows(0)[["x"]].head(5)
+        trees = build_trees(0).fit(rows(0)[["x"]], rows(0)["y"])
+        with pytest.raises(UntrustedModel, match=f"TreePredictor.*include/models/{model.name}.py"):
+            registry.register(model, trees, example, training())
+        assert registry.find_trained(model.name, "key1") is None
+        listed = changed(model, trusted_types=(TREES,))
+        assert registry.register(listed, trees, example, training()).number == "1"
+        assert registry.load(listed, "1") is not None
+
+
+class Test_aliases:
+    """Who is champion."""
+
+    def test_nobody_is_champion_at_first(self, registry: Registry, model: Model) -> None:
+        """Neither of a model that MLflow does not know, nor of one without the alias."""
+        assert registry.champion(model.name) is None
+        registered(registry, model)
+        assert registry.champion(model.name) is None
+
+    def test_an_alias_moves_and_goes(self, registry: Registry, model: Model) -> None:
+        """One version at a time carries it; setting and dropping twice changes nothing."""
+        for key in ("key1", "key2"):
+            registered(registry, model, key)
+        for number in ("1", "2", "2"):
+            registry.set_alias(model.name, CHAMPION, number)
+            champion = registry.champion(model.name)
+            assert champion is not None
+            assert champion == registry.version(model.name, number)
+        registry.set_alias(model.name, CHALLENGER, "1")
+        for _ in range(2):
+            registry.drop_alias(model.name, CHAMPION)
+        assert registry.champion(model.name) is None
+        assert registry.aliased(model.name, CHALLENGER) == registry.version(model.name, "1")
+
+    def test_what_does_not_exist_is_refused(self, registry: Registry, model: Model) -> None:
+        """An alias cannot be moved to nothing, and a version that is not there is no empty one."""
+        registered(registry, model)
+        for attempt in (
+            partial(registry.set_alias, model.name, CHAMPION, "9"),
+            partial(registry.version, model.name, "9"),
+            partial(registry.annotate, model.name, "9", {"a": "b"}),
+            partial(registry.artifact_digest, model.name, "9"),
+        ):
+            with pytest.raises(RegistryError, match=f"refused {model.name}") as refusal:
+                attempt()
+            assert not refusal.value.transient
+
+
+class Test_artifacts:
+    """What was validated is what is loaded."""
+
+    def test_a_changed_artifact_is_seen(self, registry: Registry, mlflow_server: str, model: Model) -> None:
+        """The digest stays for as long as the bytes do; a version whose bytes changed is not loaded."""
+        made = registered(registry, model)
+        before = registry.artifact_digest(model.name, "1")
+        assert registry.artifact_digest(model.name, "1") == before
+        assert registry.load(model, "1", before) is not None
+        overwrite(mlflow_server, model.name, artifact_of(registry, model, other_key="key2"))
+        assert registry.artifact_digest(model.name, made.number) != before
+        with pytest.raises(ArtifactChanged, match=rf"{model.name} version 1.*validated was {before[:16]}"):
+            registry.load(model, "1", before)
+
+    @pytest.mark.parametrize("data", [b"", b"not a zip", b"\x80\x04N.", b"PK\x05\x06" + bytes(18)])
+    def test_what_is_no_skops_file_is_not_loaded(
+        self, registry: Registry, mlflow_server: str, model: Model, data: bytes
+    ) -> None:
+        """Not even when it has the name of one: nothing is unpickled, and the message says what to do."""
+        registered(registry, model)
+        overwrite(mlflow_server, model.name, data)
+        with pytest.raises(
+            UntrustedModel, match=rf"{model.name} version 1: its model.skops is no skops file.*run {model.name}"
+        ):
+            registry.load(model, "1")
+
+    def test_types_are_believed_to_this_repository_only(self, registry: Registry, model: Model) -> None:
+        """The artifact names the types that it wants trusted; the model's own list decides."""
+        example = rows(0)[["x"]].head(5)
+        trees = build_trees(0).fit(rows(0)[["x"]], rows(0)["y"])
+        registry.register(changed(model, trusted_types=(TREES,)), trees, example, training())
+        with pytest.raises(UntrustedModel, match=f"would create {TREES}"):
+            registry.load(model, "1")
+
+    @pytest.mark.parametrize("kind", ["pickle", "cloudpickle"])
+    def test_a_pickle_is_refused(self, registry: Registry, model: Model, kind: str) -> None:
+        """Somebody registered by hand what runs code when it is loaded: digest and load say how to register it."""
+        mlflow.set_tracking_uri(registry._tracking_uri)
+        mlflow.set_experiment(model.name)
+        with mlflow.start_run():
+            mlflow.sklearn.log_model(
+                fitted(model), name="model", serialization_format=kind, registered_model_name=model.name, pip_requirements=[]
+            )
+        for attempt in (partial(registry.load, model, "1"), partial(registry.artifact_digest, model.name, "1")):
+            with pytest.raises(UntrustedModel, match="holds no model.skops.*Register it through the pipeline"):
+                attempt()
+
+    def test_a_report_is_overwritten(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+        """The same address, the newest text."""
+        made = registered(registry, model)
+        addresses = {registry.log_report(made.run_id, "drift/a b.html", text) for text in ("first", "second")}
+        assert len(addresses) == 1
+        assert addresses.pop().endswith(f"/runs/{made.run_id}/artifacts/drift/a%20b.html")
+        assert Path(client.download_artifacts(made.run_id, "drift/a b.html")).read_text() == "second"
+
+
+class Test_odd_words:
+    """Text from outside is kept as it is, or refused; it does nothing."""
+
+    @pytest.mark.parametrize("text", EVIL, ids=lambda text: repr(text[:12]))
+    def test_in_tags_and_descriptions(self, registry: Registry, client: MlflowClient, model: Model, text: str) -> None:
+        """They come back letter for letter; a description is cut where Postgres would refuse it."""
+        registered(registry, model)
+        registry.annotate(model.name, "1", {"reason": text}, text)
+        assert registry.version(model.name, "1").tags["reason"] == text
+        assert client.get_model_version(model.name, "1").description == text[:5000]
+
+    @pytest.mark.parametrize("name", EVIL, ids=lambda text: repr(text[:12]))
+    def test_in_names(self, registry: Registry, model: Model, name: str) -> None:
+        """A name that is none finds nothing, changes nothing, and leaves our errors only."""
+        registered(registry, model)
+        for attempt in (
+            lambda: registry.find_trained(name, "key1"),
+            lambda: registry.find_trained(model.name, name),
+            lambda: registry.champion(name),
+            lambda: registry.artifact_digest(name, "1"),
+            lambda: registry.annotate(name, "1", {"a": "b"}),
+            lambda: registry.set_alias(model.name, name, "1"),
+            lambda: registry.register(changed_name(model, name), None, rows(0), training()),
+        ):
+            try:
+                assert attempt() is None
+            except RegistryError as error:
+                assert len(str(error)) < 1000  # noqa: PT017 - some are refused, others find nothing
+        assert registry.version(model.name, "1").tags == training().tags | {"training_key": "key1"}
+
+    def test_in_paths_of_reports(self, registry: Registry, model: Model) -> None:
+        """A report cannot be written beside its run."""
+        made = registered(registry, model)
+        for path in ("../../x", "/etc/x", "a/../../x"):
+            with pytest.raises(RegistryError):
+                registry.log_report(made.run_id, path, "text")
+
+    def test_in_addresses(self, registry: Registry) -> None:
+        """They are quoted: an address stays one."""
+        assert registry.version_url("a/b ?#", "1") == "http://registry.example/#/models/a%2Fb%20%3F%23/versions/1"
+        assert " " not in registry.artifact_url("run", 'a b"<', "1")
+
+
+class Test_outages:
+    """No answer is no answer."""
+
+    @pytest.mark.parametrize("answer", ["refused", "hangs", 500, 502, 503, 504, 429, 408, "empty", "no json", "half"])
+    @pytest.mark.usefixtures("impatient")
+    def test_an_outage_never_looks_like_no_champion(self, answer: Any) -> None:
+        """Every question fails as unreachable, which is tried again, and does so soon."""
+        with failing(answer) as address:
+            registry = Registry(address, address)
+            asked: dict[str, Callable[[], object]] = {
+                "champion": lambda: registry.champion("toy"),
+                "version": lambda: registry.version("toy", "1"),
+            }
+            if answer != "empty":
+                asked |= {
+                    "find": lambda: registry.find_trained("toy", "key1"),
+                    "move": lambda: registry.set_alias("toy", CHAMPION, "1"),
+                    "digest": lambda: registry.artifact_digest("toy", "1"),
+                    "report": lambda: registry.log_report(f"{next(NUMBER):032x}", "x.md", "x"),
+                    "register": lambda: registry.register(MODEL, None, rows(0), training()),
+                }
+            for ask in asked.values():
+                began = time.monotonic()
+                with pytest.raises(RegistryUnreachable, match="did not answer"):
+                    ask()
+                assert time.monotonic() - began < 10
+
+    @pytest.mark.parametrize("answer", [401, 403, 404, 405])
+    @pytest.mark.usefixtures("impatient")
+    def test_a_refusal_is_no_outage_and_no_answer_either(self, answer: int) -> None:
+        """Wrong credentials, a wrong address or a host that is not allowed: trying again would not help."""
+        with failing(answer) as address:
+            registry = Registry(address, address)
+            for ask in (lambda: registry.champion("toy"), lambda: registry.find_trained("toy", "key1")):
+                with pytest.raises(RegistryError, match="refused") as refusal:
+                    ask()
+                assert not refusal.value.transient
+
+    @pytest.mark.parametrize(("answer", "transient"), [(503, True), (403, False), (413, False)])
+    @pytest.mark.usefixtures("impatient")
+    def test_artifacts_that_cannot_be_had_are_our_errors_too(
+        self, registry: Registry, mlflow_server: str, model: Model, answer: int, transient: bool
+    ) -> None:
+        """MLflow answers, its artifact store does not: registering, reading and reporting fail in our words."""
+        made = registered(registry, model)
+        with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
+            there = Registry(address, address)
+            for attempt in (
+                lambda: there.artifact_digest(model.name, "1"),
+                lambda: there.load(model, "1"),
+                lambda: registered(there, model, "key2"),
+                lambda: log_report_of(there, made),
+            ):
+                with pytest.raises(RegistryError) as refusal:
+                    attempt()
+                assert refusal.value.transient == transient
+        assert registry.find_trained(model.name, "key2") is None
+
+
+class Test_a_version_made_by_hand:
+    """It lacks what the pipeline writes onto its own."""
+
+    @pytest.mark.parametrize(
+        "ask",
+        [lambda v: v.trained_until, lambda v: v.figure("proved_value"), lambda v: v.tag("train_digest")],
+        ids=["trained_until", "proved_value", "train_digest"],
+    )
+    def test_a_tag_that_is_absent_is_named(
+        self, registry: Registry, client: MlflowClient, model: Model, ask: Callable[[Version], Any], request: Any
+    ) -> None:
+        """With the version that lacks it, and what to do."""
+        client.create_registered_model(model.name)
+        client.create_model_version(model.name, "s3://somewhere/else")
+        registry.set_alias(model.name, CHAMPION, "1")
+        champion = registry.champion(model.name)
+        assert champion is not None
+        tag = request.node.callspec.id
+        with pytest.raises(RegistryError, match=rf"{model.name} version 1 has no tag {tag}.*Move the alias"):
+            ask(champion)
+
+    @pytest.mark.parametrize("text", ["soon", "", "nan", "2013-02-30"])
+    def test_a_tag_that_is_mistyped_is_named(self, text: str) -> None:
+        """With its value and what is accepted."""
+        version = Version("toy", "3", "run", {"trained_until": text, "proved_value": text})
+        with pytest.raises(RegistryError, match=rf"toy version 3 has the tag trained_until='{text}'; accepted is a time"):
+            _ = version.trained_until
+        with pytest.raises(RegistryError, match="accepted is a number"):
+            version.figure("proved_value")
+
+    def test_a_time_without_a_zone_is_utc(self) -> None:
+        """So that it can be compared with times of the feed."""
+        typed = Version("toy", "3", "run", {"trained_until": "2013-03-11"})
+        assert typed.trained_until == datetime(2013, 3, 11, tzinfo=UTC)
+
+
+def log_report_of(registry: Registry, version: Version) -> str:
+    return registry.log_report(version.run_id, "report.md", "text")
+
+
+def changed_name(model: Model, name: str) -> Model:
+    """The contract would refuse the name; the registry is to hold without it."""
+    odd = replace(model)
+    object.__setattr__(odd, "name", name)
+    return odd
+
+
+def artifact_of(registry: Registry, model: Model, other_key: str) -> bytes:
+    """The model file of another version, trained on other rows."""
+    other = changed(name=f"{model.name}_other")
+    whole = rows(3)
+    registry.register(
+        other,
+        other.build(1).fit(whole[other.feature_names], whole["y"]),
+        whole[other.feature_names].head(5),
+        training(other_key),
+    )
+    with registry._downloaded(other.name, "1") as folder:
+        return (folder / "model.skops").read_bytes()
+
+
+def overwrite(address: str, model_name: str, data: bytes) -> None:
+    """Put other bytes where the model file of version 1 is kept, as somebody with access to the artifacts can."""
+    root = mlflow.models.get_model_info(f"models:/{model_name}/1").model_id
+    client = MlflowClient(tracking_uri=address)
+    place = client.get_logged_model(root).artifact_location.removeprefix("mlflow-artifacts:/")
+    url = f"{address}/api/2.0/mlflow-artifacts/artifacts/{place}/model.skops"
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT"), timeout=10) as answer:
+        assert answer.status == 200
+
+
+@contextmanager
+def failing(answer: Any, beside: str = "", only: str = "") -> Iterator[str]:
+    """The address of a server that answers with this status or in this way; what is not `only` it asks `beside`."""
+    if answer == "refused":
+        yield "http://127.0.0.1:9"
+        return
+
+    class Failing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            if beside and only not in self.path:
+                self._say(*ask_beside(self, body))
+            elif answer == "hangs":
+                time.sleep(2)
+            elif isinstance(answer, int):
+                self._say(answer, b"<html>no</html>")
+            else:
+                self._say(200, {"empty": b"", "no json": b"<html>log in</html>", "half": b'{"model_version": {"na'}[answer])
+
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+        def _say(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_ignored: object) -> None:
+            pass
+
+    def ask_beside(asked: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
+        headers = {name: asked.headers[name] for name in ("content-type",) if asked.headers[name]}
+        request = urllib.request.Request(f"{beside}{asked.path}", data=body or None, headers=headers, method=asked.command)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as found:
+                return found.status, found.read()
+        except HTTPError as refusal:
+            return refusal.code, refusal.read()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Failing)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

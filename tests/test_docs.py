@@ -1,0 +1,43 @@
+"""What the documents say is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_command_is_a_target(page: Path) -> None:
+    """A reader who types what a page says finds that make knows it."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+)[^:=\n]*:", makefile, flags=re.MULTILINE))
+    benches = {f"bench-{path.stem}" for path in (ROOT / "bench").glob("*.py")}
+    said = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE))
+    assert said <= targets | benches
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """No page links a file or a picture that is not there."""
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    gone = [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]
+    assert not gone
+
+
+def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
+    """Every figure in the README's tables is what bench/results holds, rounded as printed."""
+    text = (ROOT / "README.md").read_text()
+    loop, overhead = (json.loads((ROOT / f"bench/results/{name}.json").read_text())["figures"] for name in ("loop", "overhead"))
+    for row in (
+        f"| static first champion | {loop['auc_static']:.4f} | {loop['auc_static_after_first_promotion']:.4f} |",
+        f"| the loop | {loop['auc_loop']:.4f} | {loop['auc_loop_after_first_promotion']:.4f} |",
+        f"{loop['retrains']} retrainings, {loop['promoted']} promotions",
+        f"better in {loop['weeks_in_which_the_loop_was_better']} of {loop['weeks_after_first_promotion']} weeks",
+        f"{overhead['rows']:,} rows",
+        f"{overhead['ratio_cpu']:.2f} times the CPU seconds",
+    ):
+        assert row in text, row
