@@ -13,8 +13,10 @@ DISTANCE_THRESHOLD = 0.1
 MISSING_RISE = 0.1
 UNSEEN_SHARE = 0.02
 COLLAPSED_SHARE = 0.5
-# A column that is nearly always missing, or nearly always the same, may well be so for a whole period.
+# A column that is nearly always missing may well be so for a whole period.
 RARE_SHARE = 0.9
+# So may one that is mostly at one value: New York's visibility stood at its maximum for all of a clear week in October.
+USUAL_SHARE = 0.5
 _TAIL = 0.005
 
 
@@ -49,7 +51,7 @@ def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> l
         return [ColumnFinding(column.name, f"missing in every row, usually in {usually:.0%}", broken=True)]
     if missing - usually > MISSING_RISE:
         return [ColumnFinding(column.name, f"missing in {missing:.0%} of rows, usually in {usually:.0%}")]
-    if len(current) > 1 and current.nunique() == 1 and _commonest_share(reference) < RARE_SHARE:
+    if len(current) > 1 and current.nunique() == 1 and _commonest_share(reference) <= USUAL_SHARE:
         return [ColumnFinding(column.name, f"frozen at {current.dropna().tolist()[0]!r}", broken=True)]
     if column.kind == "category":
         unseen = float((~current.dropna().isin(reference.dropna().unique())).mean()) if current.notna().any() else 0.0

@@ -34,6 +34,7 @@ CASES = [
     ("a thin period", frame(), frame().head(60), 100, []),
     ("a rare value", frame(colour=HOLIDAYS), frame(colour=[None] * 99 + ["red"]), 100, []),
     ("frozen with gaps", frame(), frame(speed=[7.0] * 95 + [float("nan")] * 5), 100, [("speed", "frozen at 7.0", True)]),
+    ("usually at its maximum", frame(speed=[10.0] * 85 + [float(n) for n in range(15)]), frame(speed=10.0), 100, []),
     ("one row is not frozen", frame(), frame().head(1), 1, []),
     ("both at once", frame(), frame(speed=NEVER, colour="red"), 100, [("speed", "missing", True), ("colour", "frozen", True)]),
 ]
