@@ -31,7 +31,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
     """Every figure in the README's tables is what bench/results holds, rounded as printed."""
     text = (ROOT / "README.md").read_text()
-    loop, overhead = (json.loads((ROOT / f"bench/results/{name}.json").read_text())["figures"] for name in ("loop", "overhead"))
+    loop, overhead = (
+        json.loads((ROOT / f"bench/results/{name}.json").read_text())["figures"] for name in ("loop", "overhead")
+    )
     for row in (
         f"| static first champion | {loop['auc_static']:.4f} | {loop['auc_static_after_first_promotion']:.4f} |",
         f"| the loop | {loop['auc_loop']:.4f} | {loop['auc_loop_after_first_promotion']:.4f} |",

@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
@@ -33,6 +34,7 @@ _ARTIFACT = "model.skops"
 _DESCRIPTION_LIMIT = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 _LATER = (408, 429)
+_LONGEST = 300
 _NO_SUCH_ALIAS = re.compile(r"alias .* not found", re.IGNORECASE)
 _MOVE_OR_TAG = (
     "Move the alias to a version that the pipeline trained, or set the tag on the version's page; then clear the task."
@@ -160,8 +162,7 @@ class Registry:
         last.
         """
         with _in_our_words(model.name):
-            mlflow.set_tracking_uri(self._tracking_uri)
-            mlflow.set_registry_uri(self._tracking_uri)
+            self._turn_mlflow_here()
             experiment = mlflow.set_experiment(model.name)
             self._close_dead_runs(experiment.experiment_id, training.key)
             with mlflow.start_run(run_name=f"{model.name} {training.tags['trained_until'][:10]}") as run:
@@ -178,6 +179,11 @@ class Registry:
                 model.name, info.model_uri, run.info.run_id, tags=tags, model_id=info.model_id, await_creation_for=0
             )
             return _version(made)
+
+    def _turn_mlflow_here(self) -> None:
+        """Some of MLflow's functions take no client, and ask the server that the process was last told of."""
+        mlflow.set_tracking_uri(self._tracking_uri)
+        mlflow.set_registry_uri(self._tracking_uri)
 
     def _log_dataset(self, example: pd.DataFrame, training: Training) -> None:
         dataset = from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
@@ -229,7 +235,7 @@ class Registry:
     def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             with _in_our_words(f"{model_name} version {number}"):
-                mlflow.set_tracking_uri(self._tracking_uri)
+                self._turn_mlflow_here()
                 uri = f"models:/{model_name}/{number}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self._tracking_uri))
             if not (path / _ARTIFACT).is_file():
@@ -241,15 +247,24 @@ class Registry:
 
 
 def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:
-    return mlflow.sklearn.log_model(
-        pipeline,
-        name="model",
-        serialization_format="skops",
-        skops_trusted_types=list(model.trusted_types),
-        signature=infer_signature(example, pipeline.predict(example)),
-        input_example=example,
-        pip_requirements=training.requirements,
-    )
+    try:
+        return mlflow.sklearn.log_model(
+            pipeline,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=list(model.trusted_types),
+            signature=infer_signature(example, pipeline.predict(example)),
+            input_example=example,
+            pip_requirements=training.requirements,
+        )
+    except MlflowException as error:
+        # MLflow gives it the code that an outage has.
+        if isinstance(error.__context__, UntrustedTypesFoundException):
+            raise UntrustedModel(
+                f"{model.name}: {_short(error.__context__)} The pipeline cannot be kept. If they are harmless, add them to "
+                f"trusted_types in include/models/{model.name}.py; then run {model.name}.retrain."
+            ) from error
+        raise
 
 
 def _load_trusted(model: Model, number: str, path: Path) -> Any:
@@ -313,6 +328,7 @@ def _or_none(call: Callable[[], Any]) -> Any:
 
 @contextmanager
 def _in_our_words(about: str) -> Iterator[None]:
+    about = about[:_LONGEST]
     try:
         yield
     except (MlflowException, requests.RequestException) as error:
@@ -335,4 +351,4 @@ def _may_pass(error: MlflowException | requests.RequestException) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:_LONGEST]

@@ -40,12 +40,12 @@ def client(mlflow_server: str) -> MlflowClient:
 @pytest.fixture
 def model() -> Model:
     """The toy model under a name that no other test has used."""
-    return changed(name=f"toy_{next(NUMBER)}")
+    return changed(name=f"toy_{next(NUMBER)}", trusted_types=("numpy.dtype",))
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in production, but for the time-out: at most three attempts, each of half a second."""
+    """As in production, but for the time-out: at most three attempts, each of a second."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
@@ -227,7 +227,7 @@ class Test_artifacts:
                 fitted(model), name="model", serialization_format=kind, registered_model_name=model.name, pip_requirements=[]
             )
         for attempt in (partial(registry.load, model, "1"), partial(registry.artifact_digest, model.name, "1")):
-            with pytest.raises(UntrustedModel, match="holds no model.skops.*Register it through the pipeline"):
+            with pytest.raises(UntrustedModel, match=r"holds no model.skops.*Register it through the pipeline"):
                 attempt()
 
     def test_a_report_is_overwritten(self, registry: Registry, client: MlflowClient, model: Model) -> None:
@@ -261,7 +261,6 @@ class Test_odd_words:
             lambda: registry.artifact_digest(name, "1"),
             lambda: registry.annotate(name, "1", {"a": "b"}),
             lambda: registry.set_alias(model.name, name, "1"),
-            lambda: registry.register(changed_name(model, name), None, rows(0), training()),
         ):
             try:
                 assert attempt() is None
@@ -309,7 +308,7 @@ class Test_outages:
                     ask()
                 assert time.monotonic() - began < 10
 
-    @pytest.mark.parametrize("answer", [401, 403, 404, 405])
+    @pytest.mark.parametrize("answer", [401, 403, 404])
     @pytest.mark.usefixtures("impatient")
     def test_a_refusal_is_no_outage_and_no_answer_either(self, answer: int) -> None:
         """Wrong credentials, a wrong address or a host that is not allowed: trying again would not help."""
@@ -323,17 +322,18 @@ class Test_outages:
     @pytest.mark.parametrize(("answer", "transient"), [(503, True), (403, False), (413, False)])
     @pytest.mark.usefixtures("impatient")
     def test_artifacts_that_cannot_be_had_are_our_errors_too(
-        self, registry: Registry, mlflow_server: str, model: Model, answer: int, transient: bool
+        self, registry: Registry, client: MlflowClient, mlflow_server: str, model: Model, answer: int, transient: bool
     ) -> None:
         """MLflow answers, its artifact store does not: registering, reading and reporting fail in our words."""
-        made = registered(registry, model)
+        registered(registry, model)
+        run = client.create_run("0")
         with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
             there = Registry(address, address)
             for attempt in (
                 lambda: there.artifact_digest(model.name, "1"),
                 lambda: there.load(model, "1"),
                 lambda: registered(there, model, "key2"),
-                lambda: log_report_of(there, made),
+                lambda: there.log_report(run.info.run_id, "report.md", "text"),
             ):
                 with pytest.raises(RegistryError) as refusal:
                     attempt()
@@ -377,20 +377,9 @@ class Test_a_version_made_by_hand:
         assert typed.trained_until == datetime(2013, 3, 11, tzinfo=UTC)
 
 
-def log_report_of(registry: Registry, version: Version) -> str:
-    return registry.log_report(version.run_id, "report.md", "text")
-
-
-def changed_name(model: Model, name: str) -> Model:
-    """The contract would refuse the name; the registry is to hold without it."""
-    odd = replace(model)
-    object.__setattr__(odd, "name", name)
-    return odd
-
-
 def artifact_of(registry: Registry, model: Model, other_key: str) -> bytes:
     """The model file of another version, trained on other rows."""
-    other = changed(name=f"{model.name}_other")
+    other = changed(model, name=f"{model.name}_other")
     whole = rows(3)
     registry.register(
         other,

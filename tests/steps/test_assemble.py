@@ -52,7 +52,9 @@ def test_as_of_an_earlier_day_nothing_later_is_seen(world: World) -> None:
 def test_the_champions_score_came_from_its_own_old_test_set(seasoned: World) -> None:
     """The holdout is newer than the champion's training rows, or there is none."""
     seasoned.registry.versions["1"].tags["trained_until"] = day(7).isoformat()
-    assert "champion was trained on rows until 2024-01-08" in seasoned.do("assemble", day(9)).skipped
+    assembled = seasoned.do("assemble", day(9))
+    assert "champion was trained on rows until 2024-01-08" in assembled.skipped
+    assert assembled.champion_version == seasoned.registry.aliases["champion"]
 
 
 def test_a_row_in_training_and_in_the_holdout_fails_the_run(world: World) -> None:

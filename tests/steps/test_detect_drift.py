@@ -37,7 +37,9 @@ def test_a_shift_is_found_and_calm_is_calm(seasoned: World) -> None:
     assert "colour" not in found.drifted
     assert found.broken == ()
     assert found.report_url == "http://registry.example/run-1/drift/2024-01-09.html"
-    assert "<html" in seasoned.registry.reports["run-1", "drift/2024-01-09.html"]
+    report = seasoned.registry.reports["run-1", "drift/2024-01-09.html"]
+    assert "<html" in report
+    assert "min-width: 960px" in report.partition("</head>")[0]
 
 
 def test_one_vanished_column_does_not_take_the_others_down(seasoned: World) -> None:

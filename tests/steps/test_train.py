@@ -117,3 +117,9 @@ def test_an_outage_registers_nothing(world: World) -> None:
     world.registry.down = True
     with pytest.raises(RegistryUnreachable):
         world.do("train", day(9), assembled=assembled)
+
+
+def test_the_page_of_the_version_comes_with_it(world: World) -> None:
+    """Airflow's page links it without asking anybody."""
+    assembled = world.with_days(8).do("assemble", day(9))
+    assert world.do("train", day(9), assembled=assembled).version_url == "http://registry.example/toy/1"

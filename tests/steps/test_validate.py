@@ -235,3 +235,10 @@ def test_a_regression_is_judged_on_its_values(world: World) -> None:
     world.model = changed(task="regression", metric="mae", floor=0.5, noisy_floor=0.6, build=build)
     assert trial(world, Values(4.0), Values(0.3)).verdict == "promote"
     assert recipe(world.model, build(1)) != recipe(MODEL, build(1))
+
+
+def test_the_card_is_kept_and_its_page_comes_with_the_verdict(world: World) -> None:
+    """What a person reads first is one click from the verdict."""
+    verdict = trial(world, Planted(4.0))
+    assert verdict.card_url == "http://registry.example/run-1/decision_card.md"
+    assert world.registry.reports["run-1", "decision_card.md"] == world.registry.descriptions["1"]

@@ -164,7 +164,7 @@ def kill(*processes: psutil.Process) -> None:
 def is_alive(process: psutil.Process) -> bool:
     """Whether it still runs; what nobody has buried yet does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

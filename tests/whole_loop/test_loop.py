@@ -34,15 +34,15 @@ def test_a_delivery_leads_to_the_first_champion(loop: Loop, first_champion: Stor
 def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None:
     """The version's page is the decision card, and its tags say from what it was made, by which run, and what it proved."""
     version = loop.versions()[0]
-    assert version.description.startswith("## PROMOTE: traffic_volume version 1")
-    assert "first champion, nothing to compare with" in version.description
+    card, run_id = str(version.description), str(version.run_id)
+    assert card.startswith("## PROMOTE: traffic_volume version 1")
+    assert "first champion, nothing to compare with" in card
     assert version.tags["verdict"] == "promote"
     assert version.tags["airflow_run"] == first_champion.retrain
     assert version.tags["trained_until"] == "2012-11-12T00:00:00+00:00"
     assert {"training_key", "train_digest", "holdout_digest", "git", "lock", "proved_value", "criteria"} <= set(version.tags)
-    run = loop.mlflow.get_run(version.run_id)
-    assert run.info.status == "FINISHED"
-    assert {file.path for file in loop.mlflow.list_artifacts(version.run_id)} >= {"decision_card.md", "scorecard.json"}
+    assert loop.mlflow.get_run(run_id).info.status == "FINISHED"
+    assert {file.path for file in loop.mlflow.list_artifacts(run_id)} >= {"decision_card.md", "scorecard.json"}
 
 
 def test_a_calm_week_is_only_monitored(loop: Loop, first_champion: Story) -> None:
@@ -70,8 +70,8 @@ def test_the_form_does_what_it_says(loop: Loop, first_champion: Story) -> None:
     version = loop.versions()[-1]
     assert (version.tags["airflow_run"], version.tags["trigger"]) == (run, reason)
     assert datetime.fromisoformat(version.tags["trained_until"]) < start
-    assert "asked by &lt;b&gt;ops" in version.description
-    assert "[the ticket](" not in version.description
+    assert "asked by &lt;b&gt;ops" in str(version.description)
+    assert "[the ticket](" not in str(version.description)
     assert loop.status("retrain", start + WEEK)["trigger"] == reason
 
 

@@ -140,7 +140,7 @@ def test_without_a_connection_messages_end_in_the_log(loop: Loop, first_champion
 
 
 def test_the_environment_can_name_slack(loop: Loop, receiver: Receiver) -> None:
-    """AIRFLOW_CONN_SLACK_WEBHOOK reaches the stack and is read as `.env.example` writes it; host and token do; empty is none."""
+    """The variable reaches the stack and is read as `.env.example` writes it; host and token do as well; empty is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(NAME, json.dumps({"conn_type": "slackwebhook", "password": receiver.address}))
         told = inherited() | loop.stack.environment()
@@ -155,5 +155,6 @@ def test_the_environment_can_name_slack(loop: Loop, receiver: Receiver) -> None:
         check=True,
         timeout=120,
     )
-    assert answer.stdout.splitlines()[-3:] == ["posted True", "posted True", "posted False"]
+    said = [line for line in answer.stdout.splitlines() if line.startswith("posted")]
+    assert said == ["posted True", "posted True", "posted False"]
     assert receiver.texts == ["as told", "otherwise"]

@@ -1,0 +1,136 @@
+"""The buttons on tasks lead to web pages that the run itself told of, and to nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+# Airflow settles where it lives when it is imported, so it is asked in a process of its own, on an empty database there.
+ASK = """
+import json, sys
+from sqlalchemy import insert, text
+from airflow import settings
+settings.configure_orm()
+from airflow.models import import_all_models
+from airflow.models.base import Base
+from airflow.models.taskinstancekey import TaskInstanceKey
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+import_all_models()
+Base.metadata.create_all(settings.engine)
+returned, asked, stored = json.loads(sys.stdin.read())
+with create_session() as session:
+    session.execute(text("pragma foreign_keys = off"))
+    for number, dag_id in enumerate(returned, start=1):
+        session.execute(text(
+            "insert into dag_run (id, dag_id, run_id, run_type, run_after, state, clear_number)"
+            " values (:id, :dag, 'run', 'manual', '2024-01-01', 'success', 0)").bindparams(id=number, dag=dag_id))
+        for task_id, value in returned[dag_id].items():
+            session.execute(insert(XComModel).values(
+                dag_run_id=number, dag_id=dag_id, run_id="run", task_id=task_id, map_index=-1, key="return_value",
+                value=XComModel.serialize_value(value)))
+from report_links import ReportLinks, web_address
+links = ReportLinks.global_operator_extra_links
+said = [
+    {link.name: link.get_link(None, ti_key=TaskInstanceKey(dag_id, task_id, "run")) for link in links}
+    for dag_id, task_id in asked
+]
+print(chr(10) + json.dumps([said, [web_address(text, "url") for text in stored]]))
+"""
+VERSION, CARD, REPORT = (
+    "https://mlflow.example/#/models/toy/versions/2",
+    "http://mlflow.example/card",
+    "http://mlflow.example/a",
+)
+RETURNED = {
+    "toy.retrain": {"train": {"version": "2", "version_url": VERSION}, "validate": {"verdict": "keep", "card_url": CARD}},
+    "toy.monitor": {"detect_drift": {"report_url": REPORT}},
+    "idle.retrain": {"train": {"version": None, "version_url": None}},
+    "evil.retrain": {"train": {"version_url": "javascript:alert(1)"}, "validate": ["card_url"]},
+    "evil.monitor": {"detect_drift": "http://not.in.a.reference"},
+    "somebody_else": {"train": {"version_url": VERSION}, "detect_drift": {"report_url": REPORT}},
+}
+
+
+STORED = {
+    '{"url": "https://a.example/b?c=d#e"}': "https://a.example/b?c=d#e",
+    '{"url": "HTTP://a.example"}': "HTTP://a.example",
+    '{"url": "javascript:alert(1)"}': "",
+    '{"url": "data:text/html,x"}': "",
+    '{"url": "//a.example"}': "",
+    '{"url": "http:/a"}': "",
+    '{"url": "http://[a"}': "",
+    '{"url": 5}': "",
+    '{"url": ["http://a.example"]}': "",
+    '{"url": null}': "",
+    "{}": "",
+    "[]": "",
+    '"url"': "",
+    "5": "",
+    "null": "",
+    "not json": "",
+    "": "",
+    None: "",
+}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], dict[str, str]], list[str]]:
+    """The addresses of all buttons, by DAG and task; and those found in STORED."""
+    tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce")
+    asked = [(dag_id, task_id) for dag_id in [*RETURNED, "never.retrain"] for task_id in tasks]
+    home = tmp_path_factory.mktemp("airflow")
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK],
+        input=json.dumps([RETURNED, asked, list(STORED)]),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    said, addresses = json.loads(answer.stdout.splitlines()[-1])
+    return dict(zip(asked, said, strict=True)), addresses
+
+
+@pytest.fixture
+def said(answers: Any) -> Any:
+    return answers[0]
+
+
+def drawn(said: Any, dag_id: str, task_id: str) -> dict[str, str]:
+    return {name: address for name, address in said[dag_id, task_id].items() if address}
+
+
+def test_a_drift_report_is_one_click_away(said: Any) -> None:
+    """On the task that made it, and on no other."""
+    assert drawn(said, "toy.monitor", "detect_drift") == {"Drift report": REPORT}
+    assert drawn(said, "toy.monitor", "pull") == {}
+
+
+def test_version_and_card_are_one_click_away(said: Any) -> None:
+    """On every task that is about them, whether or not it has returned anything itself."""
+    both = {"Version in MLflow": VERSION, "Decision card": CARD}
+    assert drawn(said, "toy.retrain", "assemble") == {}
+    assert drawn(said, "toy.retrain", "validate") == drawn(said, "toy.retrain", "review") == both
+    for task_id in ("train", "promote", "announce"):
+        assert drawn(said, "toy.retrain", task_id) == {"Version in MLflow": VERSION}
+
+
+@pytest.mark.parametrize("dag_id", ["idle.retrain", "never.retrain", "evil.retrain", "evil.monitor", "somebody_else"])
+def test_without_a_web_page_there_is_no_button(said: Any, dag_id: str) -> None:
+    """Nothing was trained, nothing was returned, what was returned is no web address, or the DAG is not ours."""
+    assert not [found for (of, _), found in said.items() if of == dag_id and any(found.values())]
+
+
+def test_only_web_addresses_are_linked(answers: Any) -> None:
+    """Whatever was stored, a button leads to http or https, or is not drawn."""
+    assert dict(zip(STORED, answers[1], strict=True)) == STORED
