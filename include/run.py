@@ -13,6 +13,7 @@ from typing import Any
 from include.errors import DataError
 
 _log = logging.getLogger(__name__)
+_FORM = {"as_of", "reason", "force"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ def request_from(context: Mapping[str, Any]) -> Request:
     A run that was started by hand has an interval too, inferred from the schedule; empty means now there, not the last slot.
 
     Raises:
-        DataError: `as_of` is not a time.
+        DataError: `as_of` is not a time, or the run was started with a field that the form does not have.
     """
     params = context.get("params") or {}
     event = _newest_event(context)
     run = context["dag_run"]
+    unknown = set(run.conf or {}) - _FORM
+    if unknown:
+        raise DataError(
+            f"{', '.join(sorted(map(str, unknown)))}: not in the form; accepted are {', '.join(sorted(_FORM))}. Trigger again with these."
+        )
     slot = None if run.run_type == "manual" else context.get("data_interval_end")
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
     reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")

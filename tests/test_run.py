@@ -20,7 +20,7 @@ def event(as_of: Any = SECOND, reason: str = "decay") -> SimpleNamespace:
 
 
 def request(run_type: str = "scheduled", events: dict[str, list[SimpleNamespace]] | None = None, **context: Any) -> Request:
-    dag_run = SimpleNamespace(run_after=AFTER, run_type=run_type, run_id="run-1")
+    dag_run = SimpleNamespace(run_after=AFTER, run_type=run_type, run_id="run-1", conf=context.pop("conf", None))
     return request_from({"dag_run": dag_run, "triggering_asset_events": events, **context})
 
 
@@ -45,6 +45,12 @@ def test_as_of_comes_from_the_form_then_the_event_then_the_schedule(
 def test_by_hand_an_empty_form_means_now() -> None:
     """Airflow infers an interval for a manual run too: the last slot of the schedule is not what a person asked for."""
     assert request("manual", data_interval_end=INTERVAL).as_of == AFTER
+
+
+def test_a_field_that_the_form_does_not_have_is_refused() -> None:
+    """A misspelt `asof` must not quietly mean now."""
+    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, force, reason"):
+        request("manual", conf={"asof": FORM.isoformat()}, params={})
 
 
 def test_of_several_events_the_newest_is_heard() -> None:
