@@ -43,7 +43,8 @@ def request_from(context: Mapping[str, Any]) -> Request:
     unknown = set(run.conf or {}) - _FORM
     if unknown:
         raise DataError(
-            f"{', '.join(sorted(map(str, unknown)))}: not in the form; accepted are {', '.join(sorted(_FORM))}. Trigger again with these."
+            f"{', '.join(sorted(map(str, unknown)))}: not in the form; accepted are {', '.join(sorted(_FORM))}. "
+            "Trigger again with these."
         )
     slot = None if run.run_type == "manual" else context.get("data_interval_end")
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
