@@ -1,11 +1,15 @@
 """The few calls of Airflow's REST API that the demo and the tests make, as a user's script would."""
 
 import time
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any
 
 import requests
 
 from include.errors import ProvingGroundError
+
+_PAUSES = (1, 2, 4)
 
 
 class AirflowError(ProvingGroundError):
@@ -17,6 +21,7 @@ class AirflowApi:
 
     def __init__(self, address: str, user: str, password: str) -> None:
         self._address = address
+        self._writing = Lock()
         self._session = requests.Session()
         answer = self._session.post(f"{address}/auth/token", json={"username": user, "password": password}, timeout=30)
         if answer.status_code != 201:
@@ -78,7 +83,16 @@ class AirflowApi:
         return {task["task_id"]: str(task["state"]) for task in answer["task_instances"]}
 
     def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        answer = self._session.request(method, f"{self._address}/api/v2/{path}", timeout=60, **request)
+        address = f"{self._address}/api/v2/{path}"
+        # One write at a time, and again where the database was locked: on SQLite, Airflow's api-server writes its audit log in
+        # the thread that would let the other request finish, so two writes at once can wait for each other until one is refused.
+        with nullcontext() if method == "GET" else self._writing:
+            answer = self._session.request(method, address, timeout=60, **request)
+            for pause in _PAUSES:
+                if answer.status_code < 500:
+                    break
+                time.sleep(pause)
+                answer = self._session.request(method, address, timeout=60, **request)
         if answer.status_code >= 400:
             raise AirflowError(f"{method} {path} was refused with {answer.status_code}: {answer.text[:500]}")
         return dict(answer.json()) if answer.content else {}
