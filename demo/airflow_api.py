@@ -84,8 +84,8 @@ class AirflowApi:
 
     def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         address = f"{self._address}/api/v2/{path}"
-        # One write at a time, and again where the database was locked: on SQLite, Airflow's api-server writes its audit log in the
-        # thread that would let the other request finish, so two writes at once can wait for each other until one is refused.
+        # One write at a time, and again where the database was locked: on SQLite, Airflow's api-server writes its audit log in
+        # the thread that would let another request finish, so two writes at once can wait for each other until one is refused.
         with nullcontext() if method == "GET" else self._writing:
             answer = self._session.request(method, address, timeout=60, **request)
             for pause in _PAUSES:

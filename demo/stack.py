@@ -19,6 +19,7 @@ from pathlib import Path
 from demo.components import PARTS, start_airflow, start_mlflow, start_seaweedfs
 from demo.environment import PROJECT, Ports, Secrets, environment, inherited, write_private
 from demo.processes import Running, StackError, end, launch, require_free_port
+from include.adapters.object_store import ObjectStore
 from include.errors import ProvingGroundError
 
 __all__ = ["Ports", "Stack", "StackError"]
@@ -204,17 +205,29 @@ class Stack:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line: up, down or status."""
+    """The command line: up, down, status, or put FILE KEY (into landing)."""
     commands: dict[str, Callable[[Stack], None]] = {"up": _up, "down": Stack.stop, "status": _print_status}
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print(f"usage: python -m demo.stack {{{'|'.join(commands)}}}", file=sys.stderr)
-        return 2
     try:
-        commands[arguments[0]](Stack())
+        match arguments:
+            case ["put", file, key]:
+                _put(Stack(), Path(file), key)
+            case [command] if command in commands:
+                commands[command](Stack())
+            case _:
+                print("usage: python -m demo.stack up | down | status | put FILE KEY", file=sys.stderr)
+                return 2
     except ProvingGroundError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _put(stack: Stack, file: Path, key: str) -> None:
+    if not file.is_file():
+        raise StackError(f"{file} is not a file; name the one to put into landing.")
+    os.environ.update(stack.environment())
+    ObjectStore.connect("landing", endpoint=stack.s3_endpoint, region="us-east-1").put(key, file.read_bytes())
+    print(f"landing/{key}")
 
 
 def _up(stack: Stack) -> None:

@@ -100,6 +100,12 @@ class Upstream:
         suffixes = (self._stream.features_as, self._stream.labels_as)
         return self._deliver(f"{start:%Y-%m-%d}", start, start + WEEK, suffixes)
 
+    def damage_in(self, start: datetime) -> dict[str, int]:
+        """The rows that `week(start)` damages, by kind; delivers nothing."""
+        if start != self._stream.damaged_week:
+            return {}
+        return damage(self._history[_within(self._history[self._stream.time], start, start + WEEK)], DAMAGE_SEED)[1]
+
     def _deliver(self, name: str, start: datetime | None, end: datetime, suffixes: tuple[str, str]) -> Delivery:
         stream, time = self._stream, self._history[self._stream.time]
         features = self._history[_within(time, start, end)].drop(columns=stream.label)

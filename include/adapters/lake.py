@@ -32,8 +32,13 @@ _DELIVERED, _SOURCE, _PERIOD = "_delivered_at", "_source", "_period"
 
 
 def file_id(file: LandedFile) -> str:
-    """What names a delivery: its key and its bytes. The same file delivered again with other bytes is another delivery."""
-    return hashlib.sha256(f"{file.key}\n{file.etag}".encode()).hexdigest()[:24]
+    """What names a delivery: its key, its bytes and when they landed. A file that is put again is delivered again."""
+    return hashlib.sha256(f"{file.key}\n{file.etag}\n{file.landed_at.isoformat()}".encode()).hexdigest()[:24]
+
+
+def period_in(key: str) -> datetime:
+    """Start of the period that a curated file belongs to."""
+    return _moment(key.split("/")[3])
 
 
 class Lake:
@@ -151,10 +156,12 @@ class Lake:
     def status_times(self, model_name: str, kind: str) -> list[datetime]:
         """As-of times of all documents of a kind, oldest first, without reading one."""
         keys = [entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")]
-        return [
-            datetime.strptime(key.rsplit("/", 1)[-1].removesuffix(".json"), "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
-            for key in keys
-        ]
+        return [_moment(key.rsplit("/", 1)[-1].removesuffix(".json")) for key in keys]
+
+    def status(self, model_name: str, kind: str, as_of: datetime) -> dict[str, Any] | None:
+        """The document of a kind as of exactly this time, or None."""
+        key = f"status/{model_name}/{kind}/{_stamp(as_of)}.json"
+        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
 
     # Below the surface
 
@@ -169,19 +176,26 @@ class Lake:
             return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
         stored = [_DELIVERED, _SOURCE, *(name for name in wanted if name != _PERIOD)]
         # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
-        tables = [self._read_curated(key, stored) for key in keys]
+        tables = [self._read_curated(model, key, stored) for key in keys]
         rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
         rows[_PERIOD] = model.periods_of(rows[model.feed.time])
         rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last")
         return rows[wanted]
 
-    def _read_curated(self, key: str, columns: list[str]) -> pa.Table:
+    def _read_curated(self, model: Model, key: str, columns: list[str]) -> pa.Table:
         data = self._store.read(key)
         if hashlib.sha256(data).hexdigest() != _digest_in(key):
             raise CorruptObject(
                 f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
             )
-        return pq.read_table(pa.BufferReader(data), columns=columns).replace_schema_metadata(None)
+        file = pq.ParquetFile(pa.BufferReader(data))
+        table = file.read(columns=[name for name in columns if name in file.schema_arrow.names])
+        for name in columns:
+            if name not in table.column_names:
+                # The model gained the column later: in a file of before, every value of it is missing.
+                kind = pa.float64() if model.column(name).kind == "number" else pa.string()
+                table = table.append_column(name, pa.nulls(len(table), kind))
+        return table.replace_schema_metadata(None)
 
     def _create_once(self, key: str, data: bytes) -> None:
         # The key names the content: an earlier try wrote the same bytes.
@@ -201,6 +215,10 @@ def _parquet(rows: pd.DataFrame) -> bytes:
 
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.strptime(stamp, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _stamp(moment: datetime) -> str:

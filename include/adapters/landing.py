@@ -50,7 +50,8 @@ class Landing:
         except (ValueError, OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise UnreadableFile(
                 f"landing file {file.key} ({len(data):,} bytes) cannot be read: {' '.join(str(error).split())}. "
-                f"Accepted are {', '.join(SUFFIXES)}; deliver it again under the same name, or remove it."
+                f"Accepted are {', '.join(SUFFIXES)}; deliver it again under the same name, or remove it; then clear the "
+                "run from pull."
             ) from error
 
 
@@ -68,7 +69,7 @@ def _parse(key: str, data: bytes) -> pd.DataFrame:
     if plain.endswith(".parquet"):
         return pd.read_parquet(io.BytesIO(data))
     if plain.endswith(".jsonl"):
-        objects = [json.loads(line) for line in data.decode("utf-8").splitlines() if line.strip()]
+        objects = [json.loads(line) for line in data.decode("utf-8").split("\n") if line.strip()]
         if not all(isinstance(row, dict) for row in objects):
             raise ValueError("a line is not a JSON object")
         return pd.DataFrame(objects)

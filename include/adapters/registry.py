@@ -28,6 +28,8 @@ from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, 
 from include.models.contract import Model
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# A tag: the version was promoted once, so that taking the alias from it by hand lasts.
+WAS_CHAMPION = "was_champion"
 _TRAINING_KEY = "training_key"
 _ARTIFACT = "model.skops"
 # Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.

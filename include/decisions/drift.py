@@ -30,28 +30,30 @@ class ColumnFinding:
 
 
 def check_feed(
-    reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], usual_rows: float
+    reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], periods: pd.Series
 ) -> list[ColumnFinding]:
     """Rows, missingness, unseen values and frozen columns of the newest period against the champion's training rows.
 
+    `periods` holds the period of each reference row: what is usual for a period is judged from whole periods.
     These come first, because a distance between distributions drops missing values: a column that is 60 % missing has "no
     drift".
     """
     findings = []
-    if usual_rows and len(current) < COLLAPSED_SHARE * usual_rows:
+    usual_rows = float(periods.value_counts().median()) if len(periods) else 0.0
+    if len(current) < COLLAPSED_SHARE * usual_rows:
         findings.append(ColumnFinding("(rows)", f"{len(current):,} rows, usually about {usual_rows:,.0f}", broken=True))
     for column in columns:
-        findings += _check_column(reference[column.name], current[column.name], column)
+        findings += _check_column(reference[column.name], current[column.name], column, periods)
     return findings
 
 
-def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> list[ColumnFinding]:
+def _check_column(reference: pd.Series, current: pd.Series, column: Column, periods: pd.Series) -> list[ColumnFinding]:
     missing, usually = float(current.isna().mean()), float(reference.isna().mean())
     if missing == 1 and usually < RARE_SHARE:
         return [ColumnFinding(column.name, f"missing in every row, usually in {usually:.0%}", broken=True)]
     if missing - usually > MISSING_RISE:
         return [ColumnFinding(column.name, f"missing in {missing:.0%} of rows, usually in {usually:.0%}")]
-    if len(current) > 1 and current.nunique() == 1 and _commonest_share(reference) <= USUAL_SHARE:
+    if len(current) > 1 and current.nunique() == 1 and _never_stands_still(reference, periods):
         return [ColumnFinding(column.name, f"frozen at {current.dropna().tolist()[0]!r}", broken=True)]
     if column.kind == "category":
         unseen = float((~current.dropna().isin(reference.dropna().unique())).mean()) if current.notna().any() else 0.0
@@ -60,10 +62,11 @@ def _check_column(reference: pd.Series, current: pd.Series, column: Column) -> l
     return []
 
 
-def _commonest_share(values: pd.Series) -> float:
+def _never_stands_still(values: pd.Series, periods: pd.Series) -> bool:
+    """Whether no value makes up most of the reference, and no period of it has only one: a weekday stands still for a day."""
     # Missing counts as a value: the one holiday of a week is not a frozen column.
-    shares = values.value_counts(normalize=True, dropna=False)
-    return float(shares.iloc[0]) if len(shares) else 1.0
+    commonest = values.value_counts(normalize=True, dropna=False).max()
+    return bool(commonest <= USUAL_SHARE and values.groupby(periods).nunique(dropna=False).min() > 1)
 
 
 def comparable(reference: pd.Series, current: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from include.decisions.evidence import Z80, Z95, Evidence
+from include.decisions.evidence import Z80, Z95, Condition, Evidence
 from include.decisions.metrics import METRICS, Metric
 from include.models.contract import Criteria
 
@@ -23,6 +23,9 @@ class Decision:
 def unsound(evidence: Evidence, criteria: Criteria) -> list[str]:
     """Why this holdout can decide nothing; empty when it can."""
     reasons = []
+    unknown = [condition.name for condition in evidence.conditions if not _is_finite(condition)]
+    if unknown:
+        reasons.append(f"{evidence.metric} cannot be computed on: {', '.join(unknown)}")
     if evidence.rows < criteria.min_rows:
         reasons.append(f"the holdout has {evidence.rows} labelled rows, {criteria.min_rows} are needed")
     if evidence.positives is not None:
@@ -30,6 +33,13 @@ def unsound(evidence: Evidence, criteria: Criteria) -> list[str]:
         if rarer < criteria.min_positives:
             reasons.append(f"the rarer class has {rarer} rows in the holdout, {criteria.min_positives} are needed")
     return reasons
+
+
+def _is_finite(condition: Condition) -> bool:
+    gain = (condition.gain.value, condition.gain.error) if condition.gain else ()
+    return all(
+        math.isfinite(value) for value in (condition.challenger, condition.challenger_error, condition.champion or 0.0, *gain)
+    )
 
 
 def decide(evidence: Evidence, criteria: Criteria, lane: Lane, problems: list[str]) -> Decision:

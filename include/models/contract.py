@@ -119,6 +119,11 @@ class Model:
             (not _NAME.fullmatch(self.name), f"name {self.name!r}: use lower-case letters, digits and _, at most 50"),
             (len(set(names)) != len(names), f"features: {sorted({n for n in names if names.count(n) > 1})} appear twice"),
             (self.label.name in names, f"label {self.label.name!r} is also a feature: the model would read its answer"),
+            (
+                bool(numbers := [c.name for c in self.features if c.kind == "number" and c.name in self.feed.key]),
+                f"feed.key: {', '.join(numbers)} is a number, and files of different formats write numbers differently; "
+                "declare it as a category, or leave it out of the key",
+            ),
             (not self.feed.key, "feed.key is empty: name the columns that identify a row"),
             (self.feed.period <= timedelta(0), f"feed.period {self.feed.period}: must be longer than nothing"),
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),

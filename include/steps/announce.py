@@ -14,6 +14,10 @@ IF_IT_FAILS = "The decision stands and was carried out; only its announcement is
 def run(services: Services, model: Model, request: Request, verdict: Verdict, promotion: Promotion) -> Reference:
     """The announcement."""
     url = services.registry.version_url(model.name, verdict.version) if verdict.version else None
+    told = services.lake.status(model.name, "retrain", request.as_of)
+    if told and told["promotion"]["promoted"] and not promotion.promoted:
+        # The run was cleared after it had promoted: the record of that stays.
+        return Reference(says=f"{model.name}: {verdict.says}; {promotion.says} (promoted by an earlier try of this run)")
     services.lake.write_status(
         model.name,
         "retrain",

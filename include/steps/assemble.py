@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from include.adapters.lake import period_in
 from include.decisions.periods import choose_split, count_periods, label_known
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
@@ -28,7 +29,8 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         OverlappingRows: a row's key is in both.
     """
     champion = services.registry.champion(model.name)
-    files = services.lake.files(model, _BEGINNING, request.as_of)
+    broken = _broken_periods(services, model, request.as_of)
+    files = [key for key in services.lake.files(model, _BEGINNING, request.as_of) if period_in(key) not in broken]
     history = services.lake.read(model, files, features=())
     try:
         split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
@@ -52,6 +54,16 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
 def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """The rows whose label was known as of a time and is not null."""
     return rows[label_known(rows, model, as_of) & rows[model.label.name].notna()].reset_index(drop=True)
+
+
+def _broken_periods(services: Services, model: Model, as_of: datetime) -> set[datetime]:
+    """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
+    last_word: dict[datetime, str] = {}
+    for document in services.lake.statuses(model.name, "monitor"):
+        period = document["drift"]["period"]
+        if period and datetime.fromisoformat(document["as_of"]) <= as_of:
+            last_word[datetime.fromisoformat(period)] = document["finding"]["action"]
+    return {period for period, action in last_word.items() if action == "stop"}
 
 
 def _between(model: Model, rows: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:

@@ -59,6 +59,12 @@ def _sort(services: Services, model: Model, file: LandedFile) -> _Delivery:
     delivered = services.landing.read(file).reset_index(drop=True)
     columns = _columns(model, file)
     absent = missing_columns(delivered, model.feed.key, model.feed.time, columns)
+    if ".jsonl" in file.key:
+        # A writer of JSON lines leaves out what is null, and a file without rows has no columns at all.
+        optional = {column.name for column in columns if column.optional}
+        left_out = [name for name in absent if delivered.empty or name in optional]
+        delivered = delivered.reindex(columns=[*delivered.columns, *left_out])
+        absent = [name for name in absent if name not in left_out]
     if absent:
         raise BrokenFeed(
             f"landing file {file.key} lacks the columns {', '.join(absent)}; it has {', '.join(map(str, delivered.columns))}. "

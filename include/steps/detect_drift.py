@@ -39,8 +39,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> D
     if current.empty:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
-    periods = max(1, (champion.trained_until - reference[model.feed.time].min().to_pydatetime()) / model.feed.period)
-    findings = check_feed(reference, current, model.features, len(reference) / periods)
+    findings = check_feed(reference, current, model.features, model.periods_of(reference[model.feed.time]))
     reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
     distant = [column.name for column in model.features if _distance(reference, current, column) > DISTANCE_THRESHOLD]
     drifted = list(dict.fromkeys([finding.column for finding in findings] + distant))

@@ -40,8 +40,11 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
 def _with_labels(services: Services, model: Model, predictions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     times = predictions[model.feed.time]
     start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
-    labels = services.lake.rows(model, start, end)[[*model.feed.key, model.label.name, "label_delivered"]]
-    return predictions.merge(labels, how="left", on=list(model.feed.key), validate="one_to_one")
+    row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
+    labels = services.lake.rows(model, start, end)[[*row, model.label.name, "label_delivered"]]
+    joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
+    joined["label_delivered"] = joined["label_delivered"].eq(True)
+    return joined
 
 
 def _measured(

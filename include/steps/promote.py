@@ -5,7 +5,7 @@ never leaves a moment without a champion: `previous` first, `champion` next, `ch
 Safe to run again: every move sets what it finds missing, so a run killed half-way is completed by the next one.
 """
 
-from include.adapters.registry import CHALLENGER, CHAMPION, PREVIOUS
+from include.adapters.registry import CHALLENGER, CHAMPION, PREVIOUS, WAS_CHAMPION
 from include.errors import ArtifactChanged, ChampionMoved
 from include.models.contract import Model
 from include.references import Approval, Promotion, Verdict
@@ -24,11 +24,13 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
     """
     if not approval.approved or verdict.verdict != "promote" or verdict.version is None:
         return _unchanged(services, model, verdict)
-    _refuse_moved_champion(services, model, verdict)
     _refuse_changed_artifact(services, model, verdict)
+    # Last before the move: whatever a person did meanwhile is seen.
+    _refuse_moved_champion(services, model, verdict)
     if verdict.champion_version:
         services.registry.set_alias(model.name, PREVIOUS, verdict.champion_version)
     services.registry.set_alias(model.name, CHAMPION, verdict.version)
+    services.registry.annotate(model.name, verdict.version, {WAS_CHAMPION: "true"})
     _drop_challenger(services, model, verdict.version)
     return Promotion(
         promoted=True,
@@ -47,11 +49,20 @@ def _refuse_moved_champion(services: Services, model: Model, verdict: Verdict) -
             f"{model.name}: the champion is version {now.number}, version {verdict.version} was compared with "
             f"{verdict.champion_version or 'none'}. The verdict is void: run {model.name}.retrain again."
         )
+    if now is not None and now.number != verdict.version and _was_champion(services, model, verdict):
+        raise ChampionMoved(
+            f"{model.name}: version {verdict.version} was champion before, and somebody put version {now.number} in its "
+            f"place. It is not promoted again: to train anew on the same data, run {model.name}.retrain with force."
+        )
     if now is None and verdict.champion_version:
         raise ChampionMoved(
             f"{model.name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. "
             "Somebody removed the alias or the version: set the alias by hand to the version that is in production."
         )
+
+
+def _was_champion(services: Services, model: Model, verdict: Verdict) -> bool:
+    return WAS_CHAMPION in services.registry.version(model.name, str(verdict.version)).tags
 
 
 def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict) -> None:
@@ -70,9 +81,11 @@ def _drop_challenger(services: Services, model: Model, number: str) -> None:
 
 
 def _unchanged(services: Services, model: Model, verdict: Verdict) -> Promotion:
-    if verdict.version:
-        _drop_challenger(services, model, verdict.version)
     champion = verdict.champion_version
+    # The champion itself, where a promotion was killed before its last move and a new run found nothing left to judge.
+    judged = verdict.version or champion
+    if judged:
+        _drop_challenger(services, model, judged)
     return Promotion(
         promoted=False,
         champion_version=champion,

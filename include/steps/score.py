@@ -5,6 +5,7 @@ Predictions carry the version and the as-of time. They are kept per version and 
 recent periods again and late rows are scored too. Does nothing where there is no champion. Safe to run again.
 """
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +13,13 @@ import numpy as np
 import pandas as pd
 
 from include.adapters.registry import Version
+from include.errors import DataError
 from include.models.contract import Model
 from include.references import Champion, Checked, Scored
 from include.run import Request
 from include.services import Services
 
 IF_IT_FAILS = "Fresh data are curated but not scored; the champion is unchanged."
-
-# The newest period, and those before it whose labels may be maturing meanwhile.
-_PERIODS = 3
 
 
 def run(services: Services, model: Model, request: Request, checked: Checked) -> Scored:
@@ -29,7 +28,9 @@ def run(services: Services, model: Model, request: Request, checked: Checked) ->
     champion = services.registry.champion(model.name)
     if champion is None:
         return Scored(champion=None, period=newest, says="no champion yet, nothing to score")
-    starts = [newest - model.feed.period * back for back in reversed(range(_PERIODS))]
+    # The newest period, those before it whose labels are still on their way, and one whose labels have come.
+    periods = max(3, math.ceil(model.feed.label_delay / model.feed.period) + 2)
+    starts = [newest - model.feed.period * back for back in reversed(range(periods))]
     pipeline = services.registry.load(model, champion.number)
     keys = [_score(services, model, request, champion, pipeline, start) for start in starts if start >= champion.trained_until]
     kept = tuple(key for key in keys if key)
@@ -43,7 +44,14 @@ def run(services: Services, model: Model, request: Request, checked: Checked) ->
 
 def predict(model: Model, pipeline: Any, rows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Predictions of shape (n,): the probability of the positive class, or the value."""
-    features = rows[model.feature_names]
+    wanted = list(getattr(pipeline, "feature_names_in_", model.feature_names))
+    gone = [name for name in wanted if name not in rows.columns]
+    if gone:
+        raise DataError(
+            f"{model.name}: a version was trained on {', '.join(gone)}, which the model no longer has. Keep the column in "
+            f"include/models/{model.name}.py while that version is champion."
+        )
+    features = rows[wanted]
     if model.task == "binary":
         return np.asarray(pipeline.predict_proba(features)[:, 1], dtype="float64")
     return np.asarray(pipeline.predict(features), dtype="float64")

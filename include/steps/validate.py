@@ -115,8 +115,11 @@ def _weigh(
     said = {name: {c: predict(model, pipeline, frame) for c, frame in frames.items()} for name, pipeline in pipelines.items()}
     problems = [problem for name in said for problem in _suspicious(model, name, said[name])]
     labels = rows[model.label.name].to_numpy("float64")
-    if problems or (model.task == "binary" and len(np.unique(labels)) < 2):
-        return None, problems or ["all labels of the holdout are of one class"]
+    if model.task == "binary" and set(labels.tolist()) != {0.0, 1.0}:
+        seen = sorted(set(labels.tolist()))[:5]
+        problems.append(f"labels of the holdout are {seen}; a binary model needs both 0 and 1, and nothing else")
+    if problems:
+        return None, problems
     metric = find_metric(model.criteria.metric)
     return compare(metric, labels, said["challenger"], said.get("champion"), model.criteria.noisy_share), []
 

@@ -6,7 +6,8 @@ import pytest
 
 from include.adapters.lake import Lake
 from include.errors import CorruptObject, ObjectMissing
-from tests.toy import DAY, World, day, rows
+from include.models.contract import Column
+from tests.toy import DAY, World, changed, day, rows
 
 
 @pytest.fixture
@@ -97,3 +98,12 @@ def test_status_documents_come_back_in_order(world: World) -> None:
         lake(world).write_status("toy", "monitor", day(number), {"number": number})
     assert [document["number"] for document in lake(world).statuses("toy", "monitor")] == [2, 7, 11]
     assert lake(world).status_times("toy", "monitor") == [day(2), day(7), day(11)]
+
+
+def test_a_feature_that_came_later_is_missing_in_older_rows(world: World) -> None:
+    """A model may gain a column: what was curated before reads as missing, numbers as numbers."""
+    later = (Column("weight", "number", optional=True), Column("shape", "category", optional=True))
+    model = changed(features=(*world.model.features, *later))
+    found = lake(world).rows(model, day(0), day(1))
+    assert found[["weight", "shape"]].isna().all(axis=None)
+    assert found["weight"].dtype == "float64"

@@ -45,9 +45,17 @@ CASES = [
 )
 def test_check_feed(reference: pd.DataFrame, current: pd.DataFrame, usual: float, found: list[tuple[str, str, bool]]) -> None:
     """Each finding names its column, says what happened, and tells a broken feed from a changed world."""
-    findings = check_feed(reference, current, (SPEED, COLOUR), usual)
+    periods = pd.Series(np.arange(len(reference)) // usual)
+    findings = check_feed(reference, current, (SPEED, COLOUR), periods)
     assert [(finding.column, finding.broken) for finding in findings] == [(column, broken) for column, _, broken in found]
     assert all(what in finding.what for finding, (_, what, _) in zip(findings, found, strict=True))
+
+
+def test_what_stands_still_in_every_period_is_not_frozen() -> None:
+    """A weekday has one value all day, whatever the days before had."""
+    reference = frame(speed=np.repeat(np.arange(5.0), 20))
+    periods = pd.Series(np.arange(100) // 20)
+    assert check_feed(reference, frame(speed=3.0).head(20), (SPEED,), periods) == []
 
 
 def test_one_outlier_hides_nothing() -> None:

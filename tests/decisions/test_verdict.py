@@ -106,3 +106,12 @@ def test_predictions_that_cannot_be_judged_are_named(finite: bool, distinct: int
     problems = suspicious_predictions("challenger", METRICS["roc_auc"], finite, distinct)
     assert len(problems) == len(says)
     assert all("challenger" in problem and word in problem for problem, word in zip(problems, says, strict=True))
+
+
+def test_what_cannot_be_computed_blocks() -> None:
+    """A metric that is not a number misses no floor, and must not pass for that."""
+    nan = float("nan")
+    evidence = Evidence("roc_auc", 5000, None, (Condition(CLEAN, nan, nan, None, None),), None, None, None)
+    decision = decide(evidence, CRITERIA, "change", [])
+    assert decision.verdict == "blocked"
+    assert "cannot be computed on: clean" in decision.reasons[0]

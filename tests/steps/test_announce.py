@@ -32,3 +32,11 @@ def test_a_run_without_a_challenger_has_no_card(world: World) -> None:
     """No link leads nowhere."""
     nothing = VERDICT.model_copy(update={"version": None, "says": "keep: nothing to train"})
     assert "http" not in world.do("announce", day(1), verdict=nothing, promotion=PROMOTION).says
+
+
+def test_clearing_a_run_that_promoted_keeps_its_record(world: World) -> None:
+    """The second try finds nothing to promote; that the first one promoted is not forgotten."""
+    world.do("announce", day(1), verdict=VERDICT, promotion=PROMOTION)
+    again = PROMOTION.model_copy(update={"promoted": False})
+    assert "earlier try" in world.do("announce", day(1), verdict=VERDICT, promotion=again).says
+    assert json.loads(world.lake.read("status/toy/retrain/2024-01-02T000000Z.json"))["promotion"]["promoted"]

@@ -88,3 +88,12 @@ def test_training_rows_can_be_limited(world: World) -> None:
     """A model that forgets the old trains on its newest periods only."""
     world.model = changed(train_periods=4)
     assert world.with_days(9).do("assemble", day(10)).train.start == day(3)
+
+
+def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) -> None:
+    """Day 5 was broken and nobody delivered it again: it is in neither snapshot, until a later run finds it sound."""
+    world.with_days(9)
+    for action, rows_in_training in (("stop", 360), ("nothing", 420)):
+        document = {"as_of": day(6).isoformat(), "drift": {"period": day(5).isoformat()}, "finding": {"action": action}}
+        world.services.lake.write_status("toy", "monitor", day(6), document)
+        assert world.do("assemble", day(10)).train.rows == rows_in_training

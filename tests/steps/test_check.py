@@ -134,3 +134,20 @@ def test_a_row_delivered_again_counts_as_delivered_last(world: World) -> None:
     world.take_in(day(3))
     assert len(curated(world)) == 60
     assert curated(world).set_index("id").loc["0-0", "x"] == 42.0
+
+
+def test_json_lines_may_leave_out_what_is_null_and_may_be_empty(world: World) -> None:
+    """An optional column that no row has is missing values; a file without rows is a delivery of nothing."""
+    frame = rows(0).drop(columns=["y", "z"]).assign(colour="red")
+    world.landing.put("toy/features/00.jsonl", frame.to_json(orient="records", lines=True).encode())
+    world.landing.put("toy/labels/00.jsonl", b"")
+    assert world.take_in(day(1)).rows == 60
+    assert world.services.lake.rows(world.model, day(0), day(1))["z"].isna().all()
+
+
+def test_json_lines_end_at_line_feeds_only(world: World) -> None:
+    """A line separator inside a string is no end of a line."""
+    frame = rows(0).drop(columns="y")
+    text = frame.to_json(orient="records", lines=True, force_ascii=False).replace('"0-0"', '"0\u2028-0"')
+    world.landing.put("toy/features/00.jsonl", text.encode())
+    assert world.take_in(day(1)).rows == 60

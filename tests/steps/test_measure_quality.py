@@ -1,5 +1,8 @@
 """Measure quality judges the newest period whose labels have matured, and sees no label before its time."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from tests.toy import World, day, rows, scored_by
 
 
@@ -67,3 +70,15 @@ def test_measuring_writes_nothing(seasoned: World) -> None:
     first = seasoned.do("measure_quality", day(9), scored=scored)
     assert seasoned.do("measure_quality", day(9), scored=scored) == first
     assert seasoned.lake.objects == before
+
+
+def test_labels_that_take_many_periods_are_still_judged(seasoned: World) -> None:
+    """Daily periods, labels four days late: the champion's predictions of back then are kept for them."""
+    slow = replace(seasoned.model, feed=replace(seasoned.model.feed, label_delay=timedelta(days=4)))
+    seasoned.model = slow
+    for number in range(8, 16):
+        seasoned.deliver_day(number, turned=True)
+    seasoned.take_in(day(16))
+    found = seasoned.do("measure_quality", day(16), scored=seasoned.scored(day(16)))
+    assert found.period == day(11)
+    assert found.decayed

@@ -42,12 +42,13 @@ def test_the_challenger_becomes_champion(contest: World) -> None:
 def test_production_was_archived_before_the_new_version_was_set(contest: World) -> None:
     """At no moment is there no champion: every single write leaves one."""
     promote(contest, verdict_on("2", "1"))
-    assert contest.registry.champions == ["1", "2", "2"]
+    assert contest.registry.champions == ["1", "2", "2", "2"]
 
 
 def test_killed_after_any_alias_move_and_run_again_completes(contest: World) -> None:
     """Whichever write is never made, there is a champion, and the next run leaves what an undisturbed one would have left."""
-    for write in (1, 2, 3):
+    for write in (1, 2, 3, 4):
+        contest.registry.versions["2"].tags.clear()
         contest.registry.aliases = {"champion": "1", "challenger": "2"}
         contest.registry.crash_at = write
         with pytest.raises(Crash):
@@ -142,3 +143,20 @@ def test_an_outage_promotes_nothing(contest: World) -> None:
     contest.registry.down = True
     with pytest.raises(RegistryUnreachable):
         promote(contest, verdict_on("2", "1"))
+
+
+def test_a_version_that_a_person_took_back_stays_back(contest: World) -> None:
+    """Clearing the old run, or finding the same training again, does not undo a rollback by hand."""
+    promote(contest, verdict_on("2", "1"))
+    contest.registry.aliases["champion"] = "1"
+    with pytest.raises(ChampionMoved, match=r"version 2 was champion before.*with force"):
+        promote(contest, verdict_on("2", "1"))
+    assert contest.registry.aliases["champion"] == "1"
+
+
+def test_a_champion_that_kept_the_alias_challenger_loses_it(contest: World) -> None:
+    """A promotion killed before its last move is tidied by the next run, which has nothing left to judge."""
+    contest.registry.aliases = {"champion": "2", "previous": "1", "challenger": "2"}
+    nothing = verdict_on("2", "2").model_copy(update={"verdict": "keep", "version": None})
+    promote(contest, nothing, NO)
+    assert contest.registry.aliases == {"champion": "2", "previous": "1"}

@@ -40,13 +40,18 @@ def test_the_same_name_with_other_bytes_is_new(world: World) -> None:
     assert names(world) == ["toy/features/00.csv"]
 
 
-def test_the_same_bytes_again_are_not_new(world: World) -> None:
-    """Upstream may copy its files once more without making us work twice."""
+def test_what_was_overwritten_and_put_back_is_new(world: World) -> None:
+    """Upstream delivers a file, overwrites it by mistake, and puts the first one back: the last word counts."""
     world.deliver_day(0)
     world.take_in(day(1))
     world.landing.now = day(3)
+    world.deliver("features", "00", rows(0).assign(x=9.0).drop(columns="y"))
+    world.take_in(day(3))
+    world.landing.now = day(4)
     world.deliver_day(0)
-    assert names(world) == []
+    assert names(world) == ["toy/features/00.csv", "toy/labels/00.csv"]
+    world.take_in(day(4))
+    assert not (world.services.lake.rows(world.model, day(0), day(1))["x"] == 9.0).any()
 
 
 def test_the_oldest_delivery_comes_first(world: World) -> None:

@@ -1,6 +1,9 @@
 """Score keeps what the champion said, once per version and set of rows, about periods that it was not trained on."""
 
-from tests.toy import World, day, rows
+import pytest
+
+from include.errors import DataError
+from tests.toy import World, changed, day, rows
 
 
 def test_without_a_champion_nothing_is_scored(world: World) -> None:
@@ -55,3 +58,12 @@ def test_a_period_without_rows_is_passed_over(seasoned: World) -> None:
     scored = seasoned.scored(day(9))
     assert scored.period == day(8)
     assert len(scored.prediction_keys) == 2
+
+
+def test_a_feature_that_the_model_dropped_is_named(seasoned: World) -> None:
+    """The champion cannot be asked without it: the error says which column to keep, not a trace of pandas."""
+    seasoned.deliver_day(8)
+    seasoned.take_in(day(10))
+    seasoned.model = changed(features=tuple(column for column in seasoned.model.features if column.name != "z"))
+    with pytest.raises(DataError, match=r"trained on z, which the model no longer has\. Keep the column"):
+        seasoned.scored(day(10))

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from include.errors import ArtifactChanged, RegistryUnreachable
+from include.models.contract import Column
 from include.references import Assembled, Trained, Verdict
 from include.steps.train import recipe
-from tests.toy import MODEL, World, build, changed, day
+from tests.toy import MODEL, World, build, changed, day, rows
 
 
 class Planted:
@@ -242,3 +243,16 @@ def test_the_card_is_kept_and_its_page_comes_with_the_verdict(world: World) -> N
     verdict = trial(world, Planted(4.0))
     assert verdict.card_url == "http://registry.example/run-1/decision_card.md"
     assert world.registry.reports["run-1", "decision_card.md"] == world.registry.descriptions["1"]
+
+
+def test_labels_that_are_not_0_and_1_block(world: World) -> None:
+    """A binary model with labels 1 and 2 has no AUC: that must not look like a floor that was reached."""
+    world.model = changed(label=Column("y", "number", low=1, high=2))
+    for number in range(8):
+        whole = rows(number)
+        world.deliver("features", f"{number:02}", whole.drop(columns="y"))
+        world.deliver("labels", f"{number:02}", whole[["id", "at"]].assign(y=whole["y"] + 1))
+    world.take_in(day(9))
+    _, _, verdict = world.challenge(day(9))
+    assert verdict.verdict == "blocked"
+    assert "[1.0, 2.0]" in verdict.reasons[0]
