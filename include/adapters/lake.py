@@ -100,8 +100,8 @@ class Lake:
         labels = labels[[*by, model.label.name]].assign(label_delivered=True)
         joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=_PERIOD)
         joined["label_delivered"] = joined["label_delivered"].eq(True)
-        order = list(dict.fromkeys([model.feed.time, *model.feed.key]))
-        return joined.sort_values(order, kind="stable", ignore_index=True)
+        # Stable: rows of one moment stay in the order of their files, which the keys of a snapshot fix.
+        return joined.sort_values(model.feed.time, kind="stable", ignore_index=True)
 
     def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
         """Rows of the periods in [start, end), as they are now."""
