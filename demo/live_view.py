@@ -28,7 +28,7 @@ def view(rows: list[Row], elapsed: float) -> RenderableType:
         f"[bold]{row.model}[/] {row.start:%d %b}: {row.now}" for row in rows if row.now not in ("waiting", "done", "failed")
     ]
     done = sum(row.now in ("done", "failed") for row in rows)
-    now = Text.from_markup(" · ".join(busy) or "preparing")
+    now = Text.from_markup(" · ".join(busy) or ("every delivery was dealt with" if done == len(rows) else "preparing"))
     tables = [_table(model, [row for row in rows if row.model == model]) for model in dict.fromkeys(row.model for row in rows)]
     head = Text(f"{done} of {len(rows)} deliveries, {int(elapsed) // 60}:{int(elapsed) % 60:02d}", style="dim")
     return Group(Panel(Group(now, head), title="now", border_style="blue"), *tables, *_announcements(rows))
