@@ -347,6 +347,9 @@ def _in_our_words(about: str) -> Iterator[None]:
 def _may_pass(error: MlflowException | requests.RequestException) -> bool:
     """Whether trying again can help. Refusals of artifacts come as what `requests` raises, all others as MLflow's."""
     if isinstance(error, MlflowException):
+        # MLflow's client asks again after a time-out; where the first request was carried out, the second one meets its rows.
+        if "IntegrityError" in str(error):
+            return True
         return error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
     status = error.response.status_code if error.response is not None else None
     return status is None or status >= 500 or status in _LATER

@@ -15,9 +15,11 @@ from urllib.error import HTTPError
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.tracking import MlflowClient
 
-from include.adapters.registry import CHALLENGER, CHAMPION, Registry, Training, Version
+from include.adapters.registry import CHALLENGER, CHAMPION, Registry, Training, Version, _in_our_words
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 from tests.toy import MODEL, changed, day, rows
@@ -319,12 +321,29 @@ class Test_outages:
                     ask()
                 assert not refusal.value.transient
 
+    def test_a_request_that_mlflow_repeated_after_a_time_out_may_be_tried_again(self) -> None:
+        """The first one had been carried out, so the second one met its rows: a new try of the task starts a new run."""
+        repeated = MlflowException(
+            "(sqlite3.IntegrityError) UNIQUE constraint failed: inputs.source_id", error_code=BAD_REQUEST
+        )
+        with pytest.raises(RegistryUnreachable), _in_our_words("toy"):
+            raise repeated
+
     @pytest.mark.parametrize(("answer", "transient"), [(503, True), (403, False), (413, False)])
     @pytest.mark.usefixtures("impatient")
     def test_artifacts_that_cannot_be_had_are_our_errors_too(
-        self, registry: Registry, client: MlflowClient, mlflow_server: str, model: Model, answer: int, transient: bool
+        self,
+        registry: Registry,
+        client: MlflowClient,
+        mlflow_server: str,
+        model: Model,
+        answer: int,
+        transient: bool,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """MLflow answers, its artifact store does not: registering, reading and reporting fail in our words."""
+        # Here everything answers; on a busy machine a second would be too short for what MLflow writes.
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
         registered(registry, model)
         run = client.create_run("0")
         with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
