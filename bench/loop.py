@@ -4,17 +4,13 @@ Plays New York's flights of 2013 through the real steps, object store and regist
 first champion on is scored by the champion of that moment, before its labels are known, and by the first champion for ever.
 """
 
-import os
 import sys
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
 
 from bench import results
-from demo.rehearsal import Week, play
-from demo.stack import Ports, Stack
+from demo.rehearsal import Week, play, stores
 from demo.upstream import FLIGHTS, WEEK, Upstream
 from include.adapters.object_store import ObjectStore
 from include.decisions.metrics import METRICS
@@ -30,14 +26,8 @@ LAST = datetime(2013, 12, 16, tzinfo=UTC)
 
 def main() -> int:
     """Play the year, print the table, write the result."""
-    with tempfile.TemporaryDirectory() as home:
-        stack = Stack(Path(home), Ports.free())
-        stack.start(("seaweedfs", "mlflow"))
-        try:
-            os.environ.update(stack.environment())
-            report(*play_year(find_model(FLIGHTS.name)))
-        finally:
-            stack.stop()
+    with stores():
+        report(*play_year(find_model(FLIGHTS.name)))
     return 0
 
 

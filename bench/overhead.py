@@ -6,22 +6,19 @@ The bare script keeps nothing: no contract, snapshot, registry or card. CPU seco
 
 import gzip
 import io
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench import results
-from demo.stack import Ports, Stack
+from demo.rehearsal import stores
 from demo.upstream import FLIGHTS, Upstream
 from include.adapters.object_store import ObjectStore
 from include.decisions.metrics import METRICS
@@ -39,14 +36,8 @@ REPEATS = 3
 
 def main() -> int:
     """Measure, print, write."""
-    with tempfile.TemporaryDirectory() as home:
-        stack = Stack(Path(home), Ports.free())
-        stack.start(("seaweedfs", "mlflow"))
-        try:
-            os.environ.update(stack.environment())
-            measure(find_model(FLIGHTS.name))
-        finally:
-            stack.stop()
+    with stores():
+        measure(find_model(FLIGHTS.name))
     return 0
 
 

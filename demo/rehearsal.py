@@ -1,10 +1,16 @@
 """One model's loop without a scheduler: the real steps in the order of the DAGs, in this process."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from demo.stack import Ports, Stack
 from include.models.contract import Model
 from include.references import Checked, Drift, Finding, Promotion, Quality, Verdict
 from include.run import Request
@@ -22,6 +28,19 @@ class Week:
     finding: Finding
     verdict: Verdict | None = None
     promotion: Promotion | None = None
+
+
+@contextmanager
+def stores() -> Iterator[None]:
+    """A real object store and registry of their own, empty, on free ports; the environment names them meanwhile."""
+    with tempfile.TemporaryDirectory() as home:
+        stack = Stack(Path(home), Ports.free())
+        stack.start(("seaweedfs", "mlflow"))
+        try:
+            os.environ.update(stack.environment())
+            yield
+        finally:
+            stack.stop()
 
 
 def play(services: Services, model: Model, as_of: datetime) -> Week:
