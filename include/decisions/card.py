@@ -23,6 +23,7 @@ class CardFacts:
     holdout: Snapshot
     git_commit: str
     suite_digest: str
+    criteria_digest: str = ""
 
 
 def decision_card(decision: Decision, evidence: Evidence | None, criteria: Criteria, facts: CardFacts) -> str:
@@ -82,8 +83,8 @@ def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
         _snapshot("training", facts.train),
         _snapshot("holdout", facts.holdout),
         "",
-        f"Success criteria `{criteria.digest()}`: clean {bound} {criteria.floor:g}, noisy {bound} {criteria.noisy_floor:g}, "
-        f"margin {criteria.margin:g}, noisy share {criteria.noisy_share:.0%}. Noise suite `{facts.suite_digest}`. "
+        f"Success criteria `{facts.criteria_digest}`: clean {bound} {criteria.floor:g}, "
+        f"noisy {bound} {criteria.noisy_floor:g}, margin {criteria.margin:g}, noisy share {criteria.noisy_share:.0%}. Noise suite `{facts.suite_digest}`. "
         f"Code `{facts.git_commit[:12]}`.",
     ]
 

@@ -5,9 +5,10 @@ model's file, imports a science library; `build` does, in its body.
 """
 
 import hashlib
+import inspect
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from include.errors import ModelError
 
 Kind = Literal["number", "category", "text"]
-Task = Literal["binary", "regression"]
+Task = Literal["binary", "multiclass", "regression"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,40 @@ class Feed:
 
 
 @dataclass(frozen=True)
+class Money:
+    """What one prediction of a binary model is worth, per cell of the confusion matrix, in `currency`; costs are negative."""
+
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True)
+class OwnMetric:
+    """A team's own metric: `function(labels, predictions)` gives one number, or one per row, whose mean is the metric.
+
+    Labels have the shape (n,); predictions are what the model's task gives: probabilities or values of shape (n,), or for a
+    multi-class model the ranked labels of shape (n, k), best first.
+    """
+
+    name: str
+    function: Callable[[Any, Any], Any] = field(compare=False)
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
 class Criteria:
     """Success criteria, fixed before training and hashed onto every version.
 
     `floor` and `noisy_floor` bound the primary metric on the clean and on the noisy holdout, in its own unit; `margin` is the
     non-inferiority margin, in the same unit; `noisy_share` is the weight of noisy rows in the score that decides.
+    `slices` are features whose values are judged one by one: a significant loss of more than `harm` (twice the margin, unless
+    said) in one of them, or under one kind of noise, refuses the challenger. It may lie at most `anchor_margin` (one and a
+    half margins) below the frozen reference. `threshold` is where a probability becomes a yes, `quantile` that of the pinball
+    loss. Budgets are for one row's answer (95th percentile), the artifact, the memory of a process that serves it, and the
+    mean gap between what is predicted and what happens; None asks for nothing.
     """
 
     metric: str
@@ -73,10 +103,55 @@ class Criteria:
     noisy_share: float = 0.5
     min_rows: int = 200
     min_positives: int = 50
+    slices: tuple[str, ...] = ()
+    harm: float | None = None
+    anchor_margin: float | None = None
+    threshold: float = 0.5
+    quantile: float = 0.5
+    money: Money | None = None
+    own_metrics: tuple[OwnMetric, ...] = ()
+    max_latency_ms: float | None = None
+    max_size_mb: float | None = None
+    max_memory_mb: float | None = None
+    max_calibration_error: float | None = None
 
-    def digest(self) -> str:
-        """Sixteen hex digits that change when any criterion does."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+    @property
+    def largest_harm(self) -> float:
+        """What a slice or a kind of noise may lose, in the metric's unit."""
+        return 2 * self.margin if self.harm is None else self.harm
+
+    @property
+    def largest_walk(self) -> float:
+        """What a challenger may lie below the frozen reference, in the metric's unit."""
+        return 1.5 * self.margin if self.anchor_margin is None else self.anchor_margin
+
+
+@dataclass(frozen=True)
+class NoisePlan:
+    """What a model changes about the default noise suite; names are those of the corruptions in include/noise.
+
+    `add` and `drop` corruptions; `severities` replaces the rates, 0 to 1, of one; `columns` narrows one to some columns;
+    `misspellings` and `synonyms` are the team's own, from the right word to what people write.
+    """
+
+    add: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    severities: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    misspellings: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Train on the clean rows and on `copies` corrupted copies of them, each cell of mess at `severity`, 0 to 1.
+
+    The draw is disjoint from the holdout's. Empty `corruptions` means all of the suite's.
+    """
+
+    copies: int = 1
+    severity: float = 0.2
+    corruptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +174,8 @@ class Model:
     cadence: str
     build: Callable[[int], Any] = field(compare=False)
     trusted_types: tuple[str, ...] = ()
+    noise: NoisePlan = field(default_factory=NoisePlan)
+    augment: Augment | None = None
     holdout_periods: int = 2
     train_periods: int | None = None
     min_train_periods: int = 4
@@ -130,10 +207,25 @@ class Model:
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
+            (
+                bool(unknown := [name for name in self.criteria.slices if name not in names]),
+                f"criteria.slices: {', '.join(unknown)} is no feature; there are: {', '.join(names)}",
+            ),
+            (
+                (self.task == "multiclass") != (self.label.kind == "category"),
+                f"label {self.label.name!r} is declared as {self.label.kind}: a multiclass model's is a category, "
+                "others' a number",
+            ),
             (not 0 <= self.criteria.noisy_share <= 1, f"criteria.noisy_share {self.criteria.noisy_share}: between 0 and 1"),
         ):
             if wrong:
                 raise ModelError(f"model {self.name!r}: {message}. Correct it in include/models/{self.name}.py.")
+
+    @property
+    def criteria_digest(self) -> str:
+        """Sixteen hex digits that change when the success criteria or the noise plan do, a team's own metrics included."""
+        said = [asdict(self.criteria), asdict(self.noise)]
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
 
     @property
     def feature_names(self) -> list[str]:

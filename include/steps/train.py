@@ -68,7 +68,7 @@ def _facts(services: Services, model: Model, train: Snapshot, labelled_rows: int
         "train_digest": train.digest,
         "labelled_rows": str(labelled_rows),
         "recipe": recipe(model, pipeline),
-        "criteria": model.criteria.digest(),
+        "criteria": model.criteria_digest,
         "seed": str(model.seed),
         "git": services.settings.git_commit,
         "lock": _lock_digest(),

@@ -52,6 +52,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         holdout=assembled.holdout,
         git_commit=services.settings.git_commit,
         suite_digest=suite.digest(),
+        criteria_digest=model.criteria_digest,
     )
     card = decision_card(decision, evidence, model.criteria, facts)
     card_url = _record(services, model, challenger, decision, evidence, suite, card)
@@ -135,7 +136,7 @@ def _older_than_training(assembled: Assembled, challenger: Version, champion: Ve
 
 
 def _changed_criteria(model: Model, challenger: Version) -> list[str]:
-    fixed, now = challenger.tag("criteria"), model.criteria.digest()
+    fixed, now = challenger.tag("criteria"), model.criteria_digest
     return [] if fixed == now else [f"the success criteria were changed after training: version has {fixed}, the model {now}"]
 
 

@@ -41,7 +41,7 @@ class Says(Planted):
 
 def plant(world: World, pipeline: Any, tags: dict[str, str], until: int = 6) -> str:
     """Register a pipeline as if it had been trained on the days before `until`."""
-    made = {"trained_until": day(until).isoformat(), "criteria": world.model.criteria.digest(), "recipe": "same"}
+    made = {"trained_until": day(until).isoformat(), "criteria": world.model.criteria_digest, "recipe": "same"}
     return world.registry.add(pipeline, made | tags).number
 
 
