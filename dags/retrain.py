@@ -20,7 +20,7 @@ from include.alert_text import announcement_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
-from run_form import form
+from run_form import form, override
 from slack_alerts import post
 from task_policy import task_defaults
 
@@ -36,7 +36,7 @@ def retrain(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Train again, although this very training was done before."),
+        params=form(force="Train again, although this very training was done before.") | override(),
         tags=[model.name, model.owner, "retrain"],
         description=f"{model.description} Trains a challenger and lets it prove itself.",
         doc_md=__doc__,

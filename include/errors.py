@@ -18,6 +18,7 @@
     │   ├── AlreadyExists        create_if_absent found the key taken
     │   ├── Conflict             compare_and_set found that somebody else had written
     │   └── CorruptObject        the bytes are not those the manifest names
+    ├── TrialFailed              a logged artifact cannot be loaded and queried in a fresh process
     └── RegistryError            the MLflow registry refused or failed
         ├── RegistryUnreachable  no answer within the limits set for it               (transient)
         ├── UntrustedModel       an artifact would load types the model does not trust
@@ -65,6 +66,10 @@ class NotEnoughHistory(DataError):
 
 class OverlappingRows(DataError):
     """A row would be in training and in the holdout."""
+
+
+class TrialFailed(ProvingGroundError):
+    """A logged artifact cannot be loaded and queried in a fresh process."""
 
 
 class StoreError(ProvingGroundError):

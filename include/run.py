@@ -13,20 +13,24 @@ from typing import Any
 from include.errors import DataError
 
 _log = logging.getLogger(__name__)
-_FORM = {"as_of", "reason", "force"}
+_FORM = {"as_of", "reason", "force", "replace_unscorable_champion"}
 
 
 @dataclass(frozen=True)
 class Request:
     """As of when, why, and how it was asked for.
 
-    `run_id` names the Airflow run; work is never keyed by it, only traced to it.
+    `run_id` names the Airflow run; work is never keyed by it, only traced to it. `override` lets a champion be replaced that
+    cannot be scored; `asked_by` is the person who started the run.
     """
 
     as_of: datetime
     reason: str
     run_id: str
     force: bool = False
+    override: bool = False
+    reason_given: bool = False
+    asked_by: str = "the schedule"
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
@@ -49,7 +53,15 @@ def request_from(context: Mapping[str, Any]) -> Request:
     slot = None if run.run_type == "manual" else context.get("data_interval_end")
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
     reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")
-    return Request(as_of=_utc(as_of), reason=str(reason), run_id=str(run.run_id), force=bool(params.get("force")))
+    return Request(
+        as_of=_utc(as_of),
+        reason=str(reason),
+        run_id=str(run.run_id),
+        force=bool(params.get("force")),
+        override=bool(params.get("replace_unscorable_champion")),
+        reason_given=bool(params.get("reason")),
+        asked_by=str(getattr(run, "triggering_user_name", None) or "the schedule"),
+    )
 
 
 def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:

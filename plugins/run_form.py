@@ -5,6 +5,19 @@ from airflow.sdk import Param
 _ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 
 
+def override() -> dict[str, Param]:
+    """One more field, for a champion that can no longer be scored: a person answers for what the gate cannot check."""
+    return {
+        "replace_unscorable_champion": Param(
+            False,
+            type="boolean",
+            title="Replace a champion that cannot be scored",
+            description="Judge the challenger by the success criteria alone if the champion fails to answer. Say why above; "
+            "who and why are kept on the version and on its card.",
+        )
+    }
+
+
 def form(force: str) -> dict[str, Param]:
     """Three fields with defaults that do the usual thing; `force` says in a sentence what forcing means for this DAG."""
     return {

@@ -24,10 +24,13 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from include.adapters.fresh_process import Trial, try_artifact
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# The frozen reference: the first champion, until a person moves it.
+ANCHOR = "anchor"
 # A tag: the version was promoted once, so that taking the alias from it by hand lasts.
 WAS_CHAMPION = "was_champion"
 _TRAINING_KEY = "training_key"
@@ -226,6 +229,22 @@ class Registry:
                     f"validated was {expected_digest[:16]}. Somebody replaced it: train and validate again."
                 )
             return _load_trusted(model, number, folder / _ARTIFACT)
+
+    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> Trial:
+        """Let a fresh process load the artifact of a version and answer some rows.
+
+        Raises:
+            TrialFailed: it could not.
+        """
+        with self._downloaded(model.name, number) as folder:
+            return try_artifact(folder / _ARTIFACT, model.trusted_types, rows)
+
+    def log_picture(self, run_id: str, path: str, png: bytes) -> str:
+        """Keep a picture beside a run and return the address of its bytes, for use in markdown."""
+        with _in_our_words(f"run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / path).write_bytes(png)
+            self._client.log_artifact(run_id, f"{folder}/{path}")
+        return f"{self._page_url}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
     def log_report(self, run_id: str, path: str, text: str) -> str:
         """Keep a text artifact beside a run and return the address of its page; a second time overwrites it."""

@@ -1,14 +1,20 @@
-"""Evidence: champion and challenger on the same rows under the same noise, with paired intervals."""
+"""Evidence: two models on the same rows under the same noise, with paired intervals. The scorecard is all of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
-from include.decisions.metrics import Floats, Metric
+from include.decisions import guards
+from include.decisions.metrics import Metric
+from include.decisions.predictions import Floats, Labels, Predictions
+from include.decisions.slices import Partition, everything
 
 CLEAN = "clean"
+ALL_ROWS = "all rows"
+CELL_ROWS, CELL_POSITIVES = 200, 20
 Z80, Z95 = float(norm.ppf(0.80)), float(norm.ppf(0.95))
 _Z95_TWO_SIDED = float(norm.ppf(0.975))
 
@@ -32,86 +38,291 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One row of the scorecard; `champion` and `gain` are None where there is no champion.
+class Cell:
+    """One metric under one condition on one slice; `champion` and `gain` are None where there is no champion.
 
-    `gain` is challenger against champion, turned so that more is better.
+    `gain` is challenger against champion, turned so that more is better. `tested` says whether the slice has rows enough to
+    be judged; what has not is told as untested, never as passed.
     """
 
-    name: str
+    metric: str
+    condition: str
+    where: str
+    rows: int
+    positives: int | None
     challenger: float
     challenger_error: float
-    champion: float | None
-    gain: Measured | None
+    champion: float | None = None
+    gain: Measured | None = None
+    tested: bool = True
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A whole scorecard. `blend` is the declared mix of clean and noisy that decides."""
+class Harm:
+    """A loss that chance does not explain: where, how large, and which bound shows it."""
+
+    where: str
+    gain: float
+    bound: float
+    by: str
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All of the evidence, for the primary metric and the others.
+
+    `blend` is the declared mix of clean and noisy that decides, challenger against champion; `anchor` the same against the
+    frozen reference; `baselines` the challenger against each trivial answer, on clean rows and on the mean of the noisy ones.
+    `robustness` is the mean over noisy conditions of error(challenger) / error(champion): below 1 is more robust.
+    `critical` is, per metric, the width in standard errors of the bands that hold for all of its cells together.
+    """
 
     metric: str
+    higher_is_better: bool
     rows: int
     positives: int | None
-    conditions: tuple[Condition, ...]
-    noisy_challenger: float | None
-    noisy_champion: float | None
-    blend: Measured | None
+    cells: tuple[Cell, ...]
+    noisy_challenger: float | None = None
+    noisy_champion: float | None = None
+    blend: Measured | None = None
+    anchor: Measured | None = None
+    baselines: Mapping[str, tuple[Measured, Measured]] = field(default_factory=dict)
+    robustness: float | None = None
+    harms: tuple[Harm, ...] = ()
+    critical: Mapping[str, float] = field(default_factory=dict)
+    suspects: tuple[Cell, ...] = ()
 
     @property
-    def clean(self) -> Condition:
-        """The scorecard's clean row."""
-        return next(condition for condition in self.conditions if condition.name == CLEAN)
+    def conditions(self) -> list[Cell]:
+        """The primary metric on all rows, clean first."""
+        return [cell for cell in self.cells if cell.metric == self.metric and cell.where == ALL_ROWS]
+
+    @property
+    def clean(self) -> Cell:
+        """The primary metric on all rows, clean."""
+        return next(cell for cell in self.conditions if cell.condition == CLEAN)
+
+    @property
+    def slices(self) -> list[Cell]:
+        """The primary metric on each declared slice, clean."""
+        return [c for c in self.cells if c.metric == self.metric and c.where != ALL_ROWS and c.condition == CLEAN]
+
+    @property
+    def others(self) -> list[Cell]:
+        """The metrics that do not decide, on all rows."""
+        return [cell for cell in self.cells if cell.metric != self.metric and cell.where == ALL_ROWS]
 
 
-def measure(metric: Metric, labels: Floats, predictions: Floats) -> Measured:
+Said = Mapping[str, Predictions]
+
+
+def measure(metric: Metric, labels: Labels, predictions: Predictions) -> Measured:
     """The metric with the standard error that its influences give."""
-    return Measured(metric.value(labels, predictions), standard_error(metric.influence(labels, predictions)))
+    value, influence = metric.estimate(labels, predictions)
+    return Measured(value, standard_error(influence))
 
 
 def standard_error(influence: Floats) -> float:
     """Standard error of a statistic from its influences, shape (n,)."""
-    return float(np.sqrt(np.mean(influence**2) / len(influence)))
+    return float(np.sqrt(np.mean(influence**2) / len(influence))) if len(influence) else float("nan")
 
 
-def compare(
-    metric: Metric,
-    labels: Floats,
-    challenger: Mapping[str, Floats],
-    champion: Mapping[str, Floats] | None,
+def score(
+    metrics: Sequence[Metric],
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
     noisy_share: float,
-) -> Evidence:
-    """Score both models on every condition; each mapping goes from condition to predictions of shape (n,), `clean` among them.
+    slices: Sequence[Partition] = (),
+    harm: float = 0.0,
+) -> Scorecard:
+    """Score both models under every condition, on every slice; the first of `metrics` is the primary one.
 
-    The blend is (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions. Its influence is the same mix of
-    the rows' influences, so that a row's clean and corrupted copies are never taken for independent rows.
+    Each of `challenger` and `champion` goes from condition to predictions for the n rows, `clean` among them. The blend is
+    (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions; its influence is the same mix of the rows'
+    influences, so that a row's clean and corrupted copies are never taken for independent rows.
     """
+    partitions = [everything(len(labels)), *slices]
     weights = _weights(list(challenger), noisy_share)
-    conditions, blend = [], 0.0
-    blend_influence = np.zeros(len(labels))
-    for name, predictions in challenger.items():
-        value, influence = metric.value(labels, predictions), metric.influence(labels, predictions)
-        error = standard_error(influence)
-        if champion is None:
-            conditions.append(Condition(name, value, error, None, None))
-            continue
-        other = metric.value(labels, champion[name])
-        influence = influence - metric.influence(labels, champion[name])
-        gain = Measured(metric.gain(value - other), standard_error(influence))
-        conditions.append(Condition(name, value, error, other, gain))
-        blend += weights[name] * gain.value
-        blend_influence += weights[name] * influence
-    return Evidence(
-        metric=metric.name,
+    scored = [_scored(metric, labels, challenger, champion, partitions) for metric in metrics]
+    primary, first = metrics[0], scored[0]
+    cells = tuple(cell for one in scored for cell in one.cells)
+    on_all = [cell for cell in first.cells if cell.where == ALL_ROWS]
+    noisy = [cell for cell in on_all if cell.condition != CLEAN]
+    bands = {metric.name: one.critical for metric, one in zip(metrics, scored, strict=True) if one.critical is not None}
+    return Scorecard(
+        metric=primary.name,
+        higher_is_better=primary.higher_is_better,
         rows=len(labels),
-        positives=int((labels > 0.5).sum()) if set(np.unique(labels)) <= {0.0, 1.0} else None,
-        conditions=tuple(conditions),
-        noisy_challenger=_mean([c.challenger for c in conditions if c.name != CLEAN]),
-        noisy_champion=_mean([c.champion for c in conditions if c.name != CLEAN and c.champion is not None]),
-        blend=Measured(blend, standard_error(blend_influence)) if champion is not None else None,
+        positives=_positives(labels),
+        cells=cells,
+        noisy_challenger=_mean([cell.challenger for cell in noisy]),
+        noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
+        blend=_blended(first, weights) if champion is not None else None,
+        robustness=_robustness(primary, noisy),
+        harms=tuple(_harms(first, partitions, weights, harm)) if champion is not None else (),
+        critical=bands,
     )
 
 
-def _weights(names: list[str], noisy_share: float) -> dict[str, float]:
+def blend_gain(metric: Metric, labels: Labels, challenger: Said, other: Said, noisy_share: float) -> tuple[Measured, Floats]:
+    """The gain on the clean/noisy mix against any other model, and each row's influence on it."""
+    weights = _weights(list(challenger), noisy_share)
+    value, influence = 0.0, np.zeros(len(labels))
+    for condition, weight in weights.items():
+        if weight:
+            gained, rows = _gain(metric, labels, challenger[condition], other[condition])
+            value += weight * gained
+            influence += weight * rows
+    return Measured(value, standard_error(influence)), influence
+
+
+def against_baselines(
+    metric: Metric, labels: Labels, challenger: Said, answers: Mapping[str, Predictions]
+) -> dict[str, tuple[Measured, Measured]]:
+    """The challenger's gain over answers that need no model: on clean rows, and on the mean of the noisy conditions."""
+    found = {}
+    for name, answer in answers.items():
+        same = dict.fromkeys(challenger, answer)
+        clean, noisy = (blend_gain(metric, labels, challenger, same, share)[0] for share in (0.0, 1.0))
+        if np.isfinite(clean.value):
+            found[name] = clean, noisy
+    return found
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One metric's cells; `differences` are the paired influences within slices, one array (n, conditions) a partition."""
+
+    cells: list[Cell]
+    conditions: list[str]
+    differences: list[Floats]
+    covariances: Floats | None
+    critical: float | None
+
+
+def _scored(
+    metric: Metric, labels: Labels, challenger: Said, champion: Said | None, partitions: Sequence[Partition]
+) -> _Scored:
+    cells: list[Cell] = []
+    differences = []
+    for part in partitions:
+        slices = [part.rows_of(number) for number in range(len(part.names))]
+        difference = np.zeros((len(labels), len(challenger)))
+        for number, rows in enumerate(slices):
+            cut = slice(None) if len(rows) == len(labels) else rows
+            for column, condition in enumerate(challenger):
+                other = champion[condition] if champion is not None else None
+                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], other if other is None else other[cut])
+                cells.append(_placed(cell, condition, part.names[number]))
+                if cell.tested:
+                    difference[rows, column] = paired
+        differences.append(difference)
+    if champion is None:
+        return _Scored(cells, list(challenger), differences, None, None)
+    covariances = guards.covariance(list(zip(partitions, differences, strict=True)))
+    return _Scored(cells, list(challenger), differences, covariances, guards.critical_value(covariances))
+
+
+def _cell(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None) -> tuple[Cell, Floats]:
+    value, influence = metric.estimate(labels, predictions)
+    positives = _positives(labels)
+    rarer = len(labels) if positives is None else min(positives, len(labels) - positives)
+    tested = len(labels) >= CELL_ROWS and rarer >= CELL_POSITIVES and bool(np.isfinite(value))
+    champion, gain, paired = None, None, influence
+    if other is not None:
+        champion, its = metric.estimate(labels, other)
+        paired = (influence - its) if metric.higher_is_better else (its - influence)
+        gain = Measured(metric.gain(value - champion), standard_error(paired))
+        tested = tested and bool(np.isfinite(champion))
+    error = standard_error(influence)
+    return Cell(metric.name, "", "", len(labels), positives, value, error, champion, gain, tested), paired
+
+
+def cell_of(
+    metric: Metric,
+    condition: str,
+    where: str,
+    rows: NDArray[np.intp],
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
+) -> Cell:
+    """One cell, for the rows at these positions."""
+    other = champion[condition][rows] if champion is not None else None
+    return _placed(_cell(metric, labels[rows], challenger[condition][rows], other)[0], condition, where)
+
+
+def _placed(cell: Cell, condition: str, where: str) -> Cell:
+    return Cell(**{**cell.__dict__, "condition": condition, "where": where})
+
+
+def _gain(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions) -> tuple[float, Floats]:
+    (value, influence), (its_value, its_influence) = metric.estimate(labels, predictions), metric.estimate(labels, other)
+    sign = 1 if metric.higher_is_better else -1
+    return sign * (value - its_value), sign * (influence - its_influence)
+
+
+def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
+    gains = {cell.condition: cell.gain for cell in scored.cells if cell.where == ALL_ROWS and cell.gain}
+    share = np.array([weights[condition] for condition in scored.conditions])
+    value = sum(weights[condition] * gain.value for condition, gain in gains.items())
+    return Measured(float(value), standard_error(scored.differences[0] @ share))
+
+
+def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float], harm: float) -> list[Harm]:
+    """Losses of more than `harm` that the joint bands show, in any cell, or Bonferroni's bounds in a slice or condition."""
+    found = []
+    assert scored.critical is not None
+    for cell in scored.cells:
+        if cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
+            where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
+            found.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
+    margins = _margins(scored, partitions, weights)
+    width = guards.bonferroni(len(margins))
+    for where, gain in margins.items():
+        if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in found}:
+            found.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
+    return sorted(found, key=lambda harmed: harmed.gain)
+
+
+def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float]) -> dict[str, Measured]:
+    """The gain of each condition over all rows, and of each slice over the mix of conditions."""
+    share = np.array([weights[condition] for condition in scored.conditions])
+    cells = {(cell.where, cell.condition): cell for cell in scored.cells}
+    margins = {c: cells[ALL_ROWS, c].gain for c in scored.conditions if cells[ALL_ROWS, c].tested}
+    for part, difference in zip(partitions[1:], scored.differences[1:], strict=True):
+        for number, name in enumerate(part.names):
+            own = [cells[name, condition] for condition in scored.conditions]
+            if all(cell.tested for cell in own):
+                value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
+                margins[name] = Measured(float(value), standard_error(difference[part.rows_of(number)] @ share))
+    return {where: gain for where, gain in margins.items() if gain is not None}
+
+
+def _robustness(metric: Metric, noisy: Sequence[Cell]) -> float | None:
+    """Relative robustness as in Hendrycks and Dietterich (ICLR 2019): errors under noise, relative to the champion's."""
+
+    def error(value: float) -> float:
+        return 1 - value if metric.higher_is_better else value
+
+    ratios = [
+        error(cell.challenger) / error(cell.champion)
+        for cell in noisy
+        if cell.champion is not None and error(cell.champion) > 0 and error(cell.challenger) >= 0
+    ]
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _positives(labels: Labels) -> int | None:
+    """How many labels are 1, where they are 0 and 1; None where they are anything else."""
+    if labels.dtype.kind not in "biuf":
+        return None
+    ones = int((labels == 1).sum())
+    return ones if ones + int((labels == 0).sum()) == len(labels) else None
+
+
+def _weights(names: Sequence[str], noisy_share: float) -> dict[str, float]:
     noisy = [name for name in names if name != CLEAN]
     share = noisy_share if noisy else 0.0
     return {CLEAN: 1 - share} | {name: share / len(noisy) for name in noisy}

@@ -1,113 +1,243 @@
-"""The primary metrics: a value, and each row's influence on it.
+"""The metrics: a value, and each row's influence on it.
 
 An influence is what one row adds to the metric, centred on zero: the standard error of the metric over n rows is
 `sqrt(mean(influence ** 2) / n)`, and because influences of the same rows can be subtracted, paired differences between two
-models need no resampling.
+models need no resampling (Hampel, J. Am. Stat. Assoc. 69, 1974).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from include.decisions.predictions import Floats, Labels, Ranking
 from include.errors import ModelError
+from include.models.contract import Criteria, Model, Money, OwnMetric, Task
 
-Floats = NDArray[np.float64]
+Estimate = tuple[float, Floats]
+_BLOCKS = 200
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A named metric of labels and predictions, both of shape (n,)."""
+    """A named metric. `estimate(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
+
+    NaN where it has no value: a ranking metric where only one class is present, for example.
+    """
 
     name: str
     higher_is_better: bool
-    value: Callable[[Floats, Floats], float]
-    influence: Callable[[Floats, Floats], Floats]
+    estimate: Callable[[Any, Any], Estimate]
 
     def gain(self, difference: float) -> float:
         """The difference turned so that more is better."""
         return difference if self.higher_is_better else -difference
 
 
-def _placements(labels: Floats, scores: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """For each row, the share of rows of the other class that it is ranked on the right side of (ties count half).
+def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
+    """Every metric that is computed for a task, by name: the scorecard's columns."""
+    found = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
+    found += [Metric(own.name, own.higher_is_better, _own(own)) for own in criteria.own_metrics]
+    return {metric.name: metric for metric in found}
 
-    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), by mid-ranks as in Sun and Xu (2014).
+
+def primary_metric(model: Model) -> Metric:
+    """The metric that decides.
+
+    Raises:
+        ModelError: the task has no such metric; the message lists those it has.
     """
-    positive = labels > 0.5
-    n_pos, n_neg = int(positive.sum()), int((~positive).sum())
-    overall = rankdata(scores)
-    placements = np.empty(len(scores))
-    placements[positive] = (overall[positive] - rankdata(scores[positive])) / n_neg
-    placements[~positive] = 1 - (overall[~positive] - rankdata(scores[~positive])) / n_pos
-    return placements, positive
+    found = metrics_of(model.task, model.criteria)
+    if model.criteria.metric not in found:
+        raise ModelError(
+            f"model {model.name!r}: criteria.metric {model.criteria.metric!r} does not exist for a {model.task} model; "
+            f"there are: {', '.join(found)}. Correct it in include/models/{model.name}.py."
+        )
+    return found[model.criteria.metric]
 
 
-def roc_auc(labels: Floats, scores: Floats) -> float:
-    """Area under the ROC curve; labels 0 or 1, both present.
+def _binary(criteria: Criteria) -> list[Metric]:
+    threshold = criteria.threshold
+    found = [
+        Metric("roc_auc", True, roc_auc),
+        Metric("average_precision", True, average_precision),
+        Metric("f1", True, lambda y, p: _f1(y, p >= threshold)),
+        Metric("precision", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), p >= threshold)),
+        Metric("recall", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), y > 0.5)),
+        Metric("log_loss", False, lambda y, p: _mean(-np.log(np.clip(np.where(y > 0.5, p, 1 - p), 1e-15, 1)))),
+        Metric("brier", False, lambda y, p: _mean((y - p) ** 2)),
+    ]
+    money = criteria.money
+    return [*found, Metric("money", True, lambda y, p: _money(y, p >= threshold, money))] if money else found
 
-    >>> roc_auc(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]))
+
+def _multiclass(criteria: Criteria) -> list[Metric]:
+    deep = sorted({5, *(int(depth) for depth in [criteria.metric.removeprefix("hit_rate_at_")] if depth.isdigit())})
+    return [
+        Metric("accuracy", True, lambda y, ranking: _mean(ranking.labels[:, 0] == y)),
+        *(Metric(f"hit_rate_at_{depth}", True, _hit_rate(depth)) for depth in deep),
+        Metric("macro_f1", True, macro_f1),
+        Metric("log_loss", False, lambda y, ranking: _mean(-np.log(np.clip(ranking.probability_of(y), 1e-15, 1)))),
+    ]
+
+
+def _regression(criteria: Criteria) -> list[Metric]:
+    quantile = criteria.quantile
+    return [
+        Metric("mae", False, lambda y, p: _mean(np.abs(y - p))),
+        Metric("rmse", False, _rmse),
+        Metric("r2", True, _r2),
+        Metric("pinball", False, lambda y, p: _mean(np.maximum(quantile * (y - p), (quantile - 1) * (y - p)))),
+    ]
+
+
+def roc_auc(labels: Floats, scores: Floats) -> Estimate:
+    """Area under the ROC curve; labels are 0 or 1.
+
+    A row's placement is the share of rows of the other class that it is ranked on the right side of, ties counting half:
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), in one sort as in Sun and Xu (2014).
+
+    >>> roc_auc(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]))[0]
     0.75
     """
-    placements, positive = _placements(labels, scores)
-    return float(placements[positive].mean())
+    positive, share = labels > 0.5, float(np.mean(labels > 0.5))
+    if share in (0.0, 1.0):
+        return _nothing(labels)
+    order, first, last = _sorted_ties(scores)
+    hits = np.concatenate([[0], np.cumsum(positive[order])])
+    above_positives = (hits[first] + hits[last]) / 2
+    above_all = (first + last) / 2
+    placements = np.empty(len(scores))
+    n_pos, n_neg = hits[-1], len(scores) - hits[-1]
+    placements[order] = np.where(positive[order], (above_all - above_positives) / n_neg, 1 - above_positives / n_pos)
+    value = float(placements[positive].mean())
+    return value, np.where(positive, (placements - value) / share, (placements - value) / (1 - share))
 
 
-def roc_auc_influence(labels: Floats, scores: Floats) -> Floats:
-    """DeLong's placements, centred and scaled by class share, shape (n,)."""
-    placements, positive = _placements(labels, scores)
-    share = positive.mean()
-    centred = placements - placements[positive].mean()
-    return np.asarray(np.where(positive, centred / share, centred / (1 - share)))
+def average_precision(labels: Floats, scores: Floats) -> Estimate:
+    """Mean precision over the positives, at each one's score; labels are 0 or 1.
 
+    With A(s) and B(s) the shares of positives and of all rows at or above s, AP = E[y A(s) / B(s)] / P(y). Its derivative in
+    the direction of one row (y0, s0) is (y0 prec(s0) + y0 G(s0) - H(s0) - y0 AP) / P(y), where G and H are the means of
+    y / B(s) and y prec(s) / B(s) over the rows at or below s0.
 
-def _mean_of(loss: Callable[[Floats, Floats], Floats]) -> tuple[Callable[..., float], Callable[..., Floats]]:
-    def value(labels: Floats, predictions: Floats) -> float:
-        return float(loss(labels, predictions).mean())
-
-    def influence(labels: Floats, predictions: Floats) -> Floats:
-        losses = loss(labels, predictions)
-        return np.asarray(losses - losses.mean())
-
+    >>> average_precision(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]))[0].__round__(4)
+    0.8333
+    """
+    positive, share = labels > 0.5, float(np.mean(labels > 0.5))
+    if share in (0.0, 1.0):
+        return _nothing(labels)
+    n = len(scores)
+    order, first, last = _sorted_ties(scores)
+    y = positive[order].astype("float64")
+    below = np.concatenate([[0.0], np.cumsum(y)])
+    at_or_above = (n - first) / n
+    precision = (below[-1] - below[first]) / n / at_or_above
+    value = float((y * precision).sum() / below[-1])
+    total_g = np.concatenate([[0.0], np.cumsum(y / at_or_above)]) / n
+    total_h = np.concatenate([[0.0], np.cumsum(y * precision / at_or_above)]) / n
+    influence = np.empty(n)
+    influence[order] = (y * (precision + total_g[last] - value) - total_h[last]) / share
     return value, influence
 
 
-def _log_losses(labels: Floats, predictions: Floats) -> Floats:
-    certain = np.clip(np.where(labels > 0.5, predictions, 1 - predictions), 1e-15, 1)
-    return np.asarray(-np.log(certain))
+def macro_f1(labels: Labels, ranking: Ranking) -> Estimate:
+    """Mean F1 over the classes that occur among labels and first answers."""
+    codes = np.unique(np.concatenate([labels, ranking.labels[:, 0]]), return_inverse=True)[1]
+    true, said = codes[: len(labels)], codes[len(labels) :]
+    classes = int(codes.max()) + 1
+    right = true == said
+    both = (np.bincount(true, minlength=classes) + np.bincount(said, minlength=classes)) / len(labels)
+    f1 = 2 * np.bincount(true[right], minlength=classes) / len(labels) / both
+    influence = (2 * right / both[true] - f1[true] / both[true] - f1[said] / both[said]) / classes
+    return float(f1.mean()), np.asarray(influence)
 
 
-def _rmse(labels: Floats, predictions: Floats) -> float:
-    return float(np.sqrt(np.mean((labels - predictions) ** 2)))
+def _hit_rate(depth: int) -> Callable[[Labels, Ranking], Estimate]:
+    return lambda labels, ranking: _mean((ranking.labels[:, :depth] == labels[:, None]).any(axis=1))
 
 
-def _rmse_influence(labels: Floats, predictions: Floats) -> Floats:
-    """Delta method: the influence on the mean square, through the square root."""
-    squares = (labels - predictions) ** 2
-    root = float(np.sqrt(squares.mean()))
-    return np.asarray((squares - squares.mean()) / (2 * root)) if root else np.zeros_like(squares)
+def _sorted_ties(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The order of the scores, and for each place in it where its run of equal scores begins and ends (exclusive)."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    lengths = np.diff(np.append(starts, len(scores)))
+    return order, np.repeat(starts, lengths), np.repeat(starts + lengths, lengths)
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("roc_auc", True, roc_auc, roc_auc_influence),
-        Metric("brier", False, *_mean_of(lambda labels, predictions: (labels - predictions) ** 2)),
-        Metric("log_loss", False, *_mean_of(_log_losses)),
-        Metric("mae", False, *_mean_of(lambda labels, predictions: np.abs(labels - predictions))),
-        Metric("rmse", False, _rmse, _rmse_influence),
-    )
-}
+def _mean(per_row: NDArray[Any]) -> Estimate:
+    values = np.asarray(per_row, dtype="float64")
+    value = float(values.mean()) if len(values) else float("nan")
+    return value, values - value
 
 
-def find_metric(name: str) -> Metric:
-    """The metric of that name.
+def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Estimate:
+    """Share of `part` in `whole`; the influence of a ratio, by the delta method."""
+    share = float(whole.mean()) if len(whole) else 0.0
+    if share == 0:
+        return _nothing(whole)
+    value = float(part.mean()) / share
+    return value, (part - value * whole) / share
 
-    Raises:
-        ModelError: there is none; the message lists those that exist.
+
+def _f1(labels: Floats, said: NDArray[np.bool_]) -> Estimate:
+    positive = labels > 0.5
+    both = float(positive.mean() + said.mean()) / 2 if len(labels) else 0.0
+    if both == 0:
+        return _nothing(labels)
+    value = float((positive & said).mean()) / both
+    return value, ((positive & said) - value * (positive.astype("float64") + said) / 2) / both
+
+
+def _money(labels: Floats, said: NDArray[np.bool_], money: Money) -> Estimate:
+    positive = labels > 0.5
+    worth = np.where(said, money.true_positive, money.false_negative)
+    return _mean(np.where(positive, worth, np.where(said, money.false_positive, money.true_negative)))
+
+
+def _rmse(labels: Floats, predictions: Floats) -> Estimate:
+    square, influence = _mean((labels - predictions) ** 2)
+    root = float(np.sqrt(square))
+    return root, influence / (2 * root) if root else influence
+
+
+def _r2(labels: Floats, predictions: Floats) -> Estimate:
+    error, of_error = _mean((labels - predictions) ** 2)
+    spread, of_spread = _mean((labels - labels.mean()) ** 2)
+    if not spread > 0:
+        return _nothing(labels)
+    return 1 - error / spread, -(of_error - error / spread * of_spread) / spread
+
+
+def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
+    """A mean over rows has the rows' deviations as influences; any other number gets them from a block jackknife.
+
+    Leaving out one of B blocks moves the metric by d; each of the block's rows gets the influence that makes the variance of
+    the whole the jackknife's (B - 1) / B * sum(d ** 2): Efron and Stein, Ann. Stat. 9 (1981). Blocks are the same rows for
+    both models, so differences stay paired.
     """
-    if name not in METRICS:
-        raise ModelError(f"metric {name!r} does not exist; there are: {', '.join(METRICS)}. Correct criteria.metric.")
-    return METRICS[name]
+
+    def estimate(labels: Any, predictions: Any) -> Estimate:
+        def called(rows: Any) -> Any:
+            said = predictions[rows]
+            return own.function(labels[rows], said.labels if isinstance(said, Ranking) else said)
+
+        everything = np.ones(len(labels), dtype=bool)
+        whole = called(everything)
+        if np.ndim(whole) == 1:
+            return _mean(whole)
+        n = len(labels)
+        blocks = min(_BLOCKS, n)
+        block = np.random.default_rng(n).permutation(n) % blocks
+        left_out = np.array([float(called(block != number)) for number in range(blocks)])
+        moved = left_out.mean() - left_out
+        return float(whole), np.asarray((moved * np.sqrt(n * (blocks - 1)))[block])
+
+    return estimate
+
+
+def _nothing(rows: NDArray[Any]) -> Estimate:
+    return float("nan"), np.full(len(rows), np.nan)

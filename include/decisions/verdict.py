@@ -4,12 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from include.decisions.evidence import Z80, Z95, Condition, Evidence
-from include.decisions.metrics import METRICS, Metric
+import numpy as np
+
+from include.decisions.budgets import Cost, over_budget, unmeasured
+from include.decisions.evidence import CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
+from include.decisions.predictions import Predictions, is_constant, numbers_of
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]
 Lane = Literal["routine", "change"]
+_MOST_HARMS = 3
 
 
 @dataclass(frozen=True)
@@ -20,63 +24,90 @@ class Decision:
     reasons: tuple[str, ...]
 
 
-def unsound(evidence: Evidence, criteria: Criteria) -> list[str]:
+def decide(
+    scorecard: Scorecard, criteria: Criteria, lane: Lane, problems: list[str], cost: Cost | None = None, first: str = ""
+) -> Decision:
+    """The verdict. `problems` are checks that failed or could not be made: any of them blocks.
+
+    Then the absolute criteria: floors, trivial answers, budgets. Then no slice and no kind of noise may be harmed. Then the
+    gain on the clean/noisy mix. Routine lane (same recipe, fresher data): its lower 80 % bound is above 0 and its lower 95 %
+    bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, the lower 95 % bound
+    against the frozen reference is above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
+    criteria count; `first` says why there is none.
+    """
+    cost = cost or Cost()
+    blocked = problems + unsound(scorecard, criteria) + unmeasured(cost, criteria)
+    if blocked:
+        return Decision("blocked", tuple(blocked))
+    missed = _missed_floors(scorecard, criteria) + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
+    harmed = _harmed(scorecard)
+    if missed or harmed:
+        return Decision("keep", tuple(missed + harmed))
+    if scorecard.blend is None:
+        why = first or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
+        return Decision("promote", (why,))
+    compared = _compared(scorecard, scorecard.blend, criteria, lane)
+    if compared.verdict != "promote":
+        return compared
+    return _anchored(scorecard, criteria, compared)
+
+
+def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
     """Why this holdout can decide nothing; empty when it can."""
     reasons = []
-    unknown = [condition.name for condition in evidence.conditions if not _is_finite(condition)]
+    unknown = [cell.condition for cell in scorecard.conditions if not _is_finite(cell)]
     if unknown:
-        reasons.append(f"{evidence.metric} cannot be computed on: {', '.join(unknown)}")
-    if evidence.rows < criteria.min_rows:
-        reasons.append(f"the holdout has {evidence.rows} labelled rows, {criteria.min_rows} are needed")
-    if evidence.positives is not None:
-        rarer = min(evidence.positives, evidence.rows - evidence.positives)
+        reasons.append(f"{scorecard.metric} cannot be computed on: {', '.join(unknown)}")
+    if scorecard.rows < criteria.min_rows:
+        reasons.append(f"the holdout has {scorecard.rows} labelled rows, {criteria.min_rows} are needed")
+    if scorecard.positives is not None:
+        rarer = min(scorecard.positives, scorecard.rows - scorecard.positives)
         if rarer < criteria.min_positives:
             reasons.append(f"the rarer class has {rarer} rows in the holdout, {criteria.min_positives} are needed")
     return reasons
 
 
-def _is_finite(condition: Condition) -> bool:
-    gain = (condition.gain.value, condition.gain.error) if condition.gain else ()
-    return all(
-        math.isfinite(value) for value in (condition.challenger, condition.challenger_error, condition.champion or 0.0, *gain)
-    )
+def _is_finite(cell: Cell) -> bool:
+    gain = (cell.gain.value, cell.gain.error) if cell.gain else ()
+    return all(math.isfinite(value) for value in (cell.challenger, cell.challenger_error, cell.champion or 0.0, *gain))
 
 
-def decide(evidence: Evidence, criteria: Criteria, lane: Lane, problems: list[str]) -> Decision:
-    """The verdict. `problems` are checks that failed or could not be made: any of them blocks.
-
-    Routine lane (same recipe, fresher data): the lower 80 % bound of the gain is above 0 and the lower 95 % bound above minus
-    the margin. Change lane (anything else): the lower 95 % bound is above 0. Bounds are one-sided. The first champion must
-    reach the floors; there is nothing to compare it with.
-    """
-    blocked = problems + unsound(evidence, criteria)
-    if blocked:
-        return Decision("blocked", tuple(blocked))
-    missed = _missed_floors(evidence, criteria)
-    if missed:
-        return Decision("keep", tuple(missed))
-    if evidence.blend is None:
-        return Decision("promote", ("first champion: it reaches the floors on clean and on noisy rows",))
-    return _compared(evidence, criteria, lane)
-
-
-def _missed_floors(evidence: Evidence, criteria: Criteria) -> list[str]:
-    metric = METRICS[evidence.metric]
+def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> list[str]:
+    sign = 1 if scorecard.higher_is_better else -1
     missed = []
     for where, value, floor in (
-        ("clean", evidence.clean.challenger, criteria.floor),
-        ("noisy", evidence.noisy_challenger, criteria.noisy_floor),
+        ("clean", scorecard.clean.challenger, criteria.floor),
+        ("noisy", scorecard.noisy_challenger, criteria.noisy_floor),
     ):
-        if value is not None and metric.gain(value - floor) < 0:
-            missed.append(f"{metric.name} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}")
+        if value is not None and sign * (value - floor) < 0:
+            missed.append(f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}")
     return missed
 
 
-def _compared(evidence: Evidence, criteria: Criteria, lane: Lane) -> Decision:
-    assert evidence.blend is not None
-    gain, error = evidence.blend.value, evidence.blend.error
+def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
+    beaten = []
+    for name, gains in scorecard.baselines.items():
+        for where, gain in zip(("clean", "noisy"), gains, strict=True):
+            if gain.value - Z95 * gain.error <= 0:
+                beaten.append(
+                    f'not shown to beat the answer "{name}" on {where} rows: gain {gain.value:+.3g} ± {gain.error:.2g}'
+                )
+    return beaten
+
+
+def _harmed(scorecard: Scorecard) -> list[str]:
+    told = [
+        f"worse on {harm.where}: {harm.gain:+.3g} {scorecard.metric}, and by at least {-harm.bound:.2g} ({harm.by})"
+        for harm in scorecard.harms[:_MOST_HARMS]
+    ]
+    more = len(scorecard.harms) - len(told)
+    return [*told, f"and worse in {more} other places"] if more > 0 else told
+
+
+def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: Lane) -> Decision:
+    gain, error = blend.value, blend.error
     low80, low95, high95 = gain - Z80 * error, gain - Z95 * error, gain + Z95 * error
-    seen = f"gain on the clean/noisy mix {gain:+.3g} {METRICS[evidence.metric].name}"
+    seen = f"gain on the clean/noisy mix {gain:+.3g} {scorecard.metric}"
     if lane == "routine" and low80 > 0 and low95 > -criteria.margin:
         return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.3g} is above 0",))
     if lane == "change" and low95 > 0:
@@ -85,21 +116,53 @@ def _compared(evidence: Evidence, criteria: Criteria, lane: Lane) -> Decision:
         return Decision("keep", (f"{seen}: the challenger is worse (upper 80 % bound {gain + Z80 * error:+.3g})",))
     if high95 < criteria.margin:
         return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
-    return Decision("inconclusive", (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", _rows_needed(evidence, criteria)))
+    return Decision(
+        "inconclusive",
+        (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", rows_needed(scorecard.rows, error, criteria.margin)),
+    )
 
 
-def _rows_needed(evidence: Evidence, criteria: Criteria) -> str:
-    """Rows at which a true gain of the size of the margin would be seen at 95 % with 80 % power."""
-    assert evidence.blend is not None
-    factor = ((Z95 + Z80) * evidence.blend.error / criteria.margin) ** 2
-    return f"about {math.ceil(evidence.rows * factor):,} rows would decide about a gain of {criteria.margin:.4g}"
+def _anchored(scorecard: Scorecard, criteria: Criteria, compared: Decision) -> Decision:
+    """Many small steps down, none of them shown, must not add up: the frozen reference stays where it is."""
+    if scorecard.anchor is None:
+        return compared
+    gain, error = scorecard.anchor.value, scorecard.anchor.error
+    low = gain - Z95 * error
+    seen = f"against the frozen reference {gain:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
+    if low > -criteria.largest_walk:
+        return Decision("promote", (*compared.reasons, f"{seen} is above {-criteria.largest_walk:+.3g}"))
+    if gain < -criteria.largest_walk:
+        return Decision("keep", (f"{seen}: quality has walked down more than {criteria.largest_walk:.3g}", *compared.reasons))
+    return Decision(
+        "inconclusive",
+        (
+            f"{seen}: not shown to be above {-criteria.largest_walk:+.3g}",
+            rows_needed(scorecard.rows, error, criteria.largest_walk),
+        ),
+    )
 
 
-def suspicious_predictions(name: str, metric: Metric, finite: bool, distinct: int) -> list[str]:
+def rows_needed(rows: int, error: float, gain: float) -> str:
+    """Rows at which a true gain of this size would be seen at 95 % with 80 % power; `error` is the one on `rows` rows."""
+    factor = ((Z95 + Z80) * error / gain) ** 2
+    return f"about {math.ceil(rows * factor):,} rows would decide about a gain of {gain:.4g}; there are {rows:,}"
+
+
+def untested(scorecard: Scorecard) -> str:
+    """Which declared slices are too small to be judged, in words; empty when none is."""
+    small = [cell.where for cell in scorecard.slices if not cell.tested]
+    if not small:
+        return ""
+    named = ", ".join(small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
+    return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class: {named}"
+
+
+def suspicious_predictions(name: str, said: dict[str, Predictions], clean: Predictions) -> list[str]:
     """Why a model's predictions cannot be judged; empty when they can."""
     problems = []
-    if not finite:
-        problems.append(f"{name} predicts values that are not finite: {metric.name} cannot be computed")
-    if distinct < 2:
+    wrong = [condition for condition, predictions in said.items() if not np.isfinite(numbers_of(predictions)).all()]
+    if wrong:
+        problems.append(f"{name} predicts values that are not finite under: {', '.join(wrong)}")
+    elif is_constant(clean):
         problems.append(f"{name} predicts one and the same value for every row")
     return problems

@@ -11,6 +11,7 @@ import pandas as pd
 
 from include.adapters.lake import period_in
 from include.decisions.periods import choose_split, count_periods, label_known
+from include.decisions.predictions import Labels
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
 from include.references import Assembled
@@ -54,6 +55,11 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
 def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     """The rows whose label was known as of a time and is not null."""
     return rows[label_known(rows, model, as_of) & rows[model.label.name].notna()].reset_index(drop=True)
+
+
+def labels_of(model: Model, rows: pd.DataFrame) -> Labels:
+    """The labels of rows that have one: numbers, or for a multi-class model the names of the classes; shape (n,)."""
+    return rows[model.label.name].to_numpy(object if model.task == "multiclass" else "float64")
 
 
 def _broken_periods(services: Services, model: Model, as_of: datetime) -> set[datetime]:

@@ -1,8 +1,9 @@
 """Detect drift: how does the newest period differ from the rows that the champion was trained on?
 
-In: what was scored. Out: drifted columns, and columns that say the feed is broken. The project's own checks come first, then
-Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take the others
-down. Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow. Safe to run again.
+In: what was checked and scored. Out: drifted columns, and columns that say the feed is broken. The project's own checks come
+first, then Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take
+the others down. Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow, and the period's
+noise profile in the lake, from which the noise suite takes its severities. Safe to run again.
 """
 
 import logging
@@ -15,7 +16,8 @@ from evidently.presets import DataDriftPreset
 from include.adapters.registry import Version
 from include.decisions.drift import DISTANCE_THRESHOLD, check_feed, comparable
 from include.models.contract import Column, Model
-from include.references import Drift, Scored
+from include.noise.profile import measure_profile
+from include.references import Checked, Drift, Scored
 from include.run import Request
 from include.services import Services
 
@@ -29,7 +31,7 @@ _FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { 
 _log = logging.getLogger(__name__)
 
 
-def run(services: Services, model: Model, request: Request, scored: Scored) -> Drift:
+def run(services: Services, model: Model, request: Request, checked: Checked, scored: Scored) -> Drift:
     """Drift of the newest period against the champion's training rows."""
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, says="no champion yet, nothing to compare with")
@@ -39,6 +41,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> D
     if current.empty:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
+    _keep_profile(services, model, checked, scored, reference, current)
     findings = check_feed(reference, current, model.features, model.periods_of(reference[model.feed.time]))
     reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
     distant = [column.name for column in model.features if _distance(reference, current, column) > DISTANCE_THRESHOLD]
@@ -52,6 +55,19 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> D
         report_url=url,
         says=f"{len(drifted)} of {len(model.features)} columns drifted; report {url}",
     )
+
+
+def _keep_profile(
+    services: Services, model: Model, checked: Checked, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
+) -> None:
+    """The mess of this period; a run to which no row was delivered knows no more than the one before, and less of quarantine."""
+    assert scored.period is not None
+    if not checked.rows and services.lake.has_profile(model.name, scored.period):
+        return
+    delivered = checked.rows + checked.quarantined
+    profile = measure_profile(reference, current, model.features, checked.reasons, checked.quarantined, delivered)
+    services.lake.write_profile(model.name, scored.period, {"period": scored.period.isoformat()} | profile.as_json())
+    _log.info("mess in the period from %s:\n%s", f"{scored.period:%Y-%m-%d}", profile.in_words())
 
 
 def _distance(reference: pd.DataFrame, current: pd.DataFrame, column: Column) -> float:

@@ -11,13 +11,15 @@ import pandas as pd
 
 from include.adapters.registry import Version
 from include.decisions.evidence import Measured, measure
-from include.decisions.metrics import find_metric
+from include.decisions.metrics import primary_metric
 from include.decisions.periods import PeriodCount, count_periods, label_known, newest_mature
+from include.decisions.predictions import from_columns
 from include.decisions.quality import has_decayed
 from include.models.contract import Model
 from include.references import Quality, Scored
 from include.run import Request
 from include.services import Services
+from include.steps.assemble import labels_of
 
 IF_IT_FAILS = "Fresh data are curated and scored, quality was not judged; the champion is unchanged."
 
@@ -50,15 +52,15 @@ def _with_labels(services: Services, model: Model, predictions: pd.DataFrame, as
 def _measured(
     model: Model, champion: Version, frame: pd.DataFrame, period: PeriodCount, as_of: datetime, maturity: float | None
 ) -> Quality:
-    metric = find_metric(model.criteria.metric)
+    metric = primary_metric(model)
     inside = (frame[model.feed.time] >= period.start) & (frame[model.feed.time] < period.start + model.feed.period)
     judged = frame[inside & label_known(frame, model, as_of) & frame[model.label.name].notna()]
-    labels = judged[model.label.name].to_numpy("float64")
+    labels = labels_of(model, judged)
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
         return Quality(
             period=period.start, metric=metric.name, rows=len(labels), newest_maturity=maturity, says="too few labels"
         )
-    now = measure(metric, labels, judged["prediction"].to_numpy("float64"))
+    now = measure(metric, labels, from_columns(judged))
     reference = Measured(champion.figure("proved_value"), champion.figure("proved_error"))
     return Quality(
         period=period.start,

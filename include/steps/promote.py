@@ -5,7 +5,7 @@ never leaves a moment without a champion: `previous` first, `champion` next, `ch
 Safe to run again: every move sets what it finds missing, so a run killed half-way is completed by the next one.
 """
 
-from include.adapters.registry import CHALLENGER, CHAMPION, PREVIOUS, WAS_CHAMPION
+from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, WAS_CHAMPION
 from include.errors import ArtifactChanged, ChampionMoved
 from include.models.contract import Model
 from include.references import Approval, Promotion, Verdict
@@ -31,6 +31,9 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
         services.registry.set_alias(model.name, PREVIOUS, verdict.champion_version)
     services.registry.set_alias(model.name, CHAMPION, verdict.version)
     services.registry.annotate(model.name, verdict.version, {WAS_CHAMPION: "true"})
+    if services.registry.aliased(model.name, ANCHOR) is None:
+        # Challengers to come may not walk away from it in small steps; a person may freeze another.
+        services.registry.set_alias(model.name, ANCHOR, verdict.version)
     _drop_challenger(services, model, verdict.version)
     return Promotion(
         promoted=True,

@@ -17,14 +17,20 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.registry import CHALLENGER, Training, Version
+from include.decisions.baselines import learned_from
+from include.decisions.predictions import Labels
 from include.models.contract import Model
+from include.noise.augment import augmented
+from include.noise.planning import suite_for
 from include.references import Assembled, Snapshot, Trained
 from include.run import Request
 from include.services import Services
-from include.steps.assemble import labelled
+from include.steps.assemble import labelled, labels_of
 
 IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
 
+# A tag: what trivial answers would have learned from the same labels.
+BASELINES = "baselines"
 _EXAMPLE_ROWS = 5
 _RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
 
@@ -58,8 +64,10 @@ def training_key(facts: dict[str, str]) -> str:
 
 
 def recipe(model: Model, pipeline: Any) -> str:
-    """Digest of features, task and hyper-parameters: equal recipes on fresher data are the routine lane."""
+    """Digest of features, task, hyper-parameters and augmentation: equal recipes on fresher data are the routine lane."""
     parts = [repr(model.features), model.task, repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))]
+    if model.augment is not None:
+        parts += [repr(model.augment), suite_for(model, None).digest()]
     return hashlib.sha256("\n".join([*parts, inspect.getsource(model.build)]).encode()).hexdigest()[:16]
 
 
@@ -92,8 +100,9 @@ def _train(
     train, holdout = assembled.train, assembled.holdout
     assert train is not None
     assert holdout is not None
+    labels = labels_of(model, rows)
     began = time.perf_counter()
-    pipeline.fit(rows[model.feature_names], rows[model.label.name].to_numpy("float64"))
+    pipeline.fit(*_rows_to_fit(model, train, rows, labels))
     metrics = {"fit_seconds": time.perf_counter() - began}
     tags = facts | {
         "model": model.name,
@@ -102,6 +111,7 @@ def _train(
         "holdout_digest": holdout.digest,
         "trigger": request.reason[:500],
         "airflow_run": request.run_id,
+        BASELINES: learned_from(model.task, labels),
     }
     training = Training(
         key=training_key(facts),
@@ -114,6 +124,14 @@ def _train(
         files={"model_source.py": inspect.getsource(inspect.getmodule(model.build) or model.build)},
     )
     return services.registry.register(model, pipeline, _example(model, rows), training)
+
+
+def _rows_to_fit(model: Model, train: Snapshot, rows: pd.DataFrame, labels: Labels) -> tuple[pd.DataFrame, Labels]:
+    """The rows as they are, and, if the model asks for it, corrupted copies of them."""
+    frame = rows[model.feature_names]
+    if model.augment is None:
+        return frame, labels
+    return augmented(frame, labels, model.augment, suite_for(model, None), f"{train.digest}:{model.seed}")
 
 
 def _params(pipeline: Any) -> dict[str, Any]:

@@ -1,61 +1,78 @@
 """Validate: champion and challenger on the same rows, clean and under the same noise; the verdict follows from the evidence.
 
-In: the snapshots and the challenger. Out: the verdict. The decision card becomes the version's description in MLflow, the
-scorecard and the noise suite as used go beside its run. Each version predicts from raw rows through its own logged pipeline.
+In: the snapshots and the challenger. Out: the verdict. The decision card becomes the version's description in MLflow; picture,
+scorecard and the noise suite as used go beside its run. Each version predicts from raw rows through its own logged pipeline,
+and a fresh process loads and queries the challenger's artifact.
 Blocks, never passes, when a check cannot be made. Safe to run again: the same digests give the same verdict.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from include.adapters.registry import Version
+from include.adapters.registry import ANCHOR, Version
+from include.decisions.budgets import Cost, calibration_error
 from include.decisions.card import CardFacts, decision_card
-from include.decisions.evidence import CLEAN, Evidence, compare
-from include.decisions.metrics import Floats, find_metric
-from include.decisions.verdict import Decision, Lane, decide, suspicious_predictions
+from include.decisions.evidence import CLEAN, Scorecard
+from include.decisions.gate import Contest, judge
+from include.decisions.periods import label_known
+from include.decisions.plots import decision_picture
+from include.decisions.predictions import Predictions, same
+from include.decisions.slices import partition
+from include.decisions.verdict import Decision, Lane, suspicious_predictions
+from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
 from include.models.contract import Model
-from include.noise.suite import NoiseSuite, default_suite
+from include.noise.profile import NoiseProfile, typical
+from include.noise.suite import NoiseSuite, suite_for
 from include.references import Assembled, Trained, Verdict
 from include.run import Request
 from include.services import Services
-from include.steps.assemble import labelled
-from include.steps.score import predict
+from include.steps.assemble import labelled, labels_of
+from include.steps.score import answers_of, predict
+from include.steps.train import BASELINES
 
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
+
+_TRIED_ROWS = 50
+_PROFILES = 8
+_COSTS = ("latency_ms", "size_mb", "memory_mb")
+# What a pipeline may raise when it meets rows that it was not made for.
+_CANNOT_SCORE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+
+
+@dataclass
+class _Trial:
+    """What is gathered on the way to the verdict; `problems` block."""
+
+    suite: NoiseSuite
+    mess: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    said: dict[str, dict[str, Predictions]] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    override: str = ""
 
 
 def run(services: Services, model: Model, request: Request, assembled: Assembled, trained: Trained) -> Verdict:
     """The verdict on a challenger."""
     if trained.version is None or assembled.holdout is None or assembled.train is None:
-        return _nothing_to_judge(assembled)
-    challenger = services.registry.version(model.name, trained.version)
+        return _no_contest(assembled, assembled.skipped or "nothing was trained", trained)
     number = assembled.champion_version
-    champion = services.registry.version(model.name, number) if number else None
-    if champion and champion.number == challenger.number:
-        return _is_champion_already(trained, champion)
-    suite = default_suite(model)
-    rows = labelled(model, services.lake.read_snapshot(model, assembled.holdout.digest), request.as_of)
-    evidence, problems = _weigh(services, model, assembled, challenger, champion, rows, suite, str(trained.artifact_digest))
-    lane: Lane = "routine" if champion and champion.tags.get("recipe") == challenger.tag("recipe") else "change"
-    decision = _decide(model, evidence, lane, problems)
-    facts = CardFacts(
-        model=model.name,
-        challenger=challenger.number,
-        champion=champion.number if champion else None,
-        lane=lane,
-        trigger=request.reason,
-        train=assembled.train,
-        holdout=assembled.holdout,
-        git_commit=services.settings.git_commit,
-        suite_digest=suite.digest(),
-        criteria_digest=model.criteria_digest,
-    )
-    card = decision_card(decision, evidence, model.criteria, facts)
-    card_url = _record(services, model, challenger, decision, evidence, suite, card)
+    if number == trained.version:
+        return _no_contest(
+            assembled, f"the same data and recipe made version {number} before, and it is the champion", trained
+        )
+    if request.override and not request.reason_given:
+        raise DataError("replace_unscorable_champion was ticked without a reason. Trigger again and say why: it is kept.")
+    versions = _versions(services, model, trained.version, number)
+    delivered = services.lake.read_snapshot(model, assembled.holdout.digest)
+    rows = labelled(model, delivered, request.as_of)
+    trial = _Trial(*_noise(services, model, request))
+    trial.problems += _unsound_rows(services, model, request, assembled, versions, delivered, rows)
+    decision, scorecard, lane = _decide(services, model, request, assembled, trained, versions, rows, trial)
+    facts = _facts(services, model, request, assembled, versions, lane, trial)
+    card_url = _record(services, model, versions["challenger"], decision, scorecard, facts, trial)
     return Verdict(
         verdict=decision.verdict,
         reasons=decision.reasons,
@@ -67,89 +84,230 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
     )
 
 
-def _nothing_to_judge(assembled: Assembled) -> Verdict:
-    reason = assembled.skipped or "nothing was trained"
-    return Verdict(
-        verdict="keep",
-        reasons=(reason,),
-        version=None,
-        artifact_digest=None,
-        champion_version=assembled.champion_version,
-        says=f"keep: {reason}",
-    )
-
-
-def _is_champion_already(trained: Trained, champion: Version) -> Verdict:
-    reason = f"the same data and recipe made version {champion.number} before, and it is the champion"
+def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
     return Verdict(
         verdict="keep",
         reasons=(reason,),
         version=None,
         artifact_digest=trained.artifact_digest,
-        champion_version=champion.number,
+        champion_version=assembled.champion_version,
         says=f"keep: {reason}",
     )
 
 
-def _weigh(
+def _versions(services: Services, model: Model, challenger: str, champion: str | None) -> dict[str, Version]:
+    """The versions that take part: the frozen reference only where it is neither of the other two."""
+    found = {"challenger": services.registry.version(model.name, challenger)}
+    if champion:
+        found["champion"] = services.registry.version(model.name, champion)
+    anchor = services.registry.aliased(model.name, ANCHOR)
+    if champion and anchor and anchor.number not in (challenger, champion):
+        found["anchor"] = anchor
+    return found
+
+
+def _noise(services: Services, model: Model, request: Request) -> tuple[NoiseSuite, tuple[str, ...]]:
+    """The suite, with its severities from what production itself did in recent periods, and that in words."""
+    documents = services.lake.profiles(model.name, request.as_of)[-_PROFILES:]
+    profile = typical([NoiseProfile.from_json(document) for document in documents]) if documents else None
+    return suite_for(model, profile), tuple(profile.in_words()) if profile else ()
+
+
+# Checks before any model is asked
+
+
+def _unsound_rows(
     services: Services,
     model: Model,
+    request: Request,
     assembled: Assembled,
-    challenger: Version,
-    champion: Version | None,
+    versions: dict[str, Version],
+    delivered: pd.DataFrame,
     rows: pd.DataFrame,
-    suite: NoiseSuite,
-    digest: str,
-) -> tuple[Evidence | None, list[str]]:
-    """The evidence, and the problems that keep it from being sound."""
+) -> list[str]:
+    """Why these rows cannot decide between these versions; empty when they can."""
     assert assembled.holdout is not None
-    problems = _older_than_training(assembled, challenger, champion) + _changed_criteria(model, challenger)
-    if len(rows) < 2 or problems:
-        return None, problems or [f"the holdout has {len(rows)} labelled rows"]
-    frames = {CLEAN: rows[model.feature_names]} | {
-        condition: suite.apply(rows[model.feature_names], condition, f"{assembled.holdout.digest}:{model.seed}")
-        for condition in suite.conditions
-    }
-    pipelines = {"challenger": services.registry.load(model, challenger.number, digest)}
-    if champion:
-        pipelines["champion"] = services.registry.load(model, champion.number)
-    said = {name: {c: predict(model, pipeline, frame) for c, frame in frames.items()} for name, pipeline in pipelines.items()}
-    problems = [problem for name in said for problem in _suspicious(model, name, said[name])]
-    labels = rows[model.label.name].to_numpy("float64")
-    if model.task == "binary" and set(labels.tolist()) != {0.0, 1.0}:
-        seen = sorted(set(labels.tolist()))[:5]
-        problems.append(f"labels of the holdout are {seen}; a binary model needs both 0 and 1, and nothing else")
-    if problems:
-        return None, problems
-    metric = find_metric(model.criteria.metric)
-    return compare(metric, labels, said["challenger"], said.get("champion"), model.criteria.noisy_share), []
-
-
-def _older_than_training(assembled: Assembled, challenger: Version, champion: Version | None) -> list[str]:
-    assert assembled.holdout is not None
-    return [
+    problems = [
         f"version {version.number} was trained on rows until {version.trained_until:%Y-%m-%d}, "
         f"the holdout starts on {assembled.holdout.start:%Y-%m-%d}"
-        for version in (challenger, champion)
-        if version and assembled.holdout.start < version.trained_until
+        for version in versions.values()
+        if assembled.holdout.start < version.trained_until
+    ]
+    fixed, now = versions["challenger"].tag("criteria"), model.criteria_digest
+    if fixed != now:
+        problems.append(f"the success criteria were changed after training: version has {fixed}, the model {now}")
+    known = float(label_known(delivered, model, request.as_of).mean()) if len(delivered) else 0.0
+    if known < model.feed.mature_share:
+        problems.append(f"labels of the holdout are immature: {known:.0%} are known, {model.feed.mature_share:.0%} are needed")
+    if "champion" in versions:
+        problems += _overlap(services, model, versions["champion"], delivered)
+    if len(rows) < 2:
+        problems.append(f"the holdout has {len(rows)} labelled rows")
+    labels = set(labels_of(model, rows).tolist())
+    if model.task == "binary" and labels != {0.0, 1.0}:
+        problems.append(f"labels of the holdout are {sorted(labels)[:5]}; a binary model needs both 0 and 1, and nothing else")
+    return problems
+
+
+def _overlap(services: Services, model: Model, champion: Version, delivered: pd.DataFrame) -> list[str]:
+    """Rows that the champion has seen flatter it; `assemble` has refused those that the challenger has seen."""
+    seen = services.lake.read_snapshot(model, champion.tag("train_digest"), features=())
+    key = list(model.feed.key)
+    shared = delivered[key].merge(seen[key], on=key)
+    if shared.empty:
+        return []
+    return [
+        f"{len(shared)} rows of the holdout are in champion {champion.number}'s training data, such as {dict(shared.iloc[0])}"
     ]
 
 
-def _changed_criteria(model: Model, challenger: Version) -> list[str]:
-    fixed, now = challenger.tag("criteria"), model.criteria_digest
-    return [] if fixed == now else [f"the success criteria were changed after training: version has {fixed}, the model {now}"]
+# What every model says
 
 
-def _suspicious(model: Model, name: str, predictions: dict[str, Floats]) -> list[str]:
-    clean = predictions[CLEAN]
-    finite = all(bool(np.isfinite(values).all()) for values in predictions.values())
-    return suspicious_predictions(name, find_metric(model.criteria.metric), finite, len(np.unique(clean)))
+def _decide(
+    services: Services,
+    model: Model,
+    request: Request,
+    assembled: Assembled,
+    trained: Trained,
+    versions: dict[str, Version],
+    rows: pd.DataFrame,
+    trial: _Trial,
+) -> tuple[Decision, Scorecard | None, Lane]:
+    assert assembled.holdout is not None
+    lane = _lane(versions)
+    if not trial.problems:
+        frames = _frames(model, rows, trial.suite, f"{assembled.holdout.digest}:{trial.suite.digest()}:{model.seed}")
+        for role, version in versions.items():
+            _ask(services, model, request, role, version, str(trained.artifact_digest), frames, trial)
+        if "challenger" in trial.said:
+            _try_artifact(services, model, versions["challenger"], frames[CLEAN], labels_of(model, rows), trial)
+    if trial.problems or not trial.said:
+        return Decision("blocked", tuple(trial.problems)), None, lane
+    contest = Contest(
+        task=model.task,
+        criteria=model.criteria,
+        labels=labels_of(model, rows),
+        challenger=trial.said["challenger"],
+        champion=trial.said.get("champion"),
+        anchor=trial.said.get("anchor"),
+        baselines=versions["challenger"].tag(BASELINES),
+        slices=[partition(rows[name]) for name in model.criteria.slices],
+        features=rows[model.feature_names],
+    )
+    decision, scorecard = judge(contest, lane, cost=trial.cost, first=trial.override and f"nobody to beat: {trial.override}")
+    return decision, scorecard, lane
 
 
-def _decide(model: Model, evidence: Evidence | None, lane: Lane, problems: list[str]) -> Decision:
-    if evidence is None:
-        return Decision("blocked", tuple(problems))
-    return decide(evidence, model.criteria, lane, problems)
+def _lane(versions: dict[str, Version]) -> Lane:
+    champion = versions.get("champion")
+    same_recipe = champion is not None and champion.tags.get("recipe") == versions["challenger"].tag("recipe")
+    return "routine" if same_recipe else "change"
+
+
+def _frames(model: Model, rows: pd.DataFrame, suite: NoiseSuite, seed_material: str) -> dict[str, pd.DataFrame]:
+    """The rows under every condition: made once, so that all models get the same bytes."""
+    clean = rows[model.feature_names]
+    return {CLEAN: clean} | {condition: suite.apply(clean, condition, seed_material) for condition in suite.conditions}
+
+
+def _ask(
+    services: Services,
+    model: Model,
+    request: Request,
+    role: str,
+    version: Version,
+    challenger_digest: str,
+    frames: dict[str, pd.DataFrame],
+    trial: _Trial,
+) -> None:
+    """Let one version predict every frame; what it cannot do becomes a problem, or, for the champion, may be overridden."""
+    name = f"{role} {version.number}"
+    try:
+        pipeline = services.registry.load(model, version.number, challenger_digest if role == "challenger" else None)
+        said = {condition: predict(model, pipeline, frame) for condition, frame in frames.items()}
+        wrong = suspicious_predictions(name, said, said[CLEAN])
+    except (ProvingGroundError, *_CANNOT_SCORE) as error:
+        if getattr(error, "transient", False) or isinstance(error, (ModelError, ArtifactChanged)):
+            raise
+        wrong = [f"{name} cannot be scored: {type(error).__name__}: {' '.join(str(error).split())[:300]}"]
+    if not wrong:
+        trial.said[role] = said
+    elif role != "challenger" and request.override:
+        trial.override = "; ".join(filter(None, [trial.override, f"{wrong[0]}. {request.asked_by}: {request.reason}"]))
+    else:
+        trial.problems += [
+            *wrong,
+            *([_HOW_TO_OVERRIDE] if role == "champion" else [_HOW_TO_REFREEZE] if role == "anchor" else []),
+        ]
+
+
+_HOW_TO_OVERRIDE = "to replace a champion that cannot be scored, run retrain with replace_unscorable_champion and a reason"
+_HOW_TO_REFREEZE = f"to freeze another reference, move the alias {ANCHOR} in MLflow"
+
+
+def _try_artifact(
+    services: Services, model: Model, challenger: Version, clean: pd.DataFrame, labels: Any, trial: _Trial
+) -> None:
+    """Load and query the artifact as a server of it would; it has to say what it said here."""
+    rows = clean.head(_TRIED_ROWS)
+    try:
+        tried = services.registry.try_out(model, challenger.number, rows)
+    except TrialFailed as error:
+        trial.problems.append(str(error))
+        return
+    here = trial.said["challenger"][CLEAN][: len(rows)]
+    there = answers_of(model, services.registry.load(model, challenger.number), tried.answers)
+    if not same(here, there, tolerance=1e-6):
+        trial.problems.append(f"version {challenger.number} answers otherwise in a fresh process than here")
+    trial.cost = Cost(
+        load_seconds=tried.load_seconds,
+        latency_ms=tried.latency_ms,
+        size_mb=tried.size_mb,
+        memory_mb=tried.memory_mb,
+        calibration_error=calibration_error(model.task, labels, trial.said["challenger"][CLEAN]),
+    )
+
+
+# What is kept of it
+
+
+def _facts(
+    services: Services,
+    model: Model,
+    request: Request,
+    assembled: Assembled,
+    versions: dict[str, Version],
+    lane: Lane,
+    trial: _Trial,
+) -> CardFacts:
+    assert assembled.train is not None
+    assert assembled.holdout is not None
+    champion, anchor = versions.get("champion"), versions.get("anchor")
+    return CardFacts(
+        model=model.name,
+        challenger=versions["challenger"].number,
+        champion=champion.number if champion and not trial.override else None,
+        lane=lane,
+        trigger=request.reason,
+        as_of=request.as_of,
+        train=assembled.train,
+        holdout=assembled.holdout,
+        git_commit=services.settings.git_commit,
+        suite_digest=trial.suite.digest(),
+        criteria_digest=model.criteria_digest,
+        seed=model.seed,
+        anchor=anchor.number if anchor else None,
+        cost=trial.cost,
+        champion_cost=_cost_on(champion) if champion else None,
+        mess=trial.mess,
+        override=trial.override,
+    )
+
+
+def _cost_on(version: Version) -> Cost:
+    """What was measured when this version was the challenger."""
+    return Cost(**{name: version.figure(name) if name in version.tags else None for name in _COSTS})
 
 
 def _record(
@@ -157,29 +315,41 @@ def _record(
     model: Model,
     challenger: Version,
     decision: Decision,
-    evidence: Evidence | None,
-    suite: NoiseSuite,
-    card: str,
+    scorecard: Scorecard | None,
+    facts: CardFacts,
+    trial: _Trial,
 ) -> str:
     """Keep what was decided and why; the card's address."""
-    scorecard: dict[str, Any] = {"decision": asdict(decision), "evidence": asdict(evidence) if evidence else None}
+    kept = {"decision": asdict(decision), "evidence": asdict(scorecard) if scorecard else None, "cost": asdict(trial.cost)}
     for path, text in (
-        ("scorecard.json", json.dumps(scorecard, indent=1)),
-        ("noise_suite.json", json.dumps(suite.describe(), indent=1)),
+        ("scorecard.json", _json(kept)),
+        ("noise_suite.json", _json(trial.suite.describe())),
     ):
         services.registry.log_report(challenger.run_id, path, text)
+    if scorecard:
+        severities = {condition.id: (condition.corruption.name, condition.rate) for condition in trial.suite.plan}
+        picture = decision_picture(scorecard, severities, trial.cost, facts.champion_cost, decision.verdict)
+        facts = replace(facts, plot_url=services.registry.log_picture(challenger.run_id, "decision.png", picture))
+    card = decision_card(decision, scorecard, model.criteria, facts)
     card_url = services.registry.log_report(challenger.run_id, "decision_card.md", card)
-    services.registry.annotate(
-        model.name,
-        challenger.number,
-        {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(evidence),
-        card,
-    )
+    tags = {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(scorecard) | _cost_tags(trial.cost)
+    if trial.override:
+        tags["override"] = trial.override[:500]
+    services.registry.annotate(model.name, challenger.number, tags, card)
     return card_url
 
 
-def _proof(evidence: Evidence | None) -> dict[str, str]:
+def _proof(scorecard: Scorecard | None) -> dict[str, str]:
     """The clean value with which this version proved itself: the reference that decay is measured against."""
-    if evidence is None:
+    if scorecard is None:
         return {}
-    return {"proved_value": repr(evidence.clean.challenger), "proved_error": repr(evidence.clean.challenger_error)}
+    return {"proved_value": repr(scorecard.clean.challenger), "proved_error": repr(scorecard.clean.challenger_error)}
+
+
+def _cost_tags(cost: Cost) -> dict[str, str]:
+    return {name: f"{value:.4g}" for name in _COSTS if (value := getattr(cost, name)) is not None}
+
+
+def _json(document: dict[str, Any]) -> str:
+    """JSON has no word for what is not a number: it becomes null."""
+    return json.dumps(json.loads(json.dumps(document), parse_constant=lambda _: None), indent=1)

@@ -1,102 +1,209 @@
 """Metrics say what the textbook says, and their influences give the standard error that resampling would."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
+from sklearn import metrics as textbook
 
 from include.decisions.evidence import measure, standard_error
-from include.decisions.metrics import METRICS, Floats, find_metric, roc_auc
+from include.decisions.metrics import Metric, average_precision, metrics_of, primary_metric, roc_auc
+from include.decisions.predictions import Floats, Ranking, best_classes
 from include.errors import ModelError
+from include.models.contract import Criteria, Money, OwnMetric, Task
+from tests.toy import changed
 
-TEXTBOOK = {
-    "roc_auc": roc_auc_score,
-    "brier": brier_score_loss,
-    "log_loss": log_loss,
-    "mae": mean_absolute_error,
-    "rmse": root_mean_squared_error,
+CLASSES = np.array(["a", "b", "c", "d", "e", "f"], dtype=object)
+THRESHOLD = 0.6
+
+
+def youden(labels: Any, predictions: Any) -> float:
+    """A team's own metric, one number for all rows."""
+    said = predictions >= THRESHOLD
+    return float(said[labels > 0.5].mean() - said[labels < 0.5].mean())
+
+
+CRITERIA = Criteria(
+    "roc_auc",
+    0.5,
+    0.5,
+    0.01,
+    threshold=THRESHOLD,
+    quantile=0.8,
+    money=Money(5.0, -1.0, -2.0, 0.0),
+    own_metrics=(OwnMetric("youden", youden), OwnMetric("miss", lambda y, p: np.abs(y - p), higher_is_better=False)),
+)
+BINARY = metrics_of("binary", CRITERIA)
+REGRESSION = metrics_of("regression", CRITERIA)
+MULTICLASS = metrics_of("multiclass", Criteria("hit_rate_at_2", 0.5, 0.5, 0.01))
+TEXTBOOK: dict[str, Callable[[Any, Any], float]] = {
+    "roc_auc": textbook.roc_auc_score,
+    "average_precision": textbook.average_precision_score,
+    "f1": lambda y, p: textbook.f1_score(y, p >= THRESHOLD),
+    "precision": lambda y, p: textbook.precision_score(y, p >= THRESHOLD),
+    "recall": lambda y, p: textbook.recall_score(y, p >= THRESHOLD),
+    "log_loss": textbook.log_loss,
+    "brier": textbook.brier_score_loss,
+    "money": lambda y, p: float((textbook.confusion_matrix(y, p >= THRESHOLD) * [[0.0, -1.0], [-2.0, 5.0]]).sum() / len(y)),
+    "youden": youden,
+    "miss": lambda y, p: float(np.abs(y - p).mean()),
+    "mae": textbook.mean_absolute_error,
+    "rmse": textbook.root_mean_squared_error,
+    "r2": textbook.r2_score,
+    "pinball": lambda y, p: textbook.mean_pinball_loss(y, p, alpha=0.8),
 }
-names = pytest.mark.parametrize("name", METRICS)
+CASES = [(task, metric) for task, found in (("binary", BINARY), ("regression", REGRESSION)) for metric in found.values()]
+CASES += [("multiclass", metric) for metric in MULTICLASS.values()]
+cases = pytest.mark.parametrize(("task", "metric"), CASES, ids=[f"{task}:{metric.name}" for task, metric in CASES])
 
 
-def world(rows: int, seed: int, skill: float = 1.0) -> tuple[Floats, Floats]:
-    """Labels 0 or 1, and probabilities that know something about them."""
+def world(task: Task, rows: int, seed: int) -> tuple[Any, Any]:
+    """Labels, and what a model says that knows something about them."""
     rng = np.random.default_rng(seed)
-    labels = (rng.random(rows) < 0.3).astype(float)
-    return labels, 1 / (1 + np.exp(-(skill * (2 * labels - 1) + rng.normal(size=rows))))
+    if task == "multiclass":
+        chances = rng.dirichlet(np.ones(6), rows)
+        return CLASSES[[rng.choice(6, p=chance) for chance in chances]], best_classes(chances, CLASSES)
+    labels = (rng.random(rows) < 0.3).astype(float) if task == "binary" else rng.normal(size=rows)
+    skill = 2 * labels - 1 if task == "binary" else labels
+    noisy = skill + rng.normal(size=rows)
+    return labels, 1 / (1 + np.exp(-noisy)) if task == "binary" else noisy
 
 
-@names
-def test_every_metric_has_the_value_of_the_textbook(name: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "metric"), [case for case in CASES if case[0] != "multiclass"], ids=lambda c: getattr(c, "name", c)
+)
+def test_every_metric_has_the_value_of_the_textbook(task: Task, metric: Metric) -> None:
     """A metric of ours is scikit-learn's of the same name."""
-    labels, predictions = world(500, 1)
-    assert METRICS[name].value(labels, predictions) == pytest.approx(TEXTBOOK[name](labels, predictions))
+    labels, predictions = world(task, 500, 1)
+    assert metric.estimate(labels, predictions)[0] == pytest.approx(TEXTBOOK[metric.name](labels, predictions))
+
+
+def test_multiclass_metrics_have_the_values_of_the_textbook() -> None:
+    """Accuracy, macro-F1, hit rate and log-loss from the ranking alone are those of the whole matrix of probabilities."""
+    labels, ranking = world("multiclass", 500, 1)
+    matrix = np.zeros((500, 6))
+    np.put_along_axis(matrix, np.searchsorted(CLASSES.astype(str), ranking.labels.astype(str)), ranking.probabilities, axis=1)
+    expected = {
+        "accuracy": textbook.accuracy_score(labels, ranking.labels[:, 0]),
+        "macro_f1": textbook.f1_score(labels, ranking.labels[:, 0], average="macro"),
+        "hit_rate_at_2": textbook.top_k_accuracy_score(labels, matrix, k=2, labels=CLASSES),
+        "hit_rate_at_5": textbook.top_k_accuracy_score(labels, matrix, k=5, labels=CLASSES),
+        "log_loss": textbook.log_loss(labels.astype(str), matrix, labels=CLASSES.astype(str)),
+    }
+    assert {name: m.estimate(labels, ranking)[0] for name, m in MULTICLASS.items()} == pytest.approx(expected)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=2, max_size=40))
-def test_ties_count_half(rows: list[tuple[bool, int]]) -> None:
-    """However many scores are equal, the area is the one that scikit-learn computes."""
+def test_ties_are_counted_as_the_textbook_does(rows: list[tuple[bool, int]]) -> None:
+    """However many scores are equal, area and average precision are those that scikit-learn computes."""
     labels = np.array([float(positive) for positive, _ in rows])
     assume(len(set(labels)) == 2)
     scores = np.array([float(score) for _, score in rows])
-    assert roc_auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
+    assert roc_auc(labels, scores)[0] == pytest.approx(textbook.roc_auc_score(labels, scores))
+    assert average_precision(labels, scores)[0] == pytest.approx(textbook.average_precision_score(labels, scores))
 
 
-@names
-def test_the_standard_error_is_the_one_that_a_bootstrap_finds(name: str) -> None:
-    """Within a tenth, influences tell without resampling how much a metric varies from sample to sample."""
-    metric = METRICS[name]
-    labels, predictions = world(400, 2)
+def without_jackknife(metric: Metric) -> Metric:
+    """A team's own number is called 200 times for its influences: not in each of 800 resamples."""
+    return Metric("youden", True, lambda y, p: (youden(y, p), p)) if metric.name == "youden" else metric
+
+
+def tolerance(metric: Metric) -> float:
+    """A jackknife of blocks has some noise of its own."""
+    return 0.2 if metric.name == "youden" else 0.125
+
+
+def bootstrap(metric: Metric, labels: Any, *models: Any) -> float:
+    """Spread of the metric, or of a difference of two, over 800 resamples of the rows."""
     rng = np.random.default_rng(3)
-    draws = [rng.integers(0, 400, 400) for _ in range(1500)]
-    bootstrap = np.std([metric.value(labels[draw], predictions[draw]) for draw in draws])
-    assert measure(metric, labels, predictions).error == pytest.approx(bootstrap, rel=0.1)
+    draws = [rng.integers(0, len(labels), len(labels)) for _ in range(800)]
+    values = [[metric.estimate(labels[d], model[d])[0] for model in models] for d in draws]
+    return float(np.std([value[0] - value[-1] if len(models) > 1 else value[0] for value in values]))
 
 
-@names
-def test_the_paired_error_is_the_one_that_a_paired_bootstrap_finds(name: str) -> None:
+@cases
+def test_the_standard_error_is_the_one_that_a_bootstrap_finds(task: Task, metric: Metric) -> None:
+    """Within an eighth, influences tell without resampling how much a metric varies from sample to sample."""
+    labels, predictions = world(task, 600, 2)
+    assert measure(metric, labels, predictions).error == pytest.approx(
+        bootstrap(without_jackknife(metric), labels, predictions), rel=tolerance(metric)
+    )
+
+
+@cases
+def test_the_paired_error_is_the_one_that_a_paired_bootstrap_finds(task: Task, metric: Metric) -> None:
     """Influences of the same rows can be subtracted, also where two models agree on most rows."""
-    metric = METRICS[name]
-    labels, one = world(400, 4)
-    other = np.clip(one + np.random.default_rng(5).normal(scale=0.1, size=400), 0.01, 0.99)
-    rng = np.random.default_rng(6)
-    draws = [rng.integers(0, 400, 400) for _ in range(1500)]
-    differences = [metric.value(labels[d], one[d]) - metric.value(labels[d], other[d]) for d in draws]
-    paired = standard_error(metric.influence(labels, one) - metric.influence(labels, other))
-    assert paired == pytest.approx(np.std(differences), rel=0.1)
+    labels, one = world(task, 600, 4)
+    rng = np.random.default_rng(5)
+    other: Any
+    if isinstance(one, Ranking):
+        moved = rng.random(600) < 0.3
+        other = Ranking(np.where(moved[:, None], one.labels[:, ::-1], one.labels), one.probabilities, one.classes)
+    else:
+        other = one + rng.normal(scale=0.1, size=600)
+        other = np.clip(other, 0.01, 0.99) if task == "binary" else other
+    paired = standard_error(metric.estimate(labels, one)[1] - metric.estimate(labels, other)[1])
+    assert paired == pytest.approx(bootstrap(without_jackknife(metric), labels, one, other), rel=tolerance(metric))
 
 
-@names
+@cases
 @given(seed=st.integers(0, 1000))
-def test_influences_are_centred(name: str, seed: int) -> None:
+def test_influences_are_centred(task: Task, metric: Metric, seed: int) -> None:
     """Influences sum to zero: they tell about spread, never about the value."""
-    metric = METRICS[name]
-    assert metric.influence(*world(60, seed)).mean() == pytest.approx(0, abs=1e-9)
+    assert metric.estimate(*world(task, 60, seed))[1].mean() == pytest.approx(0, abs=1e-9)
 
 
-@names
-def test_two_equal_models_differ_by_nothing_with_certainty(name: str) -> None:
+@cases
+def test_two_equal_models_differ_by_nothing_with_certainty(task: Task, metric: Metric) -> None:
     """The paired error of a model against itself is zero."""
-    influence = METRICS[name].influence(*world(60, 7))
-    assert standard_error(influence - influence) == 0
+    labels, predictions = world(task, 60, 7)
+    assert standard_error(metric.estimate(labels, predictions)[1] - metric.estimate(labels, predictions)[1]) == 0
 
 
 def test_a_perfect_regression_has_no_error() -> None:
     """No division by zero where every prediction is right."""
     labels = np.array([1.0, 2.0, 3.0])
-    assert measure(METRICS["rmse"], labels, labels).error == 0
+    assert measure(REGRESSION["rmse"], labels, labels).error == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "turned"), [("roc_auc", 0.1), ("mae", -0.1), ("rmse", -0.1), ("brier", -0.1), ("log_loss", -0.1)]
-)
-def test_a_gain_is_positive_when_things_got_better(name: str, turned: float) -> None:
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_one_class_alone_has_no_ranking(name: str) -> None:
+    """What cannot be computed is not a number: it is told as that, and never passes for a value."""
+    value, influence = BINARY[name].estimate(np.zeros(5), np.arange(5.0))
+    assert np.isnan(value)
+    assert np.isnan(influence).all()
+
+
+def test_a_gain_is_positive_when_things_got_better() -> None:
     """More is better for an area, less is better for an error."""
-    assert METRICS[name].gain(0.1) == turned
+    turned = {m.name: m.gain(0.1) for m in (*BINARY.values(), *REGRESSION.values())}
+    assert {name for name, gain in turned.items() if gain < 0} == {"log_loss", "brier", "miss", "mae", "rmse", "pinball"}
+
+
+def test_what_is_not_ranked_shares_the_rest_of_the_probability() -> None:
+    """With more classes than are kept, a label outside gets an even share of what is left; none is impossible."""
+    ranking = Ranking(np.array([["a", "b"]], dtype=object), np.array([[0.5, 0.3]]), classes=4)
+    assert ranking.probability_of(np.array(["b"], dtype=object)) == pytest.approx([0.3])
+    assert ranking.probability_of(np.array(["never seen"], dtype=object)) == pytest.approx([0.1])
 
 
 def test_an_unknown_metric_is_refused_with_the_list_of_those_there_are() -> None:
-    """The message names the metric, and the list in it is computed."""
-    with pytest.raises(ModelError, match=f"'f1' does not exist; there are: {', '.join(METRICS)}"):
-        find_metric("f1")
+    """The message names the metric, the task and the file, and the list in it is computed."""
+    known = ", ".join(metrics_of("binary", changed(metric="mae").criteria))
+    with pytest.raises(
+        ModelError, match=f"'mae' does not exist for a binary model; there are: {known}. Correct it in include/"
+    ):
+        primary_metric(changed(metric="mae"))
+    assert primary_metric(changed(metric="f1")).name == "f1"
+
+
+def floats(*values: float) -> Floats:
+    return np.array(values)
+
+
+def test_money_adds_up_by_hand() -> None:
+    """One of each cell: 5 for a hit, -1 for a false alarm, -2 for a miss, nothing for silence."""
+    assert BINARY["money"].estimate(floats(1, 0, 1, 0), floats(0.9, 0.9, 0.1, 0.1))[0] == pytest.approx((5 - 1 - 2 + 0) / 4)

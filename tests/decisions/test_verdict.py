@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
-from include.decisions.evidence import CLEAN, Condition, Evidence, Measured
-from include.decisions.metrics import METRICS
-from include.decisions.verdict import Lane, decide, suspicious_predictions
+from include.decisions.budgets import Cost
+from include.decisions.evidence import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
+from include.decisions.verdict import Lane, decide, suspicious_predictions, untested
 from include.models.contract import Criteria
 
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
+BUDGETS = replace(CRITERIA, max_latency_ms=50, max_size_mb=5)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Case:
     rows: int = 1000
     positives: int | None = 300
     problems: list[str] = field(default_factory=list)
+    anchor: Measured | None = None
+    harms: tuple[Harm, ...] = ()
+    baselines: dict[str, tuple[Measured, Measured]] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
 
 
 CASES = (
@@ -53,21 +59,73 @@ CASES = (
     Case("too few negatives", 0.1, 0.001, "blocked", "the rarer class has 40 rows", positives=960),
     Case("a regression has no rarer class", 0.1, 0.001, "promote", "lower 80 %", positives=None),
     Case("a check could not be made", 0.1, 0.001, "blocked", "no idea", problems=["no idea"]),
+    Case("far above the frozen reference", 0.03, 0.005, "promote", "lower 80 %", anchor=Measured(0.05, 0.01)),
+    Case("walked away from the frozen reference", 0.03, 0.005, "keep", "walked down", anchor=Measured(-0.05, 0.01)),
+    Case(
+        "perhaps below the frozen reference", 0.03, 0.005, "inconclusive", "not shown to be above", anchor=Measured(0.0, 0.05)
+    ),
+    Case(
+        "harm in a slice", 0.1, 0.001, "keep", "worse on origin=EWR: -0.05", harms=(Harm("origin=EWR", -0.05, -0.01, "band"),)
+    ),
+    Case(
+        "does not beat no model",
+        0.1,
+        0.001,
+        "keep",
+        "always no",
+        baselines={"always no": (Measured(0.1, 0.01), Measured(0, 0.1))},
+    ),
+    Case("beats no model", 0.1, 0.001, "promote", "lower", baselines={"always no": (Measured(0.1, 0.01), Measured(0.2, 0.1))}),
+    Case(
+        "first champion, no better than no model",
+        None,
+        0.0,
+        "keep",
+        '"mean"',
+        baselines={"mean": (Measured(0, 0), Measured(1, 0))},
+    ),
+    Case(
+        "too slow",
+        0.1,
+        0.001,
+        "keep",
+        "95th percentile of one answer is 60 ms, the success",
+        cost=Cost(latency_ms=60, size_mb=1),
+    ),
+    Case("too large", None, 0.0, "keep", "the artifact is 9 MB", cost=Cost(latency_ms=6, size_mb=9)),
+    Case("a budget that was not measured", 0.1, 0.001, "blocked", "max_size_mb is asked for", cost=Cost(latency_ms=1)),
     Case("first champion with a problem", None, 0.0, "blocked", "no idea", problems=["no idea"]),
 )
 
 
-def evidence(case: Case) -> Evidence:
+def cell(value: float, champion: float | None = None, gain: Measured | None = None) -> Cell:
+    """The primary metric on all rows, clean."""
+    return Cell("roc_auc", CLEAN, ALL_ROWS, 1000, None, value, 0.01, champion, gain)
+
+
+def evidence(case: Case) -> Scorecard:
     """A scorecard with what the case says, and little else."""
     blend = Measured(case.gain, case.error) if case.gain is not None else None
-    clean = Condition(CLEAN, case.clean, 0.01, case.clean - case.gain if case.gain is not None else None, blend)
-    return Evidence("roc_auc", case.rows, case.positives, (clean,), case.noisy, None, blend)
+    clean = cell(case.clean, case.clean - case.gain if case.gain is not None else None, blend)
+    return Scorecard(
+        "roc_auc",
+        True,
+        case.rows,
+        case.positives,
+        (clean,),
+        noisy_challenger=case.noisy,
+        blend=blend,
+        anchor=case.anchor,
+        baselines=case.baselines,
+        harms=case.harms,
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_verdict(case: Case) -> None:
     """Each outcome follows from the evidence, and its first reason is the one that decided."""
-    decision = decide(evidence(case), CRITERIA, case.lane, case.problems)
+    criteria = BUDGETS if case.cost != Cost() else CRITERIA
+    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
     assert decision.verdict == case.verdict
     assert case.says in decision.reasons[0]
 
@@ -80,15 +138,16 @@ def test_every_outcome_is_in_the_table() -> None:
 def test_inconclusive_says_how_many_rows_would_decide() -> None:
     """Rows grow with the square of the error over the margin: (1.645 + 0.842) * 0.05 / 0.02, squared, times 1,000."""
     decision = decide(evidence(Case("", 0.0, 0.05, "inconclusive", "")), CRITERIA, "routine", [])
-    assert decision.reasons[1] == "about 38,641 rows would decide about a gain of 0.02"
+    assert decision.reasons[1] == "about 38,641 rows would decide about a gain of 0.02; there are 1,000"
 
 
 def test_less_error_is_better_where_the_metric_is_an_error() -> None:
     """Floors of an error are ceilings."""
     criteria = replace(CRITERIA, metric="mae", floor=600, noisy_floor=900)
     for value, verdict in ((599.0, "promote"), (601.0, "keep")):
-        clean = Condition(CLEAN, value, 1.0, None, None)
-        assert decide(Evidence("mae", 1000, None, (clean,), 800.0, None, None), criteria, "change", []).verdict == verdict
+        clean = replace(cell(value), metric="mae")
+        scorecard = Scorecard("mae", False, 1000, None, (clean,), noisy_challenger=800.0)
+        assert decide(scorecard, criteria, "change", []).verdict == verdict
 
 
 def test_all_problems_are_told() -> None:
@@ -98,12 +157,18 @@ def test_all_problems_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finite", "distinct", "says"),
-    [(True, 2, []), (False, 2, ["not finite"]), (True, 1, ["same value"]), (False, 1, ["not", "same"])],
+    ("clean", "noisy", "says"),
+    [
+        ([0.1, 0.2], [0.1, 0.2], []),
+        ([0.1, np.nan], [0.1, 0.2], ["not finite under: clean"]),
+        ([0.1, 0.2], [np.inf, 0.2], ["not finite under: typo"]),
+        ([0.5, 0.5], [0.1, 0.2], ["one and the same"]),
+    ],
 )
-def test_predictions_that_cannot_be_judged_are_named(finite: bool, distinct: int, says: list[str]) -> None:
+def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: list[float], says: list[str]) -> None:
     """NaN and constant predictions are problems of the model that makes them."""
-    problems = suspicious_predictions("challenger", METRICS["roc_auc"], finite, distinct)
+    said = {CLEAN: np.array(clean), "typo": np.array(noisy)}
+    problems = suspicious_predictions("challenger", said, said[CLEAN])
     assert len(problems) == len(says)
     assert all("challenger" in problem and word in problem for problem, word in zip(problems, says, strict=True))
 
@@ -111,7 +176,21 @@ def test_predictions_that_cannot_be_judged_are_named(finite: bool, distinct: int
 def test_what_cannot_be_computed_blocks() -> None:
     """A metric that is not a number misses no floor, and must not pass for that."""
     nan = float("nan")
-    evidence = Evidence("roc_auc", 5000, None, (Condition(CLEAN, nan, nan, None, None),), None, None, None)
-    decision = decide(evidence, CRITERIA, "change", [])
+    decision = decide(Scorecard("roc_auc", True, 5000, None, (cell(nan),)), CRITERIA, "change", [])
     assert decision.verdict == "blocked"
     assert "cannot be computed on: clean" in decision.reasons[0]
+
+
+def test_only_the_worst_harms_are_told_one_by_one() -> None:
+    """Three places with their figures, then how many more there are."""
+    harms = tuple(Harm(f"slice {n}", -0.1, -0.05, "joint band") for n in range(9))
+    reasons = decide(evidence(Case("", 0.1, 0.001, "keep", "", harms=harms)), CRITERIA, "change", []).reasons
+    assert len(reasons) == 4
+    assert reasons[3] == "and worse in 6 other places"
+
+
+def test_a_slice_that_is_too_small_is_named() -> None:
+    """What was not tested is said, not passed over."""
+    small = replace(cell(0.7), where="origin=XYZ", tested=False)
+    said = untested(replace(evidence(CASES[0]), cells=(cell(0.7), small)))
+    assert said == "not tested, fewer than 200 rows or 20 of the rarer class: origin=XYZ"

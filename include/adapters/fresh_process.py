@@ -1,0 +1,100 @@
+"""A fresh process that loads a logged artifact and answers from it, as a server of it would: the trial before a verdict.
+
+Run as a program it is that process: `python -m include.adapters.fresh_process <model.skops>` reads the rows beside the model,
+the types it may create from its standard input, and writes what it found to its standard output, as JSON.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.errors import TrialFailed
+
+_ROWS = "rows.parquet"
+_PATIENCE = 300
+_SINGLE_ROWS = 50
+_SAID = 800
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a fresh process measured, and what it answered for the rows: `probabilities` (n, classes), or values (n,).
+
+    MB are 10**6 bytes; `memory_mb` is the peak of the whole process, Python and libraries included; `latency_ms` is the 95th
+    percentile over single rows, after the first.
+    """
+
+    load_seconds: float
+    latency_ms: float
+    size_mb: float
+    memory_mb: float
+    answers: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> Trial:
+    """Load `path` in a new interpreter and let it answer `rows`.
+
+    Raises:
+        TrialFailed: the process did not load it, did not answer, or took longer than five minutes; the message has its words.
+    """
+    rows.to_parquet(path.with_name(_ROWS))
+    command = [sys.executable, "-m", "include.adapters.fresh_process", str(path)]
+    asked = json.dumps(list(trusted_types))
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module, with a path of our own
+            command, input=asked, capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TrialFailed(
+            f"{path.name}: a fresh process had not loaded it and answered {len(rows)} rows after {_PATIENCE} s. "
+            "Make the model smaller or quicker, and run retrain again."
+        ) from error
+    if done.returncode:
+        raise TrialFailed(
+            f"{path.name}: a fresh process could not load it and answer: {' '.join(done.stderr.split())[-_SAID:]} "
+            "What was logged is not what was trained: correct `build`, and run retrain again."
+        )
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Trial(**{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6)
+
+
+def main(path: str) -> None:
+    """Load, answer, measure."""
+    import skops.io
+
+    rows = pd.read_parquet(Path(path).with_name(_ROWS))
+    began = time.perf_counter()
+    pipeline = skops.io.load(path, trusted=json.loads(sys.stdin.read()))
+    loaded = time.perf_counter() - began
+    answer = getattr(pipeline, "predict_proba", pipeline.predict)
+    answers = np.asarray(answer(rows), dtype="float64")
+    found = {
+        "load_seconds": loaded,
+        "latency_ms": float(np.percentile(_single_rows(answer, rows), 95)),
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "answers": answers.tolist(),
+    }
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+def _single_rows(answer: Any, rows: pd.DataFrame) -> list[float]:
+    """Milliseconds for one row after the other."""
+    taken = []
+    for turn in range(_SINGLE_ROWS):
+        row = rows.iloc[[turn % len(rows)]]
+        began = time.perf_counter()
+        answer(row)
+        taken.append((time.perf_counter() - began) * 1000)
+    return taken
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

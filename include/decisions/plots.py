@@ -1,0 +1,111 @@
+"""The picture on the decision card: noise, slices and cost, to be understood in three seconds."""
+
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from include.decisions.budgets import Cost
+from include.decisions.evidence import CLEAN, Cell, Scorecard
+
+CHAMPION, CHALLENGER, HARM = "#8a8f98", "#1f6feb", "#c62828"
+_MOST_SLICES = 10
+_COSTS = (("latency_ms", "one answer, ms"), ("size_mb", "artifact, MB"), ("memory_mb", "memory, MB"))
+
+
+def decision_picture(
+    scorecard: Scorecard, severities: Mapping[str, tuple[str, float]], cost: Cost, champion_cost: Cost | None, verdict: str
+) -> bytes:
+    """A PNG of three panels. `severities` gives for each noisy condition its corruption and its rate."""
+    figure = Figure(figsize=(15, 5.2), dpi=80, layout="constrained")
+    noise, forest, costs = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 0.8))
+    _draw_noise(noise, scorecard, severities)
+    _draw_forest(forest, scorecard)
+    _draw_costs(costs, cost, champion_cost)
+    figure.suptitle(f"{verdict}: {scorecard.metric}, {scorecard.rows:,} held-out rows", fontsize=15, fontweight="bold")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _draw_noise(axes: Any, scorecard: Scorecard, severities: Mapping[str, tuple[str, float]]) -> None:
+    """A group of dots per corruption, from clean to the most severe, both models."""
+    by_kind: dict[str, list[Cell]] = defaultdict(list)
+    for cell in scorecard.conditions:
+        if cell.condition != CLEAN:
+            by_kind[severities[cell.condition][0]].append(cell)
+    kinds = [CLEAN, *by_kind]
+    for place, kind in enumerate(kinds):
+        steps = [scorecard.clean] if kind == CLEAN else sorted(by_kind[kind], key=lambda cell: severities[cell.condition][1])
+        across = [place + 0.22 * (step - (len(steps) - 1) / 2) for step in range(len(steps))]
+        if scorecard.clean.champion is not None:
+            axes.plot(across, [cell.champion for cell in steps], "o-", color=CHAMPION, label="champion" if not place else None)
+        axes.plot(across, [cell.challenger for cell in steps], "o-", color=CHALLENGER, label="" if place else "challenger")
+    axes.axhline(scorecard.clean.challenger, color=CHALLENGER, linewidth=0.6, linestyle=":")
+    axes.set_xticks(range(len(kinds)), kinds, rotation=35, ha="right")
+    better = "higher" if scorecard.higher_is_better else "lower"
+    axes.set_title(f"Clean, then each kind of mess ({better} is better)", fontsize=11)
+    axes.set_ylabel(scorecard.metric)
+    axes.legend(frameon=False)
+    _bare(axes)
+
+
+def _draw_forest(axes: Any, scorecard: Scorecard) -> None:
+    """Gains with their 95 % intervals: the mix that decides, the conditions, the slices that are worst off."""
+    slices = sorted((cell for cell in scorecard.slices if cell.tested and cell.gain), key=lambda cell: _gain(cell).value)
+    lines: list[tuple[str, Any, str]] = []
+    if scorecard.blend:
+        lines.append(("clean/noisy mix", scorecard.blend, "black"))
+    harmed = {harm.where for harm in scorecard.harms}
+    for cell in [*scorecard.conditions, *slices[:_MOST_SLICES]]:
+        if cell.gain:
+            name = cell.condition if cell.where == "all rows" else cell.where
+            bad = any(where.startswith(name) for where in harmed)
+            lines.append((name, cell.gain, HARM if bad else CHALLENGER if cell.where == "all rows" else "#5b8a72"))
+    if not lines:
+        axes.text(0.5, 0.5, "no champion to compare with", ha="center", va="center", transform=axes.transAxes)
+        axes.set_axis_off()
+        return
+    for place, (_, gain, colour) in enumerate(reversed(lines)):
+        axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2)
+        axes.plot(gain.value, place, "o", color=colour)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(lines)), [name for name, _, _ in reversed(lines)], fontsize=9)
+    axes.set_title("Challenger against champion (right is better)", fontsize=11)
+    _bare(axes)
+
+
+def _gain(cell: Cell) -> Any:
+    return cell.gain
+
+
+def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
+    """Each cost relative to the champion's, or alone, with its figure written beside it."""
+    rows = [(label, getattr(cost, key), getattr(champion_cost, key, None)) for key, label in _COSTS]
+    rows = [row for row in rows if row[1] is not None]
+    if not rows:
+        axes.set_axis_off()
+        return
+    for place, (_, spent, its) in enumerate(reversed(rows)):
+        largest = max(spent, its or 0.0) or 1.0
+        for offset, value, colour in ((0.2, its, CHAMPION), (-0.2, spent, CHALLENGER)):
+            if value is not None:
+                axes.barh(place + offset, value / largest, height=0.36, color=colour)
+                axes.text(value / largest + 0.02, place + offset, f"{value:.3g}", va="center", fontsize=9)
+    axes.set_yticks(range(len(rows)), [label for label, _, _ in reversed(rows)])
+    axes.set_xlim(0, 1.25)
+    axes.set_xticks([])
+    axes.set_title("What it costs to serve", fontsize=11)
+    _bare(axes)
+
+
+def _bare(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def severities_of(conditions: Sequence[tuple[str, str, float]]) -> dict[str, tuple[str, float]]:
+    """From (id, corruption, rate) of each condition to what the picture needs."""
+    return {condition: (corruption, rate) for condition, corruption, rate in conditions}
