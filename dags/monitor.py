@@ -52,8 +52,8 @@ def monitor(model: Model) -> DAG:
             return perform("score", model.name, context, checked=checked)
 
         @task
-        def detect_drift(scored: Any, **context: Any) -> dict[str, Any]:
-            return perform("detect_drift", model.name, context, scored=scored)
+        def detect_drift(checked: Any, scored: Any, **context: Any) -> dict[str, Any]:
+            return perform("detect_drift", model.name, context, checked=checked, scored=scored)
 
         @task
         def measure_quality(scored: Any, **context: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def monitor(model: Model) -> DAG:
 
         checked = check(pull())
         scored = score(checked)
-        triage(checked, scored, detect_drift(scored), measure_quality(scored))
+        triage(checked, scored, detect_drift(checked, scored), measure_quality(scored))
     return dag
 
 

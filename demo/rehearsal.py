@@ -52,7 +52,7 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     request = Request(as_of=as_of, reason="delivery", run_id=f"rehearsal {as_of:%Y-%m-%d}")
     checked = step("check", request, step("pull", request))
     scored = step("score", request, checked)
-    drift, quality = step("detect_drift", request, scored), step("measure_quality", request, scored)
+    drift, quality = step("detect_drift", request, checked, scored), step("measure_quality", request, scored)
     finding = step("triage", request, checked, scored, drift, quality)
     if finding.action != "retrain":
         return Week(as_of, checked, drift, quality, finding)

@@ -5,6 +5,7 @@
     quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
     predictions/<model>/<period>/v<version>-<digest>.parquet
+    profiles/<model>/<period>.json                         the mess that was measured in a period
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
 
@@ -116,15 +117,15 @@ class Lake:
         self._create_once(f"snapshots/{model.name}/{digest}.json", _json(manifest))
         return Snapshot(digest=digest, start=start, end=end, rows=rows, says=f"{rows:,} rows in {len(files)} files")
 
-    def read_snapshot(self, model: Model, digest: str) -> pd.DataFrame:
-        """The rows of a snapshot; the same digest gives the same rows, for ever.
+    def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
+        """The rows of a snapshot; the same digest gives the same rows, for ever. `features` as for `read`.
 
         Raises:
             ObjectMissing: the manifest or one of its files is gone.
             CorruptObject: a file's bytes are not those that the manifest names.
         """
         manifest = json.loads(self._store.read(f"snapshots/{model.name}/{digest}.json"))
-        return self.read(model, [file["key"] for file in manifest["files"]])
+        return self.read(model, [file["key"] for file in manifest["files"]], features)
 
     # Predictions, reports, status
 
@@ -163,7 +164,23 @@ class Lake:
         key = f"status/{model_name}/{kind}/{_stamp(as_of)}.json"
         return dict(json.loads(self._store.read(key))) if self.holds(key) else None
 
+    def write_profile(self, model_name: str, period: datetime, document: dict[str, Any]) -> None:
+        """Write the noise profile of a period; measured again, it overwrites its own words."""
+        self._store.put(self._profile(model_name, period), _json(document))
+
+    def has_profile(self, model_name: str, period: datetime) -> bool:
+        """Whether the mess of a period was measured."""
+        return self.holds(self._profile(model_name, period))
+
+    def profiles(self, model_name: str, until: datetime) -> list[dict[str, Any]]:
+        """The noise profiles of the periods that start before a time, oldest first."""
+        keys = [entry.key for entry in self._store.entries(f"profiles/{model_name}/")]
+        return [json.loads(self._store.read(key)) for key in keys if key < self._profile(model_name, until)]
+
     # Below the surface
+
+    def _profile(self, model_name: str, period: datetime) -> str:
+        return f"profiles/{model_name}/{_stamp(period)}.json"
 
     def _curated(self, model_name: str, stream: str, start: datetime) -> str:
         return f"curated/{model_name}/{stream}/{_stamp(start)}/"

@@ -1,1 +1,1 @@
-"""Mess on purpose: corruptions of one column, and the suite that a challenger and its champion both have to stand."""
+"""Mess on purpose: what goes wrong with values and rows, the suite made of it, its measure in production, training on it."""

@@ -2,99 +2,49 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from include.errors import DataError
-from include.noise import corruptions
-from include.noise.corruptions import Corrupt
+from include.noise.catalogue import BY_NAME, CORRUPTIONS, Corruption, Mixture
+from include.noise.conditions import Condition, Part, condition, described, stream
+from include.noise.drawing import changed
+from include.noise.planning import Featured, Plan, check, columns_of
+from include.noise.profile import NoiseProfile
+from include.noise.spelling import Words
 
 MILD = 0.05
 SEVERE = 0.2
+MOST_CONDITIONS = 16
 
 # Raise it when a corruption gives other bytes for the same seed: scores made before and after do not compare.
-VERSION = 1
+VERSION = 2
 
+# Below these shares of the cells a kind of mess is taken as not there: alone, and as part of all that is there. On real
+# titles up to 0.6 % of clean cells look misspelt; a default severity must not give way to that.
+_MEASURABLE, _WORTH_ADDING = 0.01, 0.001
+_TIMES = (1, 2)
+# Missing comes last: what is gone can no longer be misspelt.
+_ORDER = ("unseen", "outlier", "abbreviation", "typo", "case", "white_space", "mojibake", "missing")
 
-class Declared(Protocol):
-    """A column as a model declares it: its name, and "number", "category" or "text"."""
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-
-    @property
-    def kind(self) -> str:
-        """What its values are."""
-
-
-class Featured(Protocol):
-    """What declares feature columns: a model."""
-
-    @property
-    def features(self) -> Sequence[Declared]:
-        """Its columns."""
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """A kind of mess and the kinds of column it befalls; `name` is that of its function in `corruptions`."""
-
-    name: str
-    kinds: frozenset[str]
-
-    @property
-    def function(self) -> Corrupt:
-        """The corruption of one column."""
-        function: Corrupt = getattr(corruptions, self.name)
-        return function
-
-    @property
-    def meaning(self) -> str:
-        """Its first sentence, for reports."""
-        return (self.function.__doc__ or "").strip().splitlines()[0]
-
-
-CORRUPTIONS = (
-    Corruption("missing", frozenset({"number", "category", "text"})),
-    Corruption("outlier", frozenset({"number"})),
-    Corruption("unit_slip", frozenset({"number"})),
-    Corruption("swap", frozenset({"category"})),
-    Corruption("unseen", frozenset({"category"})),
-    Corruption("typo", frozenset({"category", "text"})),
-)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One corruption at one severity: `rate` is the share, 0 to 1, of each column's corruptible cells."""
-
-    corruption: Corruption
-    rate: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rate <= 1:
-            raise ValueError(f"condition {self.id}: the rate is a share of the cells, so between 0 and 1")
-
-    @property
-    def id(self) -> str:
-        """As in missing@0.2."""
-        return f"{self.corruption.name}@{self.rate:g}"
+Lists = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
 
 
 @dataclass(frozen=True)
 class NoiseSuite:
     """The conditions that a model's rows are scored under, besides the clean one.
 
-    `columns` are pairs of name and kind. Neither their order nor that of the conditions changes what any of them does.
+    `columns` are pairs of name and kind, `lists` the team's own lists of words. Neither their order nor that of the
+    conditions changes what any of them does.
     """
 
     columns: tuple[tuple[str, str], ...]
     plan: tuple[Condition, ...]
+    lists: Lists = ()
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -107,51 +57,78 @@ class NoiseSuite:
         Raises:
             DataError: the suite has no such condition; the message lists those it has.
         """
-        kinds = self._find(condition).corruption.kinds
-        return sorted(name for name, kind in self.columns if kind in kinds)
+        return self._find(condition).columns
 
     def apply(self, frame: pd.DataFrame, condition: str, seed_material: str) -> pd.DataFrame:
         """`frame` under one condition; rows, index, columns and their order are kept, the input is not altered.
 
         Pass feature columns only: a key that is also a feature would be corrupted with it. `seed_material` names the rows
-        and the seed (the snapshot's digest and a number, say). Every column draws from a stream of its own, made of
-        `seed_material`, the condition and the column's name, so it does not matter which other columns or conditions exist.
+        and the seed (the snapshot's digest and a number, say). Every corruption of every column draws from a stream of its
+        own, made of `seed_material`, the condition and both names, so it does not matter which other columns or conditions
+        exist. What befalls several columns together (`exchanged`, `gone`, `missing_by_other`) depends on which those are.
 
         Raises:
             DataError: the suite has no such condition, the frame lacks a column, or a column cannot be corrupted as promised.
         """
-        corrupt, rate = self._find(condition).corruption.function, self._find(condition).rate
-        names = self.columns_of(condition)
-        if absent := [name for name in names if name not in frame.columns]:
+        found = self._find(condition)
+        if absent := [name for name in found.columns if name not in frame.columns]:
             raise DataError(f"noise {condition}: the rows have no column {', '.join(absent)}; pass the model's features.")
         noisy = frame.copy(deep=False)
-        for name in names:
-            noisy[name] = corrupt(frame[name], rate, _stream(seed_material, condition, name))
+        for part in found.parts:
+            noisy = self.spoil(noisy, part, "holdout", seed_material, condition)
+        return noisy
+
+    def spoil(self, frame: pd.DataFrame, part: Part, *names: str) -> pd.DataFrame:
+        """`frame` with one corruption in each of its columns; the streams of random numbers are named by `names`.
+
+        Raises:
+            DataError: a column cannot be corrupted as promised.
+        """
+        corruption, noisy = part.corruption, frame.copy(deep=False)
+        if corruption.reach in ("columns", "columns of a kind"):
+            for kind, named in self._together(part).items():
+                rng = stream(*names, corruption.name, kind)
+                noisy[named] = corruption.function(frame, named, dict(part.rates)[named[0]], rng)
+            return noisy
+        for name, rate in part.rates:
+            rng = stream(*names, corruption.name, name)
+            noisy[name] = corruption.function(frame[name], rate, rng, **self._more(frame, part, name))
         return noisy
 
     def describe(self) -> dict[str, Any]:
-        """What the suite does, as JSON: version, columns by name, and each condition with its meaning and its columns."""
+        """What the suite does, as JSON: version, columns, word lists, and each condition with its meaning and its rates."""
         return {
             "version": VERSION,
             "columns": dict(sorted(self.columns)),
-            "conditions": [
-                {
-                    "id": condition.id,
-                    "corruption": condition.corruption.name,
-                    "rate": condition.rate,
-                    "meaning": condition.corruption.meaning,
-                    "columns": self.columns_of(condition.id),
-                }
-                for condition in sorted(self.plan, key=lambda condition: condition.id)
-            ],
+            "words": {name: {right: list(others) for right, others in words} for name, words in self.lists if words},
+            "conditions": [described(condition) for condition in sorted(self.plan, key=lambda condition: condition.id)],
         }
 
     def digest(self) -> str:
         """Sixteen hex digits that change when the suite would do anything else."""
         said = self.describe()
-        for condition in said["conditions"]:
-            del condition["meaning"]
+        for one in said["conditions"]:
+            del one["meaning"]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _together(self, part: Part) -> dict[str, list[str]]:
+        """The columns that are given to a corruption at once."""
+        if part.corruption.reach == "columns":
+            return {"": list(part.columns)}
+        kinds = dict(self.columns)
+        return {kind: [name for name in part.columns if kinds[name] == kind] for kind in {kinds[c] for c in part.columns}}
+
+    def _more(self, frame: pd.DataFrame, part: Part, name: str) -> dict[str, Any]:
+        """What a corruption takes besides the column."""
+        if part.corruption.words:
+            return {"words": self._words(part.corruption.words)}
+        if part.corruption.reach == "column and another":
+            others = part.columns
+            return {"other": frame[others[(others.index(name) + 1) % len(others)]]}
+        return {}
+
+    def _words(self, name: str) -> Words:
+        return cast("Words", dict(dict(self.lists).get(name, ())))
 
     def _find(self, condition: str) -> Condition:
         found = {one.id: one for one in self.plan}
@@ -161,14 +138,47 @@ class NoiseSuite:
 
 
 def default_suite(model: Featured, severities: Iterable[float] = (SEVERE,)) -> NoiseSuite:
-    """Every corruption that befalls a kind of column the model has, at each severity.
+    """The usual corruptions of the model's kinds of column at each severity, changed by its noise plan.
 
-    At one severity at most six conditions, each of which costs one scoring pass over the holdout.
+    At one severity at most eleven conditions before the plan, each of which costs one scoring pass over the holdout.
+
+    Raises:
+        ModelError: the plan names a corruption or column that there is not, or one that do not go together.
     """
+    check(model)
     columns = tuple(sorted((column.name, column.kind) for column in model.features))
-    kinds = {kind for _, kind in columns}
-    fitting = [corruption for corruption in CORRUPTIONS if corruption.kinds & kinds]
-    return NoiseSuite(columns, tuple(Condition(corruption, rate) for rate in severities for corruption in fitting))
+    befallen = {corruption: names for corruption in CORRUPTIONS if (names := columns_of(model, corruption))}
+    planned = [
+        condition(corruption, rate, names)
+        for default in severities
+        for corruption, names in befallen.items()
+        for rate in model.noise.severities.get(corruption.name, (default,))
+    ]
+    lists = _as_lists({"misspellings": model.noise.misspellings, "synonyms": model.noise.synonyms})
+    return NoiseSuite(columns, tuple({one.id: one for one in planned}.values()), lists)
+
+
+def suite_for(model: Featured, profile: NoiseProfile | None) -> NoiseSuite:
+    """The default suite, at severities measured in production where they were, and all of production's mess at once.
+
+    A corruption whose kind of mess was measured in its columns (a share of 0.01 or more) is tried at the median of their
+    rates and at twice that, unless the model's plan fixes its severities; the others stay at the default. The conditions
+    `production` and `production x2` apply everything that was measured and that the plan does not drop, at its rate in each
+    column and at twice that, but never at more than what is left, 1 minus the rate. Beyond 16 conditions the mildest of the
+    measured ones are left out; `production` holds them.
+
+    Raises:
+        ModelError: the plan names a corruption or column that there is not, or one that do not go together.
+    """
+    suite = default_suite(model)
+    if profile is None:
+        return suite
+    combined = _production(suite, profile, model.noise)
+    single = [_measured(default, profile, model.noise) for default in suite.plan]
+    mild = sorted((levels[0] for levels in single if len(levels) > 1), key=lambda one: one.rate)
+    too_many = max(0, sum(map(len, single)) + len(combined) - MOST_CONDITIONS)
+    left_out = {one.id for one in mild[:too_many]}
+    return replace(suite, plan=tuple(one for levels in single for one in levels if one.id not in left_out) + combined)
 
 
 def rates_made(clean: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, float]:
@@ -176,11 +186,47 @@ def rates_made(clean: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, float]:
 
     Below the condition's rate where some cells could not be corrupted, such as those missing already.
     """
-    shares = {name: float(corruptions.changed(clean[name], noisy[name]).mean()) for name in clean.columns if len(clean)}
+    shares = {name: float(changed(clean[name], noisy[name]).mean()) for name in clean.columns if len(clean)}
     return {name: share for name, share in shares.items() if share > 0}
 
 
-def _stream(*names: str) -> np.random.Generator:
-    """Random numbers of their own for these names; JSON keeps ("ab", "c") and ("a", "bc") apart."""
-    said = json.dumps(names).encode()
-    return np.random.default_rng(np.random.SeedSequence(int.from_bytes(hashlib.sha256(said).digest(), "big")))
+def _measured(default: Condition, profile: NoiseProfile, plan: Plan) -> list[Condition]:
+    level = _level(default, profile)
+    if level < _MEASURABLE or default.corruption.name in plan.severities or not isinstance(default.corruption, Corruption):
+        return [default]
+    rates = {_scaled(level, times) for times in _TIMES}
+    return [condition(default.corruption, rate, tuple(default.columns)) for rate in sorted(rates)]
+
+
+def _level(one: Condition, profile: NoiseProfile) -> float:
+    """The median rate of this kind of mess in those of the condition's columns that show it, to two digits; 0 if none does."""
+    shown = [rate for name in one.columns if (rate := profile.rate(name, one.corruption.name)) >= _MEASURABLE]
+    return float(f"{median(shown):.2g}") if shown else 0.0
+
+
+def _scaled(rate: float, times: int) -> float:
+    """So many times the rate, but no more than what is left."""
+    return float(f"{min(times * rate, 1 - rate):.4g}")
+
+
+def _production(suite: NoiseSuite, profile: NoiseProfile, plan: Plan) -> tuple[Condition, ...]:
+    """Everything that was measured in these columns at once, and twice that."""
+    kinds = dict(suite.columns)
+    made = []
+    for times, name in zip(_TIMES, ("production", "production x2"), strict=True):
+        parts = []
+        for corruption in (BY_NAME[mess] for mess in _ORDER if mess not in plan.drop):
+            measured = {column: profile.rate(column, corruption.name) for column in kinds if kinds[column] in corruption.kinds}
+            rates = [(column, _scaled(rate, times)) for column, rate in measured.items() if rate >= _WORTH_ADDING]
+            parts += [Part(corruption, tuple(rates))] if rates else []
+        mixture = Mixture("production", "Everything that was measured in production, at once.")
+        made += [Condition(name, mixture, float(times), tuple(parts))] if parts else []
+    return tuple(made)
+
+
+def _as_lists(lists: Mapping[str, Words]) -> Lists:
+    """The team's own lists of words, as the suite holds them."""
+    return tuple(
+        (name, tuple((right, tuple(others)) for right, others in sorted(words.items())))
+        for name, words in sorted(lists.items())
+    )

@@ -60,14 +60,14 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
 def _keep_profile(
     services: Services, model: Model, checked: Checked, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
 ) -> None:
-    """The mess of this period; a run to which no row was delivered knows no more than the one before, and less of quarantine."""
+    """The mess of this period. A run to which no row was delivered would only forget what was in quarantine."""
     assert scored.period is not None
     if not checked.rows and services.lake.has_profile(model.name, scored.period):
         return
     delivered = checked.rows + checked.quarantined
     profile = measure_profile(reference, current, model.features, checked.reasons, checked.quarantined, delivered)
     services.lake.write_profile(model.name, scored.period, {"period": scored.period.isoformat()} | profile.as_json())
-    _log.info("mess in the period from %s:\n%s", f"{scored.period:%Y-%m-%d}", profile.in_words())
+    _log.info("mess in the period from %s:\n%s", f"{scored.period:%Y-%m-%d}", "\n".join(profile.in_words()) or "none")
 
 
 def _distance(reference: pd.DataFrame, current: pd.DataFrame, column: Column) -> float:

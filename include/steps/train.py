@@ -21,7 +21,7 @@ from include.decisions.baselines import learned_from
 from include.decisions.predictions import Labels
 from include.models.contract import Model
 from include.noise.augment import augmented
-from include.noise.planning import suite_for
+from include.noise.suite import suite_for
 from include.references import Assembled, Snapshot, Trained
 from include.run import Request
 from include.services import Services

@@ -100,6 +100,16 @@ def test_status_documents_come_back_in_order(world: World) -> None:
     assert lake(world).status_times("toy", "monitor") == [day(2), day(7), day(11)]
 
 
+def test_noise_profiles_come_back_in_order_and_none_from_the_future(world: World) -> None:
+    """Oldest first, those of periods that start before the time asked for; a period measured again has one."""
+    for number in (11, 2, 7, 7):
+        lake(world).write_profile("toy", day(number), {"number": number})
+    assert [document["number"] for document in lake(world).profiles("toy", day(11))] == [2, 7]
+    assert [document["number"] for document in lake(world).profiles("toy", day(12))] == [2, 7, 11]
+    assert lake(world).has_profile("toy", day(7))
+    assert not lake(world).has_profile("toy", day(8))
+
+
 def test_a_feature_that_came_later_is_missing_in_older_rows(world: World) -> None:
     """A model may gain a column: what was curated before reads as missing, numbers as numbers."""
     later = (Column("weight", "number", optional=True), Column("shape", "category", optional=True))

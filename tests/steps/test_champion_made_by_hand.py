@@ -14,10 +14,11 @@ from tests.toy import World, day
 def test_the_tag_that_is_missing_is_named(seasoned: World, step: str, tag: str) -> None:
     """With the version that lacks it and what to do; a comparison without it would be unsound, so none is made."""
     seasoned.deliver_day(8)
-    seasoned.take_in(day(10))
+    checked = seasoned.take_in(day(10))
     scored = seasoned.scored(day(9))
     del seasoned.registry.versions["1"].tags[tag]
-    inputs: dict[str, Any] = {} if step == "assemble" else {"scored": scored}
+    given: dict[str, dict[str, Any]] = {"detect_drift": {"checked": checked, "scored": scored}}
+    inputs = given | {"assemble": {}, "measure_quality": {"scored": scored}}
     with pytest.raises(RegistryError, match=rf"toy version 1 has no tag {tag}.*Move the alias") as refusal:
-        seasoned.do(step, day(10), **inputs)
+        seasoned.do(step, day(10), **inputs[step])
     assert not refusal.value.transient

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from include.errors import RegistryUnreachable
+from include.models.contract import Augment, NoisePlan
 from include.steps.train import recipe
 from tests.fakes import Crash
 from tests.toy import MODEL, World, build, changed, day
@@ -109,6 +111,36 @@ def test_a_recipe_changes_with_features_and_parameters_and_with_nothing_else() -
     assert recipe(changed(cadence="0 0 * * *"), build(1)) == same
     assert recipe(MODEL, build(1).set_params(logisticregression__C=2.0)) != same
     assert recipe(changed(features=MODEL.features[:2]), build(1)) != same
+
+
+def test_augmentation_is_another_recipe() -> None:
+    """A model that is trained on mess is in the change lane, and so is one that is trained on other mess."""
+    plans = [None, Augment(), Augment(copies=2), Augment(corruptions=("missing",))]
+    recipes = [recipe(changed(augment=plan), build(1)) for plan in plans]
+    assert len(set(recipes)) == 4
+    dropped = changed(augment=Augment(), noise=NoisePlan(drop=("typo",)))
+    assert recipe(dropped, build(1)) not in recipes
+    assert recipe(changed(noise=NoisePlan(drop=("typo",))), build(1)) == recipes[0]
+
+
+def test_an_augmented_training_is_fitted_on_corrupted_copies_too(world: World) -> None:
+    """Three times the rows with two copies, and each copy has the labels of its rows."""
+    seen: dict[str, Any] = {}
+
+    class Watched(LogisticRegression):
+        def fit(self, frame: Any, labels: Any) -> Any:
+            seen.update(rows=len(labels), labels=labels.tolist())
+            return super().fit(frame, labels)
+
+    def watched(seed: int) -> Any:
+        pipeline = build(seed)
+        pipeline.steps[-1] = ("watched", Watched(C=0.1))
+        return pipeline
+
+    world.model = changed(augment=Augment(copies=2), build=watched)
+    train(world.with_days(8))
+    assert seen["rows"] == 3 * 360
+    assert seen["labels"] == seen["labels"][:360] * 3
 
 
 def test_an_outage_registers_nothing(world: World) -> None:

@@ -1,0 +1,136 @@
+"""The noise profile: how often each kind of mess occurs in each column of a model's own production data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import pandas as pd
+
+from include.noise.catalogue import Declared
+from include.noise.recognition import Known, learn, mess_in
+
+Rates = Mapping[str, Mapping[str, float]]
+
+_IN_WORDS = {
+    "missing": "missing",
+    "outlier": "out of range",
+    "unseen": "never seen in training",
+    "typo": "misspelt",
+    "abbreviation": "abbreviated",
+    "case": "in another case",
+    "white_space": "with stray blanks",
+    "mojibake": "damaged by a wrong encoding",
+}
+# What the contract says of a quarantined row, and the mess that it is a sign of.
+_REASONS = {"below ": "outlier", "above ": "outlier", "not a number": "missing", "missing": "missing", "not one of ": "unseen"}
+
+
+@dataclass(frozen=True)
+class NoiseProfile:
+    """One period's mess: `rates` is column → kind of mess → share, 0 to 1, and holds only what was found.
+
+    A kind of mess is named after the corruption that makes it. Of `missing` and `outlier` it is the share of all cells, of
+    the others the share of the cells that hold a value. `quarantined` is the share of delivered rows that broke the contract.
+    """
+
+    rows: int
+    quarantined: float = 0.0
+    rates: Rates = field(default_factory=dict, hash=False)
+
+    def rate(self, column: str, mess: str) -> float:
+        """The share of a column's cells; 0 for what was not found."""
+        return self.rates.get(column, {}).get(mess, 0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """A document of plain values, for `from_json`."""
+        rates = {column: dict(found) for column, found in self.rates.items()}
+        return {"rows": self.rows, "quarantined": self.quarantined, "rates": rates}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "NoiseProfile":
+        """The profile that `as_json` wrote; other keys in the document are left alone."""
+        return cls(document["rows"], document["quarantined"], document["rates"])
+
+    def in_words(self, at_most: int = 8) -> list[str]:
+        """What was found, one line for each column and kind of mess, the largest first.
+
+        >>> NoiseProfile(1200, 0.01, {"note": {"typo": 0.031}, "gust": {"missing": 0.8}}).in_words()
+        ['gust: 80% missing', 'note: 3.1% misspelt', '1% of the delivered rows in quarantine']
+        """
+        found = sorted((-rate, column, mess) for column, rates in self.rates.items() for mess, rate in rates.items())
+        lines = [f"{column}: {_percent(-rate)} {_IN_WORDS.get(mess, mess)}" for rate, column, mess in found[:at_most]]
+        if len(found) > at_most:
+            lines.append(f"and {len(found) - at_most} more, each at most {_percent(-found[at_most][0])}")
+        if self.quarantined:
+            lines.append(f"{_percent(self.quarantined)} of the delivered rows in quarantine")
+        return lines
+
+
+def measure_profile(
+    reference: pd.DataFrame | Mapping[str, Known],
+    fresh: pd.DataFrame,
+    columns: Sequence[Declared],
+    reasons: Mapping[str, int] | None = None,
+    quarantined: int = 0,
+    delivered: int = 0,
+) -> NoiseProfile:
+    """The mess in fresh rows, as curated, against training rows or what `learn_columns` made of them.
+
+    `reasons` are the contract's words for `quarantined` of the `delivered` rows, with their counts.
+
+    >>> from types import SimpleNamespace
+    >>> colour = SimpleNamespace(name="colour", kind="category")
+    >>> known = pd.DataFrame({"colour": ["orange", "purple"]})
+    >>> measure_profile(known, pd.DataFrame({"colour": ["Orange", None, "purple", "purple"]}), [colour]).rates
+    {'colour': {'missing': 0.25, 'case': 0.3333333333333333}}
+    """
+    known = learn_columns(reference, columns) if isinstance(reference, pd.DataFrame) else reference
+    rates = {}
+    for column in columns:
+        found = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
+        if column.name in known:
+            found |= mess_in(fresh[column.name], known[column.name])
+        for mess, rate in _refused(column.name, reasons or {}, delivered).items():
+            found[mess] = min(1.0, found.get(mess, 0.0) + rate)
+        rates[column.name] = {mess: rate for mess, rate in found.items() if rate > 0}
+    share = quarantined / delivered if delivered else 0.0
+    return NoiseProfile(len(fresh), share, {column: found for column, found in rates.items() if found})
+
+
+def learn_columns(reference: pd.DataFrame, columns: Sequence[Declared]) -> dict[str, Known]:
+    """What training rows teach about each column that is no number."""
+    return {column.name: learn(reference[column.name], column.kind) for column in columns if column.kind != "number"}
+
+
+def typical(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
+    """The median over periods of every share; what was not found in a period counts as 0. Without a period, nothing.
+
+    >>> typical([NoiseProfile(10, rates={"x": {"missing": rate}}) for rate in (0.1, 0.2, 0.9)]).rates
+    {'x': {'missing': 0.2}}
+    """
+    if not profiles:
+        return NoiseProfile(0)
+    found = sorted({(column, mess) for profile in profiles for column, rates in profile.rates.items() for mess in rates})
+    rates: dict[str, dict[str, float]] = {}
+    for column, mess in found:
+        if share := median(profile.rate(column, mess) for profile in profiles):
+            rates.setdefault(column, {})[mess] = share
+    return NoiseProfile(
+        round(median(profile.rows for profile in profiles)), median(profile.quarantined for profile in profiles), rates
+    )
+
+
+def _refused(column: str, reasons: Mapping[str, int], delivered: int) -> dict[str, float]:
+    """Share of the delivered rows that were refused because of this column, by kind of mess."""
+    shares: dict[str, float] = {}
+    for reason, count in reasons.items():
+        said = reason.removeprefix(f"{column}: ")
+        mess = next((mess for words, mess in _REASONS.items() if said.startswith(words)), None)
+        if said != reason and mess and delivered:
+            shares[mess] = shares.get(mess, 0.0) + count / delivered
+    return shares
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}%" if share < 0.995 else "100%"
