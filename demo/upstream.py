@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 DATA = Path(__file__).parent / "data"
 WEEK = timedelta(days=7)
@@ -65,6 +66,16 @@ TRAFFIC = Stream(
     label_delay=timedelta(days=1),
     features_as=".jsonl.gz",
     labels_as=".csv",
+)
+SEARCHES = Stream(
+    name="search_queries",
+    extract="retail_searches.parquet",
+    key=("search",),
+    time="time",
+    label="product",
+    label_delay=timedelta(days=1),
+    features_as=".jsonl.gz",
+    labels_as=".csv.gz",
 )
 
 
@@ -157,8 +168,9 @@ def _within(time: pd.Series, start: datetime | None, end: datetime) -> pd.Series
 
 
 def _whole(labels: pd.DataFrame) -> pd.DataFrame:
-    """A 0/1 label with missing values is read as 0.0 and 1.0; a delivery says 0 and 1."""
-    return labels.assign(**{labels.columns[-1]: labels.iloc[:, -1].astype("Int64")})
+    """A 0/1 label with missing values is read as 0.0 and 1.0; a delivery says 0 and 1. Text stays as it is."""
+    label = labels.iloc[:, -1]
+    return labels.assign(**{labels.columns[-1]: label.astype("Int64")}) if is_numeric_dtype(label) else labels
 
 
 def _written(frame: pd.DataFrame) -> pd.DataFrame:

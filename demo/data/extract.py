@@ -1,13 +1,16 @@
-"""Make the two extracts from the files of their publishers; see README.md beside this file.
+r"""Make the three extracts from the files of their publishers; see README.md beside this file.
 
-    python demo/data/extract.py <folder with flights.csv.zip and weather.csv> <hourly_traffic_volume.csv>
+    python demo/data/extract.py <folder with flights.csv.zip and weather.csv> <hourly_traffic_volume.csv> \
+        <online_retail.csv.xz>
 
 Writes next to itself. Safe to run again: the same sources give the same tables.
 """
 
 import argparse
+import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +37,22 @@ TRAFFIC = {
     "weather_main": "weather",
     "traffic_volume": "volume",
 }
+SEARCH_EVERY = 9
+SEARCH_SEED = 20091201
+PRODUCT_CODE = r"\d{5}[A-Z]{0,2}"
+CARRIAGE = "Next Day Carriage"
+WORDS_TYPED, WORDS_TYPED_SHARES = (2, 3, 4), (0.15, 0.5, 0.35)
+COLOUR_LEFT_OUT_SHARE = 0.3
+OTHER_ORDER_SHARE = 0.1
+NEVER_TYPED = frozenset(
+    re.findall(r"\w+", "a an and ass asst assorted at by for from in no of on pack pc pcs set the to with")
+)
+COLOURS = frozenset(
+    re.findall(
+        r"\w+",
+        "black blue brown cream gold green grey ivory lilac natural orange pink purple red silver turquoise white yellow",
+    )
+)
 
 
 def flights(folder: Path) -> pd.DataFrame:
@@ -99,6 +118,54 @@ def traffic(path: Path) -> pd.DataFrame:
     return _keyed(table.drop_duplicates("hour"), ["hour"])
 
 
+def searches(path: Path) -> pd.DataFrame:
+    """Every ninth purchase line as a search: what somebody who bought the product might have typed, and the product.
+
+    The text is made from the title on that line; which of its words are typed is drawn from one seeded generator, in the
+    order of the rows.
+
+    Raises:
+        ValueError: the key is not unique.
+    """
+    bought = _purchases(pd.read_csv(path, dtype={"Invoice": str, "StockCode": str}))
+    sample = bought.iloc[::SEARCH_EVERY]
+    rng = np.random.default_rng(SEARCH_SEED)
+    table = sample.assign(query=[_typed(title, rng) for title in sample["title"]]).drop(columns="title")
+    return _keyed(table[table["query"].ne("")], ["time", "search"])[["search", "time", "query", "product"]]
+
+
+def _purchases(source: pd.DataFrame) -> pd.DataFrame:
+    """Lines on which a product was sold: no cancellation, correction, postage, voucher or note of the staff; oldest first."""
+    line = source.groupby("Invoice").cumcount() + 1
+    table = pd.DataFrame(
+        {
+            "search": source["Invoice"] + "-" + line.astype(str),
+            "time": pd.to_datetime(source["InvoiceDate"], format="%m/%d/%Y %H:%M").dt.tz_localize("UTC"),
+            "title": source["Description"].str.strip(),
+            "product": source["StockCode"].str.upper(),
+        }
+    )
+    sold = source["Invoice"].str.fullmatch(r"\d+") & (source["Quantity"] > 0) & (source["Price"] > 0)
+    # Staff write their notes ("found", "amazon adjust") in small letters where a title, in capitals, should be.
+    titled = table["title"].str.match("[^a-z?]", na=False) & table["title"].ne(CARRIAGE)
+    kept = table[sold & titled & table["product"].str.fullmatch(PRODUCT_CODE)]
+    return kept.sort_values(["time", "search"], ignore_index=True)
+
+
+def _typed(title: str, rng: np.random.Generator) -> str:
+    """Two to four words of a title, in small letters, mostly in its order; fewer if it has fewer, "" if it has none."""
+    plain = title.lower().replace("'", "").replace("t-light", "tlight")
+    words = list(dict.fromkeys(word for word in re.findall("[a-z]{2,}", plain) if word not in NEVER_TYPED))
+    kept = [word for word in words if word not in COLOURS or rng.random() >= COLOUR_LEFT_OUT_SHARE]
+    words = kept if len(kept) > 1 else words
+    wanted = rng.choice(WORDS_TYPED, p=WORDS_TYPED_SHARES)
+    while len(words) > wanted:
+        words.pop(int(rng.integers(len(words))))
+    if len(words) > 1 and rng.random() < OTHER_ORDER_SHARE:
+        words[:2] = reversed(words[:2])
+    return " ".join(words)
+
+
 def _keyed(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     if table.duplicated(key).any():
         raise ValueError(f"{int(table.duplicated(key).sum())} rows repeat the key {key}; it must name a row.")
@@ -117,13 +184,15 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Write both extracts from the folders that the arguments name."""
+    """Write the extracts from the files that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("flights", type=Path, help="folder that holds flights.csv.zip and weather.csv")
     parser.add_argument("traffic", type=Path, help="hourly_traffic_volume.csv")
+    parser.add_argument("retail", type=Path, help="online_retail.csv.xz")
     paths = parser.parse_args()
     write(flights(paths.flights), HERE / "flights_2013.parquet")
     write(traffic(paths.traffic), HERE / "traffic_i94.parquet")
+    write(searches(paths.retail), HERE / "retail_searches.parquet")
 
 
 if __name__ == "__main__":

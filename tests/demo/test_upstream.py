@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -10,13 +11,22 @@ from pathlib import PurePath
 import pandas as pd
 import pytest
 
-from demo.upstream import DATA, FLIGHTS, TRAFFIC, WEEK, Stream, Upstream, damage
+from demo.upstream import DATA, FLIGHTS, SEARCHES, TRAFFIC, WEEK, Stream, Upstream, damage
 
 FIRST = datetime(2013, 3, 11, tzinfo=UTC)
-WEEKS = [FIRST + turn * WEEK for turn in range(8)]
-END = FIRST + 8 * WEEK
+SEARCHES_FIRST = datetime(2011, 3, 14, tzinfo=UTC)  # the shop's history ends before the flights' begins
 
-streams = pytest.mark.parametrize("stream", [FLIGHTS, TRAFFIC], ids=lambda stream: stream.name)
+streams = pytest.mark.parametrize("stream", [FLIGHTS, TRAFFIC, SEARCHES], ids=lambda stream: stream.name)
+
+
+def weeks(stream: Stream) -> list[datetime]:
+    """The eight weeks that are played after the backlog."""
+    first = SEARCHES_FIRST if stream == SEARCHES else FIRST
+    return [first + turn * WEEK for turn in range(8)]
+
+
+def end(stream: Stream) -> datetime:
+    return weeks(stream)[-1] + WEEK
 
 
 class Landing(dict[str, bytes]):
@@ -31,8 +41,8 @@ def played(stream: Stream) -> Landing:
     """Backlog and eight weeks, without damage."""
     landing = Landing()
     upstream = Upstream(landing, replace(stream, damaged_week=None))
-    upstream.backlog(FIRST)
-    for start in WEEKS:
+    upstream.backlog(weeks(stream)[0])
+    for start in weeks(stream):
         upstream.week(start)
     return landing
 
@@ -45,13 +55,13 @@ def read(key: str, data: bytes) -> pd.DataFrame:
     if ".jsonl" in key:
         return pd.read_json(io.BytesIO(plain), lines=True, convert_dates=False)
     # pandas takes "n/a" for a missing value unless told otherwise: the contract must see the text.
-    return pd.read_csv(io.BytesIO(plain), keep_default_na=False, na_values=[""])
+    return pd.read_csv(io.BytesIO(plain), keep_default_na=False, na_values=[""], dtype={SEARCHES.label: str})
 
 
 def delivered(stream: Stream, part: str) -> pd.DataFrame:
     """All rows of one part, with the name of the file that brought them."""
     files = {key: data for key, data in played(stream).items() if key.startswith(f"{stream.name}/{part}/")}
-    assert len(files) == 1 + len(WEEKS)
+    assert len(files) == 1 + len(weeks(stream))
     frames = [read(key, data).assign(file=PurePath(key).name.split(".")[0]) for key, data in files.items()]
     for frame in frames:
         frame[stream.time] = pd.to_datetime(frame[stream.time], utc=True).astype("datetime64[ms, UTC]")
@@ -66,7 +76,7 @@ def history(stream: Stream) -> pd.DataFrame:
 def test_every_row_is_delivered_exactly_once(stream: Stream) -> None:
     """Backlog and weeks together hold the features of every row before their end, each once and unaltered."""
     expected = history(stream).drop(columns=stream.label)
-    expected = expected[expected[stream.time] < END].reset_index(drop=True)
+    expected = expected[expected[stream.time] < end(stream)].reset_index(drop=True)
     found = delivered(stream, "features").drop(columns="file")
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
@@ -74,9 +84,11 @@ def test_every_row_is_delivered_exactly_once(stream: Stream) -> None:
 @streams
 def test_every_label_is_delivered_exactly_once(stream: Stream) -> None:
     """Backlog and weeks together hold the label of every row that is known before their end, each once and unaltered."""
-    expected = history(stream)[list(dict.fromkeys([*stream.key, stream.label]))]
-    expected = expected[expected[stream.time] + stream.label_delay < END].reset_index(drop=True)
-    found = delivered(stream, "labels").drop(columns="file").astype({stream.label: float})
+    expected = history(stream)[list(dict.fromkeys([*stream.key, stream.time, stream.label]))]
+    expected = expected[expected[stream.time] + stream.label_delay < end(stream)].reset_index(drop=True)
+    found = (
+        delivered(stream, "labels").drop(columns="file").astype({stream.label: expected[stream.label].dtype})[expected.columns]
+    )
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
@@ -86,7 +98,7 @@ def test_no_label_comes_before_it_is_known(stream: Stream) -> None:
     labels = delivered(stream, "labels")
     known = labels[stream.time] + stream.label_delay
     backlog = labels["file"].str.startswith("backlog")
-    assert (known[backlog] < FIRST).all()
+    assert (known[backlog] < weeks(stream)[0]).all()
     starts = pd.to_datetime(labels["file"][~backlog], utc=True)
     assert (known[~backlog] >= starts).all()
     assert (known[~backlog] < starts + WEEK).all()
@@ -105,8 +117,8 @@ def test_the_same_week_twice_gives_the_same_bytes(stream: Stream) -> None:
     first, second = Landing(), Landing()
     for landing in (first, second):
         upstream = Upstream(landing, stream)
-        upstream.backlog(FIRST)
-        upstream.week(WEEKS[4])
+        upstream.backlog(weeks(stream)[0])
+        upstream.week(weeks(stream)[4])
     assert first == second
 
 
@@ -114,6 +126,13 @@ def test_times_are_iso_8601_with_z() -> None:
     """A text file writes a time as 2013-03-11T00:00:00Z."""
     key = "flight_delays/features/2013-03-11.csv.gz"
     assert read(key, played(FLIGHTS)[key])[FLIGHTS.time].str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00Z").all()
+
+
+def test_a_product_keeps_its_letters_and_zeros() -> None:
+    """The label of a search is a text: a stock code arrives as it was published."""
+    text = gzip.decompress(played(SEARCHES)["search_queries/labels/2011-03-14.csv.gz"]).decode().splitlines()
+    assert text[0] == "search,time,product"
+    assert all(re.fullmatch(r"\d{5}[A-Z]{0,2}", line.rsplit(",", 1)[1]) for line in text[1:])
 
 
 def test_labels_are_0_1_or_empty() -> None:
@@ -127,8 +146,8 @@ def test_the_damaged_week_is_announced_and_no_other_is() -> None:
     """Damage is in the week chosen for it only, and the delivery's counts say what was done."""
     landing = Landing()
     upstream = Upstream(landing)
-    assert upstream.week(WEEKS[3]).damage == {}
-    bad = upstream.week(WEEKS[4])
+    assert upstream.week(weeks(FLIGHTS)[3]).damage == {}
+    bad = upstream.week(weeks(FLIGHTS)[4])
     key = "flight_delays/features/2013-04-08.csv.gz"
     assert sum(bad.damage.values()) / bad.rows[key] == pytest.approx(0.05, abs=0.005)
     assert damage_found(read(key, landing[key])) == bad.damage

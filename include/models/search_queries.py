@@ -1,0 +1,56 @@
+"""Which product will a person buy who types this into the shop's search box?"""
+
+from datetime import timedelta
+from typing import Any
+
+from include.models.contract import Augment, Column, Criteria, Feed, Model, NoisePlan
+
+FEATURES = (Column("query", "text", unit="what was typed"),)
+
+
+def build(seed: int) -> Any:
+    """The products bought after the most similar earlier searches: alike in words, and in pairs and triples of letters.
+
+    A slip of the finger costs a word, but only a few of its letters. Hashing keeps no vocabulary: no word is unknown to it.
+    """
+    from sklearn.compose import make_column_transformer
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Normalizer
+
+    def weighted(**counted: Any) -> Any:
+        # float32 halves the file and the time of an answer, both of which grow with the rows.
+        count = HashingVectorizer(norm=None, alternate_sign=False, dtype="float32", **counted)
+        return make_pipeline(count, TfidfTransformer(sublinear_tf=True))
+
+    # A missing text is NaN in a column of text and may be None in one of objects; an imputer fills only one of them.
+    filled = [SimpleImputer(missing_values=gap, strategy="constant", fill_value="") for gap in (float("nan"), None)]
+    # Columns are counted after the imputers, which forget their names; a single 0 hands a vectorizer the flat list it takes.
+    counted = make_column_transformer(
+        (weighted(n_features=2**12), 0), (weighted(analyzer="char_wb", ngram_range=(2, 3), n_features=2**13), 0)
+    )
+    condensed = TruncatedSVD(n_components=96, n_iter=2, random_state=seed)
+    alike = KNeighborsClassifier(n_neighbors=30, weights="distance", algorithm="brute")
+    return make_pipeline(*filled, counted, condensed, Normalizer(), alike)
+
+
+MODEL = Model(
+    name="search_queries",
+    owner="shop search",
+    description="The product that a person buys after a search, among the five that the shop shows first.",
+    task="multiclass",
+    label=Column("product", "category", unit="stock code"),
+    features=FEATURES,
+    feed=Feed(key=("search",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="0 5 * * TUE"),
+    criteria=Criteria(metric="hit_rate_at_5", floor=0.85, noisy_floor=0.75, margin=0.01),
+    cadence="0 8 * * TUE",
+    build=build,
+    trusted_types=("numpy.dtype",),
+    noise=NoisePlan(add=("missing_space", "truncated")),
+    # Every row of the copy is messy; a text that is gone teaches nothing about the product.
+    augment=Augment(copies=1, severity=1.0, corruptions=("typo", "phonetic", "abbreviation", "missing_space", "truncated")),
+    train_periods=52,
+)
