@@ -13,7 +13,8 @@ from bench import results
 from demo.rehearsal import Week, play, stores
 from demo.upstream import FLIGHTS, WEEK, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.metrics import METRICS
+from include.decisions.metrics import roc_auc
+from include.decisions.predictions import numbers_of
 from include.models import find_model
 from include.models.contract import Model
 from include.services import Services, build_services
@@ -53,20 +54,19 @@ def play_year(model: Model) -> tuple[list[Week], pd.DataFrame]:
 
 def _compared(services: Services, model: Model, served: dict[datetime, str]) -> pd.DataFrame:
     """One row a week: AUC of the version that served it and of version 1, on all labelled rows of the week."""
-    auc = METRICS["roc_auc"].value
     rows = []
     for start, number in served.items():
         frame = services.lake.rows(model, start, start + WEEK)
         frame = frame[frame[model.label.name].notna()]
         labels = frame[model.label.name].to_numpy("float64")
-        by = {name: predict(model, services.registry.load(model, name), frame) for name in {"1", number}}
+        by = {name: numbers_of(predict(model, services.registry.load(model, name), frame)) for name in {"1", number}}
         rows.append(
             {
                 "week": start,
                 "served": number,
                 "rows": len(frame),
-                "loop": auc(labels, by[number]),
-                "static": auc(labels, by["1"]),
+                "loop": roc_auc(labels, by[number])[0],
+                "static": roc_auc(labels, by["1"])[0],
             }
         )
     return pd.DataFrame(rows)

@@ -21,7 +21,7 @@ from bench import results
 from demo.rehearsal import stores
 from demo.upstream import FLIGHTS, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.metrics import METRICS
+from include.decisions.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.noise.suite import default_suite
@@ -120,7 +120,7 @@ def _bare(store: ObjectStore, keys: list[str], model: Model) -> int:
     frames = [holdout[model.feature_names], *(suite.apply(holdout[model.feature_names], c, "bench") for c in suite.conditions)]
     truth = holdout[model.label.name].to_numpy("float64")
     for frame in frames:
-        METRICS[model.criteria.metric].value(truth, predict(model, pipeline, frame))
+        primary_metric(model).estimate(truth, predict(model, pipeline, frame))
     return len(rows)
 
 

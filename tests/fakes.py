@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from include.adapters.fresh_process import Trial
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.object_store import Entry
 from include.adapters.registry import CHAMPION, Training, Version
-from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable
+from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable, TrialFailed
 from include.models.contract import Model
 from include.services import Services
 from include.settings import Settings
@@ -132,6 +134,9 @@ class FakeRegistry:
         self.descriptions: dict[str, str] = {}
         self.trainings: list[Training] = []
         self.champions: list[str | None] = []
+        self.pictures: dict[tuple[str, str], bytes] = {}
+        self.failing_trial = ""
+        self.other_answers = 0.0
         self.down = False
         self.crash_at: int | None = None
 
@@ -183,6 +188,20 @@ class FakeRegistry:
             raise ArtifactChanged(f"version {number}")
         self._answer()
         return self.pipelines[number]
+
+    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> Trial:
+        """No process is started: `failing_trial` says what one would have said."""
+        self._answer()
+        if self.failing_trial:
+            raise TrialFailed(self.failing_trial)
+        pipeline = self.pipelines[number]
+        answer = pipeline.predict if model.task == "regression" else pipeline.predict_proba
+        answers = np.asarray(answer(rows), dtype="float64") + self.other_answers
+        return Trial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
+
+    def log_picture(self, run_id: str, path: str, png: bytes) -> str:
+        self._write(lambda: self.pictures.update({(run_id, path): png}))
+        return f"http://registry.example/picture/{run_id}/{path}"
 
     def log_report(self, run_id: str, path: str, text: str) -> str:
         self._write(lambda: self.reports.update({(run_id, path): text}))

@@ -100,9 +100,17 @@ class World:
         if labels:
             self.deliver("labels", f"{number:02}", whole[["id", "at", "y"]])
 
-    def do(self, step: str, as_of: datetime, force: bool = False, **inputs: Any) -> Any:
+    def do(self, step: str, as_of: datetime, force: bool = False, override: bool = False, **inputs: Any) -> Any:
         """Run one step as of a time."""
-        request = Request(as_of=as_of, reason="a test", run_id="run", force=force)
+        request = Request(
+            as_of=as_of,
+            reason="a test",
+            run_id="run",
+            force=force,
+            override=override,
+            reason_given=True,
+            asked_by="carol",
+        )
         return import_module(f"include.steps.{step}").run(self.services, self.model, request, **inputs)
 
     def take_in(self, as_of: datetime) -> Checked:

@@ -144,24 +144,27 @@ def score(
     """
     partitions = [everything(len(labels)), *slices]
     weights = _weights(list(challenger), noisy_share)
-    scored = [_scored(metric, labels, challenger, champion, partitions) for metric in metrics]
-    primary, first = metrics[0], scored[0]
-    cells = tuple(cell for one in scored for cell in one.cells)
+    primary, first = metrics[0], _scored(metrics[0], labels, challenger, champion, partitions)
+    cells, bands = list(first.cells), {metrics[0].name: first.critical}
+    for metric in metrics[1:]:
+        # One metric after the other: the influences of all at once would not fit in memory for a million rows.
+        other = _scored(metric, labels, challenger, champion, partitions)
+        cells += other.cells
+        bands[metric.name] = other.critical
     on_all = [cell for cell in first.cells if cell.where == ALL_ROWS]
     noisy = [cell for cell in on_all if cell.condition != CLEAN]
-    bands = {metric.name: one.critical for metric, one in zip(metrics, scored, strict=True) if one.critical is not None}
     return Scorecard(
         metric=primary.name,
         higher_is_better=primary.higher_is_better,
         rows=len(labels),
         positives=_positives(labels),
-        cells=cells,
+        cells=tuple(cells),
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
         blend=_blended(first, weights) if champion is not None else None,
         robustness=_robustness(primary, noisy),
         harms=tuple(_harms(first, partitions, weights, harm)) if champion is not None else (),
-        critical=bands,
+        critical={name: width for name, width in bands.items() if width is not None},
     )
 
 
@@ -197,7 +200,6 @@ class _Scored:
     cells: list[Cell]
     conditions: list[str]
     differences: list[Floats]
-    covariances: Floats | None
     critical: float | None
 
 
@@ -219,9 +221,9 @@ def _scored(
                     difference[rows, column] = paired
         differences.append(difference)
     if champion is None:
-        return _Scored(cells, list(challenger), differences, None, None)
+        return _Scored(cells, list(challenger), differences, None)
     covariances = guards.covariance(list(zip(partitions, differences, strict=True)))
-    return _Scored(cells, list(challenger), differences, covariances, guards.critical_value(covariances))
+    return _Scored(cells, list(challenger), differences, guards.critical_value(covariances))
 
 
 def _cell(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None) -> tuple[Cell, Floats]:

@@ -40,7 +40,7 @@ def judge(
 ) -> tuple[Decision, Scorecard]:
     """The verdict and the whole scorecard; where the self-test fails, the verdict is `blocked`."""
     metrics = _primary_first(contest)
-    scorecard = replace(_weighed(contest, metrics), suspects=_suspects(contest, metrics[0]))
+    scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
     decision = decide(scorecard, contest.criteria, lane, list(problems), cost, first)
     if decision.verdict == "blocked":
         return decision, scorecard
@@ -49,13 +49,17 @@ def judge(
 
 
 def quick_verdict(contest: Contest, lane: Lane) -> Decision:
-    """The verdict alone, by the primary metric: what a simulation of thousands of contests needs."""
-    return decide(_weighed(contest, _primary_first(contest)[:1]), contest.criteria, lane, [])
+    """The verdict alone, by the primary metric, without the self-test."""
+    return decide(weigh(contest), contest.criteria, lane, [])
 
 
 def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
+    # What was planted has no artifact that could be weighed.
+    criteria = replace(contest.criteria, max_latency_ms=None, max_size_mb=None, max_memory_mb=None, max_calibration_error=None)
+    planted = replace(contest, criteria=criteria, anchor=None)
+
     def verdict(challenger: Said, champion: Said | None) -> Word:
-        return quick_verdict(replace(contest, challenger=challenger, champion=champion, anchor=None), lane).verdict
+        return quick_verdict(replace(planted, challenger=challenger, champion=champion), lane).verdict
 
     return verdict
 
@@ -65,7 +69,9 @@ def _primary_first(contest: Contest) -> list[Metric]:
     return sorted(found.values(), key=lambda metric: metric.name != contest.criteria.metric)
 
 
-def _weighed(contest: Contest, metrics: Sequence[Metric]) -> Scorecard:
+def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
+    """The evidence by some metrics, the primary one first; by the primary one alone, unless said."""
+    metrics = metrics or _primary_first(contest)[:1]
     criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
     share = criteria.noisy_share
     scorecard = score(metrics, labels, challenger, contest.champion, share, contest.slices, criteria.largest_harm)

@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -104,8 +104,3 @@ def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
 def _bare(axes: Any) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def severities_of(conditions: Sequence[tuple[str, str, float]]) -> dict[str, tuple[str, float]]:
-    """From (id, corruption, rate) of each condition to what the picture needs."""
-    return {condition: (corruption, rate) for condition, corruption, rate in conditions}

@@ -51,7 +51,7 @@ def partition(values: pd.Series) -> Partition:
         values = _quarters(values)
     missing = values.isna()
     counts = values[~missing].value_counts().head(_MOST_VALUES)
-    codes = counts.index.get_indexer(values)
+    codes = counts.index.get_indexer(pd.Index(values))
     names = [f"{values.name}={value}" for value in counts.index]
     if missing.any():
         codes = np.where(missing.to_numpy(), len(names), codes)

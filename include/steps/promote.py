@@ -1,7 +1,8 @@
 """Promote: make the challenger the champion, if it is the one that was validated and the champion is still the one it beat.
 
 In: verdict and approval. Out: who is champion now. Checks the artifact's digest again, then moves the aliases in an order that
-never leaves a moment without a champion: `previous` first, `champion` next, `challenger` goes last.
+never leaves a moment without a champion: `previous` first, `champion` next, `challenger` goes last. The first promotion also
+freezes the reference (`anchor`) below which no later challenger may walk.
 Safe to run again: every move sets what it finds missing, so a run killed half-way is completed by the next one.
 """
 
@@ -33,7 +34,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
     services.registry.annotate(model.name, verdict.version, {WAS_CHAMPION: "true"})
     if services.registry.aliased(model.name, ANCHOR) is None:
         # Challengers to come may not walk away from it in small steps; a person may freeze another.
-        services.registry.set_alias(model.name, ANCHOR, verdict.version)
+        services.registry.set_alias(model.name, ANCHOR, verdict.champion_version or verdict.version)
     _drop_challenger(services, model, verdict.version)
     return Promotion(
         promoted=True,

@@ -36,13 +36,13 @@ def test_the_challenger_becomes_champion(contest: World) -> None:
     """The champion becomes previous, and nobody is challenger any more."""
     promotion = promote(contest, verdict_on("2", "1"))
     assert (promotion.promoted, promotion.champion_version, promotion.previous_version) == (True, "2", "1")
-    assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+    assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
 
 
 def test_production_was_archived_before_the_new_version_was_set(contest: World) -> None:
     """At no moment is there no champion: every single write leaves one."""
     promote(contest, verdict_on("2", "1"))
-    assert contest.registry.champions == ["1", "2", "2", "2"]
+    assert contest.registry.champions == ["1", "2", "2", "2", "2"]
 
 
 def test_killed_after_any_alias_move_and_run_again_completes(contest: World) -> None:
@@ -56,21 +56,21 @@ def test_killed_after_any_alias_move_and_run_again_completes(contest: World) -> 
         assert contest.registry.aliases["champion"] in ("1", "2")
         contest.registry.crash_at = None
         assert promote(contest, verdict_on("2", "1")).promoted
-        assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+        assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
     assert None not in contest.registry.champions
 
 
 def test_promoting_twice_changes_nothing(contest: World) -> None:
     """A cleared task reports the same promotion."""
     assert promote(contest, verdict_on("2", "1")) == promote(contest, verdict_on("2", "1"))
-    assert contest.registry.aliases == {"champion": "2", "previous": "1"}
+    assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
 
 
 def test_a_first_champion_has_no_previous(contest: World) -> None:
     """Nobody is made up to go back to, not even version minus one."""
     contest.registry.aliases = {"challenger": "2"}
     assert promote(contest, verdict_on("2", None)).previous_version is None
-    assert contest.registry.aliases == {"champion": "2"}
+    assert contest.registry.aliases == {"champion": "2", "anchor": "2"}
 
 
 def test_previous_was_guessed_as_version_minus_one(contest: World) -> None:

@@ -101,7 +101,7 @@ def test_a_champion_that_is_found_again_is_no_challenger(seasoned: World) -> Non
     seasoned.registry.versions["1"].tags["trained_until"] = day(6).isoformat()
     assembled = seasoned.do("assemble", day(9))
     assert seasoned.do("train", day(9), assembled=assembled).version == "1"
-    assert seasoned.registry.aliases == {"champion": "1"}
+    assert seasoned.registry.aliases == {"champion": "1", "anchor": "1"}
 
 
 def test_a_recipe_changes_with_features_and_parameters_and_with_nothing_else() -> None:

@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.errors import ArtifactChanged, RegistryUnreachable
+from include.errors import ArtifactChanged, DataError, RegistryUnreachable
 from include.models.contract import Column
+from include.noise.profile import NoiseProfile
+from include.noise.suite import suite_for
 from include.references import Assembled, Trained, Verdict
+from include.run import Request
+from include.steps import validate
 from include.steps.train import recipe
 from tests.toy import MODEL, World, build, changed, day, rows
 
@@ -41,11 +45,19 @@ class Says(Planted):
 
 def plant(world: World, pipeline: Any, tags: dict[str, str], until: int = 6) -> str:
     """Register a pipeline as if it had been trained on the days before `until`."""
-    made = {"trained_until": day(until).isoformat(), "criteria": world.model.criteria_digest, "recipe": "same"}
+    made = {
+        "trained_until": day(until).isoformat(),
+        "criteria": world.model.criteria_digest,
+        "recipe": "same",
+        "train_digest": world.snapshot(day(0), day(6)).digest,
+        "baselines": '{"mean": 0.5, "median": 0.5}',
+    }
     return world.registry.add(pipeline, made | tags).number
 
 
-def trial(world: World, challenger: Any, champion: Any = None, champion_until: int = 6, **tags: str) -> Verdict:
+def trial(
+    world: World, challenger: Any, champion: Any = None, champion_until: int = 6, override: bool = False, **tags: str
+) -> Verdict:
     """The verdict on planted versions, on days 6 and 7."""
     if not world.lake.objects:
         world.with_days(8)
@@ -57,7 +69,7 @@ def trial(world: World, challenger: Any, champion: Any = None, champion_until: i
         champion_version=old,
     )
     trained = Trained(version=new, run_id=f"run-{new}", artifact_digest=f"digest-of-{new}")
-    verdict: Verdict = world.do("validate", day(9), assembled=assembled, trained=trained)
+    verdict: Verdict = world.do("validate", day(9), override=override, assembled=assembled, trained=trained)
     return verdict
 
 
@@ -90,13 +102,14 @@ def test_the_champion_was_fed_data_transformed_by_the_challengers_preprocessor(w
     """Both get the very same raw columns, clean and under every kind of noise."""
     challenger, champion = Planted(4.0), Planted(0.3)
     trial(world, challenger, champion)
-    assert len(challenger.given) == len(champion.given) == 7
-    for one, other in zip(challenger.given, champion.given, strict=True):
+    # The challenger answers some rows once more, in its trial.
+    assert len(champion.given) == len(challenger.given) - 1 == 1 + len(suite_for(MODEL, None).conditions)
+    for one, other in zip(challenger.given, champion.given, strict=False):
         pd.testing.assert_frame_equal(one, other)
         assert one.columns.tolist() == MODEL.feature_names
     clean = challenger.given[0]
     assert set(clean["colour"]) == {"red", "green", "blue"}
-    assert all(not clean.equals(noisy) for noisy in challenger.given[1:])
+    assert all(not clean.equals(noisy) for noisy in champion.given[1:])
 
 
 def test_a_fitted_challenger_beats_a_champion_of_another_world(world: World) -> None:
@@ -118,7 +131,7 @@ def test_the_same_trial_gives_the_same_verdict(world: World) -> None:
     again = trial(World().with_days(8), Planted(4.0), Planted(0.3))
     assert again == first
     assert world.registry.descriptions["2"] == card
-    assert "gain" in json.loads(report)["evidence"]["conditions"][0]
+    assert json.loads(report)["evidence"]["cells"][0]["gain"]["value"] > 0
 
 
 def test_a_holdout_that_is_older_than_training_blocks(world: World) -> None:
@@ -142,9 +155,9 @@ def test_criteria_that_were_changed_after_training_block(world: World) -> None:
 @pytest.mark.parametrize(
     ("challenger", "champion", "says"),
     [
-        (Says(float("nan")), Planted(1.0), "challenger predicts values that are not finite"),
-        (Says(0.5), Planted(1.0), "challenger predicts one and the same value"),
-        (Planted(4.0), Says(0.5), "champion predicts one and the same value"),
+        (Says(float("nan")), Planted(1.0), "challenger 2 predicts values that are not finite"),
+        (Says(0.5), Planted(1.0), "challenger 2 predicts one and the same value"),
+        (Planted(4.0), Says(0.5), "champion 1 predicts one and the same value"),
     ],
 )
 def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, says: str) -> None:
@@ -181,16 +194,122 @@ def test_an_artifact_that_is_not_the_trained_one_is_not_judged(world: World) -> 
         )
 
 
-def test_a_champion_whose_pipeline_fails_is_no_pass(world: World) -> None:
-    """An exception while predicting turns the run red; the challenger gains nothing by it."""
+class Fails(Planted):
+    """A pipeline that was made for other columns."""
 
-    class Fails(Planted):
-        def predict_proba(self, frame: pd.DataFrame) -> Any:
-            raise KeyError("a column that is gone")
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        raise KeyError("a column that is gone")
 
-    with pytest.raises(KeyError):
-        trial(world, Planted(4.0), Fails(1.0))
-    assert "champion" not in world.registry.aliases
+
+def test_a_champion_that_cannot_be_scored_blocks(world: World) -> None:
+    """The challenger gains nothing by it; the reason says how a person may decide otherwise."""
+    verdict = trial(world, Planted(4.0), Fails(1.0))
+    assert verdict.verdict == "blocked"
+    assert "champion 1 cannot be scored: KeyError" in verdict.reasons[0]
+    assert "replace_unscorable_champion" in verdict.reasons[1]
+
+
+def test_a_person_may_replace_a_champion_that_cannot_be_scored(world: World) -> None:
+    """By name and reason, kept on the version and on its card; the success criteria still have to be reached."""
+    verdict = trial(world, Planted(4.0), Fails(1.0), override=True)
+    assert verdict.verdict == "promote"
+    assert verdict.champion_version == "1"
+    override = world.registry.versions["2"].tags["override"]
+    assert "champion 1 cannot be scored" in override
+    assert "carol: a test" in override
+    assert "**Overridden by a person:**" in world.registry.descriptions["2"]
+    assert trial(World(), Planted(0.0), Fails(1.0), override=True).verdict == "keep"
+
+
+def test_the_override_does_nothing_for_a_champion_that_can_be_scored(world: World) -> None:
+    """It is no way round the gate."""
+    verdict = trial(world, Planted(0.3), Planted(4.0), override=True)
+    assert verdict.verdict == "keep"
+    assert "override" not in world.registry.versions["2"].tags
+
+
+def test_an_override_without_a_reason_is_refused(world: World) -> None:
+    """Who reads the card later has to find why."""
+    world.with_days(8)
+    assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
+    request = Request(as_of=day(9), reason="manual", run_id="run", override=True)
+    with pytest.raises(DataError, match="replace_unscorable_champion was ticked without a reason"):
+        validate.run(world.services, world.model, request, assembled, Trained(version="1"))
+
+
+def test_a_challenger_that_cannot_be_scored_blocks(world: World) -> None:
+    """A check that cannot be made is no pass, whoever fails it, and nobody may override it."""
+    assert "challenger 2 cannot be scored" in trial(world, Fails(1.0), Planted(1.0), override=True).reasons[0]
+
+
+@pytest.mark.parametrize("broken", ["will not load", "other answers"])
+def test_the_artifact_is_tried_in_a_fresh_process(world: World, broken: str) -> None:
+    """What cannot be loaded and queried as a server would, or answers otherwise there, is blocked."""
+    if broken == "will not load":
+        world.registry.failing_trial = "a fresh process could not load it"
+    else:
+        world.registry.other_answers = 0.01
+    verdict = trial(world, Planted(4.0), Planted(0.3))
+    assert verdict.verdict == "blocked"
+    assert "fresh process" in verdict.reasons[0]
+
+
+def test_budgets_come_from_the_trial(world: World) -> None:
+    """An artifact that is too slow is not promoted, however good it is; what was measured stays on the version."""
+    world.model = changed(max_latency_ms=1.0)
+    verdict = trial(world, Planted(4.0), Planted(0.3))
+    assert (verdict.verdict, verdict.reasons[0]) == (
+        "keep",
+        "the 95th percentile of one answer is 2 ms, the success criteria allow 1",
+    )
+    assert world.registry.versions["2"].tags["latency_ms"] == "2"
+
+
+def test_rows_that_the_champion_was_trained_on_block(world: World) -> None:
+    """Five per cent of them flip the sign for tree models: they are found by key, whatever their time says."""
+    world.with_days(8)
+    seen = world.snapshot(day(0), day(8)).digest
+    old = plant(world, Planted(0.3), {"train_digest": seen})
+    new = plant(world, Planted(4.0), {})
+    assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)), champion_version=old)
+    verdict = world.do(
+        "validate", day(9), assembled=assembled, trained=Trained(version=new, artifact_digest=f"digest-of-{new}")
+    )
+    assert verdict.verdict == "blocked"
+    assert "120 rows of the holdout are in champion 1's training data" in verdict.reasons[0]
+
+
+def test_immature_labels_block(world: World) -> None:
+    """Labels of the last day are not due yet: the early ones are not like the late ones."""
+    world.with_days(8)
+    new = plant(world, Planted(4.0), {})
+    assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
+    verdict = world.do(
+        "validate", day(8), assembled=assembled, trained=Trained(version=new, artifact_digest=f"digest-of-{new}")
+    )
+    assert verdict.verdict == "blocked"
+    assert "labels of the holdout are immature" in verdict.reasons[0]
+
+
+def test_a_frozen_reference_takes_part(world: World) -> None:
+    """Better than the champion and far below what was frozen once: kept, with the reference on the card."""
+    world.with_days(8)
+    frozen = plant(world, Planted(6.0), {})
+    world.registry.aliases["anchor"] = frozen
+    verdict = trial(world, Planted(0.6), Planted(0.1))
+    assert verdict.verdict in ("keep", "inconclusive")
+    assert f"against frozen {frozen}" in world.registry.descriptions["3"]
+
+
+def test_production_decides_how_severe_the_noise_is(world: World) -> None:
+    """What periods before the run showed becomes a condition of its own, in words on the card."""
+    world.with_days(8)
+    profile = NoiseProfile(rows=60, quarantined=0.0, rates={"z": {"missing": 0.3}})
+    world.services.lake.write_profile("toy", day(5), dict(profile.as_json()))
+    trial(world, Planted(4.0), Planted(0.3))
+    conditions = json.loads(world.registry.reports["run-2", "noise_suite.json"])["conditions"]
+    assert {"production", "production x2"} <= {condition["id"] for condition in conditions}
+    assert "At your production's level of mess" in world.registry.descriptions["2"]
 
 
 @pytest.mark.parametrize(("tag", "lane"), [("same", "routine"), ("another", "change")])
@@ -208,6 +327,8 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
     assert 0.5 < float(tags["proved_value"]) < 1
     assert world.registry.descriptions["2"].startswith("## PROMOTE: toy version 2")
     assert {path for _, path in world.registry.reports} == {"decision_card.md", "scorecard.json", "noise_suite.json"}
+    assert set(world.registry.pictures) == {("run-2", "decision.png")}
+    assert "http://registry.example/picture/run-2/decision.png" in world.registry.descriptions["2"]
 
 
 def test_a_champion_that_was_trained_again_keeps_its_place(seasoned: World) -> None:

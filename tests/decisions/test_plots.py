@@ -1,0 +1,33 @@
+"""The picture on the card: drawn for every kind of evidence; what it looks like is looked at by people."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import matplotlib.image
+import pytest
+
+from include.decisions.budgets import Cost
+from include.decisions.evidence import Scorecard
+from include.decisions.plots import decision_picture
+from tests.decisions.test_card import ALONE, COMPARED, cell
+
+SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}
+NOISY = tuple(cell(condition=name) for name in SEVERITIES)
+
+
+@pytest.mark.parametrize(
+    ("scorecard", "champion_cost"),
+    [
+        (replace(COMPARED, cells=(*COMPARED.cells, *NOISY, cell("origin=EWR"))), Cost(latency_ms=11.0, size_mb=2.0)),
+        (ALONE, None),
+    ],
+    ids=["against a champion", "alone"],
+)
+def test_a_picture_is_drawn(scorecard: Scorecard, champion_cost: Any) -> None:
+    """A PNG with ink on it, with and without a champion, whatever was measured of the cost."""
+    png = decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote")
+    pixels = matplotlib.image.imread(io.BytesIO(png))
+    assert pixels.shape[:2] == (416, 1200)
+    assert pixels[..., :3].std() > 0.05
+    assert decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote") == png
