@@ -31,7 +31,7 @@ class ReferenceLink(BaseOperatorLink):
         """The address; empty, which draws no button, where this task has none."""
         if ti_key.task_id not in self.tasks or not ti_key.dag_id.endswith(f".{self.stage}"):
             return ""
-        return web_address(_returned(ti_key, self.told_by), self.field)
+        return web_address(returned(ti_key.dag_id, ti_key.run_id, self.told_by), self.field)
 
 
 def web_address(returned: str | None, field: str) -> str:
@@ -44,13 +44,13 @@ def web_address(returned: str | None, field: str) -> str:
     return str(address) if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _returned(ti_key: TaskInstanceKey, task_id: str) -> str | None:
-    """What a task of this run returned, as it is stored: never made into objects here."""
+def returned(dag_id: str, run_id: str, task_id: str) -> str | None:
+    """What a task of a run returned, as it is stored: JSON, never made into objects here."""
     # Every component of Airflow imports its plugins; only the api-server has a database to ask.
     from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
     from airflow.utils.session import create_session
 
-    asked = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=ti_key.run_id, dag_ids=ti_key.dag_id, task_ids=task_id)
+    asked = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=run_id, dag_ids=dag_id, task_ids=task_id)
     with create_session() as session:
         stored = session.scalar(asked.with_only_columns(XComModel.value))
     return stored if isinstance(stored, str) else json.dumps(stored)

@@ -71,8 +71,8 @@ class Harm:
 class Scorecard:
     """All of the evidence, for the primary metric and the others.
 
-    `blend` is the declared mix of clean and noisy that decides, challenger against champion; `anchor` the same against the
-    frozen reference; `baselines` the challenger against each trivial answer, on clean rows and on the mean of the noisy ones.
+    `blend` is the declared mix of clean and noisy that decides, challenger against champion, and `noisy` its noisy part
+    alone; `anchor` is the mix against the frozen reference; `baselines` the challenger against each trivial answer, on clean rows and on the mean of the noisy ones.
     `robustness` is the mean over noisy conditions of error(challenger) / error(champion): below 1 is more robust.
     `critical` is, per metric, the width in standard errors of the bands that hold for all of its cells together.
     """
@@ -85,6 +85,7 @@ class Scorecard:
     noisy_challenger: float | None = None
     noisy_champion: float | None = None
     blend: Measured | None = None
+    noisy: Measured | None = None
     anchor: Measured | None = None
     baselines: Mapping[str, tuple[Measured, Measured]] = field(default_factory=dict)
     robustness: float | None = None
@@ -162,6 +163,7 @@ def score(
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
         blend=_blended(first, weights) if champion is not None else None,
+        noisy=_blended(first, _weights(list(challenger), 1.0)) if champion is not None and noisy else None,
         robustness=_robustness(primary, noisy),
         harms=tuple(_harms(first, partitions, weights, harm)) if champion is not None else (),
         critical={name: width for name, width in bands.items() if width is not None},

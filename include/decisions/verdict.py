@@ -31,8 +31,9 @@ def decide(
 
     Then the absolute criteria: floors, trivial answers, budgets. Then no slice and no kind of noise may be harmed. Then the
     gain on the clean/noisy mix. Routine lane (same recipe, fresher data): its lower 80 % bound is above 0 and its lower 95 %
-    bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, the lower 95 % bound
-    against the frozen reference is above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
+    bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, two lower 95 % bounds:
+    on noisy rows alone above minus the margin, so that a gain on clean rows cannot buy a loss on messy ones, and against the
+    frozen reference above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
     criteria count; `first` says why there is none.
     """
     cost = cost or Cost()
@@ -47,9 +48,13 @@ def decide(
         why = first or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
         return Decision("promote", (why,))
     compared = _compared(scorecard, scorecard.blend, criteria, lane)
-    if compared.verdict != "promote":
-        return compared
-    return _anchored(scorecard, criteria, compared)
+    for what, gain, margin in (
+        ("on noisy rows alone", scorecard.noisy, criteria.margin),
+        ("against the frozen reference", scorecard.anchor, criteria.largest_walk),
+    ):
+        if compared.verdict == "promote" and gain is not None:
+            compared = _not_inferior(scorecard, compared, what, gain, margin)
+    return compared
 
 
 def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
@@ -122,23 +127,17 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: L
     )
 
 
-def _anchored(scorecard: Scorecard, criteria: Criteria, compared: Decision) -> Decision:
-    """Many small steps down, none of them shown, must not add up: the frozen reference stays where it is."""
-    if scorecard.anchor is None:
-        return compared
-    gain, error = scorecard.anchor.value, scorecard.anchor.error
-    low = gain - Z95 * error
-    seen = f"against the frozen reference {gain:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
-    if low > -criteria.largest_walk:
-        return Decision("promote", (*compared.reasons, f"{seen} is above {-criteria.largest_walk:+.3g}"))
-    if gain < -criteria.largest_walk:
-        return Decision("keep", (f"{seen}: quality has walked down more than {criteria.largest_walk:.3g}", *compared.reasons))
+def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Measured, margin: float) -> Decision:
+    """Still `promote` where the lower 95 % bound is above minus the margin."""
+    low = gain.value - Z95 * gain.error
+    seen = f"{what} {gain.value:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
+    if low > -margin:
+        return Decision("promote", (*compared.reasons, f"{seen} is above {-margin:+.3g}"))
+    if gain.value < -margin:
+        return Decision("keep", (f"{seen}: it lost more than {margin:.3g}", *compared.reasons))
     return Decision(
         "inconclusive",
-        (
-            f"{seen}: not shown to be above {-criteria.largest_walk:+.3g}",
-            rows_needed(scorecard.rows, error, criteria.largest_walk),
-        ),
+        (f"{seen}: not shown to be above {-margin:+.3g}", rows_needed(scorecard.rows, gain.error, margin)),
     )
 
 

@@ -30,6 +30,7 @@ class Case:
     positives: int | None = 300
     problems: list[str] = field(default_factory=list)
     anchor: Measured | None = None
+    noisy_gain: Measured | None = None
     harms: tuple[Harm, ...] = ()
     baselines: dict[str, tuple[Measured, Measured]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
@@ -59,8 +60,25 @@ CASES = (
     Case("too few negatives", 0.1, 0.001, "blocked", "the rarer class has 40 rows", positives=960),
     Case("a regression has no rarer class", 0.1, 0.001, "promote", "lower 80 %", positives=None),
     Case("a check could not be made", 0.1, 0.001, "blocked", "no idea", problems=["no idea"]),
+    Case("also on noisy rows alone", 0.03, 0.005, "promote", "lower 80 %", noisy_gain=Measured(0.01, 0.01)),
+    Case(
+        "bought on clean rows with noisy ones",
+        0.03,
+        0.005,
+        "keep",
+        "on noisy rows alone -0.03",
+        noisy_gain=Measured(-0.03, 0.01),
+    ),
+    Case("perhaps worse on noisy rows", 0.03, 0.005, "inconclusive", "on noisy rows alone", noisy_gain=Measured(0.0, 0.02)),
     Case("far above the frozen reference", 0.03, 0.005, "promote", "lower 80 %", anchor=Measured(0.05, 0.01)),
-    Case("walked away from the frozen reference", 0.03, 0.005, "keep", "walked down", anchor=Measured(-0.05, 0.01)),
+    Case(
+        "walked away from the frozen reference",
+        0.03,
+        0.005,
+        "keep",
+        "against the frozen reference -0.05 roc_auc, lower 95 % bound -0.0664: it lost more than 0.03",
+        anchor=Measured(-0.05, 0.01),
+    ),
     Case(
         "perhaps below the frozen reference", 0.03, 0.005, "inconclusive", "not shown to be above", anchor=Measured(0.0, 0.05)
     ),
@@ -115,6 +133,7 @@ def evidence(case: Case) -> Scorecard:
         (clean,),
         noisy_challenger=case.noisy,
         blend=blend,
+        noisy=case.noisy_gain,
         anchor=case.anchor,
         baselines=case.baselines,
         harms=case.harms,

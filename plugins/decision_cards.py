@@ -1,0 +1,238 @@
+"""A tab on a run's page: the decision card of the version that this retraining judged, as MLflow keeps it.
+
+The api-server fetches it and makes a page that stands alone: the browser needs no way to MLflow, and runs no script.
+"""
+
+import html
+import json
+import logging
+import os
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from airflow.plugins_manager import AirflowPlugin
+
+from report_links import returned, web_address
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from markdown_it.token import Token
+
+CARD, PICTURE = "decision_card.md", "decision.png"
+HEADERS = {
+    # Airflow's frame allows scripts of its own origin, where the viewer's session is: this page allows none.
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_SECONDS = (2, 5)
+_LARGEST = 5_000_000
+_RUN = re.compile(r"[0-9a-f]{32}")
+_log = logging.getLogger(__name__)
+
+
+class NoCard(Exception):
+    """There is no card to show; the sentence says why and what to do."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def card_page(dag_id: str, run_id: str) -> tuple[int, str]:
+    """Status and HTML of the page about one run."""
+    try:
+        return 200, _document(dag_id, _card(dag_id, run_id))
+    except NoCard as why:
+        return why.status, _document(dag_id, f'<p class="why">{html.escape(str(why))}</p>')
+
+
+def _card(dag_id: str, run_id: str) -> str:
+    if not dag_id.endswith(".retrain"):
+        raise NoCard(404, "Only retrainings have a decision card; this is a run of something else.")
+    trained, verdict = (_reference(returned(dag_id, run_id, task_id)) for task_id in ("train", "validate"))
+    if not verdict:
+        raise NoCard(404, "Not judged yet: the card is here once the task validate has succeeded. If it failed, see its log.")
+    if not verdict.get("card_url"):
+        raise NoCard(404, f"Nothing was judged in this run. {verdict.get('says', '')}")
+    of = str(trained.get("run_id"))
+    if not _RUN.fullmatch(of):
+        raise NoCard(404, "The task train named no run of MLflow, so there is no card to ask for. Clear train to make one.")
+    card = artifact(of, CARD).decode("utf-8", errors="replace")
+    body = as_html(card, lambda: _picture(of))
+    return f'<main class="{html.escape(str(verdict.get("verdict")))}">{body}</main>{_origin(trained)}'
+
+
+def _origin(trained: dict[str, Any]) -> str:
+    """Where the version is; as text, too, since Airflow's frame opens no other page."""
+    address = html.escape(web_address(json.dumps(trained), "version_url"))
+    link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>'
+    return f"<footer>The version in MLflow: {link}</footer>" if address else ""
+
+
+def _reference(stored: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(stored or "null")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def artifact(run_id: str, path: str) -> bytes:
+    """A file beside a run of MLflow.
+
+    Raises:
+        NoCard: it is not there (404), MLflow does not answer (503), or not with that file (502).
+    """
+    import requests
+
+    try:
+        with requests.get(
+            f"{_mlflow()}/get-artifact", params={"path": path, "run_uuid": run_id}, timeout=_SECONDS, stream=True
+        ) as answer:
+            status, kind = answer.status_code, answer.headers.get("Content-Type", "")
+            content = _beginning(answer.iter_content(65_536)) if status == 200 else b""
+    except requests.RequestException as error:
+        _log.warning("MLflow did not hand out %s of run %s: %s", path, run_id, error)
+        raise NoCard(503, "MLflow does not answer. The card is kept there: see that its server runs, then reload.") from error
+    if status == 404:
+        raise NoCard(404, f"MLflow has no {path} beside run {run_id}. Somebody deleted it: clear validate to judge again.")
+    # A proxy's login page comes with status 200.
+    if status != 200 or "html" in kind or len(content) > _LARGEST:
+        _log.warning("MLflow answered %s (%s) when asked for %s of run %s", status, kind, path, run_id)
+        raise NoCard(502, f"MLflow answered {status} and no {path}. Look into its log, then reload.")
+    return content
+
+
+def _beginning(chunks: Iterable[bytes]) -> bytes:
+    """What was sent, up to a little more than is accepted."""
+    content = b""
+    for chunk in chunks:
+        content += chunk
+        if len(content) > _LARGEST:
+            break
+    return content
+
+
+def _mlflow() -> str:
+    from include.errors import SettingsError
+    from include.settings import Settings
+
+    try:
+        return Settings.read(os.environ).mlflow_tracking_uri
+    except SettingsError as error:
+        _log.error("%s", error)
+        raise NoCard(
+            503, "A setting of the api-server cannot be used, so MLflow cannot be asked: its log says which."
+        ) from error
+
+
+def _picture(run_id: str) -> str:
+    """The picture as an address that holds its bytes; empty where it cannot be had: the card is worth reading without."""
+    try:
+        return f"data:image/png;base64,{b64encode(artifact(run_id, PICTURE)).decode()}"
+    except NoCard:
+        return ""
+
+
+def as_html(card: str, picture: Callable[[], str]) -> str:
+    """Markdown as HTML, none of it taken from the card; `picture` is asked only if the card shows the decision's picture."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>")
+    tokens = markdown.parse(card)
+    for token in (child for block in tokens for child in block.children or []):
+        if token.type == "link_open":
+            token.attrSet("target", "_blank")
+            token.attrSet("rel", "noopener noreferrer")
+        if token.type == "image":
+            _embed(token, picture)
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def _embed(image: "Token", picture: Callable[[], str]) -> None:
+    """Put the decision's picture itself in place of its address; any other becomes its description."""
+    known = parse_qs(urlsplit(str(image.attrs["src"])).query).get("path") == [PICTURE]
+    if data := picture() if known else "":
+        image.attrs["src"] = data
+        return
+    image.type, image.content = "text", f"[Picture, not shown here: {image.content}]"
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Decision card: {html.escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+    )
+
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b2430; --faint: #5d6878; --line: #d8dee6; --band: #f3f6f9; --link: #0b62c4;
+  --verdict: #5d6878; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --faint: #98a3b3; --line: #333c48; --band: #1b222b;
+  --link: #6cb2ff; --verdict: #98a3b3; } }
+.promote { --verdict: #1f9d55; } .inconclusive { --verdict: #d08700; } .blocked { --verdict: #d33f3f; }
+body { margin: 0 auto; padding: 1.25rem 1.5rem 2rem; max-width: 62rem; color: var(--ink);
+  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+h2 { margin: 0 0 .5rem; padding-left: .75rem; border-left: .35rem solid var(--verdict); font-size: 1.45rem; line-height: 1.3; }
+h3 { margin: 1.75rem 0 .5rem; font-size: 1.05rem; }
+ol { padding-left: 1.6rem; } li { margin: .2rem 0; } a { color: var(--link); overflow-wrap: anywhere; }
+.wide { overflow-x: auto; margin: .5rem 0 1rem; }
+table { border-collapse: collapse; font-size: .93em; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .9rem; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: left; }
+th { color: var(--faint); font-weight: 600; } tbody tr:nth-child(odd) { background: var(--band); }
+code { padding: .1em .3em; border-radius: 3px; background: var(--band); font-size: .9em; overflow-wrap: anywhere; }
+img { display: block; max-width: 100%; height: auto; margin: 1rem 0; border-radius: 4px; background: #fff; }
+.why { max-width: 40rem; margin: 3rem auto; font-size: 1.1rem; color: var(--faint); text-align: center; }
+footer { margin-top: 2rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--faint); font-size: .9em; }
+"""
+
+
+@cache
+def _app() -> "FastAPI":
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import HTMLResponse
+
+    # Its own pages of documentation would not pass the dependency.
+    app = FastAPI(dependencies=[Depends(get_user)], openapi_url=None)
+
+    @app.get("/{dag_id}", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))])
+    def show(dag_id: str, run_id: str) -> HTMLResponse:
+        status, page = card_page(dag_id, run_id)
+        return HTMLResponse(page, status, HEADERS)
+
+    return app
+
+
+async def decision_cards(scope: Any, receive: Any, send: Any) -> None:
+    """The page as an application for Airflow to mount, for its own users who may read the DAG.
+
+    It is made when first asked: every component imports its plugins, only the api-server has loaded what this needs (2 CPU-s).
+    """
+    await _app()(scope, receive, send)
+
+
+class DecisionCards(AirflowPlugin):
+    """What Airflow reads from this file."""
+
+    name = "decision_cards"
+    fastapi_apps: list[Any] = [{"app": decision_cards, "url_prefix": "/decision-cards", "name": "Decision cards"}]  # noqa: RUF012 - read only
+    external_views: list[Any] = [  # noqa: RUF012 - read only
+        {
+            "name": "Decision card",
+            # Relative, so that it also works below a path of `api.base_url`. Airflow's page escapes both.
+            "href": "decision-cards/{DAG_ID}?run_id={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "decision_card",
+        }
+    ]
