@@ -72,7 +72,8 @@ class Scorecard:
     """All of the evidence, for the primary metric and the others.
 
     `blend` is the declared mix of clean and noisy that decides, challenger against champion, and `noisy` its noisy part
-    alone; `anchor` is the mix against the frozen reference; `baselines` the challenger against each trivial answer, on clean rows and on the mean of the noisy ones.
+    alone; `anchor` is the mix against the frozen reference; `baselines` the challenger against each trivial answer, on clean
+    rows and on the mean of the noisy ones.
     `robustness` is the mean over noisy conditions of error(challenger) / error(champion): below 1 is more robust.
     `critical` is, per metric, the width in standard errors of the bands that hold for all of its cells together.
     """

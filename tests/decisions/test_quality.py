@@ -3,8 +3,12 @@
 import pytest
 
 from include.decisions.evidence import Measured
-from include.decisions.metrics import METRICS
+from include.decisions.metrics import metrics_of
 from include.decisions.quality import has_decayed
+from include.models.contract import Criteria
+
+CRITERIA = Criteria("roc_auc", 0.5, 0.5, 0.01)
+METRICS = metrics_of("binary", CRITERIA) | metrics_of("regression", CRITERIA)
 
 
 @pytest.mark.parametrize(
