@@ -240,6 +240,24 @@ class Test_artifacts:
         assert addresses.pop().endswith(f"/runs/{made.run_id}/artifacts/drift/a%20b.html")
         assert Path(client.download_artifacts(made.run_id, "drift/a b.html")).read_text() == "second"
 
+    def test_a_picture_is_served_where_markdown_looks_for_it(
+        self, registry: Registry, mlflow_server: str, model: Model
+    ) -> None:
+        """The address in the card gives the very bytes, as a picture; a second one takes its place."""
+        made = registered(registry, model)
+        addresses = {registry.log_picture(made.run_id, "decision.png", png) for png in (b"\x89PNG first", b"\x89PNG second")}
+        assert len(addresses) == 1
+        address = addresses.pop().replace("http://registry.example", mlflow_server)
+        with urllib.request.urlopen(address) as answer:
+            assert answer.read() == b"\x89PNG second"
+
+    def test_an_artifact_is_tried_out_by_a_process_of_its_own(self, registry: Registry, model: Model) -> None:
+        """From the registry's bytes, not from what is in memory here."""
+        registered(registry, model)
+        asked = rows(1)[model.feature_names].head(7)
+        trial = registry.try_out(model, "1", asked)
+        assert (trial.answers == fitted(model).predict_proba(asked)).all()
+
 
 class Test_odd_words:
     """Text from outside is kept as it is, or refused; it does nothing."""

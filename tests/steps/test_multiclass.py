@@ -1,0 +1,89 @@
+"""A model of several classes goes through every step: ranked answers are kept, judged and measured."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.decisions.periods import count_periods
+from include.models.contract import Augment, Column, Criteria
+from tests.toy import MODEL, World, day
+
+WORDS = ("red apple", "green apple", "blue plum", "red cherry")
+
+
+def build(seed: int) -> Any:
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    letters = make_column_transformer((TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)), "words"))
+    return make_pipeline(letters, LogisticRegression(random_state=seed))
+
+
+SHOP = replace(
+    MODEL,
+    task="multiclass",
+    label=Column("product", "category"),
+    features=(Column("words", "text"),),
+    criteria=Criteria("hit_rate_at_2", floor=0.5, noisy_floor=0.4, margin=0.02, min_rows=50),
+    noise=replace(MODEL.noise, drop=("missing",)),
+    build=build,
+)
+
+
+def delivered(world: World, days: int) -> World:
+    """Days of searches: each names its product, more or less."""
+    for number in range(days):
+        rng = np.random.default_rng(number)
+        product = rng.integers(0, 4, 120)
+        at = [day(number) + pd.Timedelta(minutes=turn) for turn in range(120)]
+        rows = pd.DataFrame({"id": [f"{number}-{turn}" for turn in range(120)], "at": [moment.isoformat() for moment in at]})
+        world.deliver("features", f"{number:02}", rows.assign(words=[WORDS[p] for p in product]))
+        world.deliver("labels", f"{number:02}", rows.assign(product=[f"code {p}" for p in product]))
+    world.take_in(day(days + 1))
+    return world
+
+
+@pytest.fixture
+def shop() -> World:
+    return delivered(World(model=SHOP), 8)
+
+
+def test_it_is_trained_judged_promoted_scored_and_measured(shop: World) -> None:
+    """From searches to a champion whose ranked answers are kept, read back, and measured on the next mature day."""
+    _, _, verdict = shop.challenge(day(9))
+    assert verdict.verdict == "promote", verdict.reasons
+    shop.promote(day(9), verdict)
+    delivered(shop, 10)
+    scored = shop.scored(day(11))
+    kept = shop.services.lake.read_table(scored.prediction_keys[-1])
+    assert set(kept["prediction"]) <= {f"code {n}" for n in range(4)}
+    assert len(kept["ranked"].iloc[0]) == 4
+    quality = shop.do("measure_quality", day(11), scored=scored)
+    assert quality.metric == "hit_rate_at_2"
+    assert quality.value > 0.9
+
+
+def test_augmentation_is_another_recipe_and_learns_from_mess(shop: World) -> None:
+    """Twice the rows, half of them corrupted: the change lane judges it, and under typing slips it is the better one."""
+    _, trained, _ = shop.challenge(day(9))
+    plain = shop.registry.pipelines[trained.version]
+    shop.model = replace(SHOP, augment=Augment(copies=2, severity=1.0, corruptions=("typo", "abbreviation")))
+    _, again, _ = shop.challenge(day(9))
+    assert again.version != trained.version
+    tags = [shop.registry.versions[v].tags for v in (trained.version, again.version)]
+    assert tags[0]["recipe"] != tags[1]["recipe"]
+    messy = pd.DataFrame({"words": ["rd appl", "grn apl", "blue plm", "rd chrry"]})
+    assert (shop.registry.pipelines[again.version].predict(messy) == [f"code {n}" for n in range(4)]).mean() >= (
+        plain.predict(messy) == [f"code {n}" for n in range(4)]
+    ).mean()
+
+
+def test_periods_are_counted_by_labels_of_text(shop: World) -> None:
+    """A class is a label like any other."""
+    rows = shop.services.lake.rows(SHOP, day(0), day(8))
+    assert {period.known for period in count_periods(rows, SHOP, day(9))} == {120}
