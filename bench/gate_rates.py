@@ -3,7 +3,7 @@
 The gate is the shipped one (`include.decisions.gate`), with nine conditions and five slices. Beside it stand what public
 pipelines do: "new > old" on clean rows, and `mlflow.validate_evaluation_results` with the smallest change that it accepts.
 
-    make bench-gate_rates            # about a quarter of an hour on two cores; TRIALS=100 for a first look
+    make bench-gate_rates            # half an hour on two cores; TRIALS=100 for a first look
 """
 
 import logging
@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ POSITIVES = 0.2
 CLASSES = np.arange(10)
 # Of a row's variance: what both models find hard about it, what the noise does to both, and what is each model's own.
 SHARED, OF_NOISE, OWN, OWN_NOISE = 0.79, 0.05, 0.12, 0.04
+PAGE = Path(__file__).parent.parent / "docs/gate.md"
+ROOM = ("<!-- from bench/results/gate_rates.json -->", "<!-- until here -->")
 GATES = ("change lane", "routine lane", "point estimate", "mlflow")
 CRITERIA = {
     "multiclass": Criteria("accuracy", floor=0.5, noisy_floor=0.4, margin=0.01),
@@ -224,6 +227,36 @@ def figures_of_aims(cells: list[dict[str, Any]], few: dict[str, float]) -> dict[
     return dict(zip(AIMS, found, strict=True))
 
 
+def tables(figures: dict[str, Any]) -> str:
+    """The shares of promotions as markdown: one table a task, sizes side by side."""
+    lines = []
+    for task, sizes in SIZES.items():
+        cells = {(c["truth"], c["rows"]): c["shares"] for c in figures["cells"] if c["task"] == task}
+        side = " / ".join(f"{rows:,}" for rows in sizes)
+        lines += [
+            f"**{task}, {CRITERIA[task].metric}**; promoted at {side} rows, per cent of {figures['trials']} contests",
+            "",
+            "| true difference, points | " + " | ".join(GATES) + " |",
+            "| --- |" + " ---: |" * len(GATES),
+        ]
+        for truth in TRUTHS:
+            shares = [[cells[truth.name, rows][gate].get("promote", 0.0) for rows in sizes] for gate in GATES]
+            lines.append(f"| {truth.name} | " + " | ".join(" / ".join(f"{100 * s:.3g}" for s in of) for of in shares) + " |")
+        lines.append("")
+    few = figures["25 positives"]
+    lines.append(
+        f"With 25 positives among 500 rows and equal models: blocked {few.get('blocked', 0):.0%}; "
+        f"a point estimate promotes {few['point estimate promotes']:.0%}."
+    )
+    return "\n".join(lines)
+
+
+def into_page(text: str, page: Path = PAGE) -> None:
+    """Put the tables where the page has room for them."""
+    before, rest = page.read_text().split(ROOM[0])
+    page.write_text(before + ROOM[0] + "\n\n" + text + "\n\n" + ROOM[1] + rest.split(ROOM[1])[1])
+
+
 def main() -> int:
     """Simulate every cell on all cores."""
     logging.disable(logging.INFO)  # MLflow tells about each of its validations
@@ -242,6 +275,7 @@ def main() -> int:
     )
     figures = {"trials": TRIALS, "churn": churn(), "against aims": against, "25 positives": few, "cells": cells}
     results.write("gate_rates", figures, AIMS, met)
+    into_page(tables(figures))
     for aim, figure in against.items():
         print(f"{aim}: {figure:.3f} (aim {AIMS[aim]})")
     return 0

@@ -70,10 +70,10 @@ def _card(dag_id: str, run_id: str) -> str:
 
 
 def _origin(trained: dict[str, Any]) -> str:
-    """Where the version is; as text, too, since Airflow's frame opens no other page."""
+    """Where the version is; Airflow's frame stops a plain click on what would open a window of its own."""
     address = html.escape(web_address(json.dumps(trained), "version_url"))
     link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>'
-    return f"<footer>The version in MLflow: {link}</footer>" if address else ""
+    return f"<footer>The version in MLflow (middle click or Ctrl-click): {link}</footer>" if address else ""
 
 
 def _reference(stored: str | None) -> dict[str, Any]:
@@ -102,11 +102,15 @@ def artifact(run_id: str, path: str) -> bytes:
         _log.warning("MLflow did not hand out %s of run %s: %s", path, run_id, error)
         raise NoCard(503, "MLflow does not answer. The card is kept there: see that its server runs, then reload.") from error
     if status == 404:
-        raise NoCard(404, f"MLflow has no {path} beside run {run_id}. Somebody deleted it: clear validate to judge again.")
-    # A proxy's login page comes with status 200.
+        raise NoCard(404, f"MLflow knows no run {run_id}: somebody deleted it. Clear the task train to have another one made.")
+    # A proxy's login page comes with status 200; of a file that is not in its object store MLflow says 500.
     if status != 200 or "html" in kind or len(content) > _LARGEST:
         _log.warning("MLflow answered %s (%s) when asked for %s of run %s", status, kind, path, run_id)
-        raise NoCard(502, f"MLflow answered {status} and no {path}. Look into its log, then reload.")
+        raise NoCard(
+            502,
+            f"MLflow answered {status} and no {path}: its store does not answer, or somebody deleted the file. See MLflow's "
+            "log, then reload; clear the task validate to have it judged again.",
+        )
     return content
 
 

@@ -14,7 +14,8 @@ from include.references import Snapshot
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, the rest as far as it fits.
 LONGEST = 5000
 _MOST_SLICES = 8
-_GAP = "\N{EM SPACE}"
+# MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
+_GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,10 @@ def _costs(criteria: Criteria, facts: CardFacts) -> list[str]:
     for name, key, unit, allowed in rows:
         spent, its = getattr(facts.cost, key), getattr(facts.champion_cost, key, None)
         if spent is not None:
-            said = [f"{value:.3g} {unit}".strip() if value is not None else "" for value in (its, spent, allowed)]
-            lines.append(_row(name, *said))
-    head = [_row("cost", "champion", "challenger", "budget"), "| --- | ---: | ---: | ---: |"]
+            said = [f"{value:.3g} {unit}".strip() if value is not None else "none" for value in (spent, its, allowed)]
+            lines.append(_row(name, *(said if facts.champion_cost else [said[0], said[2]])))
+    names = ["challenger", "champion", "budget"] if facts.champion_cost else ["challenger", "budget"]
+    head = [_row("cost", *names), f"| --- | {' | '.join(['---:'] * len(names))} |"]
     return [*head, *lines, ""] if lines else []
 
 
@@ -199,7 +201,7 @@ def _interval(measured: Measured) -> str:
 
 
 def _row(first: str, *others: str) -> str:
-    """A table row; MLflow's page draws cells without a gap, so an em space (U+2003) stands before each but the first."""
+    """A table row."""
     return f"| {' | '.join([first, *(_GAP + cell for cell in others)])} |"
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from include.decisions.budgets import Cost
-from include.decisions.evidence import CLEAN, Cell, Scorecard
+from include.decisions.evidence import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 
-CHAMPION, CHALLENGER, HARM = "#8a8f98", "#1f6feb", "#c62828"
+CHAMPION, CHALLENGER, SLICE, HARM = "#8a8f98", "#1f6feb", "#5b8a72", "#c62828"
 _MOST_SLICES = 10
 _COSTS = (("latency_ms", "one answer, ms"), ("size_mb", "artifact, MB"), ("memory_mb", "memory, MB"))
 
@@ -19,11 +19,12 @@ def decision_picture(
     scorecard: Scorecard, severities: Mapping[str, tuple[str, float]], cost: Cost, champion_cost: Cost | None, verdict: str
 ) -> bytes:
     """A PNG of three panels. `severities` gives for each noisy condition its corruption and its rate."""
-    figure = Figure(figsize=(15, 5.2), dpi=80, layout="constrained")
-    noise, forest, costs = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 0.8))
-    _draw_noise(noise, scorecard, severities)
-    _draw_forest(forest, scorecard)
-    _draw_costs(costs, cost, champion_cost)
+    # As wide as MLflow's page is beside its assistant: a wider picture is cut there, not shrunk.
+    figure = Figure(figsize=(10.4, 8.6), dpi=80, layout="constrained")
+    panels = figure.subplot_mosaic([["noise", "noise"], ["forest", "costs"]], width_ratios=(1.9, 1), height_ratios=(1, 1.25))
+    _draw_noise(panels["noise"], scorecard, severities)
+    _draw_forest(panels["forest"], scorecard)
+    _draw_costs(panels["costs"], cost, champion_cost)
     figure.suptitle(f"{verdict}: {scorecard.metric}, {scorecard.rows:,} held-out rows", fontsize=15, fontweight="bold")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
@@ -53,32 +54,37 @@ def _draw_noise(axes: Any, scorecard: Scorecard, severities: Mapping[str, tuple[
 
 
 def _draw_forest(axes: Any, scorecard: Scorecard) -> None:
-    """Gains with their 95 % intervals: the mix that decides, the conditions, the slices that are worst off."""
-    slices = sorted((cell for cell in scorecard.slices if cell.tested and cell.gain), key=lambda cell: _gain(cell).value)
-    lines: list[tuple[str, Any, str]] = []
-    if scorecard.blend:
-        lines.append(("clean/noisy mix", scorecard.blend, "black"))
-    harmed = {harm.where for harm in scorecard.harms}
-    for cell in [*scorecard.conditions, *slices[:_MOST_SLICES]]:
-        if cell.gain:
-            name = cell.condition if cell.where == "all rows" else cell.where
-            bad = any(where.startswith(name) for where in harmed)
-            lines.append((name, cell.gain, HARM if bad else CHALLENGER if cell.where == "all rows" else "#5b8a72"))
-    if not lines:
-        axes.text(0.5, 0.5, "no champion to compare with", ha="center", va="center", transform=axes.transAxes)
-        axes.set_axis_off()
-        return
-    for place, (_, gain, colour) in enumerate(reversed(lines)):
-        axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2)
-        axes.plot(gain.value, place, "o", color=colour)
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(lines)), [name for name, _, _ in reversed(lines)], fontsize=9)
-    axes.set_title("Challenger against champion (right is better)", fontsize=11)
+    """Gains with their 95 % intervals: the mix that decides, the conditions, the slices that are worst off.
+
+    Where there is no champion, the challenger's own values.
+    """
+    compared = scorecard.blend is not None
+    lines: list[tuple[str, Measured, str]] = [("clean/noisy mix", scorecard.blend, "black")] if scorecard.blend else []
+    slices = [cell for cell in scorecard.slices if cell.tested]
+    worst = sorted(slices, key=lambda cell: _shown(cell, scorecard).value * (1 if compared else _sign(scorecard)))
+    harmed = {harm.where.split(",")[0] for harm in scorecard.harms}
+    for cell in [*scorecard.conditions, *worst[:_MOST_SLICES]]:
+        whole = cell.where == ALL_ROWS
+        name = cell.condition if whole else cell.where
+        lines.append((name, _shown(cell, scorecard), HARM if name in harmed else CHALLENGER if whole else SLICE))
+    for place, (_, shown, colour) in enumerate(reversed(lines)):
+        axes.plot([shown.low, shown.high], [place, place], color=colour, linewidth=2)
+        axes.plot(shown.value, place, "o", color=colour, markersize=5)
+    if compared:
+        axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(lines)), [name for name, _, _ in reversed(lines)], fontsize=8)
+    axes.set_title(
+        "Challenger against champion (right is better)" if compared else "Challenger alone, 95 % intervals", fontsize=11
+    )
     _bare(axes)
 
 
-def _gain(cell: Cell) -> Any:
-    return cell.gain
+def _shown(cell: Cell, scorecard: Scorecard) -> Measured:
+    return cell.gain if scorecard.blend and cell.gain else Measured(cell.challenger, cell.challenger_error)
+
+
+def _sign(scorecard: Scorecard) -> int:
+    return 1 if scorecard.higher_is_better else -1
 
 
 def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:

@@ -55,7 +55,7 @@ MODEL = Model(
         label_delay=timedelta(days=3),
         schedule="0 6 * * MON",
     ),
-    criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01),
+    criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01, slices=("origin", "carrier")),
     cadence="0 7 1 * *",
     decay_share=0.03,
     build=build,

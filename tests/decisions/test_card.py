@@ -45,7 +45,7 @@ def card(evidence: Scorecard | None = COMPARED, decision: Decision = DECISION, f
 
 def cells(text: str) -> list[list[str]]:
     """The tables, cell by cell, without the spaces that only make them look better."""
-    lines = [line.replace("\u2003", "") for line in text.splitlines() if line.startswith("|")]
+    lines = [line.replace("\u200b\u2003", "") for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
@@ -142,7 +142,7 @@ def test_every_part_of_the_evidence_is_on_the_card() -> None:
     assert ["origin=EWR", "567", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
     assert ["f1", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
     assert ["mix, against frozen 2", "", "", "+0.1", "+0.0804 to +0.12"] in cells(text)
-    assert ["one answer, 95th percentile", "11 ms", "12 ms", ""] in cells(text)
+    assert ["one answer, 95th percentile", "12 ms", "11 ms", "none"] in cells(text)
     for said in (
         "0.9 times the champion's",
         "the challenger changes by",

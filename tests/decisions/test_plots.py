@@ -28,6 +28,6 @@ def test_a_picture_is_drawn(scorecard: Scorecard, champion_cost: Any) -> None:
     """A PNG with ink on it, with and without a champion, whatever was measured of the cost."""
     png = decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote")
     pixels = matplotlib.image.imread(io.BytesIO(png))
-    assert pixels.shape[:2] == (416, 1200)
+    assert pixels.shape[:2] == (688, 832)
     assert pixels[..., :3].std() > 0.05
     assert decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote") == png

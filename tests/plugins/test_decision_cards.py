@@ -98,7 +98,7 @@ CARDS: dict[str, tuple[int, str, str]] = {
 
 
 class MlflowStandIn(ThreadingHTTPServer):
-    """Answers for `get-artifact` as CARDS says, with a picture where a card is good, and keeps what it was asked."""
+    """Answers for `get-artifact` as CARDS says, has a picture of all decisions but one, and keeps what it was asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -107,7 +107,7 @@ class MlflowStandIn(ThreadingHTTPServer):
     def answer(self, run: str, path: str) -> tuple[int, str, bytes]:
         kind = {number: kind for kind, number in RUNS.items()}.get(run, "gone")
         if path == "decision.png":
-            return (200, "image/png", PICTURE) if kind == "good" else (500, "application/json", b"{}")
+            return (500, "application/json", b"{}") if kind == "undrawn" else (200, "image/png", PICTURE)
         status, content_type, text = CARDS[kind]
         return status, content_type, text.encode()
 
