@@ -65,7 +65,7 @@ def _card(dag_id: str, run_id: str) -> str:
     if not _RUN.fullmatch(of):
         raise NoCard(404, "The task train named no run of MLflow, so there is no card to ask for. Clear train to make one.")
     card = artifact(of, CARD).decode("utf-8", errors="replace")
-    body = as_html(card, lambda: _picture(of))
+    body = as_html(card, cache(lambda: _picture(of)))
     return f'<main class="{html.escape(str(verdict.get("verdict")))}">{body}</main>{_origin(trained)}'
 
 
@@ -164,11 +164,17 @@ def as_html(card: str, picture: Callable[[], str]) -> str:
 
 def _embed(image: "Token", picture: Callable[[], str]) -> None:
     """Put the decision's picture itself in place of its address; any other becomes its description."""
-    known = parse_qs(urlsplit(str(image.attrs["src"])).query).get("path") == [PICTURE]
-    if data := picture() if known else "":
+    if data := picture() if _is_ours(str(image.attrs["src"])) else "":
         image.attrs["src"] = data
         return
     image.type, image.content = "text", f"[Picture, not shown here: {image.content}]"
+
+
+def _is_ours(address: str) -> bool:
+    try:
+        return parse_qs(urlsplit(address).query).get("path") == [PICTURE]
+    except ValueError:
+        return False
 
 
 def _document(title: str, body: str) -> str:
@@ -226,17 +232,21 @@ async def decision_cards(scope: Any, receive: Any, send: Any) -> None:
     await _app()(scope, receive, send)
 
 
+_PAGES: list[Any] = [{"app": decision_cards, "url_prefix": "/decision-cards", "name": "Decision cards"}]
+_TABS: list[Any] = [
+    {
+        "name": "Decision card",
+        # Relative, so that it also works below a path of `api.base_url`. Airflow's page escapes what it fills in.
+        "href": "decision-cards/{DAG_ID}?run_id={RUN_ID}",
+        "destination": "dag_run",
+        "url_route": "decision_card",
+    }
+]
+
+
 class DecisionCards(AirflowPlugin):
     """What Airflow reads from this file."""
 
     name = "decision_cards"
-    fastapi_apps: list[Any] = [{"app": decision_cards, "url_prefix": "/decision-cards", "name": "Decision cards"}]  # noqa: RUF012 - read only
-    external_views: list[Any] = [  # noqa: RUF012 - read only
-        {
-            "name": "Decision card",
-            # Relative, so that it also works below a path of `api.base_url`. Airflow's page escapes both.
-            "href": "decision-cards/{DAG_ID}?run_id={RUN_ID}",
-            "destination": "dag_run",
-            "url_route": "decision_card",
-        }
-    ]
+    fastapi_apps = _PAGES
+    external_views = _TABS

@@ -48,8 +48,8 @@ def contest(rows: int = 4000, challenger: float = 1.3, champion: float = 1.0, se
     return replace(made, **changes)
 
 
-def test_a_better_challenger_is_promoted_and_a_worse_one_is_not() -> None:
-    """The gate was not comparing the challenger with itself: the same two models, either way round."""
+def test_the_gate_compared_the_challenger_with_itself() -> None:
+    """A better challenger is promoted and a worse one is not: the same two models, either way round."""
     assert judge(contest(), "change")[0].verdict == "promote"
     assert judge(contest(challenger=0.8), "change")[0].verdict == "keep"
 

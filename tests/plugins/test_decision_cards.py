@@ -86,7 +86,7 @@ CARDS: dict[str, tuple[int, str, str]] = {
         200,
         "text/plain",
         "<script>alert(1)</script>\n\nso <img src=x onerror=alert(2)> it is\n\n[go](javascript:alert(3)) [on](https://a.example)\n\n"
-        "![spy](http://evil.example/pixel.png)\n",
+        "![spy](http://evil.example/pixel.png) ![bad](http://[a)\n",
     ),
     "plain": (200, "text/plain", "## KEEP: toy version 2\n"),
     "undrawn": (200, "text/plain", f"## KEEP: toy version 2\n\n![a picture]({SHOWN})\n"),
@@ -233,7 +233,7 @@ def test_nothing_in_a_card_acts(airflow: Any) -> None:
     assert "&lt;img src=x onerror=alert(2)&gt;" in evil
     assert re.findall(r"<(?:img|script)|src=\"", evil) == []
     assert re.findall(r'href="(.*?)"', evil) == ["https://a.example", VERSION]
-    assert "[Picture, not shown here: spy]" in evil
+    assert "[Picture, not shown here: spy] [Picture, not shown here: bad]" in evil
     assert "javascript:alert(4)" not in page(airflow, "script.retrain").text
     assert "<i>" not in page(airflow, "<i>").text
 

@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
+
+from include.errors import RegistryUnreachable
+from include.references import Checked
 from tests.toy import World, day, rows, scored_by
 
 
@@ -18,6 +23,21 @@ def test_quality_stands_beside_what_the_champion_proved(seasoned: World) -> None
     assert found.low < found.value < found.high
     assert found.reference == float(seasoned.registry.versions["1"].tags["proved_value"])
     assert (found.decayed, found.rows, found.newest_maturity) == (False, 60, 1.0)
+
+
+@pytest.mark.parametrize("step", ["score", "measure_quality", "detect_drift"])
+def test_an_exception_in_the_trigger_check_became_a_green_skip(seasoned: World, step: str) -> None:
+    """A check that cannot be made turns the run red, and Airflow's callback pages: it never ends in "nothing found"."""
+    scored = seasoned.scored(day(8))
+    seasoned.registry.down = True
+    checked = Checked(rows=0, quarantined=0, reasons={})
+    inputs: dict[str, Any] = {
+        "score": {"checked": checked},
+        "measure_quality": {"scored": scored},
+        "detect_drift": {"checked": checked, "scored": scored},
+    }
+    with pytest.raises(RegistryUnreachable):
+        seasoned.do(step, day(9), **inputs[step])
 
 
 def test_a_turned_world_is_decay(seasoned: World) -> None:
