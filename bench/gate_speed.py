@@ -32,8 +32,8 @@ SLICES = Partition(tuple(f"slice {number}" for number in range(10)), np.arange(0
 TEXTBOOK: dict[str, Callable[[Any, Any], float]] = {
     "roc_auc": textbook.roc_auc_score,
     "average_precision": textbook.average_precision_score,
-    "f1": lambda y, p: textbook.f1_score(y, p >= 0.5),
-    "precision": lambda y, p: textbook.precision_score(y, p >= 0.5),
+    "f1": lambda y, p: textbook.f1_score(y, p >= 0.5, zero_division=0.0),
+    "precision": lambda y, p: textbook.precision_score(y, p >= 0.5, zero_division=0.0),
     "log_loss": textbook.log_loss,
     "brier": textbook.brier_score_loss,
 }

@@ -34,6 +34,13 @@ class AirflowApi:
         """The answer to GET /api/v2/<path>."""
         return self._answer("GET", path, params=query)
 
+    def page(self, path: str, **query: Any) -> str:
+        """A page outside of the API, as somebody who is signed in sees it."""
+        answer = self._session.get(f"{self._address}/{path}", params=query, timeout=60)
+        if answer.status_code >= 400:
+            raise AirflowError(f"GET {path} was refused with {answer.status_code}: {answer.text[:500]}")
+        return answer.text
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to POST /api/v2/<path>."""
         return self._answer("POST", path, json=body)

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
+import requests
 
 from demo.airflow_api import AirflowError
 from demo.upstream import TRAFFIC, WEEK, Upstream
@@ -36,13 +38,41 @@ def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None
     version = loop.versions()[0]
     card, run_id = str(version.description), str(version.run_id)
     assert card.startswith("## PROMOTE: traffic_volume version 1")
-    assert "first champion, nothing to compare with" in card
+    assert "compared with nobody" in card
+    assert "beats the trivial answers" in card
     assert version.tags["verdict"] == "promote"
     assert version.tags["airflow_run"] == first_champion.retrain
     assert version.tags["trained_until"] == "2012-11-12T00:00:00+00:00"
     assert {"training_key", "train_digest", "holdout_digest", "git", "lock", "proved_value", "criteria"} <= set(version.tags)
     assert loop.mlflow.get_run(run_id).info.status == "FINISHED"
-    assert {file.path for file in loop.mlflow.list_artifacts(run_id)} >= {"decision_card.md", "scorecard.json"}
+    assert {file.path for file in loop.mlflow.list_artifacts(run_id)} >= {
+        "decision_card.md",
+        "decision.png",
+        "noise_suite.json",
+        "scorecard.json",
+    }
+    picture = requests.get(re.search(r"!\[[^\]]*\]\(([^)]+)\)", card)[1], timeout=30)  # type: ignore[index]
+    assert picture.content.startswith(b"\x89PNG")
+    assert {"latency_ms", "size_mb", "memory_mb", "baselines"} <= set(version.tags)
+    assert loop.aliases()["anchor"] == "1"
+
+
+def test_the_same_card_is_a_page_in_airflow(loop: Loop, first_champion: Story) -> None:
+    """For whoever is signed in, with the picture in it; for nobody else."""
+    page = f"{loop.stack.airflow_url}/decision-cards/{loop.dag('retrain')}"
+    asked = {"run_id": first_champion.retrain}
+    assert requests.get(page, params=asked, timeout=30).status_code == 401
+    seen = loop.api.page(f"decision-cards/{loop.dag('retrain')}", **asked)
+    assert "PROMOTE: traffic_volume version 1" in seen
+    assert "data:image/png;base64," in seen
+
+
+def test_production_noise_is_measured_and_becomes_the_suite(loop: Loop, first_champion: Story) -> None:
+    """Each monitored period leaves a profile of its mess, which the next retraining's noise is taken from."""
+    start = loop.next_week()
+    assert loop.finished("monitor", loop.deliver(start)) == "success"
+    profile = loop.lake.profiles(loop.model.name, start + WEEK)[-1]
+    assert profile["period"] == start.isoformat()
 
 
 def test_a_calm_week_is_only_monitored(loop: Loop, first_champion: Story) -> None:
