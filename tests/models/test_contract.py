@@ -16,9 +16,11 @@ import skops.io
 import include.models
 from include.decisions.metrics import primary_metric
 from include.decisions.predictions import is_constant, numbers_of, same
+from include.decisions.slices import partition
 from include.errors import ModelError
 from include.models import all_models, find_model
 from include.models.contract import Column, Model
+from include.noise.suite import suite_for
 from include.steps.score import predict
 from include.steps.train import recipe
 from tests.toy import MODEL, changed
@@ -137,6 +139,22 @@ def survives_a_column_without_any_value(model: Model) -> None:
 def its_metric_exists_and_fits_its_task(model: Model) -> None:
     """The gate can compute what the criteria name."""
     assert primary_metric(model).name == model.criteria.metric
+
+
+@check
+def its_noise_can_be_made(model: Model) -> None:
+    """Every condition of its suite can be drawn on rows that keep its columns, and it answers under each of them."""
+    suite = suite_for(model, None)
+    frame, _ = rows(model, 200, 7)
+    for condition in suite.conditions:
+        noisy = suite.apply(frame, condition, "check")
+        assert np.isfinite(numbers_of(predict(model, fitted(model, 1), noisy))).all(), condition
+
+
+@check
+def its_slices_are_features(model: Model) -> None:
+    """What is judged slice by slice has values to be cut by."""
+    assert all(partition(rows(model)[0][name]).names for name in model.criteria.slices)
 
 
 @check

@@ -182,6 +182,28 @@ def test_a_bare_except_meant_no_champion_so_passed(world: World) -> None:
         world.do("validate", day(9), assembled=assembled, trained=Trained(version="1", artifact_digest="x"))
 
 
+def test_an_outage_at_any_moment_is_no_verdict(world: World) -> None:
+    """Whichever question the registry leaves unanswered: the run is red, and no champion or reference is taken for absent."""
+    assembled = Assembled(
+        train=world.with_days(8).snapshot(day(0), day(6)),
+        holdout=world.snapshot(day(6), day(8)),
+        champion_version=plant(world, Planted(4.0), {}),
+    )
+    world.registry.aliases = {"anchor": plant(world, Planted(3.5), {})}
+    new = plant(world, Planted(0.3), {})
+    trained = Trained(version=new, artifact_digest=f"digest-of-{new}")
+    answered = 0
+    while True:
+        world.registry.answers_left, world.registry.down = answered, False
+        try:
+            verdict = world.do("validate", day(9), assembled=assembled, trained=trained)
+            break
+        except RegistryUnreachable:
+            answered += 1
+    assert verdict.verdict == "keep"
+    assert answered > 10
+
+
 def test_an_artifact_that_is_not_the_trained_one_is_not_judged(world: World) -> None:
     """What train registered is what validate loads."""
     world.with_days(8)
