@@ -121,7 +121,7 @@ class MemoryStore:
 class FakeRegistry:
     """Versions, aliases and reports in memory; `champions` tells who was champion after every write.
 
-    `down` makes everything raise, from the end of `answers_left` on where that is set; the `crash_at`-th write from now on is never made. A pipeline comes back as it was given;
+    `down` makes everything raise, `unanswered` only the question of that number from now on; the `crash_at`-th write from now on is never made. A pipeline comes back as it was given;
     `tamper` changes its digest.
     """
 
@@ -138,7 +138,7 @@ class FakeRegistry:
         self.failing_trial = ""
         self.other_answers = 0.0
         self.down = False
-        self.answers_left: int | None = None
+        self.unanswered: int | None = None
         self.crash_at: int | None = None
 
     def aliased(self, model_name: str, alias: str) -> Version | None:
@@ -212,10 +212,8 @@ class FakeRegistry:
         self.digests[number] = "tampered"
 
     def _answer(self) -> None:
-        if self.answers_left is not None:
-            self.answers_left -= 1
-            self.down = self.answers_left < 0
-        if self.down:
+        self.unanswered = None if self.unanswered is None else self.unanswered - 1
+        if self.down or self.unanswered == 0:
             raise RegistryUnreachable("the registry is down")
 
     def _write(self, change: Callable[[], object]) -> None:
