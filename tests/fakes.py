@@ -121,8 +121,8 @@ class MemoryStore:
 class FakeRegistry:
     """Versions, aliases and reports in memory; `champions` tells who was champion after every write.
 
-    `down` makes everything raise, `unanswered` only the question of that number from now on; the `crash_at`-th write from now on is never made. A pipeline comes back as it was given;
-    `tamper` changes its digest.
+    `down` makes everything raise, `unanswered` only the question of that number from now on; the `crash_at`-th write from
+    now on is never made. A pipeline comes back as it was given; `tamper` changes its digest.
     """
 
     def __init__(self) -> None:

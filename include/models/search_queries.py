@@ -50,7 +50,7 @@ MODEL = Model(
     cadence="0 8 * * TUE",
     build=build,
     trusted_types=("numpy.dtype",),
-    # What people do to a search, and to every one: the noisy mean answers "and if all of them are messy?". Left out: an empty
+    # What people do to a search, and to every one: the noisy mean answers "what if all of them are messy?". Left out: an empty
     # query is a search that was never made; the box sends UTF-8; and the feed writes small letters, so that rows in another
     # case would be answered like clean ones and only lift the mean.
     noise=NoisePlan(
