@@ -3,8 +3,11 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from bench.gate_rates import tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -16,7 +19,7 @@ def test_every_make_command_is_a_target(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+)[^:=\n]*:", makefile, flags=re.MULTILINE))
     benches = {f"bench-{path.stem}" for path in (ROOT / "bench").glob("*.py")}
-    said = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE))
+    said = set(re.findall(r"(?:`|^)make ([a-z_-]+)", page.read_text(), flags=re.MULTILINE))
     assert said <= targets | benches
 
 
@@ -43,3 +46,23 @@ def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
         f"{overhead['ratio_cpu']:.2f} times the CPU seconds",
     ):
         assert row in text, row
+
+
+def results(name: str) -> Any:
+    return json.loads((ROOT / f"bench/results/{name}.json").read_text())["figures"]
+
+
+def test_the_figures_of_the_gate_are_the_measured_ones() -> None:
+    """Its tables are those that the benchmarks print from their results, and its speeds are rounded from them."""
+    text = (ROOT / "docs/gate.md").read_text()
+    rates, speed, noise = results("gate_rates"), results("gate_speed"), results("noise")
+    assert tables(rates) in text
+    for said in (
+        f"| {speed['cpu seconds']['ours']:.2f} | 1 |",
+        f"| {speed['against aims']['against the loop, times']:,.0f} |",
+        f"that is {speed['against aims']['bootstrap against bootstrap, times']:,.0f} times",
+        f"{speed['a million rows']['peak memory MB']:,.0f} MB",
+        f"The suite takes {noise['suite_seconds']:.1f} s",
+        *(f"{name} {times:.1f}" for name, times in noise["times_the_peer"].items()),
+    ):
+        assert said in text, said
