@@ -22,10 +22,10 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from bench import results
-from include.decisions.evidence import CLEAN
 from include.decisions.gate import Contest, weigh
 from include.decisions.metrics import average_precision
 from include.decisions.predictions import Floats, Ranking
+from include.decisions.scorecard import CLEAN
 from include.decisions.slices import Partition
 from include.decisions.verdict import decide
 from include.models.contract import Criteria

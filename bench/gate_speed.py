@@ -19,10 +19,11 @@ import numpy as np
 from sklearn import metrics as textbook
 
 from bench import results
-from include.decisions.evidence import CLEAN, score
+from include.decisions.evidence import score
 from include.decisions.guards import covariance
 from include.decisions.metrics import Metric, metrics_of
 from include.decisions.predictions import Floats
+from include.decisions.scorecard import CLEAN
 from include.decisions.slices import Partition, everything
 from include.models.contract import Criteria
 

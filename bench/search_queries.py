@@ -32,9 +32,10 @@ from bench import results
 from demo.rehearsal import stores
 from demo.upstream import SEARCHES, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.evidence import CLEAN, Measured, Said, blend_gain, measure
+from include.decisions.evidence import Said, blend_gain, measure
 from include.decisions.metrics import primary_metric
 from include.decisions.predictions import Labels, Ranking
+from include.decisions.scorecard import CLEAN, Measured
 from include.models import find_model
 from include.models.contract import Model
 from include.noise.spelling import misspelling

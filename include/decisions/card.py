@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from include.decisions.budgets import Cost
-from include.decisions.evidence import CLEAN, Cell, Measured, Scorecard
+from include.decisions.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.decisions.verdict import Decision, untested
 from include.models.contract import Criteria
 from include.references import Snapshot

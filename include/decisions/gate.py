@@ -7,9 +7,10 @@ import pandas as pd
 
 from include.decisions.baselines import trivial_answers
 from include.decisions.budgets import Cost
-from include.decisions.evidence import CELL_ROWS, CLEAN, Cell, Said, Scorecard, against_baselines, blend_gain, cell_of, score
+from include.decisions.evidence import Said, against_baselines, blend_gain, cell_of, score
 from include.decisions.metrics import Metric, metrics_of
 from include.decisions.predictions import Labels
+from include.decisions.scorecard import CELL_ROWS, CLEAN, Cell, Scorecard
 from include.decisions.self_test import Judge, self_test
 from include.decisions.slices import Partition, search
 from include.decisions.verdict import Decision, Lane, Word, decide, unsound

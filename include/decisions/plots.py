@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from include.decisions.budgets import Cost
-from include.decisions.evidence import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.decisions.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 
 CHAMPION, CHALLENGER, SLICE, HARM = "#8a8f98", "#1f6feb", "#5b8a72", "#c62828"
 _MOST_SLICES = 10

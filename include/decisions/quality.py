@@ -2,8 +2,8 @@
 
 import math
 
-from include.decisions.evidence import Z95, Measured
 from include.decisions.metrics import Metric
+from include.decisions.scorecard import Z95, Measured
 
 
 def has_decayed(metric: Metric, now: Measured, reference: Measured, share: float) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from include.decisions.evidence import CLEAN, Said
+from include.decisions.evidence import Said
 from include.decisions.predictions import KEPT, Labels, Predictions, Ranking
+from include.decisions.scorecard import CLEAN
 from include.decisions.verdict import Word
 
 _SEED = 20130101

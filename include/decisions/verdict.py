@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from include.decisions.budgets import Cost, over_budget, unmeasured
-from include.decisions.evidence import CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
 from include.decisions.predictions import Predictions, is_constant, numbers_of
+from include.decisions.scorecard import CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]

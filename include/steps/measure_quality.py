@@ -10,11 +10,12 @@ from datetime import datetime
 import pandas as pd
 
 from include.adapters.registry import Version
-from include.decisions.evidence import Measured, measure
+from include.decisions.evidence import measure
 from include.decisions.metrics import primary_metric
 from include.decisions.periods import PeriodCount, count_periods, label_known, newest_mature
 from include.decisions.predictions import from_columns
 from include.decisions.quality import has_decayed
+from include.decisions.scorecard import Measured
 from include.models.contract import Model
 from include.references import Quality, Scored
 from include.run import Request

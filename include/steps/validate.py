@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.registry import ANCHOR, Version
+from include.decisions import soundness
 from include.decisions.budgets import Cost, calibration_error
 from include.decisions.card import CardFacts, decision_card
-from include.decisions.evidence import CLEAN, Scorecard
 from include.decisions.gate import Contest, judge
-from include.decisions.periods import label_known
 from include.decisions.plots import decision_picture
 from include.decisions.predictions import Predictions, same
+from include.decisions.scorecard import CLEAN, Scorecard
 from include.decisions.slices import partition
 from include.decisions.verdict import Decision, Lane, suspicious_predictions
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
@@ -69,7 +69,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
     delivered = services.lake.read_snapshot(model, assembled.holdout.digest)
     rows = labelled(model, delivered, request.as_of)
     trial = _Trial(*_noise(services, model, request))
-    trial.problems += _unsound_rows(services, model, request, assembled, versions, delivered, rows)
+    trial.problems += _unsound(services, model, request, assembled, versions, delivered, rows)
     decision, scorecard, lane = _decide(services, model, request, assembled, trained, versions, rows, trial)
     facts = _facts(services, model, request, assembled, versions, lane, trial)
     card_url = _record(services, model, versions["challenger"], decision, scorecard, facts, trial)
@@ -113,10 +113,7 @@ def _noise(services: Services, model: Model, request: Request) -> tuple[NoiseSui
     return suite_for(model, profile), tuple(profile.in_words()) if profile else ()
 
 
-# Checks before any model is asked
-
-
-def _unsound_rows(
+def _unsound(
     services: Services,
     model: Model,
     request: Request,
@@ -127,38 +124,16 @@ def _unsound_rows(
 ) -> list[str]:
     """Why these rows cannot decide between these versions; empty when they can."""
     assert assembled.holdout is not None
-    problems = [
-        f"version {version.number} was trained on rows until {version.trained_until:%Y-%m-%d}, "
-        f"the holdout starts on {assembled.holdout.start:%Y-%m-%d}"
-        for version in versions.values()
-        if assembled.holdout.start < version.trained_until
-    ]
-    fixed, now = versions["challenger"].tag("criteria"), model.criteria_digest
-    if fixed != now:
-        problems.append(f"the success criteria were changed after training: version has {fixed}, the model {now}")
-    known = float(label_known(delivered, model, request.as_of).mean()) if len(delivered) else 0.0
-    if known < model.feed.mature_share:
-        problems.append(f"labels of the holdout are immature: {known:.0%} are known, {model.feed.mature_share:.0%} are needed")
-    if "champion" in versions:
-        problems += _overlap(services, model, versions["champion"], delivered)
-    if len(rows) < 2:
-        problems.append(f"the holdout has {len(rows)} labelled rows")
-    labels = set(labels_of(model, rows).tolist())
-    if model.task == "binary" and labels != {0.0, 1.0}:
-        problems.append(f"labels of the holdout are {sorted(labels)[:5]}; a binary model needs both 0 and 1, and nothing else")
+    until = {version.number: version.trained_until for version in versions.values()}
+    problems = soundness.older_than_training(assembled.holdout.start, until)
+    problems += soundness.changed_criteria(model, versions["challenger"].tag("criteria"))
+    problems += soundness.immature(model, delivered, request.as_of)
+    problems += soundness.unusable_labels(model, labels_of(model, rows))
+    if champion := versions.get("champion"):
+        # `assemble` has refused rows that the challenger has seen.
+        seen = services.lake.read_snapshot(model, champion.tag("train_digest"), features=())
+        problems += soundness.overlap(model.feed.key, delivered, seen, champion.number)
     return problems
-
-
-def _overlap(services: Services, model: Model, champion: Version, delivered: pd.DataFrame) -> list[str]:
-    """Rows that the champion has seen flatter it; `assemble` has refused those that the challenger has seen."""
-    seen = services.lake.read_snapshot(model, champion.tag("train_digest"), features=())
-    key = list(model.feed.key)
-    shared = delivered[key].merge(seen[key], on=key)
-    if shared.empty:
-        return []
-    return [
-        f"{len(shared)} rows of the holdout are in champion {champion.number}'s training data, such as {dict(shared.iloc[0])}"
-    ]
 
 
 # What every model says

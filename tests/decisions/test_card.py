@@ -6,7 +6,7 @@ import pytest
 
 from include.decisions.budgets import Cost
 from include.decisions.card import LONGEST, CardFacts, decision_card
-from include.decisions.evidence import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.decisions.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.decisions.verdict import Decision
 from include.models.contract import Criteria
 from include.references import Snapshot

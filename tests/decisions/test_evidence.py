@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.evidence import ALL_ROWS, CLEAN, Measured, Scorecard, score
+from include.decisions.evidence import score
 from include.decisions.metrics import metrics_of
 from include.decisions.predictions import Floats
+from include.decisions.scorecard import ALL_ROWS, CLEAN, Measured, Scorecard
 from include.decisions.slices import Partition, partition
 from include.decisions.verdict import Lane, decide
 from include.models.contract import Criteria

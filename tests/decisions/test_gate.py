@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import include.decisions.gate as gate_module
-from include.decisions.evidence import CLEAN, Said
+from include.decisions.evidence import Said
 from include.decisions.gate import Contest, judge, quick_verdict
 from include.decisions.predictions import Floats, best_classes
+from include.decisions.scorecard import CLEAN
 from include.decisions.self_test import self_test
 from include.decisions.slices import partition
 from include.decisions.verdict import Lane

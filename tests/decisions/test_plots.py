@@ -8,8 +8,8 @@ import matplotlib.image
 import pytest
 
 from include.decisions.budgets import Cost
-from include.decisions.evidence import Scorecard
 from include.decisions.plots import decision_picture
+from include.decisions.scorecard import Scorecard
 from tests.decisions.test_card import ALONE, COMPARED, cell
 
 SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}

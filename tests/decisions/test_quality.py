@@ -2,9 +2,9 @@
 
 import pytest
 
-from include.decisions.evidence import Measured
 from include.decisions.metrics import metrics_of
 from include.decisions.quality import has_decayed
+from include.decisions.scorecard import Measured
 from include.models.contract import Criteria
 
 CRITERIA = Criteria("roc_auc", 0.5, 0.5, 0.01)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from include.decisions.budgets import Cost
-from include.decisions.evidence import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
+from include.decisions.scorecard import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
 from include.decisions.verdict import Lane, decide, suspicious_predictions, untested
 from include.models.contract import Criteria
 
