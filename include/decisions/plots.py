@@ -3,12 +3,15 @@
 import io
 from collections import defaultdict
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from include.decisions.budgets import Cost
 from include.decisions.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.decisions.verdict import Decision
+from include.models.contract import Criteria
 
 CHAMPION, CHALLENGER, SLICE, HARM = "#8a8f98", "#1f6feb", "#5b8a72", "#c62828"
 _MOST_SLICES = 10
@@ -16,22 +19,29 @@ _COSTS = (("latency_ms", "one answer, ms"), ("size_mb", "artifact, MB"), ("memor
 
 
 def decision_picture(
-    scorecard: Scorecard, severities: Mapping[str, tuple[str, float]], cost: Cost, champion_cost: Cost | None, verdict: str
+    scorecard: Scorecard,
+    criteria: Criteria,
+    severities: Mapping[str, tuple[str, float]],
+    cost: Cost,
+    champion_cost: Cost | None,
+    decision: Decision,
 ) -> bytes:
     """A PNG of three panels. `severities` gives for each noisy condition its corruption and its rate."""
     # As wide as MLflow's page is beside its assistant: a wider picture is cut there, not shrunk.
     figure = Figure(figsize=(10.4, 8.6), dpi=80, layout="constrained")
     panels = figure.subplot_mosaic([["noise", "noise"], ["forest", "costs"]], width_ratios=(1.9, 1), height_ratios=(1, 1.25))
-    _draw_noise(panels["noise"], scorecard, severities)
-    _draw_forest(panels["forest"], scorecard)
+    _draw_noise(panels["noise"], scorecard, criteria, severities)
+    _draw_forest(panels["forest"], scorecard, criteria)
     _draw_costs(panels["costs"], cost, champion_cost)
-    figure.suptitle(f"{verdict}: {scorecard.metric}, {scorecard.rows:,} held-out rows", fontsize=15, fontweight="bold")
+    figure.suptitle(
+        f"{decision.verdict}: {shorten(decision.reasons[0], 90, placeholder=' …')}", fontsize=12, fontweight="bold"
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _draw_noise(axes: Any, scorecard: Scorecard, severities: Mapping[str, tuple[str, float]]) -> None:
+def _draw_noise(axes: Any, scorecard: Scorecard, criteria: Criteria, severities: Mapping[str, tuple[str, float]]) -> None:
     """A group of dots per corruption, from clean to the most severe, both models."""
     by_kind: dict[str, list[Cell]] = defaultdict(list)
     for cell in scorecard.conditions:
@@ -44,16 +54,17 @@ def _draw_noise(axes: Any, scorecard: Scorecard, severities: Mapping[str, tuple[
         if scorecard.clean.champion is not None:
             axes.plot(across, [cell.champion for cell in steps], "o-", color=CHAMPION, label="champion" if not place else None)
         axes.plot(across, [cell.challenger for cell in steps], "o-", color=CHALLENGER, label="" if place else "challenger")
-    axes.axhline(scorecard.clean.challenger, color=CHALLENGER, linewidth=0.6, linestyle=":")
+    axes.hlines(criteria.floor, -0.4, 0.4, color=HARM, linewidth=1, label="floor")
+    axes.hlines(criteria.noisy_floor, 0.6, len(kinds) - 0.6, color=HARM, linewidth=1)
     axes.set_xticks(range(len(kinds)), kinds, rotation=35, ha="right")
     better = "higher" if scorecard.higher_is_better else "lower"
-    axes.set_title(f"Clean, then each kind of mess ({better} is better)", fontsize=11)
+    axes.set_title(f"{scorecard.rows:,} held-out rows: clean, then each kind of mess ({better} is better)", fontsize=11)
     axes.set_ylabel(scorecard.metric)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="best")
     _bare(axes)
 
 
-def _draw_forest(axes: Any, scorecard: Scorecard) -> None:
+def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria) -> None:
     """Gains with their 95 % intervals: the mix that decides, the conditions, the slices that are worst off.
 
     Where there is no champion, the challenger's own values.
@@ -72,9 +83,11 @@ def _draw_forest(axes: Any, scorecard: Scorecard) -> None:
         axes.plot(shown.value, place, "o", color=colour, markersize=5)
     if compared:
         axes.axvline(0, color="black", linewidth=0.8)
+        axes.axvline(-criteria.largest_harm, color=HARM, linewidth=0.8, linestyle="--")
     axes.set_yticks(range(len(lines)), [name for name, _, _ in reversed(lines)], fontsize=8)
     axes.set_title(
-        "Challenger against champion (right is better)" if compared else "Challenger alone, 95 % intervals", fontsize=11
+        "Challenger against champion; dashed: the harm that refuses" if compared else "Challenger alone, 95 % intervals",
+        fontsize=11,
     )
     _bare(axes)
 
@@ -99,12 +112,16 @@ def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
         for offset, value, colour in ((0.2, its, CHAMPION), (-0.2, spent, CHALLENGER)):
             if value is not None:
                 axes.barh(place + offset, value / largest, height=0.36, color=colour)
-                axes.text(value / largest + 0.02, place + offset, f"{value:.3g}", va="center", fontsize=9)
+                axes.text(value / largest + 0.02, place + offset, _figure(value), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [label for label, _, _ in reversed(rows)])
-    axes.set_xlim(0, 1.25)
+    axes.set_xlim(0, 1.4)
     axes.set_xticks([])
     axes.set_title("What it costs to serve", fontsize=11)
     _bare(axes)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _bare(axes: Any) -> None:

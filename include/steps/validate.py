@@ -303,7 +303,7 @@ def _record(
         services.registry.log_report(challenger.run_id, path, text)
     if scorecard:
         severities = {condition.id: (condition.corruption.name, condition.rate) for condition in trial.suite.plan}
-        picture = decision_picture(scorecard, severities, trial.cost, facts.champion_cost, decision.verdict)
+        picture = decision_picture(scorecard, model.criteria, severities, trial.cost, facts.champion_cost, decision)
         facts = replace(facts, plot_url=services.registry.log_picture(challenger.run_id, "decision.png", picture))
     card = decision_card(decision, scorecard, model.criteria, facts)
     card_url = services.registry.log_report(challenger.run_id, "decision_card.md", card)

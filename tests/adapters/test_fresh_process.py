@@ -49,6 +49,14 @@ def test_it_says_there_what_it_says_here(artifact: Path, fitted: Any, rows: pd.D
     assert 0 < trial.load_seconds < 60
 
 
+def test_memory_is_that_of_the_process_alone(artifact: Path, rows: pd.DataFrame) -> None:
+    """A task that holds much itself must not make the artifact look heavy."""
+    held = np.ones(1_000_000_000 // 8)
+    trial = try_artifact(artifact, MODEL.trusted_types, rows.head(3))
+    assert held.nbytes / 1e6 > 900
+    assert trial.memory_mb < 700
+
+
 def test_types_that_the_model_does_not_trust_are_not_made_there_either(artifact: Path, rows: pd.DataFrame) -> None:
     """The list is ours, not the file's: without it the process refuses, and its words are in the message."""
     with pytest.raises(TrialFailed, match=r"a fresh process could not load it and answer.*TreePredictor.*correct `build`"):

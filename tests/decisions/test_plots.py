@@ -10,7 +10,7 @@ import pytest
 from include.decisions.budgets import Cost
 from include.decisions.plots import decision_picture
 from include.decisions.scorecard import Scorecard
-from tests.decisions.test_card import ALONE, COMPARED, cell
+from tests.decisions.test_card import ALONE, COMPARED, CRITERIA, DECISION, cell
 
 SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}
 NOISY = tuple(cell(condition=name) for name in SEVERITIES)
@@ -26,8 +26,8 @@ NOISY = tuple(cell(condition=name) for name in SEVERITIES)
 )
 def test_a_picture_is_drawn(scorecard: Scorecard, champion_cost: Any) -> None:
     """A PNG with ink on it, with and without a champion, whatever was measured of the cost."""
-    png = decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote")
+    png = decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION)
     pixels = matplotlib.image.imread(io.BytesIO(png))
     assert pixels.shape[:2] == (688, 832)
     assert pixels[..., :3].std() > 0.05
-    assert decision_picture(scorecard, SEVERITIES, Cost(latency_ms=12.0), champion_cost, "promote") == png
+    assert decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION) == png
