@@ -20,7 +20,8 @@ USERS = {"admin": "admin", "viewer": "viewer"}
 # skops comes before Airflow: at import it looks for every ufunc in every module, and Airflow answers each with a warning.
 _PRELOADED = (
     "skops.io,airflow,airflow.executors.local_executor,boto3,pandas,pandera.pandas,pyarrow.parquet,scipy.stats,sklearn.ensemble,"
-    "sklearn.pipeline,sklearn.compose,mlflow,mlflow.sklearn,mlflow.tracking,evidently,evidently.metrics,evidently.presets"
+    "sklearn.pipeline,sklearn.compose,mlflow,mlflow.sklearn,mlflow.tracking,evidently,evidently.metrics,evidently.presets,"
+    "matplotlib.figure,matplotlib.backends.backend_agg,sklearn.neighbors,sklearn.feature_extraction.text"
 )
 _GRPC = 10_000
 

@@ -50,6 +50,7 @@ class _Trial:
     mess: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     said: dict[str, dict[str, Predictions]] = field(default_factory=dict)
+    pipelines: dict[str, Any] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     override: str = ""
 
@@ -207,7 +208,7 @@ def _ask(
             raise
         wrong = [f"{name} cannot be scored: {type(error).__name__}: {' '.join(str(error).split())[:300]}"]
     if not wrong:
-        trial.said[role] = said
+        trial.said[role], trial.pipelines[role] = said, pipeline
     elif role != "challenger" and request.override:
         trial.override = "; ".join(filter(None, [trial.override, f"{wrong[0]}. {request.asked_by}: {request.reason}"]))
     else:
@@ -232,7 +233,7 @@ def _try_artifact(
         trial.problems.append(str(error))
         return
     here = trial.said["challenger"][CLEAN][: len(rows)]
-    there = answers_of(model, services.registry.load(model, challenger.number), tried.answers)
+    there = answers_of(model, trial.pipelines["challenger"], tried.answers)
     if not same(here, there, tolerance=1e-6):
         trial.problems.append(f"version {challenger.number} answers otherwise in a fresh process than here")
     trial.cost = Cost(
