@@ -46,6 +46,10 @@ def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
         f"{overhead['ratio_cpu']:.2f} times the CPU seconds",
     ):
         assert row in text, row
+    for tried in results("search_queries")["tried"]:
+        if not tried["what"].startswith("ordinary") or tried["champion_clean"] is None:
+            row = f"| {tried['clean']:.3f} | {tried['messy']:.3f} | {tried['misspelt']:.3f} | ship | **{tried['verdict']}**"
+            assert row in text, row
 
 
 def results(name: str) -> Any:
