@@ -34,20 +34,22 @@ def score(
     noisy_share: float,
     slices: Sequence[Partition] = (),
     harm: float = 0.0,
+    binary: bool = True,
 ) -> Scorecard:
     """Score both models under every condition, on every slice; the first of `metrics` is the primary one.
 
     Each of `challenger` and `champion` goes from condition to predictions for the n rows, `clean` among them. The blend is
     (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions; its influence is the same mix of the rows'
-    influences, so that a row's clean and corrupted copies are never taken for independent rows.
+    influences, so that a row's clean and corrupted copies are never taken for independent rows. `binary` says that labels are
+    classes 0 and 1, of which each needs rows enough; numbers may happen to be 0 and 1.
     """
     partitions = [everything(len(labels)), *slices]
     weights = _weights(list(challenger), noisy_share)
-    primary, first = metrics[0], _scored(metrics[0], labels, challenger, champion, partitions)
+    primary, first = metrics[0], _scored(metrics[0], labels, challenger, champion, partitions, binary)
     cells, bands = list(first.cells), {metrics[0].name: first.critical}
     for metric in metrics[1:]:
         # One metric after the other: the influences of all at once would not fit in memory for a million rows.
-        other = _scored(metric, labels, challenger, champion, partitions)
+        other = _scored(metric, labels, challenger, champion, partitions, binary)
         cells += other.cells
         bands[metric.name] = other.critical
     on_all = [cell for cell in first.cells if cell.where == ALL_ROWS]
@@ -56,7 +58,7 @@ def score(
         metric=primary.name,
         higher_is_better=primary.higher_is_better,
         rows=len(labels),
-        positives=_positives(labels),
+        positives=_positives(labels, binary),
         cells=tuple(cells),
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
@@ -104,7 +106,12 @@ class _Scored:
 
 
 def _scored(
-    metric: Metric, labels: Labels, challenger: Said, champion: Said | None, partitions: Sequence[Partition]
+    metric: Metric,
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
+    partitions: Sequence[Partition],
+    binary: bool,
 ) -> _Scored:
     cells: list[Cell] = []
     differences = []
@@ -115,7 +122,8 @@ def _scored(
             cut = slice(None) if len(rows) == len(labels) else rows
             for column, condition in enumerate(challenger):
                 other = champion[condition] if champion is not None else None
-                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], other if other is None else other[cut])
+                cut_other = other if other is None else other[cut]
+                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], cut_other, binary)
                 cells.append(_placed(cell, condition, part.names[number]))
                 if cell.tested:
                     difference[rows, column] = paired
@@ -126,11 +134,20 @@ def _scored(
     return _Scored(cells, list(challenger), differences, guards.critical_value(covariances))
 
 
-def _cell(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None) -> tuple[Cell, Floats]:
-    value, influence = metric.estimate(labels, predictions)
-    positives = _positives(labels)
+def _cell(
+    metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None, binary: bool
+) -> tuple[Cell, Floats]:
+    positives = _positives(labels, binary)
     rarer = len(labels) if positives is None else min(positives, len(labels) - positives)
-    tested = len(labels) >= CELL_ROWS and rarer >= CELL_POSITIVES and bool(np.isfinite(value))
+    enough = len(labels) >= CELL_ROWS and rarer >= CELL_POSITIVES
+    if metric.own and not enough:
+        # A team's own function need not stand what no slice of this size is judged by.
+        nothing = float("nan")
+        champion_nothing, no_gain = (None, None) if other is None else (nothing, Measured(nothing, nothing))
+        cell = Cell(metric.name, "", "", len(labels), positives, nothing, nothing, champion_nothing, no_gain, False)
+        return cell, np.zeros(len(labels))
+    value, influence = metric.estimate(labels, predictions)
+    tested = enough and bool(np.isfinite(value))
     champion, gain, paired = None, None, influence
     if other is not None:
         champion, its = metric.estimate(labels, other)
@@ -149,10 +166,11 @@ def cell_of(
     labels: Labels,
     challenger: Said,
     champion: Said | None,
+    binary: bool,
 ) -> Cell:
     """One cell, for the rows at these positions."""
     other = champion[condition][rows] if champion is not None else None
-    return _placed(_cell(metric, labels[rows], challenger[condition][rows], other)[0], condition, where)
+    return _placed(_cell(metric, labels[rows], challenger[condition][rows], other, binary)[0], condition, where)
 
 
 def _placed(cell: Cell, condition: str, where: str) -> Cell:
@@ -177,8 +195,10 @@ def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[st
     found = []
     assert scored.critical is not None
     for cell in scored.cells:
-        if cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
-            where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
+        where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
+        if _lost_its_value(cell):
+            found.append(Harm(where, float("-inf"), float("-inf"), "no value"))
+        elif cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
             found.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
     margins = _margins(scored, partitions, weights)
     width = guards.bonferroni(len(margins))
@@ -186,6 +206,13 @@ def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[st
         if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in found}:
             found.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
     return sorted(found, key=lambda harmed: harmed.gain)
+
+
+def _lost_its_value(cell: Cell) -> bool:
+    """The champion's metric can be computed where rows are enough, the challenger's cannot: no untested cell, but a harm."""
+    rarer = cell.rows if cell.positives is None else min(cell.positives, cell.rows - cell.positives)
+    enough = cell.rows >= CELL_ROWS and rarer >= CELL_POSITIVES
+    return enough and cell.champion is not None and bool(np.isfinite(cell.champion)) and not np.isfinite(cell.challenger)
 
 
 def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float]) -> dict[str, Measured]:
@@ -216,12 +243,9 @@ def _robustness(metric: Metric, noisy: Sequence[Cell]) -> float | None:
     return float(np.mean(ratios)) if ratios else None
 
 
-def _positives(labels: Labels) -> int | None:
-    """How many labels are 1, where they are 0 and 1; None where they are anything else."""
-    if labels.dtype.kind not in "biuf":
-        return None
-    ones = int((labels == 1).sum())
-    return ones if ones + int((labels == 0).sum()) == len(labels) else None
+def _positives(labels: Labels, binary: bool) -> int | None:
+    """How many labels are 1; None where labels are no two classes."""
+    return int((labels > 0.5).sum()) if binary else None
 
 
 def _weights(names: Sequence[str], noisy_share: float) -> dict[str, float]:

@@ -45,7 +45,7 @@ def judge(
     decision = decide(scorecard, contest.criteria, lane, list(problems), cost, first)
     if decision.verdict == "blocked":
         return decision, scorecard
-    broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger, contest.champion)
+    broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)
     return (Decision("blocked", (*broken, *decision.reasons)), scorecard) if broken else (decision, scorecard)
 
 
@@ -75,7 +75,9 @@ def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
     metrics = metrics or _primary_first(contest)[:1]
     criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
     share = criteria.noisy_share
-    scorecard = score(metrics, labels, challenger, contest.champion, share, contest.slices, criteria.largest_harm)
+    scorecard = score(
+        metrics, labels, challenger, contest.champion, share, contest.slices, criteria.largest_harm, contest.task == "binary"
+    )
     if unsound(scorecard, criteria):
         return scorecard
     answers = trivial_answers(contest.task, contest.baselines, len(labels)) if contest.baselines else {}
@@ -93,5 +95,8 @@ def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
     searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
     _, influence = blend_gain(metric, contest.labels, contest.challenger, contest.champion, contest.criteria.noisy_share)
     found = search(searched, influence, CELL_ROWS)
-    cells = (cell_of(metric, CLEAN, s.name, s.rows, contest.labels, contest.challenger, contest.champion) for s in found)
+    cells = (
+        cell_of(metric, CLEAN, s.name, s.rows, contest.labels, contest.challenger, contest.champion, contest.task == "binary")
+        for s in found
+    )
     return tuple(cell for cell in cells if cell.tested)

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from include.decisions.predictions import Floats, Labels, Ranking
+from include.decisions.predictions import KEPT, Floats, Labels, Ranking
 from include.errors import ModelError
 from include.models.contract import Criteria, Model, Money, OwnMetric, Task
 
 Estimate = tuple[float, Floats]
 _BLOCKS = 200
+# What a team's own function may raise where it has no value: that blocks where it decides, and is told where it does not.
+_NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Metric:
     name: str
     higher_is_better: bool
     estimate: Callable[[Any, Any], Estimate]
+    own: bool = False
 
     def gain(self, difference: float) -> float:
         """The difference turned so that more is better."""
@@ -39,7 +42,7 @@ class Metric:
 def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
     """Every metric that is computed for a task, by name: the scorecard's columns."""
     found = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
-    found += [Metric(own.name, own.higher_is_better, _own(own)) for own in criteria.own_metrics]
+    found += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
     return {metric.name: metric for metric in found}
 
 
@@ -47,9 +50,14 @@ def primary_metric(model: Model) -> Metric:
     """The metric that decides.
 
     Raises:
-        ModelError: the task has no such metric; the message lists those it has.
+        ModelError: the task has no such metric, or one that saying everything or nothing satisfies.
     """
     found = metrics_of(model.task, model.criteria)
+    if model.criteria.metric in ("precision", "recall"):
+        raise ModelError(
+            f"model {model.name!r}: criteria.metric {model.criteria.metric!r} cannot decide alone: one right yes, or a "
+            f"yes to everything, is perfect. Use average_precision, f1 or money in include/models/{model.name}.py."
+        )
     if model.criteria.metric not in found:
         raise ModelError(
             f"model {model.name!r}: criteria.metric {model.criteria.metric!r} does not exist for a {model.task} model; "
@@ -74,6 +82,9 @@ def _binary(criteria: Criteria) -> list[Metric]:
 
 
 def _multiclass(criteria: Criteria) -> list[Metric]:
+    asked = criteria.metric.removeprefix("hit_rate_at_")
+    if criteria.metric.startswith("hit_rate_at_") and (not asked.isdigit() or not 1 <= int(asked) <= KEPT):
+        raise ModelError(f"criteria.metric {criteria.metric!r}: {KEPT} classes a row are kept; use hit_rate_at_1 to {KEPT}.")
     deep = sorted({5, *(int(depth) for depth in [criteria.metric.removeprefix("hit_rate_at_")] if depth.isdigit())})
     return [
         Metric("accuracy", True, lambda y, ranking: _mean(ranking.labels[:, 0] == y)),
@@ -226,15 +237,25 @@ def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
             return own.function(labels[rows], said.labels if isinstance(said, Ranking) else said)
 
         everything = np.ones(len(labels), dtype=bool)
-        whole = called(everything)
-        if np.ndim(whole) == 1:
-            return _mean(whole)
         n = len(labels)
+        try:
+            whole = called(everything)
+            if np.ndim(whole) and np.shape(whole) != (n,):
+                raise ModelError(
+                    f"own metric {own.name!r} gave an array of shape {np.shape(whole)} for {n} rows; accepted is one "
+                    "number, or one per row. Correct the function in the model's file."
+                )
+            return _mean(whole) if np.ndim(whole) else jackknifed(float(whole), called, n)
+        except _NOT_COMPUTABLE:
+            return _nothing(labels)
+
+    def jackknifed(whole: float, called: Callable[[Any], Any], n: int) -> Estimate:
         blocks = min(_BLOCKS, n)
         block = np.random.default_rng(n).permutation(n) % blocks
         left_out = np.array([float(called(block != number)) for number in range(blocks)])
         moved = left_out.mean() - left_out
-        return float(whole), np.asarray((moved * np.sqrt(n * (blocks - 1)))[block])
+        influence = np.asarray((moved * np.sqrt(n * (blocks - 1)))[block])
+        return (whole, influence) if np.isfinite(influence).all() else (float("nan"), np.full(n, np.nan))
 
     return estimate
 

@@ -33,9 +33,8 @@ def decision_picture(
     _draw_noise(panels["noise"], scorecard, criteria, severities)
     _draw_forest(panels["forest"], scorecard, criteria)
     _draw_costs(panels["costs"], cost, champion_cost)
-    figure.suptitle(
-        f"{decision.verdict}: {shorten(decision.reasons[0], 90, placeholder=' …')}", fontsize=12, fontweight="bold"
-    )
+    title = f"{decision.verdict}: {shorten(decision.reasons[0], 90, placeholder=' …')}"
+    figure.suptitle(_plain(title), fontsize=12, fontweight="bold")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -56,7 +55,7 @@ def _draw_noise(axes: Any, scorecard: Scorecard, criteria: Criteria, severities:
         axes.plot(across, [cell.challenger for cell in steps], "o-", color=CHALLENGER, label="" if place else "challenger")
     axes.hlines(criteria.floor, -0.4, 0.4, color=HARM, linewidth=1, label="floor")
     axes.hlines(criteria.noisy_floor, 0.6, len(kinds) - 0.6, color=HARM, linewidth=1)
-    axes.set_xticks(range(len(kinds)), kinds, rotation=35, ha="right")
+    axes.set_xticks(range(len(kinds)), [_plain(kind) for kind in kinds], rotation=35, ha="right")
     better = "higher" if scorecard.higher_is_better else "lower"
     axes.set_title(f"{scorecard.rows:,} held-out rows: clean, then each kind of mess ({better} is better)", fontsize=11)
     axes.set_ylabel(scorecard.metric)
@@ -84,7 +83,7 @@ def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria) -> None:
     if compared:
         axes.axvline(0, color="black", linewidth=0.8)
         axes.axvline(-criteria.largest_harm, color=HARM, linewidth=0.8, linestyle="--")
-    axes.set_yticks(range(len(lines)), [name for name, _, _ in reversed(lines)], fontsize=8)
+    axes.set_yticks(range(len(lines)), [_plain(name) for name, _, _ in reversed(lines)], fontsize=8)
     axes.set_title(
         "Challenger against champion; dashed: the harm that refuses" if compared else "Challenger alone, 95 % intervals",
         fontsize=11,
@@ -118,6 +117,11 @@ def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
     axes.set_xticks([])
     axes.set_title("What it costs to serve", fontsize=11)
     _bare(axes)
+
+
+def _plain(text: str) -> str:
+    """Two dollars in a text would make matplotlib read it as a formula."""
+    return text.replace("$", r"\$")
 
 
 def _figure(value: float) -> str:

@@ -87,8 +87,19 @@ def is_constant(predictions: Predictions) -> bool:
     return bool(np.ptp(predictions) == 0) if len(predictions) else True
 
 
+def _tied(ranking: Ranking, tolerance: float) -> Labels:
+    """Places whose class is as probable as a neighbour's, or as one that is not listed: their order means nothing."""
+    if tolerance == 0:
+        return np.zeros(ranking.labels.shape, dtype=bool)
+    near = np.abs(np.diff(ranking.probabilities, axis=1)) <= tolerance
+    edge = np.zeros((len(ranking), 1), dtype=bool)
+    unlisted = edge | (ranking.classes > ranking.labels.shape[1])
+    return np.asarray(np.hstack([edge, near]) | np.hstack([near, unlisted]))
+
+
 def same(one: Predictions, other: Predictions, tolerance: float = 1e-9) -> bool:
     """Whether two sets of predictions are the same, up to rounding."""
     if isinstance(one, Ranking) and isinstance(other, Ranking):
-        return bool((one.labels == other.labels).all() and np.allclose(one.probabilities, other.probabilities, atol=tolerance))
+        close = np.allclose(one.probabilities, other.probabilities, rtol=0, atol=tolerance)
+        return bool(close and ((one.labels == other.labels) | _tied(one, tolerance)).all())
     return bool(np.allclose(numbers_of(one), numbers_of(other), rtol=tolerance, atol=tolerance))

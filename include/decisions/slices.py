@@ -42,7 +42,9 @@ def everything(count: int) -> Partition:
 
 
 def partition(values: pd.Series) -> Partition:
-    """One slice a value, the most frequent first, at most thirty; numbers of more than ten values are cut into quarters.
+    """One slice a value, the most frequent first, and one for all values beyond the thirtieth.
+
+    Numbers of more than ten values are cut into quarters.
 
     >>> partition(pd.Series(["b", "a", "b", None], name="origin")).names
     ('origin=b', 'origin=a', 'origin is missing')
@@ -50,9 +52,13 @@ def partition(values: pd.Series) -> Partition:
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > 10:
         values = _quarters(values)
     missing = values.isna()
-    counts = values[~missing].value_counts().head(_MOST_VALUES)
+    counts = values[~missing].value_counts()
+    counts, rest = counts.head(_MOST_VALUES), len(counts) > _MOST_VALUES
     codes = counts.index.get_indexer(pd.Index(values))
     names = [f"{values.name}={value}" for value in counts.index]
+    if rest:
+        codes = np.where((codes < 0) & ~missing.to_numpy(), len(names), codes)
+        names.append(f"{values.name}: all other values")
     if missing.any():
         codes = np.where(missing.to_numpy(), len(names), codes)
         names.append(f"{values.name} is missing")

@@ -8,7 +8,7 @@ import numpy as np
 
 from include.decisions.budgets import Cost, over_budget, unmeasured
 from include.decisions.predictions import Predictions, is_constant, numbers_of
-from include.decisions.scorecard import CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
+from include.decisions.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]
@@ -63,6 +63,8 @@ def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
     unknown = [cell.condition for cell in scorecard.conditions if not _is_finite(cell)]
     if unknown:
         reasons.append(f"{scorecard.metric} cannot be computed on: {', '.join(unknown)}")
+    if scorecard.anchor and not (math.isfinite(scorecard.anchor.value) and math.isfinite(scorecard.anchor.error)):
+        reasons.append(f"{scorecard.metric} cannot be computed for the frozen reference: freeze another, by its alias")
     if scorecard.rows < criteria.min_rows:
         reasons.append(f"the holdout has {scorecard.rows} labelled rows, {criteria.min_rows} are needed")
     if scorecard.positives is not None:
@@ -103,6 +105,8 @@ def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
 def _harmed(scorecard: Scorecard) -> list[str]:
     told = [
         f"worse on {harm.where}: {harm.gain:+.3g} {scorecard.metric}, and by at least {-harm.bound:.2g} ({harm.by})"
+        if math.isfinite(harm.gain)
+        else f"worse on {harm.where}: {scorecard.metric} has no value for the challenger, and has one for the champion"
         for harm in scorecard.harms[:_MOST_HARMS]
     ]
     more = len(scorecard.harms) - len(told)
@@ -118,7 +122,7 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: L
     if lane == "change" and low95 > 0:
         return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.3g} is above 0",))
     if gain + Z80 * error <= 0:
-        return Decision("keep", (f"{seen}: the challenger is worse (upper 80 % bound {gain + Z80 * error:+.3g})",))
+        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {gain + Z80 * error:+.3g})",))
     if high95 < criteria.margin:
         return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
     return Decision(
@@ -149,11 +153,12 @@ def rows_needed(rows: int, error: float, gain: float) -> str:
 
 def untested(scorecard: Scorecard) -> str:
     """Which declared slices are too small to be judged, in words; empty when none is."""
-    small = [cell.where for cell in scorecard.slices if not cell.tested]
-    if not small:
+    cells = [c for c in scorecard.cells if c.metric == scorecard.metric and c.where != ALL_ROWS and not c.tested]
+    named = list(dict.fromkeys(cell.where for cell in cells))
+    if not named:
         return ""
-    named = ", ".join(small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
-    return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class: {named}"
+    shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+    return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class, or no value: {shown}"
 
 
 def suspicious_predictions(name: str, said: dict[str, Predictions], clean: Predictions) -> list[str]:

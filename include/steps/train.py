@@ -9,6 +9,7 @@ closes what a killed one left open.
 import hashlib
 import inspect
 import json
+import re
 import time
 from importlib.metadata import version as installed
 from importlib.resources import files
@@ -65,10 +66,19 @@ def training_key(facts: dict[str, str]) -> str:
 
 def recipe(model: Model, pipeline: Any) -> str:
     """Digest of features, task, hyper-parameters and augmentation: equal recipes on fresher data are the routine lane."""
-    parts = [repr(model.features), model.task, repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))]
+    parts = [
+        repr(model.features),
+        model.task,
+        _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
+    ]
     if model.augment is not None:
         parts += [repr(model.augment), suite_for(model, None).digest()]
     return hashlib.sha256("\n".join([*parts, inspect.getsource(model.build)]).encode()).hexdigest()[:16]
+
+
+def _without_addresses(text: str) -> str:
+    """Where in memory an object lies is no part of a recipe, and changes with every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _facts(services: Services, model: Model, train: Snapshot, labelled_rows: int, pipeline: Any) -> dict[str, str]:

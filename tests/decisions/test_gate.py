@@ -17,7 +17,8 @@ from include.decisions.scorecard import CLEAN
 from include.decisions.self_test import self_test
 from include.decisions.slices import partition
 from include.decisions.verdict import Lane
-from include.models.contract import Criteria
+from include.errors import ModelError
+from include.models.contract import Criteria, OwnMetric
 
 CONDITIONS = (CLEAN, "missing@0.2", "typo@0.2")
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01, slices=("where",))
@@ -122,7 +123,7 @@ def test_the_self_test_plants_three_challengers() -> None:
         judged.append((challenger, champion))
         return "keep" if len(judged) < 3 else "promote"
 
-    assert self_test(remembers, one.labels, one.challenger, one.champion) == []
+    assert self_test(remembers, one.labels, one.challenger) == []
     shuffled, brittle, oracle = (challenger for challenger, _ in judged)
     assert all(sorted(shuffled[c]) == sorted(one.challenger[c]) for c in CONDITIONS)  # type: ignore[arg-type]
     assert (brittle[CLEAN] == one.labels).all()
@@ -181,3 +182,70 @@ def test_a_challenger_that_gets_more_rows_wrong_never_gets_a_better_verdict(seed
         right[rng.choice(np.flatnonzero(right), min(flip, int(right.sum())), replace=False)] = False
         ranks.append(rank[quick_verdict(Contest("multiclass", criteria, labels, ranking(right), champion), "change").verdict])
     assert ranks == sorted(ranks, reverse=True)
+
+
+def test_a_challenger_whose_metric_has_no_value_in_a_slice_is_refused() -> None:
+    """Never saying yes there is worse than saying it wrongly: what cannot be computed is a harm, not an untested slice."""
+    one = contest(criteria=replace(CRITERIA, metric="precision", floor=0.0, noisy_floor=0.0, threshold=0.5), baselines=None)
+    north = one.slices[0].codes == one.slices[0].names.index("where=north")
+    silent = {c: np.where(north, 0.001, said) for c, said in one.challenger.items()}  # type: ignore[arg-type]
+    decision = quick_verdict(replace(one, challenger=silent), "change")
+    assert decision.verdict == "keep"
+    assert "precision has no value for the challenger" in " ".join(decision.reasons)
+
+
+def test_a_regression_whose_labels_happen_to_be_0_and_1_has_no_rarer_class() -> None:
+    """At night every count is 0: the slice is judged by its rows, and a loss there is a harm."""
+    rng = np.random.default_rng(5)
+    night = np.arange(3000) % 3 == 0
+    labels = np.where(night, 0.0, rng.normal(50, 10, 3000))
+    champion = {c: labels + rng.normal(0, 3, 3000) for c in CONDITIONS}
+    challenger = {c: labels + rng.normal(0, 1, 3000) + 8.0 * night for c in CONDITIONS}
+    slices = [partition(pd.Series(np.where(night, "night", "day"), name="when"))]
+    criteria = Criteria("mae", 100.0, 100.0, 0.5)
+    decision = quick_verdict(Contest("regression", criteria, labels, challenger, champion, slices=slices), "change")
+    assert decision.verdict == "keep"
+    assert "when=night" in decision.reasons[0]
+
+
+def test_a_shift_of_level_does_not_break_the_self_test() -> None:
+    """Even shuffled predictions of the right level are better than a champion from another world: that is no broken gate."""
+    rng = np.random.default_rng(6)
+    labels = rng.normal(200, 30, 3000)
+    champion = {c: labels - 100 + rng.normal(0, 10, 3000) for c in CONDITIONS}
+    challenger = {c: labels + rng.normal(0, 10, 3000) for c in CONDITIONS}
+    shifted = Contest(
+        "regression", Criteria("mae", 60, 60, 1.0), labels, challenger, champion, baselines='{"mean": 100.0, "median": 100.0}'
+    )
+    assert judge(shifted, "change")[0].verdict == "promote"
+
+
+def test_an_own_metric_need_not_stand_slices_that_nobody_is_judged_by() -> None:
+    """One row of a rare value, one class only: the run is judged all the same."""
+
+    def auc(labels: Any, predictions: Any) -> float:
+        if len(set(labels)) < 2:
+            raise ValueError("only one class")
+        return float(np.mean(predictions[labels == 1]) - np.mean(predictions[labels == 0]))
+
+    criteria = replace(CRITERIA, own_metrics=(OwnMetric("gap", auc),))
+    rare = np.where(np.arange(4000) == 7, "rare", "usual")
+    decision, scorecard = judge(contest(criteria=criteria, slices=[partition(pd.Series(rare, name="where"))]), "change")
+    assert decision.verdict == "promote"
+    assert {cell.where for cell in scorecard.cells if cell.metric == "gap"} == {"all rows", "where=usual", "where=rare"}
+
+
+def test_an_own_metric_of_a_wrong_shape_is_refused() -> None:
+    """An array of one number would have no spread at all: named, with its shape."""
+    odd = OwnMetric("odd", lambda labels, predictions: np.array([0.5]))
+    with pytest.raises(ModelError, match=r"own metric 'odd' gave an array of shape \(1,\) for 4000 rows"):
+        quick_verdict(contest(criteria=replace(CRITERIA, metric="odd", own_metrics=(odd,)), baselines=None), "change")
+
+
+def test_a_frozen_reference_without_a_value_blocks() -> None:
+    """It is named, with what to do; the run is not red for ever."""
+    one = contest(criteria=replace(CRITERIA, metric="precision", floor=0.0, noisy_floor=0.0), baselines=None)
+    silent = dict.fromkeys(CONDITIONS, np.full(4000, 0.001))
+    decision = quick_verdict(replace(one, anchor=silent), "change")
+    assert decision.verdict == "blocked"
+    assert "frozen reference" in decision.reasons[0]

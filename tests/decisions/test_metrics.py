@@ -11,7 +11,7 @@ from sklearn import metrics as textbook
 
 from include.decisions.evidence import measure, standard_error
 from include.decisions.metrics import Metric, average_precision, metrics_of, primary_metric, roc_auc
-from include.decisions.predictions import Floats, Ranking, best_classes
+from include.decisions.predictions import Floats, Ranking, best_classes, same
 from include.errors import ModelError
 from include.models.contract import Criteria, Money, OwnMetric, Task
 from tests.toy import changed
@@ -198,6 +198,28 @@ def test_an_unknown_metric_is_refused_with_the_list_of_those_there_are() -> None
     ):
         primary_metric(changed(metric="mae"))
     assert primary_metric(changed(metric="f1")).name == "f1"
+
+
+@pytest.mark.parametrize("name", ["precision", "recall"])
+def test_what_one_answer_to_everything_satisfies_cannot_decide(name: str) -> None:
+    """A single right yes has precision 1, a yes to everything recall 1: refused where the model is written."""
+    with pytest.raises(ModelError, match=r"cannot decide alone.*Use average_precision, f1 or money"):
+        primary_metric(changed(metric=name))
+
+
+def test_a_hit_rate_deeper_than_what_is_kept_is_refused() -> None:
+    """Ten classes a row are kept: asking for twenty would quietly be ten."""
+    with pytest.raises(ModelError, match="use hit_rate_at_1 to 10"):
+        metrics_of("multiclass", Criteria("hit_rate_at_20", 0.5, 0.5, 0.01))
+
+
+def test_tied_classes_have_no_order() -> None:
+    """Another order of equally probable classes is the same answer; another order of others is not."""
+    one = Ranking(np.array([["a", "b", "c"]], dtype=object), np.array([[0.4, 0.4, 0.2]]), classes=3)
+    swapped = Ranking(np.array([["b", "a", "c"]], dtype=object), np.array([[0.4, 0.4, 0.2]]), classes=3)
+    other = Ranking(np.array([["c", "b", "a"]], dtype=object), np.array([[0.4, 0.4, 0.2]]), classes=3)
+    assert same(one, swapped, tolerance=1e-6)
+    assert not same(one, other, tolerance=1e-6)
 
 
 def floats(*values: float) -> Floats:

@@ -29,10 +29,11 @@ def test_few_numbers_are_values() -> None:
 
 
 def test_a_feature_of_a_thousand_values_has_thirty_slices() -> None:
-    """The most frequent ones; the rest is in none."""
+    """The most frequent ones, and one for all the rest: no row goes unjudged."""
     made = partition(pd.Series([f"v{n % 1000}" for n in range(5000)], name="s"))
-    assert len(made.names) == 30
-    assert (made.codes == -1).sum() == 5000 - 30 * 5
+    assert len(made.names) == 31
+    assert made.names[-1] == "s: all other values"
+    assert (made.codes == 30).sum() == 5000 - 30 * 5
 
 
 def test_a_search_finds_the_planted_pair() -> None:

@@ -49,8 +49,8 @@ CASES = (
     Case("routine, better but too uncertain about harm", 0.05, 0.055, "inconclusive", "90 % interval"),
     Case("change, clearly better", 0.03, 0.005, "promote", "lower 95 % bound", lane="change"),
     Case("change, probably better is not enough", 0.01, 0.01, "inconclusive", "90 % interval", lane="change"),
-    Case("equal", 0.0, 0.0, "keep", "the challenger is worse"),
-    Case("clearly worse", -0.03, 0.005, "keep", "the challenger is worse"),
+    Case("equal", 0.0, 0.0, "keep", "the challenger is not better"),
+    Case("clearly worse", -0.03, 0.005, "keep", "the challenger is not better"),
     Case("too small a gain to matter", 0.001, 0.005, "keep", "below the margin 0.02"),
     Case("nobody knows", 0.0, 0.05, "inconclusive", "90 % interval"),
     Case("too few rows", 0.1, 0.001, "blocked", "the holdout has 199 labelled rows, 200 are needed", rows=199),
@@ -212,4 +212,4 @@ def test_a_slice_that_is_too_small_is_named() -> None:
     """What was not tested is said, not passed over."""
     small = replace(cell(0.7), where="origin=XYZ", tested=False)
     said = untested(replace(evidence(CASES[0]), cells=(cell(0.7), small)))
-    assert said == "not tested, fewer than 200 rows or 20 of the rarer class: origin=XYZ"
+    assert said == "not tested, fewer than 200 rows or 20 of the rarer class, or no value: origin=XYZ"
