@@ -11,6 +11,7 @@
 * `as_of` plays the run at another time: labels and periods that were not there yet are not seen.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
@@ -27,7 +28,9 @@ def monitor(model: Model) -> DAG:
     with DAG(
         dag_id=f"{model.name}.monitor",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable(model.feed.schedule, timezone="UTC"), assets=[Asset(name=f"{model.name}.landing")]
+            # Unless told otherwise, a timetable that is switched on makes up for a slot that has just passed.
+            timetable=CronTriggerTimetable(model.feed.schedule, timezone="UTC", run_immediately=timedelta(0)),
+            assets=[Asset(name=f"{model.name}.landing")],
         ),
         catchup=False,
         max_active_runs=1,

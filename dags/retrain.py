@@ -12,6 +12,7 @@
 * The **decision card** is the description of the version in MLflow; its address is in the log of `announce`.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
@@ -30,7 +31,7 @@ def retrain(model: Model) -> DAG:
     with DAG(
         dag_id=f"{model.name}.retrain",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable(model.cadence, timezone="UTC"),
+            timetable=CronTriggerTimetable(model.cadence, timezone="UTC", run_immediately=timedelta(0)),
             assets=[Asset(name=f"{model.name}.needs_retraining")],
         ),
         catchup=False,

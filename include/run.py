@@ -87,7 +87,8 @@ def _newest_event(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def _utc(value: datetime | str) -> datetime:
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        # A schedule's interval comes as pendulum's own kind of datetime, whose differences cannot be divided by a timedelta.
+        moment = datetime.fromisoformat(value.isoformat() if isinstance(value, datetime) else value)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"as_of={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."

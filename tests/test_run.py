@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 
 from include.errors import DataError
 from include.run import Request, request_from
+from tests.toy import MODEL
 
 FORM, EVENT, INTERVAL, AFTER = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 
@@ -40,6 +42,14 @@ def test_as_of_comes_from_the_form_then_the_event_then_the_schedule(
 ) -> None:
     """Whoever asks most explicitly is heard."""
     assert request(events=events, params={"as_of": form}, data_interval_end=interval).as_of == as_of
+
+
+def test_the_interval_of_a_schedule_becomes_a_plain_time() -> None:
+    """Airflow hands over pendulum's: periods are counted with it, and a difference of pendulum's cannot be divided."""
+    asked = request(data_interval_end=pendulum.datetime(2024, 3, 4, 6, tz="Europe/Berlin"))
+    assert type(asked.as_of) is datetime
+    assert asked.as_of == datetime(2024, 3, 4, 5, tzinfo=UTC)
+    assert MODEL.period_of(asked.as_of) == datetime(2024, 3, 4, tzinfo=UTC)
 
 
 def test_by_hand_an_empty_form_means_now() -> None:
