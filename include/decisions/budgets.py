@@ -47,27 +47,24 @@ def calibration_error(task: Task, labels: Labels, predictions: Predictions) -> f
 
 def over_budget(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is exceeded, in words."""
-    asked = (
-        ("the 95th percentile of one answer", cost.latency_ms, criteria.max_latency_ms, "ms"),
-        ("the artifact", cost.size_mb, criteria.max_size_mb, "MB"),
-        ("the memory of a process that serves it", cost.memory_mb, criteria.max_memory_mb, "MB"),
-        ("the calibration error", cost.calibration_error, criteria.max_calibration_error, ""),
-    )
     return [
         f"{what} is {spent:.3g} {unit}".rstrip() + f", the success criteria allow {allowed:.3g}"
-        for what, spent, allowed, unit in asked
-        if spent is not None and allowed is not None and spent > allowed
+        for _, what, spent, allowed, unit in _asked(cost, criteria)
+        if spent is not None and spent > allowed
     ]
 
 
 def unmeasured(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is asked for and could not be measured: such a check blocks."""
-    asked = (
-        ("max_latency_ms", cost.latency_ms, criteria.max_latency_ms),
-        ("max_size_mb", cost.size_mb, criteria.max_size_mb),
-        ("max_memory_mb", cost.memory_mb, criteria.max_memory_mb),
-        ("max_calibration_error", cost.calibration_error, criteria.max_calibration_error),
+    return [f"{name} is asked for and was not measured" for name, _, spent, *_ in _asked(cost, criteria) if spent is None]
+
+
+def _asked(cost: Cost, criteria: Criteria) -> list[tuple[str, str, float | None, float, str]]:
+    """Name, meaning, what was spent, what is allowed and its unit, of each budget that the criteria set."""
+    budgets = (
+        ("max_latency_ms", "the 95th percentile of one answer", cost.latency_ms, criteria.max_latency_ms, "ms"),
+        ("max_size_mb", "the artifact", cost.size_mb, criteria.max_size_mb, "MB"),
+        ("max_memory_mb", "the memory of a process that serves it", cost.memory_mb, criteria.max_memory_mb, "MB"),
+        ("max_calibration_error", "the calibration error", cost.calibration_error, criteria.max_calibration_error, ""),
     )
-    return [
-        f"{name} is asked for and was not measured" for name, spent, allowed in asked if allowed is not None and spent is None
-    ]
+    return [(name, what, spent, allowed, unit) for name, what, spent, allowed, unit in budgets if allowed is not None]

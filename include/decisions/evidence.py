@@ -1,7 +1,7 @@
 """Evidence: two models on the same rows under the same noise, with paired intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,8 +138,7 @@ def _cell(
     metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None, binary: bool
 ) -> tuple[Cell, Floats]:
     positives = _positives(labels, binary)
-    rarer = len(labels) if positives is None else min(positives, len(labels) - positives)
-    enough = len(labels) >= CELL_ROWS and rarer >= CELL_POSITIVES
+    enough = _enough(len(labels), positives)
     if metric.own and not enough:
         # A team's own function need not stand what no slice of this size is judged by.
         nothing = float("nan")
@@ -151,7 +150,7 @@ def _cell(
     champion, gain, paired = None, None, influence
     if other is not None:
         champion, its = metric.estimate(labels, other)
-        paired = (influence - its) if metric.higher_is_better else (its - influence)
+        paired = metric.gain(influence - its)
         gain = Measured(metric.gain(value - champion), standard_error(paired))
         tested = tested and bool(np.isfinite(champion))
     error = standard_error(influence)
@@ -174,13 +173,12 @@ def cell_of(
 
 
 def _placed(cell: Cell, condition: str, where: str) -> Cell:
-    return Cell(**{**cell.__dict__, "condition": condition, "where": where})
+    return replace(cell, condition=condition, where=where)
 
 
 def _gain(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions) -> tuple[float, Floats]:
     (value, influence), (its_value, its_influence) = metric.estimate(labels, predictions), metric.estimate(labels, other)
-    sign = 1 if metric.higher_is_better else -1
-    return sign * (value - its_value), sign * (influence - its_influence)
+    return metric.gain(value - its_value), metric.gain(influence - its_influence)
 
 
 def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
@@ -210,8 +208,7 @@ def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[st
 
 def _lost_its_value(cell: Cell) -> bool:
     """The champion's metric can be computed where rows are enough, the challenger's cannot: no untested cell, but a harm."""
-    rarer = cell.rows if cell.positives is None else min(cell.positives, cell.rows - cell.positives)
-    enough = cell.rows >= CELL_ROWS and rarer >= CELL_POSITIVES
+    enough = _enough(cell.rows, cell.positives)
     return enough and cell.champion is not None and bool(np.isfinite(cell.champion)) and not np.isfinite(cell.challenger)
 
 
@@ -241,6 +238,12 @@ def _robustness(metric: Metric, noisy: Sequence[Cell]) -> float | None:
         if cell.champion is not None and error(cell.champion) > 0 and error(cell.challenger) >= 0
     ]
     return float(np.mean(ratios)) if ratios else None
+
+
+def _enough(rows: int, positives: int | None) -> bool:
+    """Whether a cell has the rows to be judged by, of both classes where there are two."""
+    rarer = rows if positives is None else min(positives, rows - positives)
+    return rows >= CELL_ROWS and rarer >= CELL_POSITIVES
 
 
 def _positives(labels: Labels, binary: bool) -> int | None:

@@ -36,13 +36,11 @@ class Contest:
     features: pd.DataFrame | None = field(default=None, repr=False)
 
 
-def judge(
-    contest: Contest, lane: Lane, problems: Sequence[str] = (), cost: Cost | None = None, first: str = ""
-) -> tuple[Decision, Scorecard]:
+def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "") -> tuple[Decision, Scorecard]:
     """The verdict and the whole scorecard; where the self-test fails, the verdict is `blocked`."""
     metrics = _primary_first(contest)
     scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
-    decision = decide(scorecard, contest.criteria, lane, list(problems), cost, first)
+    decision = decide(scorecard, contest.criteria, lane, [], cost, first)
     if decision.verdict == "blocked":
         return decision, scorecard
     broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)

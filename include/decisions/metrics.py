@@ -7,7 +7,7 @@ models need no resampling (Hampel, J. Am. Stat. Assoc. 69, 1974).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from include.errors import ModelError
 from include.models.contract import Criteria, Model, Money, OwnMetric, Task
 
 Estimate = tuple[float, Floats]
+Difference = TypeVar("Difference", float, Floats)
 _BLOCKS = 200
 # What a team's own function may raise where it has no value: that blocks where it decides, and is told where it does not.
 _NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
@@ -34,8 +35,8 @@ class Metric:
     estimate: Callable[[Any, Any], Estimate]
     own: bool = False
 
-    def gain(self, difference: float) -> float:
-        """The difference turned so that more is better."""
+    def gain(self, difference: Difference) -> Difference:
+        """The difference, of values or of influences, turned so that more is better."""
         return difference if self.higher_is_better else -difference
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from include.decisions.predictions import Floats
+from include.decisions.scorecard import ALL_ROWS
 
 _QUARTERS = (0.25, 0.5, 0.75)
 _MOST_VALUES = 30
@@ -38,7 +39,7 @@ class Suspect:
 
 def everything(count: int) -> Partition:
     """The partition with one slice that holds all rows."""
-    return Partition(("all rows",), np.zeros(count, dtype=np.intp))
+    return Partition((ALL_ROWS,), np.zeros(count, dtype=np.intp))
 
 
 def partition(values: pd.Series) -> Partition:

@@ -151,19 +151,19 @@ def _decide(
     trial: _Trial,
 ) -> tuple[Decision, Scorecard | None, Lane]:
     assert assembled.holdout is not None
-    lane = _lane(versions)
+    lane, labels = _lane(versions), labels_of(model, rows)
     if not trial.problems:
         frames = _frames(model, rows, trial.suite, f"{assembled.holdout.digest}:{trial.suite.digest()}:{model.seed}")
         for role, version in versions.items():
             _ask(services, model, request, role, version, str(trained.artifact_digest), frames, trial)
         if "challenger" in trial.said:
-            _try_artifact(services, model, versions["challenger"], frames[CLEAN], labels_of(model, rows), trial)
+            _try_artifact(services, model, versions["challenger"], frames[CLEAN], labels, trial)
     if trial.problems or not trial.said:
         return Decision("blocked", tuple(trial.problems)), None, lane
     contest = Contest(
         task=model.task,
         criteria=model.criteria,
-        labels=labels_of(model, rows),
+        labels=labels,
         challenger=trial.said["challenger"],
         champion=trial.said.get("champion"),
         anchor=trial.said.get("anchor"),
