@@ -1,0 +1,79 @@
+"""Drift in words: what moved, said so that a person knows where to look."""
+
+from typing import Literal
+
+import numpy as np
+
+from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, TOGETHER, Compared, Newest
+from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, NumberReference, ValueReference
+from include.decisions.predictions import Floats
+from include.decisions.reference import Reference
+from include.decisions.summaries import Numbers, Values, column_of
+from include.noise.profile import IN_WORDS
+
+Kind = Literal["shift", "new", "mess", "answers", "label", "together"]
+_SPECIAL: dict[str, Kind] = {ANSWERS: "answers", LABEL: "label", TOGETHER: "together", QUARANTINE: "mess"}
+_SHAPES = {
+    "spread": ("wider", "narrower"),
+    "skew": ("more to the upper end", "more to the lower end"),
+    "tails": ("heavier in the tails", "lighter in the tails"),
+}
+_EXAMPLES = 3
+# An example that fewer rows have could be somebody's name.
+_FEWEST_ROWS = 10
+
+
+def kind_of(one: Compared) -> Kind:
+    """Which kind of finding it is: what triage goes by."""
+    if one.view in _SPECIAL:
+        return _SPECIAL[one.view]
+    if one.figure in (MISSING, "share"):
+        return "mess"
+    return "new" if one.figure == UNSEEN else "shift"
+
+
+def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
+    """What moved, from what to what."""
+    if one.view == TOGETHER:
+        return f"a classifier tells it from the training rows: area under the curve {one.now:.2f}, usually {one.usual:.2f}"
+    if one.view == QUARANTINE:
+        return f"{one.now:.1%} of the delivered rows broke the contract, usually {one.usual:.1%}"
+    if one.figure == "share":
+        mess = one.view.rpartition(": ")[2]
+        return f"{one.now:.1%} of its values are {IN_WORDS.get(mess, mess)}, usually {one.usual:.1%}"
+    if one.figure == MISSING:
+        return f"missing in {one.now:.0%} of rows, usually in {one.usual:.0%}"
+    things = "words" if column_of(one.view) != one.view else "values"
+    if one.figure == UNSEEN:
+        return f"{one.now:.1%} of its {things} were never seen in training{_examples(one, reference, newest)}"
+    if one.figure in COMPONENTS:
+        return _moved_number(one, reference, newest)
+    name = f"the rarer {things}" if one.figure == OTHERS else repr(one.figure)
+    return f"{name}: {one.now:.1%} of its {things}, usually {one.usual:.1%}"
+
+
+def _moved_number(one: Compared, reference: Reference, newest: Newest) -> str:
+    if one.figure != COMPONENTS[0]:
+        return f"{_SHAPES[one.figure][one.effect < 0]} ({one.effect:+.2f})"
+    view, usual = newest.features.views.get(one.view), reference.views.get(one.view)
+    if not isinstance(view, Numbers) or not isinstance(usual, NumberReference):
+        return f"{'higher' if one.effect > 0 else 'lower'} ({one.effect:+.2f})"
+    edges = reference.grid[one.view]
+    return f"median {_median(usual.whole, edges):.4g} → {_median(view, edges):.4g}"
+
+
+def _median(view: Numbers, edges: Floats) -> float:
+    """The middle of the bin that holds the median."""
+    at = int(np.searchsorted(np.cumsum(view.counts), view.present / 2))
+    low = max(edges[at - 1], view.low) if at else view.low
+    high = min(edges[at], view.high) if at < len(edges) else view.high
+    return float((low + high) / 2)
+
+
+def _examples(one: Compared, reference: Reference, newest: Newest) -> str:
+    view, usual = newest.features.views.get(one.view), reference.views.get(one.view)
+    if not isinstance(view, Values) or not isinstance(usual, ValueReference) or usual.whole.buckets is not None:
+        return ""
+    often = {value: n for value, n in view.counts.items() if n >= _FEWEST_ROWS and value not in usual.whole.counts}
+    common = sorted(often, key=lambda value: (-often[value], value))[:_EXAMPLES]
+    return f" (most often {', '.join(map(repr, common))})" if common else ""
