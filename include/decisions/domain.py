@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.decisions.charts import History
 from include.decisions.figures import Figures
 from include.decisions.metrics import roc_auc
 from include.decisions.predictions import Floats
@@ -46,14 +45,6 @@ def told_apart(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Column]
 def as_figure(area: float, rows: int) -> Figures:
     """An area as a figure to be charted; its sampling variance is Mann and Whitney's for two samples of the same size."""
     return Figures(np.array([area]), np.array([(2 * rows + 1) / (12 * rows**2)]), np.array([area]))
-
-
-def usual_areas(areas: Sequence[float], rows: int) -> History:
-    """How well single periods of the training rows were told from the others."""
-    found = [as_figure(area, rows) for area in areas if np.isfinite(area)]
-    if not found:
-        return History(np.zeros((0, 1)), np.zeros((0, 1)))
-    return History(np.stack([f.values for f in found]), np.stack([f.variances for f in found]))
 
 
 def areas_within(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.decisions.charts import FEWEST_PERIODS, Baseline, History, benjamini_hochberg, change_p, level_p
-from include.decisions.domain import MATERIAL_GAIN, ROWS, as_figure, usual_areas
+from include.decisions.domain import MATERIAL_GAIN, ROWS, as_figure
 from include.decisions.figures import COMPONENTS, MATERIAL_SHARE, UNSEEN, Figures, View, ViewReference, sampled, view_reference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
@@ -19,16 +19,19 @@ AT_ONCE, IN_A_ROW = 0.01, 0.05
 _LEAST_WEIGHT = 0.2
 # What is judged beside the columns.
 ANSWERS, LABEL, TOGETHER, QUARANTINE = "(answers)", "(label)", "(together)", "(quarantine)"
+SHARE = "share"
+_NOT_CHANCE, _UNSEEN_FIRST = 0.1, 1.5
 # A missing or an unseen value is counted exactly; these kinds of mess have to be recognised.
 _RECOGNISED = ("typo", "abbreviation", "case", "white_space", "mojibake", "outlier")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One view of a column against the reference: what stands out most of all that is large enough to matter.
+    """One view of a column against the reference, and the figure that tells most.
 
-    `p` is corrected for everything about the view that was looked at, and 1 where nothing is large enough. `effect` is in
-    standard deviations of the rank for a number's components, else a difference of shares; `now` and `usual` likewise.
+    `p` is of the whole view, corrected for everything about it that was looked at, and 1 where nothing is large enough to
+    matter. `effect` is in standard deviations of the rank for a number's components, else a difference of shares; `now` and
+    `usual` likewise.
     """
 
     view: str
@@ -93,35 +96,26 @@ def _mess(now: NoiseProfile, before: Sequence[NoiseProfile]) -> list[Compared]:
     for column, rates in now.rates.items():
         for mess in (mess for mess in _RECOGNISED if mess in rates):
             usual = [sampled(profile.rate(column, mess), profile.rows) for profile in before]
-            found.append(_more(f"{column}: {mess}", sampled(rates[mess], now.rows), usual))
+            found.append(_risen(f"{column}: {mess}", SHARE, sampled(rates[mess], now.rows), usual, MATERIAL_SHARE))
     quarantined = [sampled(profile.quarantined, profile.rows) for profile in before]
-    return [*found, _more(QUARANTINE, sampled(now.quarantined, now.rows), quarantined)]
+    return [*found, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
 
 
 def _together(reference: Reference, newest: Newest) -> list[Compared]:
     if not np.isfinite(newest.told_apart):
         return []
-    history = usual_areas(reference.told_apart, ROWS)
-    now = as_figure(newest.told_apart, newest.told_apart_rows)
-    return [_judged(TOGETHER, "told apart", now, history, MATERIAL_GAIN)]
+    usual = [as_figure(area, ROWS) for area in reference.told_apart if np.isfinite(area)]
+    return [_risen(TOGETHER, "told apart", as_figure(newest.told_apart, newest.told_apart_rows), usual, MATERIAL_GAIN)]
 
 
-def _more(name: str, now: Figures, usual: Sequence[Figures]) -> Compared:
-    return _judged(name, "share", now, History(*(_stacked(usual, part) for part in ("values", "variances"))), MATERIAL_SHARE)
-
-
-def _judged(name: str, figure: str, now: Figures, history: History, material: float) -> Compared:
+def _risen(name: str, figure: str, now: Figures, usual: Sequence[Figures], material: float) -> Compared:
     """One figure, of which only a rise matters."""
-    if len(history) < FEWEST_PERIODS:
+    if len(usual) < FEWEST_PERIODS:
         return Compared(name)
-    usual = float(np.sin(history.mean[0] / 2) ** 2) if figure == "share" else float(history.mean[0])
-    effect = float(now.effects[0]) - usual
-    p = float(level_p(history, now.values, now.variances)[0]) if effect >= material else 1.0
-    return Compared(name, figure, p, effect, float(now.effects[0]), usual)
-
-
-def _stacked(figures: Sequence[Figures], part: str) -> Floats:
-    return np.stack([getattr(figure, part) for figure in figures]) if figures else np.zeros((0, 1))
+    history = History(np.stack([one.values for one in usual]), np.stack([one.variances for one in usual]))
+    was, is_now = float(np.mean([one.effects[0] for one in usual])), float(now.effects[0])
+    p = float(level_p(history, now.values, now.variances)[0]) if is_now - was >= material else 1.0
+    return Compared(name, figure, p, is_now - was, is_now, was)
 
 
 def compare(
@@ -147,11 +141,21 @@ def compare(
         p = np.append(p, level_p(reference.unseen_history(lag), of_unseen.values, of_unseen.variances))
         names, usual, now = [*names, UNSEEN], np.append(usual, 0.0), np.append(now, unseen)
         effects, material = np.append(effects, unseen), np.append(material, MATERIAL_SHARE)
+    told = _most_telling(names, p, effects, material)
     p = np.where(np.abs(effects) >= material, np.minimum(1.0, p * _looks(names)), 1.0)
-    best = int(np.argmin(p))
-    if p[best] >= 1:
+    if p.min() >= 1:
         return Compared(name)
-    return Compared(name, names[best], float(p[best]), float(effects[best]), float(now[best]), float(usual[best]))
+    return Compared(name, names[told], float(p.min()), float(effects[told]), float(now[told]), float(usual[told]))
+
+
+def _most_telling(names: Sequence[str], p: Floats, effects: Floats, material: Floats) -> int:
+    """Which figure to tell people of: the largest that is not mere chance; what is unseen is more than what is rare."""
+    size = np.where(p <= _NOT_CHANCE, np.abs(effects) / material, 0.0)
+    # Of rows that all lie beyond the reference the higher components are larger, and say less.
+    size /= np.array([1 + 2 * COMPONENTS.index(name) if name in COMPONENTS else 1 for name in names])
+    if UNSEEN in names:
+        size[names.index(UNSEEN)] *= _UNSEEN_FIRST
+    return int(np.argmax(size))
 
 
 def standing(compared: Sequence[Compared], importance: Mapping[str, float], rate: float) -> list[Compared]:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, TOGETHER, Compared, Newest
+from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER, Compared, Newest
 from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, NumberReference, ValueReference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
@@ -27,7 +27,7 @@ def kind_of(one: Compared) -> Kind:
     """Which kind of finding it is: what triage goes by."""
     if one.view in _SPECIAL:
         return _SPECIAL[one.view]
-    if one.figure in (MISSING, "share"):
+    if one.figure in (MISSING, SHARE):
         return "mess"
     return "new" if one.figure == UNSEEN else "shift"
 
@@ -38,7 +38,7 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"a classifier tells it from the training rows: area under the curve {one.now:.2f}, usually {one.usual:.2f}"
     if one.view == QUARANTINE:
         return f"{one.now:.1%} of the delivered rows broke the contract, usually {one.usual:.1%}"
-    if one.figure == "share":
+    if one.figure == SHARE:
         mess = one.view.rpartition(": ")[2]
         return f"{one.now:.1%} of its values are {IN_WORDS.get(mess, mess)}, usually {one.usual:.1%}"
     if one.figure == MISSING:

@@ -204,10 +204,8 @@ def values_summary(values: pd.Series) -> Values:
 def as_numbers(values: pd.Series) -> Floats:
     """Any column as float64, shape (n,): what is no number is NaN, and so is what is infinite; times are seconds."""
     if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
-        seconds = (
-            values.to_numpy().astype(f"{'m8' if pd.api.types.is_timedelta64_dtype(values) else 'M8'}[us]").astype("float64")
-        )
-        return np.asarray(np.where(values.isna(), float("nan"), seconds / 1e6))
+        unit = "timedelta64[us]" if pd.api.types.is_timedelta64_dtype(values) else "datetime64[us]"
+        return np.asarray(np.where(values.isna(), float("nan"), values.to_numpy(dtype=unit).astype("float64") / 1e6))
     plain = values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values.astype("object"), errors="coerce")
     found = plain.to_numpy("float64", na_value=float("nan"))
     return found if np.isfinite(found).all() else np.where(np.isfinite(found), found, float("nan"))

@@ -17,6 +17,8 @@ from include.references import Drift, Finding, Moved, Quality
 
 # In periods: how late a check, labels or an asked-for retraining may be before silence is an alarm.
 _SILENCE = 3
+# How much more mess than usual, as a share of the rows, somebody is called for.
+_SURGE = 0.04
 # A page that is sent every week is soon read by nobody.
 _PAGED_PERIODS = 2
 # What share of all that the champion uses must have moved before drift alone asks for a retraining.
@@ -66,7 +68,7 @@ def _decay(model: Model, as_of: datetime, drift: Drift, quality: Quality, times:
 
 def _noise(drift: Drift) -> Finding | None:
     mess = [one for one in drift.moved if one.kind == "mess"]
-    fresh = [one for one in mess if one.in_a_row <= _PAGED_PERIODS and not one.season]
+    fresh = [one for one in mess if one.effect >= _SURGE and one.in_a_row <= _PAGED_PERIODS and not one.season]
     if not fresh:
         return None
     return Finding(

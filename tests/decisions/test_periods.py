@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.periods import PeriodCount, choose_split, count_periods, label_known, is_mature
+from include.decisions.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
 from include.errors import NotEnoughHistory
 from tests.toy import DAY, MODEL, changed, day
 
