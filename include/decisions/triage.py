@@ -146,6 +146,10 @@ def _expected(quality: Quality) -> str:
 def _calm_in_words(quality: Quality) -> str:
     if quality.value is None:
         return "no mature labels yet on periods that the champion has not seen"
+    if quality.fallen:
+        return (
+            f"{quality.metric} {quality.value:.3f} after {quality.reference:.3f}, which one period does not prove to be decay"
+        )
     return f"{quality.metric} {quality.value:.3f} holds against {quality.reference:.3f}"
 
 

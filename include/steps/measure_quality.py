@@ -136,6 +136,7 @@ def _told(model: Model, champion: Version, known: dict[str, list[Judged]], found
             "rows": newest.rows,
             "recent": seen.now if seen else now.value,
             "reference": reference,
+            "fallen": -metric.gain(now.value - reference) > model.decay_share * abs(reference),
             "decayed": bool(seen and seen.decayed),
             "says": f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {newest.start:%Y-%m-%d}, "
             f"was {reference:.4g}" + (f"; labels {found.overdue} periods late" if found.overdue else ""),

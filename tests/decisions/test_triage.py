@@ -32,6 +32,7 @@ WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", seas
 BROKEN = drift(moved(), broken=("x: frozen at 7",))
 GOOD = Quality(period=day(18), metric="roc_auc", value=0.71, recent=0.7, reference=0.7)
 DECAYED = GOOD.model_copy(update={"value": 0.6, "recent": 0.61, "decayed": True})
+FALLEN = GOOD.model_copy(update={"value": 0.6, "fallen": True})
 NONE_YET = Quality(period=None, metric="roc_auc")
 LATE = GOOD.model_copy(update={"overdue": 1, "estimate": 0.65})
 SILENT = GOOD.model_copy(update={"overdue": 3})
@@ -42,6 +43,7 @@ RECENT = Times(last_check=day(19), last_retrain=day(15))
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("calm", MODEL, CALM, GOOD, RECENT, "nothing", "roc_auc 0.710 holds against 0.700"),
+    ("one bad period", MODEL, CALM, FALLEN, RECENT, "nothing", "roc_auc 0.600 after 0.700, which one period does not prove"),
     ("no labels yet", MODEL, CALM, NONE_YET, RECENT, "nothing", "no mature labels yet"),
     ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc 0.610 over the newest two mature periods, was 0.700"),
     ("decay, explained", MODEL, SHIFTED, DECAYED, RECENT, "retrain", "was 0.700; moved: x: median 1 → 2"),
@@ -63,7 +65,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
         LATE,
         RECENT,
         "wait",
-        "labels are 1 period late; roc_auc is estimated at 0.650, which proves",
+        "labels are 1 period late; roc_auc is estimated at 0.650, which",
     ),
     ("labels late, data moved", MODEL, SHIFTED, LATE, RECENT, "wait", "; moved: x: median 1 → 2"),
     ("labels silent", MODEL, CALM, SILENT, RECENT, "alarm", "silence: labels are 3 periods late"),
