@@ -83,9 +83,9 @@ class Drift(Reference):
 class Quality(Reference):
     """The champion's primary metric on the newest mature period, with a 95 % interval.
 
-    `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the newest
-    one alone has lost more than it may. `overdue` is by how many periods the labels are late. `estimate` is for `estimate_of`,
-    the newest period, whose labels have not come: it proves nothing.
+    `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the
+    newest one alone has lost more than it may. `overdue` is by how many periods the labels are late. `estimate` is for
+    `estimate_of`, the newest period, whose labels have not come: it proves nothing.
     """
 
     period: datetime | None

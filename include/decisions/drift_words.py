@@ -1,5 +1,6 @@
 """Drift in words: what moved, said so that a person knows where to look."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
 from include.decisions.summaries import Numbers, Values, column_of
 from include.noise.profile import IN_WORDS
+from include.references import Moved
 
 Kind = Literal["shift", "new", "mess", "answers", "label", "together"]
 _SPECIAL: dict[str, Kind] = {ANSWERS: "answers", LABEL: "label", TOGETHER: "together", QUARANTINE: "mess"}
@@ -30,6 +32,20 @@ def kind_of(one: Compared) -> Kind:
     if one.figure in (MISSING, SHARE):
         return "mess"
     return "new" if one.figure == UNSEEN else "shift"
+
+
+def as_moved(one: Compared, what: str, weight: float, in_a_row: int, seasons: Mapping[str, str]) -> Moved:
+    """The reference that is handed on; `what` are its words."""
+    return Moved(
+        view=one.view,
+        kind=kind_of(one),
+        what=what,
+        effect=round(one.effect, 4),
+        in_a_row=in_a_row,
+        weight=round(weight, 4),
+        season=seasons.get(one.view, ""),
+        says=f"{one.view}: {what}",
+    )
 
 
 def in_words(one: Compared, reference: Reference, newest: Newest) -> str:

@@ -7,19 +7,19 @@ decides nothing. Keeps also the period's noise profile, from which the noise sui
 every document is named by version and period, and what a period is compared with lies before it.
 """
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
-from evidently import DataDefinition, Dataset, Report
-from evidently.presets import DataDriftPreset
 
+from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
 from include.decisions.domain import ROWS, areas_within, told_apart
 from include.decisions.drift import AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
-from include.decisions.drift_words import in_words, kind_of
+from include.decisions.drift_words import as_moved, in_words
 from include.decisions.feed import broken_signs
 from include.decisions.figures import View
 from include.decisions.importance import importance_of
@@ -28,7 +28,7 @@ from include.decisions.predictions import from_columns
 from include.decisions.reference import Reference, answers_summary, make_reference, summary_of_period, thinned
 from include.decisions.season import as_a_year_ago, known_days, year_before
 from include.decisions.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
-from include.models.contract import Column, Model
+from include.models.contract import Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
 from include.references import Checked, Drift, Moved, Scored
 from include.run import Request
@@ -38,12 +38,29 @@ from include.steps.score import predict
 IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the champion is unchanged."
 
 _SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
-_REMEMBERED = 26
-_METHOD = "jensenshannon"
-# Evidently lays its report out for 907 pixels and cuts off what does not fit; the pane of MLflow's page is narrower.
-_FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { zoom: 0.63 } }</style></head>"
+_REMEMBERED_PERIODS = 26
+_DRIFT, _ANSWERS = "drift", "answers"
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class _Check:
+    """One check: of which model and version, as of when, and the reference that the version is judged by."""
+
+    services: Services
+    model: Model
+    champion: Version
+    reference: Reference
+    period: datetime
+    as_of: datetime
+
+    @property
+    def digest(self) -> str:
+        """What names the training rows, and so the reference."""
+        return self.champion.tag("train_digest")
+
+    def before(self, periods: int = 1) -> datetime:
+        """Start of an earlier period."""
+        return self.period - periods * self.model.feed.period
 
 
 def run(services: Services, model: Model, request: Request, checked: Checked, scored: Scored) -> Drift:
@@ -51,27 +68,22 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, says="no champion yet, nothing to compare with")
     champion = services.registry.version(model.name, scored.champion.version)
-    reference = reference_of(services, model, champion)
-    summary, mess, rows = _gather(services, model, champion, reference, scored.period)
+    check = _Check(services, model, champion, reference_of(services, model, champion), scored.period, request.as_of)
+    summary, mess, rows = _gather(check)
     if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
-    mess = _keep_profile(services, model, checked, scored.period, mess)
-    sample = services.lake.reference_sample(model.name, champion.tag("train_digest"))
-    answers = _answers(services, model, champion, reference, scored)
+    sample = services.lake.reference_sample(model.name, check.digest)
     newest = Newest(
         features=summary,
-        answers=answers,
-        labels=_labels(services, model, reference, request.as_of),
-        mess=mess,
+        answers=_answers(check, scored),
+        labels=_labels(check),
+        mess=_keep_profile(check, checked, mess),
         told_apart=told_apart(sample, rows, model.features, model.seed),
         told_apart_rows=min(len(rows), ROWS),
     )
-    previous = _summary(services, model, champion, reference, scored.period - model.feed.period)
-    broken = broken_signs(reference, summary, previous, model.features, model.feed, mess)
-    moved = _judge(services, model, champion, reference, newest, scored.period)
-    url = _keep_report(services, model, champion, scored.period, sample, rows)
-    return _told(model, scored.period, moved, broken, url)
+    broken = broken_signs(check.reference, summary, _summary(check, check.before()), model.features, model.feed, newest.mess)
+    return _told(check, _judge(check, newest), broken, _draw(check, sample, rows))
 
 
 def reference_of(services: Services, model: Model, champion: Version) -> Reference:
@@ -81,10 +93,8 @@ def reference_of(services: Services, model: Model, champion: Version) -> Referen
         return Reference.from_json(kept)
     rows = services.lake.read_snapshot(model, digest)
     sample = thinned(rows, _SAMPLED_ROWS)[model.feature_names].reset_index(drop=True)
-    pipeline = services.registry.load(model, champion.number)
-    importance = importance_of(
-        lambda asked: predict(model, pipeline, asked), thinned(sample, _SHUFFLED_ROWS), model.feature_names, model.seed
-    )
+    answer = partial(predict, model, services.registry.load(model, champion.number))
+    importance = importance_of(answer, thinned(sample, _SHUFFLED_ROWS), model.feature_names, model.seed)
     areas = areas_within(rows[model.feature_names], model.periods_of(rows[model.feed.time]), model.features, model.seed)
     reference = make_reference(model, rows, importance, areas)
     services.lake.write_reference(model.name, digest, reference.as_json(), sample)
@@ -94,218 +104,161 @@ def reference_of(services: Services, model: Model, champion: Version) -> Referen
 # What is known of the newest period
 
 
-def _gather(
-    services: Services, model: Model, champion: Version, reference: Reference, period: datetime
-) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
+def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
     """One pass over the period's rows: their summary, which is kept, their mess, and a sample of them."""
-    summaries, profiles, samples = [], [], []
-    for part in services.lake.batches(model, period, period + model.feed.period):
-        summaries.append(summary_of_period(model, part, period, reference.grid))
-        profiles.append(measure_profile(reference.known, part, model.features))
-        samples.append(part[model.feature_names].sample(min(len(part), _SAMPLED_ROWS), random_state=model.seed))
+    model, summaries, profiles, samples = check.model, [], [], []
+    for part in check.services.lake.batches(model, check.period, check.before(-1)):
+        summaries.append(summary_of_period(model, part, check.period, check.reference.grid))
+        profiles.append(measure_profile(check.reference.known, part, model.features))
+        samples.append(_sample(part[model.feature_names], _SAMPLED_ROWS, model.seed))
     if not summaries:
         return None, NoiseProfile(0), pd.DataFrame(columns=model.feature_names)
-    summary = merged(summaries)
-    services.lake.write_summary(model.name, champion.tag("train_digest"), period, summary.as_json())
-    rows = pd.concat(samples, ignore_index=True)
-    return summary, pooled(profiles), rows.sample(min(len(rows), _SAMPLED_ROWS), random_state=model.seed)
+    rows = _sample(pd.concat(samples, ignore_index=True), _SAMPLED_ROWS, model.seed)
+    return _keep_summary(check, check.period, summaries), pooled(profiles), rows
 
 
-def _summary(services: Services, model: Model, champion: Version, reference: Reference, period: datetime) -> Summary | None:
+def _summary(check: _Check, period: datetime) -> Summary | None:
     """The summary of an earlier period: of the reference itself, kept by an earlier check, or made now; None without rows."""
-    if (known := reference.summary_of(period)) is not None:
+    if (known := check.reference.summary_of(period)) is not None:
         return known
-    digest = champion.tag("train_digest")
-    if (kept := services.lake.summary(model.name, digest, period)) is not None:
+    if (kept := check.services.lake.summary(check.model.name, check.digest, period)) is not None:
         return Summary.from_json(kept)
-    parts = services.lake.batches(model, period, period + model.feed.period)
-    summaries = [summary_of_period(model, part, period, reference.grid) for part in parts]
-    if not summaries:
-        return None
+    parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
+    summaries = [summary_of_period(check.model, part, period, check.reference.grid) for part in parts]
+    return _keep_summary(check, period, summaries) if summaries else None
+
+
+def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> Summary:
     summary = merged(summaries)
-    services.lake.write_summary(model.name, digest, period, summary.as_json())
+    check.services.lake.write_summary(check.model.name, check.digest, period, summary.as_json())
     return summary
 
 
-def _keep_profile(services: Services, model: Model, checked: Checked, period: datetime, mess: NoiseProfile) -> NoiseProfile:
+def _keep_profile(check: _Check, checked: Checked, mess: NoiseProfile) -> NoiseProfile:
     """The mess of this period, with what is in quarantine; a run to which no row was delivered would only forget that."""
-    kept = services.lake.profile(model.name, period)
-    if not checked.rows and kept is not None:
+    lake, name = check.services.lake, check.model.name
+    if not checked.rows and (kept := lake.profile(name, check.period)) is not None:
         return NoiseProfile.from_json(kept)
     whole = mess.with_quarantine(checked.reasons, checked.quarantined, checked.rows + checked.quarantined)
-    services.lake.write_profile(model.name, period, whole.as_json() | {"period": period.isoformat()})
+    lake.write_profile(name, check.period, whole.as_json() | {"period": check.period.isoformat()})
     return whole
 
 
-def _answers(services: Services, model: Model, champion: Version, reference: Reference, scored: Scored) -> Summary | None:
-    """What the champion answered in the newest period; kept, since later periods are compared with it."""
-    if not scored.prediction_keys or scored.period is None:
+def _answers(check: _Check, scored: Scored) -> Summary | None:
+    """What the champion answered in the newest period; remembered, since later periods are compared with it."""
+    if not scored.prediction_keys:
         return None
-    rows = services.lake.read_table(scored.prediction_keys[-1])
-    if model.period_of(rows[model.feed.time].min().to_pydatetime()) != scored.period:
+    rows = check.services.lake.read_table(scored.prediction_keys[-1])
+    if check.model.period_of(rows[check.model.feed.time].min().to_pydatetime()) != check.period:
         return None
-    summary = answers_summary(model, from_columns(rows), reference.grid)
-    services.lake.remember(model.name, champion.number, "answers", scored.period, summary.as_json())
+    summary = answers_summary(check.model, from_columns(rows), check.reference.grid)
+    _remember(check, _ANSWERS, summary.as_json())
     return summary
 
 
-def _labels(services: Services, model: Model, reference: Reference, as_of: datetime) -> Summary | None:
-    """The labels of the newest period in which all were due; None where that is one of the reference, or none came."""
-    period = model.period_of(as_of - model.feed.label_delay) - model.feed.period
-    if period <= reference.starts[-1]:
+def _labels(check: _Check) -> Summary | None:
+    """The labels of the newest period in which all were due; None where it is one of the reference, or they are late."""
+    model, lake = check.model, check.services.lake
+    period = model.period_of(check.as_of - model.feed.label_delay) - model.feed.period
+    if period <= check.reference.starts[-1]:
         return None
-    rows = services.lake.read(model, services.lake.files(model, period, period + model.feed.period), features=())
-    known = rows[label_known(rows, model, as_of)]
-    return (
-        summarise(known, [model.label], reference.grid) if len(known) >= model.feed.mature_share * max(len(rows), 1) else None
-    )
+    rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=())
+    known = rows[label_known(rows, model, check.as_of)]
+    is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
+    return summarise(known, [model.label], check.reference.grid) if is_mature else None
 
 
 # What is made of it
 
 
-def _judge(
-    services: Services, model: Model, champion: Version, reference: Reference, newest: Newest, period: datetime
-) -> list[Moved]:
+def _judge(check: _Check, newest: Newest) -> list[Moved]:
     """What stands out by enough, or for a second period; remembered, so that the next check knows what was calm."""
-    before = next(iter(services.lake.remembered(model.name, champion.number, "drift", period, newest=1).values()), None) or {}
-    stood, calm = before.get("stood", {}), _calm(before, period, model)
-    earlier = _earlier(services, model, champion, reference, calm, period)
-    compared = compare_all(reference, newest, earlier, reference.lag(period, model.feed.period))
-    weights = reference.weights
-    average = 1 / len(weights)
-    looked_at = {one.view: weights.get(one.view, average) for one in compared}
-    at_once = {one.view for one in standing(compared, looked_at, AT_ONCE)}
-    in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, looked_at, IN_A_ROW)}
-    services.lake.remember(
-        model.name,
-        champion.number,
-        "drift",
-        period,
-        {
-            "stood": in_a_row,
-            "calm": {
-                one.view: calm.get(one.view, period).isoformat() if one.view in in_a_row else period.isoformat()
-                for one in compared
-            },
-        },
-    )
+    before: dict[str, Any] = next(iter(_remembered(check, _DRIFT, 1).values()), {})
+    stood, calm = before.get("stood", {}), before.get("calm", {})
+    lag = check.reference.lag(check.period, check.model.feed.period)
+    compared = compare_all(check.reference, newest, _earlier(check, calm), lag)
+    weights = check.reference.weights
+    weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
+    at_once = {one.view for one in standing(compared, weights, AT_ONCE)}
+    in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
+    now = check.period.isoformat()
+    calm = {one.view: calm.get(one.view, check.before().isoformat()) if one.view in in_a_row else now for one in compared}
+    _remember(check, _DRIFT, {"stood": in_a_row, "calm": calm})
     told = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
-    seasons = _seasons(services, model, champion, reference, newest, told, period)
+    seasons = _seasons(check, newest, told)
     return [
-        Moved(
-            view=one.view,
-            kind=kind_of(one),
-            what=(what := in_words(one, reference, newest)),
-            effect=round(one.effect, 4),
-            in_a_row=in_a_row.get(one.view, 1),
-            weight=round(looked_at[one.view], 4),
-            season=seasons.get(one.view, ""),
-            says=f"{one.view}: {what}",
-        )
-        for one in sorted(told, key=lambda one: -looked_at[one.view])
+        as_moved(one, in_words(one, check.reference, newest), weights[one.view], in_a_row.get(one.view, 1), seasons)
+        for one in sorted(told, key=lambda one: -weights[one.view])
     ]
 
 
-def _calm(before: Mapping[str, Any], period: datetime, model: Model) -> dict[str, datetime]:
-    """The last calm period of each view, as the newest earlier check remembers it."""
-    return {view: datetime.fromisoformat(start) for view, start in before.get("calm", {}).items()}
-
-
-def _earlier(
-    services: Services,
-    model: Model,
-    champion: Version,
-    reference: Reference,
-    calm: Mapping[str, datetime],
-    period: datetime,
-) -> Earlier:
-    """What the newest period is compared with, beside the reference: where nothing is remembered, the period before it."""
-    starts = {view: calm.get(view, period - model.feed.period) for view in reference.views}
-    summaries = {start: _summary(services, model, champion, reference, start) for start in set(starts.values())}
+def _earlier(check: _Check, calm: Mapping[str, str]) -> Earlier:
+    """What the newest period is compared with beside the reference; where nothing is remembered, the period before it."""
+    starts = {view: datetime.fromisoformat(calm[view]) if view in calm else check.before() for view in check.reference.views}
+    summaries = {start: _summary(check, start) for start in set(starts.values())}
     baselines: dict[str, tuple[View, int]] = {}
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
-            baselines[view] = summary.views[view], max(1, round((period - start) / model.feed.period))
-    answers = services.lake.remembered(model.name, champion.number, "answers", period, _REMEMBERED)
-    profiles = [p for p in services.lake.profiles(model.name, period) if p["period"] >= champion.trained_until.isoformat()]
+            baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
+    since = check.champion.trained_until.isoformat()
+    profiles = [p for p in check.services.lake.profiles(check.model.name, check.period) if p["period"] >= since]
     return Earlier(
         calm=baselines,
-        answers=[Summary.from_json(document) for document in answers.values()],
-        mess=[NoiseProfile.from_json(document) for document in profiles[-_REMEMBERED:]],
+        answers=[Summary.from_json(document) for document in _remembered(check, _ANSWERS, _REMEMBERED_PERIODS).values()],
+        mess=[NoiseProfile.from_json(document) for document in profiles[-_REMEMBERED_PERIODS:]],
     )
 
 
-def _seasons(
-    services: Services,
-    model: Model,
-    champion: Version,
-    reference: Reference,
-    newest: Newest,
-    told: list[Compared],
-    period: datetime,
-) -> dict[str, str]:
+def _seasons(check: _Check, newest: Newest, told: list[Compared]) -> dict[str, str]:
     """For each view that moved, the season that explains it, in words."""
-    if name := known_days(model, period):
+    if name := known_days(check.model, check.period):
         return {one.view: f"these days are in the calendar as {name}" for one in told}
-    a_year_ago = year_before(model, period)
-    then = _summary(services, model, champion, reference, a_year_ago) if told else None
+    a_year_ago = year_before(check.model, check.period)
+    then = _summary(check, a_year_ago) if told else None
     if then is None:
         return {}
-    alike = as_a_year_ago(told, reference, newest.features, then)
+    alike = as_a_year_ago(told, check.reference, newest.features, then)
     return {view: f"as in the period from {a_year_ago:%Y-%m-%d}" for view, is_alike in alike.items() if is_alike}
 
 
-def _told(model: Model, period: datetime, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:
-    columns = [column.name for column in model.features]
-    drifted = [name for name in columns if name in broken or any(_concerns(one.view) == name for one in moved)]
-    says = f"{len(drifted)} of {len(columns)} columns drifted" + (f", {moved[0].says}" if moved else "") + f"; report {url}"
+def _remember(check: _Check, kind: str, document: dict[str, Any]) -> None:
+    check.services.lake.remember(check.model.name, check.champion.number, kind, check.period, document)
+
+
+def _remembered(check: _Check, kind: str, newest: int) -> dict[datetime, Any]:
+    return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, newest)
+
+
+def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:
+    columns = check.model.feature_names
+    concerned = {*broken, *(column_of(one.view.partition(": ")[0]) for one in moved)}
+    drifted = tuple(name for name in columns if name in concerned)
+    found = f"; first {moved[0].says}" if moved else ""
     return Drift(
-        period=period,
+        period=check.period,
         columns=len(columns),
         moved=tuple(moved),
-        drifted=tuple(drifted),
+        drifted=drifted,
         broken=tuple(f"{column}: {sign}" for column, sign in broken.items()),
         report_url=url,
-        says=says,
+        says=f"{len(drifted)} of {len(columns)} columns drifted{found}; report {url}",
     )
 
 
-def _concerns(view: str) -> str:
-    return column_of(view.partition(": ")[0])
+def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
+    """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
+    model = check.model
+    numbers = [column.name for column in model.features if column.kind == "number"]
+    others = [column.name for column in model.features if column.kind != "number"]
+    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
+    text = draw_report(left, right, numbers, others)
+    path = f"drift/{check.period:%Y-%m-%d}.html"
+    return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
 
 
-# The picture, for people
-
-
-def _keep_report(
-    services: Services, model: Model, champion: Version, period: datetime, reference: pd.DataFrame, current: pd.DataFrame
-) -> str | None:
-    """The picture for people; nothing is decided by it, so a failure to draw is logged and no more."""
-    columns = [c for c in model.features if reference[c.name].notna().any() and current[c.name].notna().any()]
-    left, right = (_sample(rows, _PICTURED_ROWS, model.seed) for rows in (reference, current))
-    report = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)])
-    try:
-        text = report.run(_dataset(right, columns), _dataset(left, columns)).get_html_str(as_iframe=False)
-    except Exception:  # noqa: BLE001 - Evidently raises whatever it meets
-        _log.exception("Evidently could not draw the report")
-        return None
-    path = f"drift/{period:%Y-%m-%d}.html"
-    return services.registry.log_report(champion.run_id, path, text.replace("</head>", _FITTING, 1))
-
-
-def _dataset(rows: pd.DataFrame, columns: Iterable[Column]) -> Dataset:
-    """Plain floats and texts: Evidently knows no other types."""
-    columns = list(columns)
-    definition = DataDefinition(
-        numerical_columns=[column.name for column in columns if column.kind == "number"],
-        categorical_columns=[column.name for column in columns if column.kind != "number"],
-    )
-    plain = {
-        column.name: as_numbers(rows[column.name]) if column.kind == "number" else as_texts(rows[column.name]).astype("object")
-        for column in columns
-    }
-    return Dataset.from_pandas(pd.DataFrame(plain), data_definition=definition)
+def _plain(rows: pd.DataFrame, numbers: list[str], others: list[str]) -> pd.DataFrame:
+    plain: dict[str, Any] = {name: as_numbers(rows[name]) for name in numbers}
+    return pd.DataFrame(plain | {name: as_texts(rows[name]).astype("object") for name in others})
 
 
 def _sample(rows: pd.DataFrame, at_most: int, seed: int) -> pd.DataFrame:
