@@ -140,7 +140,7 @@ def compare(
         of_unseen = sampled(unseen, current.present)
         p = np.append(p, level_p(reference.unseen_history(lag), of_unseen.values, of_unseen.variances))
         names, usual, now = [*names, UNSEEN], np.append(usual, 0.0), np.append(now, unseen)
-        effects, material = np.append(effects, unseen), np.append(material, MATERIAL_SHARE)
+        effects, material = np.append(effects, unseen), np.append(material, reference.material_unseen)
     told = _most_telling(names, p, effects, material)
     p = np.where(np.abs(effects) >= material, np.minimum(1.0, p * _looks(names)), 1.0)
     if p.min() >= 1:

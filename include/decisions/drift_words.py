@@ -9,7 +9,7 @@ from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER,
 from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, NumberReference, ValueReference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
-from include.decisions.summaries import Numbers, Values, column_of
+from include.decisions.summaries import Numbers, Values, is_of_words
 from include.noise.profile import IN_WORDS
 from include.references import Moved
 
@@ -59,7 +59,7 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"{one.now:.1%} of its values are {IN_WORDS.get(mess, mess)}, usually {one.usual:.1%}"
     if one.figure == MISSING:
         return f"missing in {one.now:.0%} of rows, usually in {one.usual:.0%}"
-    things = "words" if column_of(one.view) != one.view else "values"
+    things = "words" if is_of_words(one.view) else "values"
     if one.figure == UNSEEN:
         return f"{one.now:.1%} of its {things} were never seen in training{_examples(one, reference, newest)}"
     if one.figure in COMPONENTS:

@@ -20,8 +20,9 @@ from include.decisions.summaries import Ints, Numbers, Values, bucket_of, merged
 
 COMPONENTS = ("level", "spread", "skew", "tails")
 MISSING, UNSEEN, OTHERS = "missing", "unseen", "all others"
-# What is worth a word: in standard deviations of the rank, and as a share of the rows.
-MATERIAL_MOVE, MATERIAL_SHARE = 0.15, 0.02
+# What is worth a word: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a short
+# text has about eight.
+MATERIAL_MOVE, MATERIAL_SHARE, MATERIAL_WORDS = 0.15, 0.02, 0.0025
 # A value is charted by itself where about this many rows of a period are expected to have it; all that is rarer, as one.
 _EXPECTED = 8
 _MOST_VALUES = 200
@@ -43,6 +44,7 @@ class ViewReference(ABC):
 
     names: tuple[str, ...]
     material: Floats
+    material_unseen = MATERIAL_SHARE
 
     def __init__(self, periods: Sequence[View]) -> None:
         self.periods = periods
@@ -101,7 +103,7 @@ class NumberReference(ViewReference):
 class ValueReference(ViewReference):
     """A category, or the words of a text. Where the reference has very many values, they are buckets."""
 
-    def __init__(self, periods: Sequence[Values], typical_rows: float) -> None:
+    def __init__(self, periods: Sequence[Values], typical_rows: float, material: float = MATERIAL_SHARE) -> None:
         super().__init__(periods)
         whole = merged_views(periods)
         assert isinstance(whole, Values)
@@ -113,7 +115,7 @@ class ValueReference(ViewReference):
         self._places = np.full(len(totals) + 1, len(common), dtype="int64")
         self._places[common] = np.arange(len(common))
         self.names = (*_names(whole, common), OTHERS, MISSING)
-        self.material = np.full(len(self.names), MATERIAL_SHARE)
+        self.material, self.material_unseen = np.full(len(self.names), material), material
 
     def figures(self, view: View) -> Figures:
         """The shares of the common values and of all others, and the share that is missing."""
@@ -168,11 +170,11 @@ class ValueReference(ViewReference):
         return np.append(np.where(empty, 0, buckets), buckets[empty].sum()).astype("float64")
 
 
-def view_reference(periods: Sequence[View], typical_rows: float) -> ViewReference:
-    """The reference of a view; `typical_rows` are expected in a period that is judged."""
+def view_reference(periods: Sequence[View], typical_rows: float, material: float = MATERIAL_SHARE) -> ViewReference:
+    """The reference of a view; `typical_rows` are expected in a period that is judged, `material` is what share matters."""
     numbers = [view for view in periods if isinstance(view, Numbers)]
     values = [view for view in periods if isinstance(view, Values)]
-    return NumberReference(numbers) if numbers else ValueReference(values, typical_rows)
+    return NumberReference(numbers) if numbers else ValueReference(values, typical_rows, material)
 
 
 def sampled(share: float, rows: int) -> Figures:

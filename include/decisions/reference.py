@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.decisions.figures import ViewReference, view_reference
+from include.decisions.figures import MATERIAL_SHARE, MATERIAL_WORDS, ViewReference, view_reference
 from include.decisions.predictions import Floats, Predictions, Ranking, numbers_of
-from include.decisions.summaries import Grid, Summary, column_of, lay_grid, summarise
+from include.decisions.summaries import Grid, Summary, column_of, is_of_words, lay_grid, summarise
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, learn_columns, measure_profile
 from include.noise.recognition import Known
@@ -142,10 +142,12 @@ def answers_summary(model: Model, predictions: Predictions, grid: Grid) -> Summa
 
 
 def _views(summaries: Sequence[Summary]) -> dict[str, ViewReference]:
-    rows = float(median(summary.rows for summary in summaries))
-    return {
-        name: view_reference([summary.views[name] for summary in summaries], max(rows, 1.0)) for name in summaries[0].views
-    }
+    found = {}
+    for name in summaries[0].views:
+        views = [summary.views[name] for summary in summaries]
+        material = MATERIAL_WORDS if is_of_words(name) else MATERIAL_SHARE
+        found[name] = view_reference(views, max(float(median(view.rows for view in views)), 1.0), material)
+    return found
 
 
 def _usual_mess(model: Model, periods: Sequence[tuple[datetime, pd.DataFrame]]) -> tuple[NoiseProfile, ...]:

@@ -180,6 +180,11 @@ def view_names(column: Column) -> list[str]:
     return [column.name + _TEXT_LENGTH, column.name + _TEXT_WORDS] if column.kind == "text" else [column.name]
 
 
+def is_of_words(view: str) -> bool:
+    """Whether a view counts the words of a text."""
+    return view.endswith(_TEXT_WORDS)
+
+
 def column_of(view: str) -> str:
     """The column that a view is of."""
     return view.removesuffix(_TEXT_LENGTH).removesuffix(_TEXT_WORDS)

@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from include.adapters.lake import Lake
 from include.errors import CorruptObject, ObjectMissing
 from include.models.contract import Column
+from tests.fakes import Crash
 from tests.toy import DAY, World, changed, day, rows
 
 
@@ -112,9 +114,6 @@ def test_noise_profiles_come_back_in_order_and_none_from_the_future(world: World
 
 def test_batches_give_the_rows_that_count(world: World) -> None:
     """Some at a time, and exactly the features of `rows`: a row that was delivered again counts as delivered last."""
-    world.deliver_day(0)
-    world.deliver_day(1)
-    world.take_in(day(3))
     world.landing.now += DAY
     again = rows(0).head(20).assign(x=7.5)
     world.deliver("features", "corrected", again.drop(columns="y"))
