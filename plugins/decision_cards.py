@@ -1,6 +1,7 @@
-"""A tab on a run's page: the decision card of the version that this retraining judged, as MLflow keeps it.
+"""A tab on a run's page: what was decided in it, and why.
 
-The api-server fetches it and makes a page that stands alone: the browser needs no way to MLflow, and runs no script.
+Of a retraining it is the decision card of the version that it judged, as MLflow keeps it; of a monitor what triage said.
+The api-server makes a page that stands alone: the browser needs no way to MLflow, and runs no script.
 """
 
 import html
@@ -54,8 +55,11 @@ def card_page(dag_id: str, run_id: str) -> tuple[int, str]:
 
 
 def _card(dag_id: str, run_id: str) -> str:
-    if not dag_id.endswith(".retrain"):
-        raise NoCard(404, "Only retrainings have a decision card; this is a run of something else.")
+    model_name, _, stage = dag_id.rpartition(".")
+    if stage == "monitor":
+        return _findings(model_name, dag_id, run_id)
+    if stage != "retrain":
+        raise NoCard(404, "Only monitors and retrainings have a decision card; this is a run of something else.")
     trained, verdict = (_reference(returned(dag_id, run_id, task_id)) for task_id in ("train", "validate"))
     if not verdict:
         raise NoCard(404, "Not judged yet: the card is here once the task validate has succeeded. If it failed, see its log.")
@@ -67,6 +71,19 @@ def _card(dag_id: str, run_id: str) -> str:
     card = artifact(of, CARD).decode("utf-8", errors="replace")
     body = as_html(card, cache(lambda: _picture(of)))
     return f'<main class="{html.escape(str(verdict.get("verdict")))}">{body}</main>{_origin(trained)}'
+
+
+def _findings(model_name: str, dag_id: str, run_id: str) -> str:
+    """What triage said. A run that it stopped returned nothing: then what was found says why."""
+    from include.findings_card import findings_card
+
+    tasks = ("triage", "detect_drift", "measure_quality")
+    finding, drift, quality = (_reference(returned(dag_id, run_id, task_id)) for task_id in tasks)
+    if not finding and not drift.get("broken"):
+        raise NoCard(404, "Not decided yet: what was found is here once triage has run. If a task failed, see its log.")
+    finding = finding or {"action": "stop", "reason": f"the feed is broken: {'; '.join(drift['broken'])}"}
+    action = re.sub("[^a-z]", "", str(finding.get("action")))
+    return f'<main class="{action}">{as_html(findings_card(model_name, finding, drift, quality), str)}</main>'
 
 
 def _origin(trained: dict[str, Any]) -> str:
@@ -189,7 +206,8 @@ _STYLE = """
   --verdict: #5d6878; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --faint: #98a3b3; --line: #333c48; --band: #1b222b;
   --link: #6cb2ff; --verdict: #98a3b3; } }
-.promote { --verdict: #1f9d55; } .inconclusive { --verdict: #d08700; } .blocked { --verdict: #d33f3f; }
+.promote, .nothing, .note { --verdict: #1f9d55; } .inconclusive, .wait, .page, .retrain { --verdict: #d08700; }
+.blocked, .stop, .alarm { --verdict: #d33f3f; }
 body { margin: 0 auto; padding: 1.25rem 1.5rem 2rem; max-width: 62rem; color: var(--ink);
   font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h2 { margin: 0 0 .5rem; padding-left: .75rem; border-left: .35rem solid var(--verdict); font-size: 1.45rem; line-height: 1.3; }

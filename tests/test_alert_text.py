@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from include.alert_text import announcement_text, failure_text
+from include.alert_text import announcement_text, failure_text, finding_text
 from include.errors import BrokenFeed
 
 STEPS = sorted(path.stem for path in Path(import_module("include.steps").__path__[0]).glob("[!_]*.py"))
@@ -61,3 +61,20 @@ def test_an_announcement_acts_on_nothing_either() -> None:
     assert said == (
         "toy: keep: 3 &lt; 4 &amp; &lt;!here&gt;; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1"
     )
+
+
+@pytest.mark.parametrize("action", ["nothing", "note", "wait", "retrain"])
+def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: str) -> None:
+    """Who is told of everything soon reads nothing."""
+    assert finding_text("toy", action, "the data moved", "") == ""
+
+
+def test_a_page_says_what_was_found_and_what_to_do() -> None:
+    """In one message, with nothing in it that Slack would act on."""
+    text = finding_text("toy", "page", "noise surge: <!channel> & more\nlines", "Ask upstream.")
+    assert text.splitlines() == [
+        ":large_yellow_circle: *toy* · page",
+        "noise surge: &lt;!channel&gt; &amp; more lines",
+        "_Ask upstream._",
+    ]
+    assert finding_text("toy", "alarm", "silence", "See.").startswith(":red_circle:")

@@ -71,20 +71,26 @@ def level_p(history: History, values: Floats, variances: Floats) -> Floats:
 
 
 def change_p(history: History, values: Floats, variances: Floats, baseline: Baseline) -> Floats:
-    """Two-sided p-values, shape (K,), of the change since an earlier period, against the history's changes at the same lag.
+    """Two-sided p-values, shape (K,), of the change since an earlier period, against the history's changes at the same lag."""
+    lag = baseline.lag
+    changes = History(
+        history.values[lag:] - history.values[: max(len(history) - lag, 0)],
+        history.variances[lag:] + history.variances[: max(len(history) - lag, 0)],
+    )
+    return moved_p(changes, values - baseline.values, variances + baseline.variances, lag)
 
-    1 where the history is too short for the lag. Overlapping differences are not independent; (T - lag) / (1.5 lag) degrees
-    of freedom is what white noise has at lag one, and fewer at longer lags.
+
+def moved_p(changes: History, change: Floats, variances: Floats, lag: int) -> Floats:
+    """Two-sided p-values, shape (K,), of a change over `lag` periods, against earlier `changes` over as many.
+
+    1 where there are too few of them. Overlapping differences are not independent: of n of them n / (1.5 lag) degrees of
+    freedom are left, which is what white noise has at lag one.
     """
-    pairs = len(history) - baseline.lag
-    if pairs < FEWEST_PERIODS - 1:
-        return np.ones(len(values))
-    changes = history.values[baseline.lag :] - history.values[: -baseline.lag]
-    sampling = (history.variances[baseline.lag :] + history.variances[: -baseline.lag]).mean(axis=0)
-    moved = (changes**2).mean(axis=0)
-    variance = np.maximum(moved - sampling, 0.0) + variances + baseline.variances
-    degrees = np.where(moved > sampling, max(pairs / (1.5 * baseline.lag), _LEAST_DEGREES), _KNOWN)
-    return _two_sided(values - baseline.values, variance, degrees)
+    if len(changes) < FEWEST_PERIODS - 1:
+        return np.ones(len(change))
+    sampling, moved = changes.variances.mean(axis=0), (changes.values**2).mean(axis=0)
+    degrees = np.where(moved > sampling, max(len(changes) / (1.5 * lag), _LEAST_DEGREES), _KNOWN)
+    return _two_sided(change, np.maximum(moved - sampling, 0.0) + variances, degrees)
 
 
 def benjamini_hochberg(p: Floats, weights: Floats, rate: float) -> NDArray[np.bool_]:

@@ -69,7 +69,7 @@ def _classifier(columns: Sequence[Column], seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     if _has_text(columns):
-        return LogisticRegression(C=1.0, max_iter=200)
+        return LogisticRegression(max_iter=200)
     return HistGradientBoostingClassifier(max_iter=40, min_samples_leaf=20, early_stopping=False, random_state=seed)
 
 
@@ -77,7 +77,8 @@ def _matrix(rows: pd.DataFrame, columns: Sequence[Column]) -> Any:
     """Every column as numbers: a category by the order of its frequency, a text by the words in it."""
     dense = [_codes(rows[column.name], column) for column in columns if column.kind != "text"]
     if not _has_text(columns):
-        return np.column_stack(dense)
+        # Boosted trees know missing values, but no column of nothing else.
+        return np.column_stack([np.zeros_like(values) if np.isnan(values).all() else values for values in dense])
     from scipy.sparse import csr_matrix, hstack
     from sklearn.feature_extraction.text import HashingVectorizer
 

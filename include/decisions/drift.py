@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.decisions.charts import FEWEST_PERIODS, Baseline, History, benjamini_hochberg, change_p, level_p
+from include.decisions.charts import FEWEST_PERIODS, Baseline, History, benjamini_hochberg, change_p, level_p, moved_p
 from include.decisions.domain import MATERIAL_GAIN, ROWS, as_figure
 from include.decisions.figures import COMPONENTS, MATERIAL_SHARE, UNSEEN, Figures, View, ViewReference, sampled, view_reference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
-from include.decisions.summaries import Summary
+from include.decisions.summaries import Summary, column_of, is_of_words
 from include.noise.profile import NoiseProfile
 
 # Expected share of false findings: of those told at once, and of those told when they stand for a second period.
@@ -75,7 +75,7 @@ def compare_all(reference: Reference, newest: Newest, earlier: Earlier, lag: int
     found += _answers(newest, earlier.answers)
     if newest.labels is not None:
         found += [compare(LABEL, view, newest.labels.views[name], lag) for name, view in reference.label_views.items()]
-    found += _mess(newest.mess, [*reference.mess, *earlier.mess])
+    found += _mess(newest, [*reference.mess, *earlier.mess])
     return [*found, *_together(reference, newest)]
 
 
@@ -90,11 +90,13 @@ def _answers(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
     return [min(found, key=lambda one: one.p)]
 
 
-def _mess(now: NoiseProfile, before: Sequence[NoiseProfile]) -> list[Compared]:
+def _mess(newest: Newest, before: Sequence[NoiseProfile]) -> list[Compared]:
     """Each kind of mess that was found, beside how often it was found before; less of it is no drift."""
-    found = []
+    found, now = [], newest.mess
     for column, rates in now.rates.items():
-        for mess in (mess for mess in _RECOGNISED if mess in rates):
+        # Of categories the unseen are counted exactly; in a text, it takes recognition to tell a new word from a slip.
+        is_text = any(column_of(view) == column and is_of_words(view) for view in newest.features.views)
+        for mess in (mess for mess in (*_RECOGNISED, *([UNSEEN] if is_text else [])) if mess in rates):
             usual = [sampled(profile.rate(column, mess), profile.rows) for profile in before]
             found.append(_risen(f"{column}: {mess}", SHARE, sampled(rates[mess], now.rows), usual, MATERIAL_SHARE))
     quarantined = [sampled(profile.quarantined, profile.rows) for profile in before]
@@ -137,8 +139,7 @@ def compare(
     names, usual = list(reference.names), reference.usual
     now, material = found.effects, reference.material
     if unseen := reference.unseen(current):
-        of_unseen = sampled(unseen, current.present)
-        p = np.append(p, level_p(reference.unseen_history(lag), of_unseen.values, of_unseen.variances))
+        p = np.append(p, _unseen_p(reference, current, lag, baseline))
         names, usual, now = [*names, UNSEEN], np.append(usual, 0.0), np.append(now, unseen)
         effects, material = np.append(effects, unseen), np.append(material, reference.material_unseen)
     told = _most_telling(names, p, effects, material)
@@ -146,6 +147,19 @@ def compare(
     if p.min() >= 1:
         return Compared(name)
     return Compared(name, names[told], float(p.min()), float(effects[told]), float(now[told]), float(usual[told]))
+
+
+def _unseen_p(reference: ViewReference, current: View, lag: int, baseline: tuple[View, int] | None) -> Floats:
+    """More unseen values than so far ahead of what is known are usual, or than in the last calm period."""
+    now = sampled(reference.unseen(current), current.present)
+    p = level_p(reference.unseen_history(lag), now.values, now.variances)
+    if baseline is None or baseline[1] >= lag:
+        return p
+    view, back = baseline
+    before = sampled(reference.unseen(view), view.present)
+    changes = reference.unseen_changes(lag, back)
+    moved = moved_p(changes, now.values - before.values, now.variances + before.variances, back)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(p, moved)))
 
 
 def _most_telling(names: Sequence[str], p: Floats, effects: Floats, material: Floats) -> int:
@@ -169,7 +183,9 @@ def standing(compared: Sequence[Compared], importance: Mapping[str, float], rate
 
 
 def _looks(names: Sequence[str]) -> Floats:
-    """What each p-value is multiplied by, for all that was looked at; half of it is left to a number's level."""
-    if COMPONENTS[0] not in names:
-        return np.full(len(names), float(len(names)))
-    return np.where(np.array(names) == COMPONENTS[0], 2.0, 2.0 * (len(names) - 1))
+    """What each p-value is multiplied by, for all that was looked at; half is left to the figure that moves most often.
+
+    That is a number's level, and of values the share that is unseen.
+    """
+    first = COMPONENTS[0] if COMPONENTS[0] in names else UNSEEN
+    return np.where(np.array(names) == first, 2.0, 2.0 * max(len(names) - (first in names), 1))

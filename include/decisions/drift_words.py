@@ -9,7 +9,7 @@ from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER,
 from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, NumberReference, ValueReference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
-from include.decisions.summaries import Numbers, Values, is_of_words
+from include.decisions.summaries import TEXT_WORDS, Numbers, Values, is_of_words
 from include.noise.profile import IN_WORDS
 from include.references import Moved
 
@@ -20,6 +20,7 @@ _SHAPES = {
     "skew": ("more to the upper end", "more to the lower end"),
     "tails": ("heavier in the tails", "lighter in the tails"),
 }
+_NEW_WORDS = f": {UNSEEN}"
 _EXAMPLES = 3
 # An example that fewer rows have could be somebody's name.
 _FEWEST_ROWS = 10
@@ -29,9 +30,9 @@ def kind_of(one: Compared) -> Kind:
     """Which kind of finding it is: what triage goes by."""
     if one.view in _SPECIAL:
         return _SPECIAL[one.view]
-    if one.figure in (MISSING, SHARE):
-        return "mess"
-    return "new" if one.figure == UNSEEN else "shift"
+    if one.figure == UNSEEN or one.view.endswith(_NEW_WORDS):
+        return "new"
+    return "mess" if one.figure in (MISSING, SHARE) else "shift"
 
 
 def as_moved(one: Compared, what: str, weight: float, in_a_row: int, seasons: Mapping[str, str]) -> Moved:
@@ -54,6 +55,9 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"a classifier tells it from the training rows: area under the curve {one.now:.2f}, usually {one.usual:.2f}"
     if one.view == QUARANTINE:
         return f"{one.now:.1%} of the delivered rows broke the contract, usually {one.usual:.1%}"
+    if one.view.endswith(_NEW_WORDS):
+        new = _examples(one.view.removesuffix(_NEW_WORDS) + TEXT_WORDS, reference, newest)
+        return f"{one.now:.1%} of its texts have words never seen in training{new}, usually {one.usual:.1%}"
     if one.figure == SHARE:
         mess = one.view.rpartition(": ")[2]
         return f"{one.now:.1%} of its values are {IN_WORDS.get(mess, mess)}, usually {one.usual:.1%}"
@@ -61,7 +65,7 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"missing in {one.now:.0%} of rows, usually in {one.usual:.0%}"
     things = "words" if is_of_words(one.view) else "values"
     if one.figure == UNSEEN:
-        return f"{one.now:.1%} of its {things} were never seen in training{_examples(one, reference, newest)}"
+        return f"{one.now:.1%} of its {things} were never seen in training{_examples(one.view, reference, newest)}"
     if one.figure in COMPONENTS:
         return _moved_number(one, reference, newest)
     name = f"the rarer {things}" if one.figure == OTHERS else repr(one.figure)
@@ -86,8 +90,8 @@ def _median(view: Numbers, edges: Floats) -> float:
     return float((low + high) / 2)
 
 
-def _examples(one: Compared, reference: Reference, newest: Newest) -> str:
-    view, usual = newest.features.views.get(one.view), reference.views.get(one.view)
+def _examples(name: str, reference: Reference, newest: Newest) -> str:
+    view, usual = newest.features.views.get(name), reference.views.get(name)
     if not isinstance(view, Values) or not isinstance(usual, ValueReference) or usual.whole.buckets is not None:
         return ""
     often = {value: n for value, n in view.counts.items() if n >= _FEWEST_ROWS and value not in usual.whole.counts}

@@ -20,8 +20,8 @@ from include.decisions.summaries import Ints, Numbers, Values, bucket_of, merged
 
 COMPONENTS = ("level", "spread", "skew", "tails")
 MISSING, UNSEEN, OTHERS = "missing", "unseen", "all others"
-# What is worth a word: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a short
-# text has about eight.
+# What is worth telling: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a
+# short text has about eight.
 MATERIAL_MOVE, MATERIAL_SHARE, MATERIAL_WORDS = 0.15, 0.02, 0.0025
 # A value is charted by itself where about this many rows of a period are expected to have it; all that is rarer, as one.
 _EXPECTED = 8
@@ -61,11 +61,14 @@ class ViewReference(ABC):
     def unseen_history(self, lag: int) -> History:
         """How much of a period was unseen as of `lag` periods before it: new values come all the time, and add up."""
 
+    @abstractmethod
+    def unseen_changes(self, lag: int, back: int) -> History:
+        """How much more of a period was unseen than of the one `back` periods before, both as of `lag` periods before it."""
+
     @cached_property
     def history(self) -> History:
         """The figures of every period of the reference."""
-        found = [self.figures(view) for view in self.periods]
-        return History(np.stack([f.values for f in found]), np.stack([f.variances for f in found]))
+        return _history([self.figures(view) for view in self.periods])
 
     @cached_property
     def usual(self) -> Floats:
@@ -97,7 +100,11 @@ class NumberReference(ViewReference):
 
     def unseen_history(self, lag: int) -> History:
         """Empty."""
-        return History(np.zeros((0, 1)), np.zeros((0, 1)))
+        return _history([])
+
+    def unseen_changes(self, lag: int, back: int) -> History:
+        """Empty."""
+        return _history([])
 
 
 class ValueReference(ViewReference):
@@ -131,17 +138,28 @@ class ValueReference(ViewReference):
 
     def unseen_history(self, lag: int) -> History:
         """The second half of the reference's periods, each against all that lay `lag` periods and more before it."""
-        first = max(len(self.periods) // 2, 1)
+        first = self._second_half
         lag = min(lag, first)
-        found = []
-        for number in range(first, len(self.periods)):
-            view = self.periods[number]
-            if view.present:
-                new = self._counts_by_period[number][self._first_seen > number - lag].sum()
-                found.append(sampled(float(new / view.present), view.present))
-        if not found:
-            return History(np.zeros((0, 1)), np.zeros((0, 1)))
-        return History(np.stack([f.values for f in found]), np.stack([f.variances for f in found]))
+        return _history([self._unseen(number, number - lag) for number in range(first, len(self.periods))])
+
+    def unseen_changes(self, lag: int, back: int) -> History:
+        """The same, beside the period `back` periods before; none where that was not ahead of what is known either."""
+        first = self._second_half
+        lag = min(lag, first)
+        numbers = range(first, len(self.periods)) if lag > back else range(0)
+        pairs = [(self._unseen(number, number - lag), self._unseen(number - back, number - lag)) for number in numbers]
+        now, before = _history([pair[0] for pair in pairs]), _history([pair[1] for pair in pairs])
+        return History(now.values - before.values, now.variances + before.variances)
+
+    @property
+    def _second_half(self) -> int:
+        return max(len(self.periods) // 2, 1)
+
+    def _unseen(self, number: int, known: int) -> Figures:
+        """Share of a period that no period up to `known` has."""
+        new = self._counts_by_period[number][self._first_seen > known].sum()
+        present = max(self.periods[number].present, 1)
+        return sampled(float(new / present), present)
 
     @cached_property
     def _counts_by_period(self) -> list[Floats]:
@@ -175,6 +193,12 @@ def view_reference(periods: Sequence[View], typical_rows: float, material: float
     numbers = [view for view in periods if isinstance(view, Numbers)]
     values = [view for view in periods if isinstance(view, Values)]
     return NumberReference(numbers) if numbers else ValueReference(values, typical_rows, material)
+
+
+def _history(figures: Sequence[Figures]) -> History:
+    if not figures:
+        return History(np.zeros((0, 1)), np.zeros((0, 1)))
+    return History(np.stack([one.values for one in figures]), np.stack([one.variances for one in figures]))
 
 
 def sampled(share: float, rows: int) -> Figures:

@@ -24,7 +24,7 @@ MOST_VALUES = 4_000
 BUCKETS = 16_384
 _NAMES = 64
 _WORD = r"[^\W_]+"
-_TEXT_LENGTH, _TEXT_WORDS = " (length)", " (words)"
+_TEXT_LENGTH, TEXT_WORDS = " (length)", " (words)"
 
 Ints = NDArray[np.int64]
 Grid = Mapping[str, Floats]
@@ -177,17 +177,17 @@ def summarise(rows: pd.DataFrame, columns: Sequence[Column], grid: Grid, idle: f
 
 def view_names(column: Column) -> list[str]:
     """The names under which a column is summarised."""
-    return [column.name + _TEXT_LENGTH, column.name + _TEXT_WORDS] if column.kind == "text" else [column.name]
+    return [column.name + _TEXT_LENGTH, column.name + TEXT_WORDS] if column.kind == "text" else [column.name]
 
 
 def is_of_words(view: str) -> bool:
     """Whether a view counts the words of a text."""
-    return view.endswith(_TEXT_WORDS)
+    return view.endswith(TEXT_WORDS)
 
 
 def column_of(view: str) -> str:
     """The column that a view is of."""
-    return view.removesuffix(_TEXT_LENGTH).removesuffix(_TEXT_WORDS)
+    return view.removesuffix(_TEXT_LENGTH).removesuffix(TEXT_WORDS)
 
 
 def numbers_summary(values: Floats, edges: Floats) -> Numbers:

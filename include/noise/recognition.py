@@ -164,6 +164,14 @@ def _in_text(text: str, known: Known) -> Iterator[str]:
         yield "abbreviation"
     elif any(map(known.words.is_misspelt, unknown)):
         yield "typo"
+    if any(_is_new(word, known.words) for word in unknown):
+        yield "unseen"
+
+
+def _is_new(word: str, words: Vocabulary) -> bool:
+    """Whether an unknown word is no slip, no short form and no number: somebody speaks of something new."""
+    plain = len(word) >= _SHORTEST_KNOWN and not any(map(str.isdigit, word))
+    return plain and not words.is_abbreviated(word) and not words.is_misspelt(word)
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

@@ -143,6 +143,38 @@ def judged(run_id: object, **more: str) -> dict[str, Any]:
     return {"train": train, "validate": {"verdict": "promote", "card_url": "http://mlflow.example/card", "says": "promote: x"}}
 
 
+FOUND = {
+    "triage": {"action": "page", "reason": "noise surge: <b>note</b>", "advice": "Ask upstream"},
+    "detect_drift": {
+        "report_url": "https://mlflow.example/#/drift.html",
+        "broken": [],
+        "moved": [
+            {
+                "view": "note: typo",
+                "kind": "mess",
+                "what": "12% of its values | [see](http://evil.example) <script>alert(5)</script>",
+                "weight": 0.25,
+                "in_a_row": 2,
+                "season": "",
+            }
+        ],
+    },
+    "measure_quality": {
+        "metric": "roc_auc",
+        "period": "2024-01-08T00:00:00Z",
+        "value": 0.71,
+        "low": 0.7,
+        "high": 0.72,
+        "recent": 0.705,
+        "reference": 0.7,
+        "rows": 1234,
+        "overdue": 1,
+        "estimate": 0.66,
+        "estimate_low": 0.64,
+        "estimate_high": 0.68,
+        "estimate_of": "2024-01-15T00:00:00Z",
+    },
+}
 NO_RUNS = {
     "traversal": "../../admin",
     "parameter": RUNS["good"] + "&path=secret",
@@ -158,7 +190,11 @@ RETURNED = [
     ["trained.retrain", RUN, {"train": judged(RUNS["good"])["train"]}],
     ["idle.retrain", RUN, {"train": {"version": None}, "validate": {"card_url": None, "says": "keep: <b>no</b> new data"}}],
     ["odd.retrain", RUN, {"train": ["run_id"], "validate": "card_url"}],
-    ["toy.monitor", RUN, judged(RUNS["good"])],
+    ["toy.other", RUN, judged(RUNS["good"])],
+    ["early.monitor", RUN, {"pull": {}}],
+    ["calm.monitor", RUN, {"triage": {"action": "nothing", "reason": "it holds"}, "detect_drift": {}, "measure_quality": {}}],
+    ["moved.monitor", RUN, FOUND],
+    ["stopped.monitor", RUN, {"detect_drift": {"broken": ["x: frozen at 7"], "moved": []}}],
     ["many.retrain", "other", judged(RUNS["good"])],
 ]
 PATHS = ("decision-cards/docs", "decision-cards/redoc", "decision-cards/openapi.json", "decision-cards/")
@@ -217,6 +253,27 @@ def test_the_card_is_a_tab_of_its_run(airflow: Any) -> None:
     assert f'href="{VERSION}"' in good.text
 
 
+def test_what_triage_said_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
+    """The action, its reason, what to do, quality with its interval and its estimate as one, and what moved."""
+    found = page(airflow, "moved.monitor").text
+    for words in (
+        "<h2>PAGE: moved</h2>",
+        "Noise surge: &lt;b&gt;note&lt;/b&gt;.",
+        "Ask upstream.",
+        "0.7000 to 0.7200",
+        "Estimated for 2024-01-15, whose labels have not come: 0.6600",
+        "Labels are late by 1 of the model's periods.",
+        '<td style="text-align:right">25%</td>',
+    ):
+        assert words in found, words
+    assert re.findall(r'href="(.*?)"', found) == ["https://mlflow.example/#/drift.html"]
+    assert "alert(5)&lt;/script&gt;" in found
+    assert "Nothing beyond what is usual" in page(airflow, "calm.monitor").text
+    stopped = page(airflow, "stopped.monitor").text
+    assert "<h2>STOP: stopped</h2>" in stopped
+    assert "x: frozen at 7" in stopped
+
+
 def test_only_users_of_airflow_see_a_card(airflow: Any) -> None:
     """Anonymous is refused on every path, before anything is looked up; so is a user who may not read the DAG."""
     assert page(airflow, "good.retrain", "admin", "header").status == 200
@@ -252,7 +309,8 @@ def test_the_browser_is_told_to_run_and_fetch_nothing(airflow: Any) -> None:
 @pytest.mark.parametrize(
     ("dag_id", "sentence"),
     [
-        ("toy.monitor", "Only retrainings have a decision card"),
+        ("toy.other", "Only monitors and retrainings have a decision card"),
+        ("early.monitor", "Not decided yet"),
         ("never.retrain", "Not judged yet"),
         ("trained.retrain", "Not judged yet"),
         ("many.retrain", "Not judged yet"),

@@ -1,0 +1,82 @@
+"""The findings of one run of the monitor as a page of markdown: what triage said, what moved, how good the champion is."""
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+_LONGEST = 500
+_KINDS = {
+    "shift": "moved",
+    "new": "new values",
+    "mess": "mess",
+    "answers": "the champion's answers",
+    "label": "the labels",
+    "together": "told apart",
+}
+
+
+def findings_card(model_name: str, finding: Mapping[str, Any], drift: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
+    """One page from the references that the monitor's tasks returned, as plain values; text from outside is escaped."""
+    lines = [f"## {str(finding.get('action', '')).upper()}: {_plain(model_name)}", "", _sentence(finding.get("reason"))]
+    if finding.get("advice"):
+        lines += ["", _sentence(finding["advice"])]
+    lines += ["", "### Quality", "", *_quality(quality), "", "### What moved", "", *_moved(drift)]
+    if url := drift.get("report_url"):
+        lines += ["", f"Evidently's report, drawn from samples: <{_address(url)}>"]
+    return "\n".join(lines)
+
+
+def _quality(quality: Mapping[str, Any]) -> list[str]:
+    if quality.get("value") is None:
+        lines = [_sentence(quality.get("says") or "not measured")]
+    else:
+        metric = _plain(quality["metric"])
+        lines = [
+            f"| period | {metric} | 95 % interval | newest two | was | rows |",
+            "| --- | ---: | ---: | ---: | ---: | ---: |",
+            f"| {_day(quality['period'])} | {quality['value']:.4f} | {quality['low']:.4f} to {quality['high']:.4f} | "
+            f"{quality.get('recent') or quality['value']:.4f} | {quality['reference']:.4f} | {quality['rows']:,} |",
+        ]
+    if quality.get("estimate") is not None:
+        low, high = quality["estimate_low"], quality["estimate_high"]
+        lines += [
+            "",
+            f"Estimated for {_day(quality['estimate_of'])}, whose labels have not come: {quality['estimate']:.4f} "
+            f"({low:.4f} to {high:.4f}). It proves nothing: it sees harder rows, and is blind to a changed world.",
+        ]
+    if quality.get("overdue"):
+        lines += ["", f"Labels are late by {quality['overdue']} of the model's periods."]
+    return lines
+
+
+def _moved(drift: Mapping[str, Any]) -> list[str]:
+    broken = [f"* **broken:** {_plain(sign)}" for sign in drift.get("broken") or ()]
+    moved = drift.get("moved") or ()
+    if not moved:
+        return broken or ["Nothing beyond what is usual from period to period."]
+    rows = [
+        f"| {_plain(one['view'])} | {_KINDS.get(one['kind'], '')} | {_plain(one['what'])} | {one['weight']:.0%} | "
+        f"{one['in_a_row']} | {_plain(one['season'])} |"
+        for one in moved
+    ]
+    head = ["| what | kind | how | share of what the champion uses | periods in a row | season |"]
+    return [*broken, *head, "| --- | --- | --- | ---: | ---: | --- |", *rows]
+
+
+def _sentence(text: object) -> str:
+    said = _plain(str(text or ""))
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?", "!")) else ".")
+
+
+def _day(moment: object) -> str:
+    return _plain(str(moment)[:10])
+
+
+def _address(url: object) -> str:
+    return "".join(character for character in str(url) if character not in "<> \n")
+
+
+def _plain(text: str) -> str:
+    """Text from outside on one line, with nothing that markdown or a browser would act on."""
+    escaped = html.escape(" ".join(text.split())[:_LONGEST], quote=False)
+    return "".join(f"\\{character}" if character in "\\`*_[]|#" else character for character in escaped)
