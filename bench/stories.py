@@ -2,7 +2,7 @@
 
 In this process, with the models' own pipelines and nothing else: no gate, no store, no triage. Each week of the second part
 of a history is answered by the first model, and by one that is trained again, every week or every fourth. Whoever trains at
-a week's beginning sees the labels that are known then, and leaves out the weeks that the loop would hold out. Three seeds each.
+a week's beginning sees the labels that are known then, and leaves out the weeks that the loop would hold out. Three seeds.
 
     make bench-stories
 """

@@ -117,7 +117,7 @@ def payments(seed: int = SEED) -> pd.DataFrame:
     customers = _customers(rng, terminals)
     made = pd.concat([_honest(rng, customers, terminals), _stolen(rng, customers, terminals)], ignore_index=True)
     made = made[made["at"] < WEEKS * WEEK].sort_values(["at", "card"], kind="stable", ignore_index=True)
-    made = made.assign(**_habits(made), terminal_frauds=_terminal_frauds(made))
+    made = made.assign(**remembered(made))
     return _delivered(made[made["at"] >= 0].reset_index(drop=True), rng)
 
 
@@ -165,7 +165,7 @@ def _honest(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) ->
     week = np.repeat(_ALL_WEEKS, rng.poisson(HONEST_A_WEEK * _season(_ALL_WEEKS)))
     card = rng.choice(CUSTOMERS, len(week), p=customers["often"])
     terminal = _visited(rng, customers, terminals, card)
-    again = rng.random(len(week)) < _is_december(week) * (terminals["december"].to_numpy()[terminal] - 1)
+    again = rng.random(len(week)) < _december(week) * (terminals["december"].to_numpy()[terminal] - 1)
     week, terminal = np.append(week, week[again]), np.append(terminal, terminal[again])
     card = np.append(card, rng.choice(CUSTOMERS, int(again.sum()), p=customers["often"]))
     shop, payer = terminals.iloc[terminal].reset_index(drop=True), customers.iloc[card].reset_index(drop=True)
@@ -192,8 +192,8 @@ def _season(week: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(1 - 0.06 * np.cos(2 * np.pi * (week % 52) / 52))
 
 
-def _is_december(week: NDArray[np.intp]) -> NDArray[np.bool_]:
-    return np.asarray((week % 52 >= 47) & (week % 52 <= 50))
+def _december(week: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-(((week % 52 - 49.0) / 2.5) ** 2)))
 
 
 def _channel(
@@ -276,8 +276,12 @@ def _rows(
     )
 
 
-def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
-    """What the card did before each payment, the payment itself left out; missing where it did nothing."""
+def remembered(made: pd.DataFrame) -> dict[str, pd.Series]:
+    """What was known of the card and of the terminal when each payment was made, the payment itself left out.
+
+    `made` has a row a payment, in any order, with `at` in seconds, `card`, `terminal`, `amount` and `fraud`. A habit is
+    missing where the card did nothing. A fraud counts at its terminal from two weeks on, when it is surely known.
+    """
     own = made.sort_values(["card", "at"], kind="stable")
     at, place = own["at"].to_numpy(), np.arange(len(own))
     # Cards stand far apart on one line, so that no window reaches into another card's payments.
@@ -292,7 +296,8 @@ def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
         "payments_24h": pd.Series(day, index=own.index),
         "payments_here": _payments_here(own),
     }
-    return {name: values.sort_index() for name, values in habits.items()}
+    known = {name: values.sort_index() for name, values in habits.items()}
+    return known | {"terminal_frauds": pd.Series(_terminal_frauds(made), index=made.index)}
 
 
 def _payments_here(own: pd.DataFrame) -> pd.Series:
