@@ -24,11 +24,11 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 WEEKS, WARM_UP = 70, 8
 _ALL_WEEKS = np.arange(-WARM_UP, WEEKS)
 HONEST_A_WEEK, STOLEN_A_WEEK = 7800, 157
-NEVER_NOTICED = 0.03
+NEVER_NOTICED = 0.04
 CUSTOMERS, TERMINALS, FAVOURITES = 3000, 1500, 10
 COMPROMISED_AT_ONCE, COMPROMISED_WEEKS = 10, 6
 LABEL_DAYS, RISK_DAYS = 14, 28
-SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.32
+SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.42
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WEEK = 7 * DAY
 _APART = 2 * len(_ALL_WEEKS) * WEEK
@@ -118,6 +118,8 @@ def payments(seed: int = SEED) -> pd.DataFrame:
     made = pd.concat([_honest(rng, customers, terminals), _stolen(rng, customers, terminals)], ignore_index=True)
     made = made[made["at"] < WEEKS * WEEK].sort_values(["at", "card"], kind="stable", ignore_index=True)
     made = made.assign(**remembered(made))
+    # What is copied at a terminal is the card that it reads; an internet shop reads none.
+    made["terminal_frauds"] = made["terminal_frauds"].where(made["channel"] != "online")
     return _delivered(made[made["at"] >= 0].reset_index(drop=True), rng)
 
 
