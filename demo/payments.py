@@ -24,11 +24,11 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 WEEKS, WARM_UP = 70, 8
 _ALL_WEEKS = np.arange(-WARM_UP, WEEKS)
 HONEST_A_WEEK, STOLEN_A_WEEK = 7800, 157
-NEVER_NOTICED = 0.03
+NEVER_NOTICED = 0.04
 CUSTOMERS, TERMINALS, FAVOURITES = 3000, 1500, 10
 COMPROMISED_AT_ONCE, COMPROMISED_WEEKS = 10, 6
 LABEL_DAYS, RISK_DAYS = 14, 28
-SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.32
+SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.5
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WEEK = 7 * DAY
 _APART = 2 * len(_ALL_WEEKS) * WEEK
@@ -117,7 +117,10 @@ def payments(seed: int = SEED) -> pd.DataFrame:
     customers = _customers(rng, terminals)
     made = pd.concat([_honest(rng, customers, terminals), _stolen(rng, customers, terminals)], ignore_index=True)
     made = made[made["at"] < WEEKS * WEEK].sort_values(["at", "card"], kind="stable", ignore_index=True)
-    made = made.assign(**_habits(made), terminal_frauds=_terminal_frauds(made))
+    made["fraud"] = made["fraud"].where(rng.random(len(made)) >= NEVER_NOTICED, 0)
+    made = made.assign(**remembered(made))
+    # What is copied at a terminal is the card that it reads; an internet shop reads none.
+    made["terminal_frauds"] = made["terminal_frauds"].where(made["channel"] != "online")
     return _delivered(made[made["at"] >= 0].reset_index(drop=True), rng)
 
 
@@ -165,7 +168,7 @@ def _honest(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) ->
     week = np.repeat(_ALL_WEEKS, rng.poisson(HONEST_A_WEEK * _season(_ALL_WEEKS)))
     card = rng.choice(CUSTOMERS, len(week), p=customers["often"])
     terminal = _visited(rng, customers, terminals, card)
-    again = rng.random(len(week)) < _is_december(week) * (terminals["december"].to_numpy()[terminal] - 1)
+    again = rng.random(len(week)) < _december(week) * (terminals["december"].to_numpy()[terminal] - 1)
     week, terminal = np.append(week, week[again]), np.append(terminal, terminal[again])
     card = np.append(card, rng.choice(CUSTOMERS, int(again.sum()), p=customers["often"]))
     shop, payer = terminals.iloc[terminal].reset_index(drop=True), customers.iloc[card].reset_index(drop=True)
@@ -192,8 +195,8 @@ def _season(week: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(1 - 0.06 * np.cos(2 * np.pi * (week % 52) / 52))
 
 
-def _is_december(week: NDArray[np.intp]) -> NDArray[np.bool_]:
-    return np.asarray((week % 52 >= 47) & (week % 52 <= 50))
+def _december(week: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-(((week % 52 - 49.0) / 2.5) ** 2)))
 
 
 def _channel(
@@ -210,7 +213,9 @@ def _channel(
 
 def _stolen(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) -> pd.DataFrame:
     volume = STOLEN_A_WEEK * shares_of_techniques(rng) * rng.lognormal(0, 0.1, (len(_ALL_WEEKS), 1))
-    compromised = rng.choice(TERMINALS, (len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1, COMPROMISED_AT_ONCE), p=terminals["visits"])
+    visits = terminals["visits"].where(~terminals["online"], 0)
+    spells = len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1
+    compromised = rng.choice(TERMINALS, (spells, COMPROMISED_AT_ONCE), p=visits / visits.sum())
     attacks = [
         _attacks(rng, one, rng.poisson(volume[:, number] / one.burst), customers, terminals, compromised)
         for number, one in enumerate(TECHNIQUES)
@@ -276,8 +281,12 @@ def _rows(
     )
 
 
-def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
-    """What the card did before each payment, the payment itself left out; missing where it did nothing."""
+def remembered(made: pd.DataFrame) -> dict[str, pd.Series]:
+    """What was known of the card and of the terminal when each payment was made, the payment itself left out.
+
+    `made` has a row a payment, in any order, with `at` in seconds, `card`, `terminal`, `amount` and `fraud`. A habit is
+    missing where the card did nothing. A fraud counts at its terminal from two weeks on, when it is surely known.
+    """
     own = made.sort_values(["card", "at"], kind="stable")
     at, place = own["at"].to_numpy(), np.arange(len(own))
     # Cards stand far apart on one line, so that no window reaches into another card's payments.
@@ -292,7 +301,8 @@ def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
         "payments_24h": pd.Series(day, index=own.index),
         "payments_here": _payments_here(own),
     }
-    return {name: values.sort_index() for name, values in habits.items()}
+    known = {name: values.sort_index() for name, values in habits.items()}
+    return known | {"terminal_frauds": pd.Series(_terminal_frauds(made), index=made.index)}
 
 
 def _payments_here(own: pd.DataFrame) -> pd.Series:
@@ -317,8 +327,7 @@ def _delivered(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
     """The columns of a delivery. A fraud is known once the victim has complained; that nobody did, after two weeks."""
     time = pd.Series(pd.to_datetime(START) + pd.to_timedelta(made["at"], unit="s")).astype("datetime64[ms, UTC]")
     complained = np.clip(rng.gamma(2.0, 2.5, len(made)), 0.5, LABEL_DAYS)
-    noticed = made["fraud"].where(rng.random(len(made)) >= NEVER_NOTICED, 0)
-    days = np.where(noticed == 1, complained, LABEL_DAYS)
+    days = np.where(made["fraud"] == 1, complained, LABEL_DAYS)
     return pd.DataFrame(
         {
             "payment": "P" + pd.Series(np.arange(len(made))).astype(str).str.zfill(7),
@@ -327,7 +336,7 @@ def _delivered(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
             "hour": time.dt.hour.astype("int8"),
             "weekday": time.dt.weekday.astype("int8"),
             **{name: made[name] for name in HABITS},
-            "fraud": noticed.astype("int8"),
+            "fraud": made["fraud"].astype("int8"),
             "known": (time + pd.to_timedelta((days * DAY).astype("int64"), unit="s")).astype("datetime64[ms, UTC]"),
         }
     )

@@ -70,3 +70,26 @@ def test_the_figures_of_the_gate_are_the_measured_ones() -> None:
         *(f"{name} {times:.1f}" for name, times in noise["times_the_peer"].items()),
     ):
         assert said in text, said
+
+
+def test_the_figures_of_the_stories_are_the_measured_ones() -> None:
+    """Every row of their tables is what bench/results holds, rounded as printed."""
+    text, found = (ROOT / "docs/stories.md").read_text(), results("stories")
+    for seed, told in _seeds(found["card_fraud"]):
+        weekly = told.get("every week")
+        often = f"{weekly['all weeks']:.3f} | {weekly['lowest four weeks']:.3f}" if weekly else "not measured | not measured"
+        rarely, static = told["every 4 weeks"], told["static"]
+        assert (
+            f"| {seed} | {static['first weeks']:.3f} | {static['last weeks']:.3f} | {often} | "
+            f"{rarely['all weeks']:.3f} | {rarely['last weeks']:.3f} |"
+        ) in text, seed
+    for seed, told in _seeds(found["support_intents"]):
+        new, static = told["never seen"], told["static"]
+        assert (
+            f"| {seed} | {new['first']:.1%} | {new['last weeks']:.1%} | {static['first weeks']:.3f} | "
+            f"{static['last weeks']:.3f} | {told['every 4 weeks']['last weeks']:.3f} |"
+        ) in text, seed
+
+
+def _seeds(told: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(seed, figures) for seed, figures in told.items() if seed.isdigit()]
