@@ -277,7 +277,7 @@ def _own_peak(otherwise: float) -> float:
 def main() -> int:
     """Simulate, measure, print, write; parts that are left out keep what they last said."""
     figures = results.read("drift").get("figures", {})
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
         for rows in SIZES if "years" in PARTS else ():
             years = list(pool.map(partial(year, rows=rows), range(YEARS)))
             figures.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)

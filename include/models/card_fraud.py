@@ -53,7 +53,7 @@ MODEL = Model(
     criteria=Criteria(
         metric="precision_at_budget", floor=0.85, noisy_floor=0.75, margin=0.03, review_budget=0.01, slices=("channel",)
     ),
-    cadence="0 8 * * MON",
+    cadence="0 8 1 */3 *",
     build=build,
     trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
     holdout_periods=2,

@@ -43,7 +43,7 @@ MODEL = Model(
         key=("message",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=10), schedule="0 5 * * MON"
     ),
     criteria=Criteria(metric="accuracy", floor=0.8, noisy_floor=0.7, margin=0.015),
-    cadence="0 8 * * MON",
+    cadence="0 8 1 */3 *",
     build=build,
     trusted_types=("numpy.dtype",),
     noise=NoisePlan(add=("missing_space",), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(MESS, (1.0,))),

@@ -26,6 +26,10 @@ class Vocabulary:
 
     known: frozenset[str]
 
+    def knows(self, word: str) -> bool:
+        """Whether the word is known, or a plural or singular of it."""
+        return word in self.known or word.removesuffix("s") in self.known or f"{word}s" in self.known
+
     def is_abbreviated(self, word: str) -> bool:
         """Whether the word is unknown, and a known one without its vowels or the digit that stands for it.
 
@@ -40,7 +44,7 @@ class Vocabulary:
         >>> [Vocabulary(frozenset({"shirt"})).is_misspelt(word) for word in ("shirrt", "shrit", "shift", "shirts", "short")]
         [True, True, True, False, True]
         """
-        if word in self.known or word.removesuffix("s") in self.known or f"{word}s" in self.known:
+        if self.knows(word):
             return False
         return (
             word in self._one_less
@@ -171,7 +175,7 @@ def _in_text(text: str, known: Known) -> Iterator[str]:
 def _is_new(word: str, words: Vocabulary) -> bool:
     """Whether an unknown word is no slip, no short form and no number: somebody speaks of something new."""
     plain = len(word) >= _SHORTEST_KNOWN and not any(map(str.isdigit, word))
-    return plain and not words.is_abbreviated(word) and not words.is_misspelt(word)
+    return plain and not (words.knows(word) or words.is_abbreviated(word) or words.is_misspelt(word))
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

@@ -89,9 +89,9 @@ def test_abbreviations_are_found() -> None:
 
 
 def test_a_new_word_is_no_misspelling() -> None:
-    """A word that resembles none is new, and so is a plural; both are no mess."""
+    """A word that resembles none is new, a plural is nothing at all; neither is a slip."""
     fresh = pd.DataFrame({"title": ["WHITE UNICORN", "RED LANTERNS"] * 20, "miles": 1.0, "place": "Duluth"})
-    assert measure_profile(rows(), fresh, COLUMNS).rates == {}
+    assert measure_profile(rows(), fresh, COLUMNS).rates == {"title": {"unseen": 0.5}}
 
 
 def test_mess_that_training_knew_is_still_mess() -> None:
@@ -124,7 +124,7 @@ def test_quarantine_counts() -> None:
 def test_no_rows_have_no_mess() -> None:
     """Nothing fresh, nothing found; nothing known, everything new."""
     assert measure_profile(rows(), rows(0), COLUMNS) == NoiseProfile(0)
-    assert measure_profile(rows(0), rows(10), COLUMNS).rates == {"place": {"unseen": 1.0}}
+    assert measure_profile(rows(0), rows(10), COLUMNS).rates == {"place": {"unseen": 1.0}, "title": {"unseen": 1.0}}
 
 
 def test_what_was_learned_can_be_given_instead_of_rows() -> None:
