@@ -33,6 +33,7 @@ from include.decisions.figures import ViewReference, view_reference
 from include.decisions.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
 from include.models.contract import Column
 
+PAGE = Path(__file__).parent.parent / "docs/drift.md"
 YEARS = int(os.environ.get("YEARS", "200"))
 PARTS = os.environ.get("PARTS", "years,evidently,cost").split(",")
 SIZES = (500, 2_000, 10_000)
@@ -293,6 +294,8 @@ def main() -> int:
     for aim, met in aims.items():
         print(f"{'reached    ' if met else 'NOT REACHED'} {aim}")
     results.write("drift", figures, aims, all(aims.values()))
+    if {"years", "evidently", "cost"} <= set(figures):
+        results.into_page(PAGE, "drift", tables(figures))
     return 0
 
 
@@ -306,6 +309,34 @@ def _summed_up(years: list[Told]) -> dict[str, Any]:
         "PSI > 0.2, false alarms a year": float(np.mean([told.psi_alarms for told in years])),
         "found in the first week": {str(by): float(part["found"].mean()) for by, part in shifts.groupby("by")} | by_shape,
     }
+
+
+def tables(figures: dict[str, Any]) -> str:
+    """What docs/drift.md shows of it, as markdown."""
+    lines = [
+        "| rows a week | ours | Evidently's preset, any column | half of its columns | PSI above 0.2, any column |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for rows, found in figures["years"].items():
+        peer = figures["evidently"][rows]
+        cells = (found["false alarms a year"], *peer.values(), found["PSI > 0.2, false alarms a year"])
+        lines.append(f"| {rows} | " + " | ".join(f"{cell:.2g}" for cell in cells) + " |")
+    lines += ["", "| shifted by | " + " | ".join(f"{rows} rows" for rows in figures["years"]) + " |"]
+    lines.append("| --- |" + " ---: |" * len(figures["years"]))
+    for by in map(str, SHIFTS):
+        shares = (found["found in the first week"][by] for found in figures["years"].values())
+        mass = f"{float(by) / 5:.0%} of the mass"
+        lines.append(f"| {by} deviations, or {mass} | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
+    lines += [
+        "",
+        "| rows | ours, CPU s | Evidently, CPU s | ours, MB | Evidently, MB |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for rows, who in figures["cost"].items():
+        ours, peer = who["ours"], who.get("evidently", {})
+        theirs = (f"{peer['cpu_seconds']:.0f}", f"{peer['peak_mb']:,.0f}") if peer else ("not tried", "not tried")
+        lines.append(f"| {rows} | {ours['cpu_seconds']:.2f} | {theirs[0]} | {ours['peak_mb']:,.0f} | {theirs[1]} |")
+    return "\n".join(lines)
 
 
 def _aims(figures: dict[str, Any]) -> dict[str, bool]:

@@ -42,7 +42,6 @@ CLASSES = np.arange(10)
 # Of a row's variance: what both models find hard about it, what the noise does to both, and what is each model's own.
 SHARED, OF_NOISE, OWN, OWN_NOISE = 0.79, 0.05, 0.12, 0.04
 PAGE = Path(__file__).parent.parent / "docs/gate.md"
-ROOM = ("<!-- from bench/results/gate_rates.json -->", "<!-- until here -->")
 GATES = ("change lane", "routine lane", "point estimate", "mlflow")
 CRITERIA = {
     "multiclass": Criteria("accuracy", floor=0.5, noisy_floor=0.4, margin=0.01),
@@ -251,12 +250,6 @@ def tables(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def into_page(text: str, page: Path = PAGE) -> None:
-    """Put the tables where the page has room for them."""
-    before, rest = page.read_text().split(ROOM[0])
-    page.write_text(before + ROOM[0] + "\n\n" + text + "\n\n" + ROOM[1] + rest.split(ROOM[1])[1])
-
-
 def main() -> int:
     """Simulate every cell on all cores."""
     logging.disable(logging.INFO)  # MLflow tells about each of its validations
@@ -275,7 +268,7 @@ def main() -> int:
     )
     figures = {"trials": TRIALS, "churn": churn(), "against aims": against, "25 positives": few, "cells": cells}
     results.write("gate_rates", figures, AIMS, met)
-    into_page(tables(figures))
+    results.into_page(PAGE, "gate_rates", tables(figures))
     for aim, figure in against.items():
         print(f"{aim}: {figure:.3f} (aim {AIMS[aim]})")
     return 0

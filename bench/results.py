@@ -21,3 +21,10 @@ def read(name: str) -> dict[str, Any]:
     """What `results/<name>.json` says; empty where it does not exist."""
     path = FOLDER / f"{name}.json"
     return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def into_page(page: Path, name: str, text: str) -> None:
+    """Put tables where a page has room for the result of that name: between two comments."""
+    begins, ends = f"<!-- from bench/results/{name}.json -->", "<!-- until here -->"
+    before, rest = page.read_text().split(begins)
+    page.write_text(before + begins + "\n\n" + text + "\n\n" + ends + rest.split(ends, 1)[1])
