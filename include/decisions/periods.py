@@ -61,7 +61,7 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
     train, holdout = _newest_stretch(periods, model)
     needed = model.min_train_periods + model.holdout_periods
     if len(train) < model.min_train_periods:
-        mature = sum(_is_mature(period, model) for period in periods)
+        mature = sum(is_mature(period, model) for period in periods)
         raise NotEnoughHistory(
             f"{model.name} has {mature} periods with mature labels, {needed} are needed "
             f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more."
@@ -78,17 +78,18 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
 
 def newest_mature(periods: list[PeriodCount], model: Model) -> PeriodCount | None:
     """The newest period whose labels are known well enough to be judged."""
-    return next((period for period in reversed(periods) if _is_mature(period, model)), None)
+    return next((period for period in reversed(periods) if is_mature(period, model)), None)
 
 
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:
     """The newest adjacent mature periods that make a holdout, and the mature ones before them; empty where there are none."""
     for end in range(len(periods), model.holdout_periods - 1, -1):
         before, holdout = periods[: end - model.holdout_periods], periods[end - model.holdout_periods : end]
-        if all(_is_mature(period, model) for period in holdout):
-            return [period for period in before if _is_mature(period, model)], holdout
+        if all(is_mature(period, model) for period in holdout):
+            return [period for period in before if is_mature(period, model)], holdout
     return [], []
 
 
-def _is_mature(period: PeriodCount, model: Model) -> bool:
+def is_mature(period: PeriodCount, model: Model) -> bool:
+    """Whether its labels are known well enough to be learned from and judged by."""
     return period.maturity >= model.feed.mature_share

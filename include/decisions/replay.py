@@ -1,0 +1,169 @@
+"""How often should this model be retrained?
+
+Every policy lives through the same past; the one that is best in its first part is reported on the last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from include.decisions.ageing import Ageing, ageing
+from include.decisions.past import Past, Walk, oracle, served_values, walk
+from include.decisions.policies import (
+    NEVER,
+    Age,
+    Drift,
+    Policy,
+    candidates,
+    current_policy,
+    default_policy,
+    label_delay_in_periods,
+    unit_of,
+)
+from include.decisions.predictions import Floats
+from include.decisions.resampling import Interval, mean_of
+from include.models.contract import Model
+
+# Fewer periods are no history to choose from.
+FEWEST_PERIODS = 12
+_OPEN_ENDED = ("mae", "rmse", "pinball", "money")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a policy did in a part of the past.
+
+    `gain` is the mean over its periods of the metric against the first model, which never changed, turned so that more is
+    better; `kept` is that as a share of the gain of retraining in every period, None where that gain is not shown; `net` is
+    what a period brought, in money, after paying for the retrainings.
+    """
+
+    gain: Interval
+    retrains: int
+    promoted: int
+    kept: float | None
+    net: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One policy, with or without the gate, in the part that it may be chosen by and in the part that it is reported on."""
+
+    policy: Policy
+    gated: bool
+    tuning: Part
+    reporting: Part
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The answer. `named` holds what a person would ask about; `recommended` is one of `tried`.
+
+    `ungated` are these as they would have done without the gate. `ceiling` is the gain of the best model of each period,
+    chosen with hindsight; `shown` says whether any retraining beats the first model on the reporting part, beyond chance.
+    """
+
+    unit: str
+    point: float
+    windows: tuple[int | None, ...]
+    tried: tuple[Tried, ...]
+    named: dict[str, Tried]
+    ungated: dict[str, Tried]
+    recommended: Tried
+    shown: bool
+    ceiling: Interval
+    ageing: Ageing
+    tuning_periods: int
+    reporting_periods: int
+
+
+def replay(past: Past, model: Model, point: float) -> Replay:
+    """Try every policy; `point` is what one point is in the metric's unit."""
+    windows = past.plan.windows
+    scale = _scale(past, model, point)
+    longest = max(1, len(past.scored) // 2)
+    tried = [scale.tried(policy) for policy in candidates(model, windows, longest)]
+    named = {name: scale.tried(policy) for name, policy in _named(model, longest).items()}
+    chosen = max(tried, key=lambda one: (round(one.tuning.net, 2), -one.tuning.retrains))
+    shown = chosen.reporting.gain.low > 0 or named[EVERY].reporting.gain.low > 0
+    recommended = chosen if shown else _rarest(tried, windows[0])
+    return Replay(
+        unit=unit_of(model.feed.period),
+        point=point,
+        windows=windows,
+        tried=tuple(tried),
+        named=named,
+        ungated={name: scale.tried(one.policy, gated=False) for name, one in (named | {RECOMMENDED: recommended}).items()},
+        recommended=recommended,
+        shown=shown,
+        ceiling=mean_of((oracle(past) - scale.static)[scale.reporting], model.seed),
+        ageing=ageing(past, windows[0], model.seed),
+        tuning_periods=scale.tuning.stop,
+        reporting_periods=scale.reporting.stop - scale.tuning.stop,
+    )
+
+
+def point_of(metric: str, own: bool) -> float:
+    """What one point is, in the metric's unit.
+
+    >>> point_of("roc_auc", own=False), point_of("mae", own=False)
+    (0.01, 1.0)
+    """
+    return 1.0 if own or metric in _OPEN_ENDED else 0.01
+
+
+STATIC, EVERY, CURRENT, DEFAULT, RECOMMENDED = "never", "every period", "current settings", "default", "recommended"
+
+
+def _named(model: Model, longest: int) -> dict[str, Policy]:
+    unit, window = unit_of(model.feed.period), model.train_periods
+    rare = {f"every {k} {unit}s": Policy((Age(k),), 1, window) for k in (4, 13) if k <= longest}
+    drift = {"PSI above 0.2": Policy((Drift(0.2),), label_delay_in_periods(model), window)}
+    found = {STATIC: NEVER, EVERY: Policy((Age(1),), 1, window), **rare, **drift}
+    return found | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
+
+
+def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:
+    cadences = [one for one in tried if one.policy.window == window and len(one.policy.triggers) == 1]
+    ages = {one: trigger.periods for one in cadences for trigger in one.policy.triggers if isinstance(trigger, Age)}
+    return max(ages, key=lambda one: ages[one])
+
+
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """What every policy is held against: the first model, the gains of retraining in every period, and the price."""
+
+    past: Past
+    model: Model
+    point: float
+    static: Floats
+    tuning: slice
+    reporting: slice
+    every: dict[int, Interval]
+
+    def tried(self, policy: Policy, gated: bool = True) -> Tried:
+        walked = walk(self.past, policy, gated)
+        return Tried(policy, gated, self.part(walked, self.tuning), self.part(walked, self.reporting))
+
+    def part(self, walked: Walk, part: slice) -> Part:
+        gain = self.gain(walked, part)
+        first, last = self.past.scored[part.start], self.past.scored[part.stop - 1]
+        retrains, promoted = (int(done[first : last + 1].sum()) for done in (walked.retrained, walked.promoted))
+        every, worth = self.every[part.start], self.model.worth
+        return Part(
+            gain=gain,
+            retrains=retrains,
+            promoted=promoted,
+            kept=gain.value / every.value if every.low > 0 else None,
+            net=worth.point * gain.value / self.point - worth.retrain * retrains / (part.stop - part.start),
+        )
+
+    def gain(self, walked: Walk, part: slice) -> Interval:
+        return mean_of((served_values(self.past, walked) - self.static)[part], self.model.seed)
+
+
+def _scale(past: Past, model: Model, point: float) -> _Scale:
+    periods = len(past.scored)
+    tuning, reporting = slice(0, periods // 2), slice(periods // 2, periods)
+    scale = _Scale(past, model, point, served_values(past, walk(past, NEVER)), tuning, reporting, {})
+    every = walk(past, Policy((Age(1),), 1, model.train_periods))
+    return replace(scale, every={part.start: scale.gain(every, part) for part in (tuning, reporting)})

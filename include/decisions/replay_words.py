@@ -1,0 +1,70 @@
+"""What a replay found, in sentences."""
+
+from include.decisions.replay import EVERY, Replay, Tried
+from include.decisions.resampling import Interval
+from include.models.contract import Model
+
+
+def recommendation(replay: Replay, model: Model) -> str:
+    """How often to retrain, and why, with the figures of the reporting part."""
+    unit, last = replay.unit, f"over the last {replay.reporting_periods} {replay.unit}s"
+    said, every = replay.recommended.policy.in_words(unit), replay.named[EVERY].reporting
+    if not replay.shown:
+        return (
+            f"Retrain rarely, {said}: {last} no retraining was shown to beat the first model (every {unit} gained "
+            f"{in_points(every.gain, replay)}), so a rare one is a safety net, not a gain."
+        )
+    part = replay.recommended.reporting
+    kept = f"kept {part.kept:.0%} of what retraining every {unit} gains" if part.kept is not None else "gained"
+    return (
+        f"Retrain {said}: {last} that {kept}, {in_points(part.gain, replay)} of {model.criteria.metric} over a model that "
+        f"never changes, with {times(part.retrains)} instead of {every.retrains}."
+    )
+
+
+def ageing_in_words(replay: Replay) -> str:
+    """What the ageing curve says: when a loss shows, how large it is in the end, and the half-life."""
+    ageing, unit = replay.ageing, replay.unit
+    if not ageing.curve:
+        return "The history is too short for an ageing curve."
+    oldest = ageing.curve[-1]
+    if ageing.shown_at is None:
+        return (
+            f"Models do not age within this history: at {oldest.age} {unit}s the loss against a fresh one is "
+            f"{in_points(oldest.loss, replay)}, no different from none."
+        )
+    share = oldest.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
+    half = (
+        f"Half of it is lost after {ageing.half_life:g} {unit}s."
+        if ageing.half_life is not None
+        else f"The half-life, the age at which half of it would be lost, is longer than the {oldest.age} {unit}s seen here."
+    )
+    return (
+        f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {oldest.age} {unit}s it has "
+        f"lost {in_points(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. {half}"
+    )
+
+
+def in_points(gain: Interval, replay: Replay) -> str:
+    """A gain or a loss with its interval.
+
+    The unit is a point: 0.01 of a metric between 0 and 1, else 1.
+    """
+    value, low, high = (figure / replay.point for figure in (gain.value, gain.low, gain.high))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def times(retrains: int) -> str:
+    """A count of retrainings."""
+    return "1 retraining" if retrains == 1 else f"{retrains} retrainings"
+
+
+def money(amount: float, model: Model) -> str:
+    """An amount in the model's currency, without cents."""
+    return f"{amount:+,.0f} {model.worth.currency}"
+
+
+def dot_title(tried: Tried, replay: Replay) -> str:
+    """What a dot on the picture says when it is pointed at."""
+    part = tried.reporting
+    return f"{tried.policy.in_words(replay.unit)}: {in_points(part.gain, replay)}, {times(part.retrains)}"
