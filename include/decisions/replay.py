@@ -6,6 +6,8 @@ Every policy lives through the same past; the one that is best in its first part
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from include.decisions.ageing import Ageing, ageing
 from include.decisions.past import Past, Walk, oracle, served_values, walk
 from include.decisions.policies import (
@@ -83,7 +85,7 @@ def replay(past: Past, model: Model, point: float) -> Replay:
     longest = max(1, len(past.scored) // 2)
     tried = [scale.tried(policy) for policy in candidates(model, windows, longest)]
     named = {name: scale.tried(policy) for name, policy in _named(model, longest).items()}
-    chosen = max(tried, key=lambda one: (round(one.tuning.net, 2), -one.tuning.retrains))
+    chosen = _chosen(tried, scale, windows[0])
     shown = chosen.reporting.gain.low > 0 or named[EVERY].reporting.gain.low > 0
     recommended = chosen if shown else _rarest(tried, windows[0])
     return Replay(
@@ -122,10 +124,22 @@ def _named(model: Model, longest: int) -> dict[str, Policy]:
     return found | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
 
 
+def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Tried:
+    """The best net value on the tuning part; of equals, the one with fewer retrainings.
+
+    A trigger alone falls silent with its labels, so only what has an age is chosen. The model's own window stays, unless the
+    best policy on another one is shown to be better: early in a history windows hardly differ, and any may be lucky.
+    """
+    aged = [one for one in tried if any(isinstance(trigger, Age) for trigger in one.policy.triggers)]
+    ranked = sorted(aged, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
+    best, own = ranked[0], next(one for one in ranked if one.policy.window == window)
+    return best if scale.net_of(best, over=own).low > 0 else own
+
+
 def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:
-    cadences = [one for one in tried if one.policy.window == window and len(one.policy.triggers) == 1]
-    ages = {one: trigger.periods for one in cadences for trigger in one.policy.triggers if isinstance(trigger, Age)}
-    return max(ages, key=lambda one: ages[one])
+    """The plain cadence with the longest interval."""
+    plain = [one for one in tried if one.policy.window == window and len(one.policy.triggers) == 1]
+    return max(plain, key=lambda one: max(trigger.periods for trigger in one.policy.triggers if isinstance(trigger, Age)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +170,16 @@ class _Scale:
             kept=gain.value / every.value if every.low > 0 else None,
             net=worth.point * gain.value / self.point - worth.retrain * retrains / (part.stop - part.start),
         )
+
+    def net_of(self, one: Tried, over: Tried) -> Interval:
+        """How much more one policy brings than another, in money a period, on the tuning part."""
+        more = self._nets(one.policy) - self._nets(over.policy)
+        return mean_of(more[self.tuning], self.model.seed)
+
+    def _nets(self, policy: Policy) -> Floats:
+        walked, worth = walk(self.past, policy), self.model.worth
+        earned = worth.point / self.point * served_values(self.past, walked)
+        return np.asarray(earned - worth.retrain * walked.retrained[self.past.scored])
 
     def gain(self, walked: Walk, part: slice) -> Interval:
         return mean_of((served_values(self.past, walked) - self.static)[part], self.model.seed)

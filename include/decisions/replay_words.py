@@ -41,7 +41,8 @@ def ageing_in_words(replay: Replay) -> str:
     )
     return (
         f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {oldest.age} {unit}s it has "
-        f"lost {in_points(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. {half}"
+        f"lost {in_points(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
+        f"{half}"
     )
 
 
