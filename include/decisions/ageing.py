@@ -8,7 +8,7 @@ import numpy as np
 from include.decisions.past import Past
 from include.decisions.resampling import Interval, mean_of
 
-_FEWEST = 4
+_FEWEST = 8
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Ageing:
     """The curve, ages in periods from 1; `worth` is what a fresh model gains over the best trivial answer.
 
     `half_life` is the age at which half of that is lost, None if no age in this history reaches it; `shown_at` the first age
-    from which on every older one has a loss whose interval is above zero, None if there is none.
+    from which on every older one has a loss whose interval is above zero, None if these are less than a quarter of the ages.
     """
 
     curve: tuple[Aged, ...]
@@ -73,4 +73,5 @@ def _shown_at(curve: tuple[Aged, ...]) -> int | None:
         if aged.loss.low <= 0:
             break
         shown = aged.age
-    return shown
+    # The oldest ages have few periods, the same ones: a run of them alone is often chance.
+    return shown if shown is not None and curve[-1].age - shown + 1 >= len(curve) / 4 else None

@@ -70,6 +70,11 @@ class Policy:
     cool_down: int = 1
     window: int | None = None
 
+    @property
+    def longest(self) -> int | None:
+        """Periods after which it retrains whatever the data say; None if that may never be."""
+        return min((trigger.periods for trigger in self.triggers if isinstance(trigger, Age)), default=None)
+
     def in_words(self, unit: str) -> str:
         """As a person would say it.
 

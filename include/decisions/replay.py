@@ -5,6 +5,7 @@ Every policy lives through the same past; the one that is best in its first part
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from include.models.contract import Model
 
 # Fewer periods are no history to choose from.
 FEWEST_PERIODS = 12
+Grounds = Literal["tuned", "changed", "nothing"]
 _OPEN_ENDED = ("mae", "rmse", "pinball", "money")
 
 
@@ -61,7 +63,8 @@ class Replay:
     """The answer. `named` holds what a person would ask about; `recommended` is one of `tried`.
 
     `ungated` are these as they would have done without the gate. `ceiling` is the gain of the best model of each period,
-    chosen with hindsight; `shown` says whether any retraining beats the first model on the reporting part, beyond chance.
+    chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not, and
+    retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
     """
 
     unit: str
@@ -71,7 +74,7 @@ class Replay:
     named: dict[str, Tried]
     ungated: dict[str, Tried]
     recommended: Tried
-    shown: bool
+    grounds: Grounds
     ceiling: Interval
     ageing: Ageing
     tuning_periods: int
@@ -85,9 +88,7 @@ def replay(past: Past, model: Model, point: float) -> Replay:
     longest = max(1, len(past.scored) // 2)
     tried = [scale.tried(policy) for policy in candidates(model, windows, longest)]
     named = {name: scale.tried(policy) for name, policy in _named(model, longest).items()}
-    chosen = _chosen(tried, scale, windows[0])
-    shown = chosen.reporting.gain.low > 0 or named[EVERY].reporting.gain.low > 0
-    recommended = chosen if shown else _rarest(tried, windows[0])
+    recommended, grounds = _recommended(tried, named[EVERY], scale, windows[0])
     return Replay(
         unit=unit_of(model.feed.period),
         point=point,
@@ -96,7 +97,7 @@ def replay(past: Past, model: Model, point: float) -> Replay:
         named=named,
         ungated={name: scale.tried(one.policy, gated=False) for name, one in (named | {RECOMMENDED: recommended}).items()},
         recommended=recommended,
-        shown=shown,
+        grounds=grounds,
         ceiling=mean_of((oracle(past) - scale.static)[scale.reporting], model.seed),
         ageing=ageing(past, windows[0], model.seed),
         tuning_periods=scale.tuning.stop,
@@ -124,13 +125,23 @@ def _named(model: Model, longest: int) -> dict[str, Policy]:
     return found | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
 
 
+def _recommended(tried: Sequence[Tried], every: Tried, scale: "_Scale", window: int | None) -> tuple[Tried, Grounds]:
+    chosen = _chosen(tried, scale, window)
+    if chosen.reporting.gain.low > 0:
+        return chosen, "tuned"
+    if every.reporting.gain.low <= 0:
+        return _rarest(tried, window), "nothing"
+    # Where retraining is dear, the chosen one may rightly be too rare to show a gain.
+    return (every, "changed") if every.reporting.net > chosen.reporting.net else (chosen, "tuned")
+
+
 def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Tried:
     """The best net value on the tuning part; of equals, the one with fewer retrainings.
 
     A trigger alone falls silent with its labels, so only what has an age is chosen. The model's own window stays, unless the
     best policy on another one is shown to be better: early in a history windows hardly differ, and any may be lucky.
     """
-    aged = [one for one in tried if any(isinstance(trigger, Age) for trigger in one.policy.triggers)]
+    aged = [one for one in tried if one.policy.longest is not None]
     ranked = sorted(aged, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
     best, own = ranked[0], next(one for one in ranked if one.policy.window == window)
     return best if scale.net_of(best, over=own).low > 0 else own
@@ -139,7 +150,7 @@ def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Trie
 def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:
     """The plain cadence with the longest interval."""
     plain = [one for one in tried if one.policy.window == window and len(one.policy.triggers) == 1]
-    return max(plain, key=lambda one: max(trigger.periods for trigger in one.policy.triggers if isinstance(trigger, Age)))
+    return max(plain, key=lambda one: one.policy.longest or 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,8 +163,8 @@ def _caveats(replay: Replay, model: Model) -> list[str]:
         f"The recommended policy was chosen on the first {replay.tuning_periods} {unit}s, by its net value, and is reported "
         f"on the last {replay.reporting_periods}. Where it was chosen it gained {in_points(tuned.gain, replay)} with "
         f"{times(tuned.retrains)}: the best of many is lucky there, so believe the figures of the reporting part.",
-        "Only policies that retrain some day, whatever the data say, are recommended; another window only where it is shown to "
-        "be better than the model's own.",
+        "Only policies that retrain some day, whatever the data say, are recommended; another window only where it is shown "
+        "to be better than the model's own.",
         "The dots are the reporting part too. Choosing the highest dot by eye would be choosing by luck.",
         f"Prices: one retraining costs {model.worth.retrain:,.0f} {model.worth.currency}, one point for one {unit} is worth "
         f"{model.worth.point:,.0f} {model.worth.currency} (worth= in the model's file). A point is {replay.point:g} of "

@@ -9,10 +9,16 @@ def recommendation(replay: Replay, model: Model) -> str:
     """How often to retrain, and why, with the figures of the reporting part."""
     unit, last = replay.unit, f"over the last {replay.reporting_periods} {replay.unit}s"
     said, every = replay.recommended.policy.in_words(unit), replay.named[EVERY].reporting
-    if not replay.shown:
+    if replay.grounds == "nothing":
         return (
             f"Retrain rarely, {said}: {last} no retraining was shown to beat the first model (every {unit} gained "
             f"{in_points(every.gain, replay)}), so a rare one is a safety net, not a gain."
+        )
+    if replay.grounds == "changed":
+        return (
+            f"Retrain {said}, for now: {last} that gained {in_points(every.gain, replay)} of {model.criteria.metric} over a "
+            "model that never changes; what was best before was not shown to gain anything there. Replay again when there is "
+            "more history."
         )
     part = replay.recommended.reporting
     kept = f"kept {part.kept:.0%} of what retraining every {unit} gains" if part.kept is not None else "gained"
