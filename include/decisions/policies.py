@@ -79,13 +79,13 @@ class Policy:
         """As a person would say it.
 
         >>> Policy((Decay(0.05, Z90, 2), Age(13)), cool_down=2).in_words("week")
-        'on a drop of 5% 2 weeks running (90% sure), or every 13 weeks, 2 weeks apart at least; on all history'
+        'on a drop of 5% 2 weeks running (90% sure), or every 13 weeks, 2 weeks apart at least, trained on all history'
         """
         if not self.triggers:
             return "never"
         apart = f", {self.cool_down} {unit}s apart at least" if self.cool_down > 1 else ""
         on = "all history" if self.window is None else f"the newest {self.window} {unit}s"
-        return ", or ".join(trigger.in_words(unit) for trigger in self.triggers) + apart + f"; on {on}"
+        return ", or ".join(trigger.in_words(unit) for trigger in self.triggers) + apart + f", trained on {on}"
 
 
 NEVER = Policy(())

@@ -62,9 +62,10 @@ class Tried:
 class Replay:
     """The answer. `named` holds what a person would ask about; `recommended` is one of `tried`.
 
-    `ungated` are these as they would have done without the gate. `ceiling` is the gain of the best model of each period,
-    chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not, and
-    retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
+    `ungated` are these as they would have done without the gate. `against_current` is what the recommended one brings more
+    than the current settings, in money a period, on the reporting part. `ceiling` is the gain of the best model of each
+    period, chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not,
+    and retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
     """
 
     unit: str
@@ -75,6 +76,7 @@ class Replay:
     ungated: dict[str, Tried]
     recommended: Tried
     grounds: Grounds
+    against_current: Interval
     ceiling: Interval
     ageing: Ageing
     tuning_periods: int
@@ -98,6 +100,7 @@ def replay(past: Past, model: Model, point: float) -> Replay:
         ungated={name: scale.tried(one.policy, gated=False) for name, one in (named | {RECOMMENDED: recommended}).items()},
         recommended=recommended,
         grounds=grounds,
+        against_current=scale.net_of(recommended, named[CURRENT], scale.reporting),
         ceiling=mean_of((oracle(past) - scale.static)[scale.reporting], model.seed),
         ageing=ageing(past, windows[0], model.seed),
         tuning_periods=scale.tuning.stop,
@@ -144,7 +147,7 @@ def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Trie
     aged = [one for one in tried if one.policy.longest is not None]
     ranked = sorted(aged, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
     best, own = ranked[0], next(one for one in ranked if one.policy.window == window)
-    return best if scale.net_of(best, over=own).low > 0 else own
+    return best if scale.net_of(best, own, scale.tuning).low > 0 else own
 
 
 def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:
@@ -182,10 +185,10 @@ class _Scale:
             net=worth.point * gain.value / self.point - worth.retrain * retrains / (part.stop - part.start),
         )
 
-    def net_of(self, one: Tried, over: Tried) -> Interval:
-        """How much more one policy brings than another, in money a period, on the tuning part."""
+    def net_of(self, one: Tried, over: Tried, part: slice) -> Interval:
+        """How much more one policy brings than another, in money a period."""
         more = self._nets(one.policy) - self._nets(over.policy)
-        return mean_of(more[self.tuning], self.model.seed)
+        return mean_of(more[part], self.model.seed)
 
     def _nets(self, policy: Policy) -> Floats:
         walked, worth = walk(self.past, policy), self.model.worth

@@ -7,7 +7,7 @@ from html import escape
 
 from include.decisions.replay import CURRENT, EVERY, RECOMMENDED, STATIC, Replay, Tried
 from include.decisions.replay_pictures import ageing_picture, quality_picture
-from include.decisions.replay_words import ageing_in_words, in_points, money, recommendation, times
+from include.decisions.replay_words import advice, ageing_in_words, in_points, minus, money, reason, times
 from include.decisions.resampling import Interval
 from include.models.contract import Model
 
@@ -23,13 +23,15 @@ main { max-width: 920px; margin: 0 auto; padding: 24px 24px 48px; }
 h1 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0 0 10px; }
 h2 { font-size: 18px; margin: 34px 0 4px; }
 p { margin: 6px 0; } .soft { color: var(--soft); }
-.answer { font-size: 21px; line-height: 1.38; font-weight: 600; margin: 0 0 18px; text-wrap: pretty; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 12px; }
+.answer { font-size: 25px; line-height: 1.28; font-weight: 700; margin: 0 0 6px; text-wrap: balance; }
+.reason { font-size: 17px; margin: 0 0 18px; text-wrap: pretty; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .tile b { display: block; font-size: 24px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
 svg { width: 100%; height: auto; display: block; margin-top: 10px; overflow: visible; }
-svg text { font-size: 12.5px; fill: var(--ink); } svg .tick, svg .name { fill: var(--soft); }
+svg text { font-size: 12.5px; fill: var(--ink); paint-order: stroke; stroke: var(--page); stroke-width: 3.5px;
+  stroke-linejoin: round; } svg .tick, svg .name { fill: var(--soft); }
 .grid { stroke: var(--line); } .axis { stroke: var(--soft); } .level { stroke: var(--soft); stroke-dasharray: 4 4; }
 .curve, .frontier { fill: none; stroke: var(--accent); stroke-width: 2.2; } .frontier { stroke-width: 1.4; opacity: .65; }
 .curve-dot { fill: var(--accent); } .band { fill: var(--accent-soft); } .dot { fill: var(--dot); }
@@ -67,7 +69,8 @@ def replay_page(replay: Replay, facts: PageFacts) -> str:
     title = f"{model.name}: how often should it be retrained?"
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="answer">{escape(recommendation(replay, model))}</p>',
+        f'<p class="answer">{escape(advice(replay))}</p>',
+        f'<p class="reason">{escape(_capital(reason(replay, model)))}</p>',
         _tiles(replay, model),
         "<h2>What retraining costs, and what it brings</h2>",
         f"<p>{escape(_how_to_read(replay))}</p>",
@@ -92,17 +95,24 @@ def replay_page(replay: Replay, facts: PageFacts) -> str:
 
 def _tiles(replay: Replay, model: Model) -> str:
     part, every = replay.recommended.reporting, replay.named[EVERY].reporting
-    now = replay.named[CURRENT].reporting
+    more = replay.against_current
     half = replay.ageing.half_life
     oldest = replay.ageing.curve[-1].age if replay.ageing.curve else 0
     tiles = [
         ("not shown" if part.kept is None else f"{part.kept:.0%}", f"kept of the gain of retraining every {replay.unit}"),
         (f"{part.retrains} <small>of {every.retrains}</small>", f"retrainings in {replay.reporting_periods} {replay.unit}s"),
-        (escape(money(part.net - now.net, model)), f"a {replay.unit}, against the current settings"),
+        (
+            escape(money(more.value, model)),
+            f"a {replay.unit} against the current settings ({minus(f'{more.low:+,.0f} to {more.high:+,.0f}')})",
+        ),
         (f"{half:g} {replay.unit}s" if half else f"&gt; {oldest} {replay.unit}s", "half-life of a model"),
     ]
     shown = "".join(f'<div class="tile"><b>{value}</b><span>{escape(said)}</span></div>' for value, said in tiles)
     return f'<div class="tiles">{shown}</div>'
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _how_to_read(replay: Replay) -> str:
@@ -141,8 +151,8 @@ def _line(name: str, one: Tried, ungated: Tried, replay: Replay, model: Model) -
         _share(part.kept),
         str(part.retrains),
         str(part.promoted),
-        escape(f"{part.net:+,.0f}"),
-        f"{free.gain.value / replay.point:+.1f} <small>{_share(free.kept)}</small>",
+        minus(f"{part.net:+,.0f}"),
+        f"{minus(f'{free.gain.value / replay.point:+.1f}')} <small>{_share(free.kept)}</small>",
     ]
     kind = {RECOMMENDED: ' class="recommended"', CURRENT: ' class="current"'}.get(name, "")
     return f"<tr{kind}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -1,5 +1,7 @@
 """What a replay found, in sentences."""
 
+import re
+
 from include.decisions.replay import EVERY, Replay, Tried
 from include.decisions.resampling import Interval
 from include.models.contract import Model
@@ -7,25 +9,31 @@ from include.models.contract import Model
 
 def recommendation(replay: Replay, model: Model) -> str:
     """How often to retrain, and why, with the figures of the reporting part."""
+    return f"{advice(replay)}: {reason(replay, model)}"
+
+
+def advice(replay: Replay) -> str:
+    """How often to retrain."""
+    rarely, for_now = ("rarely, ", "") if replay.grounds == "nothing" else ("", ", for now" * (replay.grounds == "changed"))
+    return f"Retrain {rarely}{replay.recommended.policy.in_words(replay.unit)}{for_now}"
+
+
+def reason(replay: Replay, model: Model) -> str:
+    """Why, in one sentence that goes on after a colon."""
     unit, last = replay.unit, f"over the last {replay.reporting_periods} {replay.unit}s"
-    said, every = replay.recommended.policy.in_words(unit), replay.named[EVERY].reporting
+    part, every, metric = replay.recommended.reporting, replay.named[EVERY].reporting, model.criteria.metric
     if replay.grounds == "nothing":
         return (
-            f"Retrain rarely, {said}: {last} no retraining was shown to beat the first model (every {unit} gained "
-            f"{in_points(every.gain, replay)}), so a rare one is a safety net, not a gain."
+            f"{last} no retraining was shown to beat the first model (every {unit} gained {in_points(every.gain, replay)} of "
+            f"{metric}), so a rare one is a safety net, not a gain."
         )
+    over = f"{in_points(part.gain, replay)} of {metric} over a model that never changes"
     if replay.grounds == "changed":
         return (
-            f"Retrain {said}, for now: {last} that gained {in_points(every.gain, replay)} of {model.criteria.metric} over a "
-            "model that never changes; what was best before was not shown to gain anything there. Replay again when there is "
-            "more history."
+            f"{last} that gained {over}; what was best before was not shown to gain anything. Replay again with more history."
         )
-    part = replay.recommended.reporting
     kept = f"kept {part.kept:.0%} of what retraining every {unit} gains" if part.kept is not None else "gained"
-    return (
-        f"Retrain {said}: {last} that {kept}, {in_points(part.gain, replay)} of {model.criteria.metric} over a model that "
-        f"never changes, with {times(part.retrains)} instead of {every.retrains}."
-    )
+    return f"{last} that {kept}, {over}, with {times(part.retrains)} instead of {every.retrains}."
 
 
 def ageing_in_words(replay: Replay) -> str:
@@ -58,7 +66,7 @@ def in_points(gain: Interval, replay: Replay) -> str:
     The unit is a point: 0.01 of a metric between 0 and 1, else 1.
     """
     value, low, high = (figure / replay.point for figure in (gain.value, gain.low, gain.high))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return minus(f"{value:+.1f} points ({low:+.1f} to {high:+.1f})")
 
 
 def times(retrains: int) -> str:
@@ -68,10 +76,19 @@ def times(retrains: int) -> str:
 
 def money(amount: float, model: Model) -> str:
     """An amount in the model's currency, without cents."""
-    return f"{amount:+,.0f} {model.worth.currency}"
+    return minus(f"{amount:+,.0f} {model.worth.currency}")
 
 
 def dot_title(tried: Tried, replay: Replay) -> str:
     """What a dot on the picture says when it is pointed at."""
     part = tried.reporting
     return f"{tried.policy.in_words(replay.unit)}: {in_points(part.gain, replay)}, {times(part.retrains)}"
+
+
+def minus(text: str) -> str:
+    """A minus sign as wide as a plus, and no sign where only rounding left one.
+
+    >>> minus("-0.0 points (-1.2 to +0.0)")
+    '0.0 points (−1.2 to 0.0)'
+    """
+    return re.sub(r"[+-](0(?:\.0+)?)(?![.\d])", r"\1", text).replace("-", "−")

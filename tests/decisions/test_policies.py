@@ -25,10 +25,10 @@ from tests.toy import DAY, changed
     ("policy", "words"),
     [
         (NEVER, "never"),
-        (Policy((Age(1),)), "every week; on all history"),
-        (Policy((Age(4),), window=13), "every 4 weeks; on the newest 13 weeks"),
-        (Policy((Drift(0.2),), cool_down=3), "on PSI above 0.2, 3 weeks apart at least; on all history"),
-        (Policy((Decay(0.05, Z90, 1),)), "on a drop of 5% in a week (90% sure); on all history"),
+        (Policy((Age(1),)), "every week, trained on all history"),
+        (Policy((Age(4),), window=13), "every 4 weeks, trained on the newest 13 weeks"),
+        (Policy((Drift(0.2),), cool_down=3), "on PSI above 0.2, 3 weeks apart at least, trained on all history"),
+        (Policy((Decay(0.05, Z90, 1),)), "on a drop of 5% in a week (90% sure), trained on all history"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -107,7 +107,7 @@ def test_the_sentence_has_the_figures_of_the_reporting_part() -> None:
     assert f"over the last {found.reporting_periods} weeks that kept {part.kept:.0%}" in said
     assert f"{part.gain.value * 100:+.1f} points" in said
     assert f"instead of {found.named[EVERY].reporting.retrains}" in said
-    assert dot_title(found.named[STATIC], found) == "never: +0.0 points (+0.0 to +0.0), 0 retrainings"
+    assert dot_title(found.named[STATIC], found) == "never: 0.0 points (0.0 to 0.0), 0 retrainings"
 
 
 def test_the_first_model_is_everyones() -> None:

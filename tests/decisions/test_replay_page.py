@@ -11,7 +11,7 @@ import pytest
 from include.decisions.replay import replay
 from include.decisions.replay_page import PageFacts, replay_page
 from include.decisions.replay_pictures import ageing_picture, quality_picture
-from include.decisions.replay_words import recommendation
+from include.decisions.replay_words import advice, reason
 from include.models.contract import Model
 from tests.pasts import MODEL, past
 
@@ -27,7 +27,7 @@ def page(model: Model = MODEL) -> str:
 def test_the_answer_comes_first() -> None:
     """Before any picture or table there is the sentence."""
     text = page()
-    assert text.index(recommendation(FOUND, MODEL)) < text.index("<svg") < text.index("<table")
+    assert text.index(advice(FOUND)) < text.index(reason(FOUND, MODEL)[1:]) < text.index("<svg") < text.index("<table")
 
 
 def test_every_text_is_escaped() -> None:
