@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from demo.messages import messages
+from demo.payments import payments
+
 DATA = Path(__file__).parent / "data"
 WEEK = timedelta(days=7)
 ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -28,15 +31,16 @@ class Landing(Protocol):
 
 @dataclass(frozen=True)
 class Stream:
-    """One model's feed, and the extract it is played from.
+    """One model's feed, and the extract it is played from, or the generator that makes its history.
 
-    `key`, `time` and `label` are column names; a label becomes known `label_delay` after its row's time. `features_as` and
-    `labels_as` are the suffixes, and so the formats, of a week's files. The features of the week that starts at `damaged_week`
-    are damaged on purpose; `dataclasses.replace(stream, damaged_week=…)` moves it, None leaves every week whole.
+    `key`, `time` and `label` are column names; a label becomes known `label_delay` after its row's time, or when the column
+    `known` says, which is never later. `features_as` and `labels_as` are the suffixes, and so the formats, of a week's files.
+    The features of the week that starts at `damaged_week` are damaged on purpose; `dataclasses.replace(stream,
+    damaged_week=…)` moves it, None leaves every week whole.
     """
 
     name: str
-    extract: str
+    extract: str | Callable[[], pd.DataFrame]
     key: tuple[str, ...]
     time: str
     label: str
@@ -44,6 +48,15 @@ class Stream:
     features_as: str
     labels_as: str
     damaged_week: datetime | None = None
+    known: str = ""
+
+    def history(self) -> pd.DataFrame:
+        """Every row with its label, oldest first."""
+        return pd.read_parquet(DATA / self.extract) if isinstance(self.extract, str) else self.extract()
+
+    def known_at(self, rows: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
+        """When each row's label becomes known."""
+        return rows[self.known] if self.known else rows[self.time] + self.label_delay
 
 
 FLIGHTS = Stream(
@@ -77,6 +90,28 @@ SEARCHES = Stream(
     features_as=".jsonl.gz",
     labels_as=".csv.gz",
 )
+FRAUD = Stream(
+    name="card_fraud",
+    extract=payments,
+    key=("payment",),
+    time="time",
+    label="fraud",
+    label_delay=timedelta(days=14),
+    features_as=".csv.gz",
+    labels_as=".csv.gz",
+    known="known",
+)
+INTENTS = Stream(
+    name="support_intents",
+    extract=messages,
+    key=("message",),
+    time="time",
+    label="intent",
+    label_delay=timedelta(days=10),
+    features_as=".jsonl.gz",
+    labels_as=".csv.gz",
+    known="known",
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +128,7 @@ class Upstream:
     def __init__(self, landing: Landing, stream: Stream = FLIGHTS, extract: Path | None = None) -> None:
         self._landing = landing
         self._stream = stream
-        self._history = pd.read_parquet(extract or DATA / stream.extract)
+        self._history = pd.read_parquet(extract) if extract else stream.history()
 
     def backlog(self, until: datetime) -> Delivery:
         """Deliver the features of every row before `until`, and the labels known before it.
@@ -119,8 +154,9 @@ class Upstream:
 
     def _deliver(self, name: str, start: datetime | None, end: datetime, suffixes: tuple[str, str]) -> Delivery:
         stream, time = self._stream, self._history[self._stream.time]
-        features = self._history[_within(time, start, end)].drop(columns=stream.label)
-        known = _within(time + stream.label_delay, start, end)
+        told_later = [stream.label, *([stream.known] if stream.known else [])]
+        features = self._history[_within(time, start, end)].drop(columns=told_later)
+        known = _within(stream.known_at(self._history), start, end)
         labels = self._history.loc[known, list(dict.fromkeys([*stream.key, stream.time, stream.label]))]
         counts: dict[str, int] = {}
         if start is not None and start == stream.damaged_week:

@@ -33,6 +33,7 @@ CRITERIA = Criteria(
     0.01,
     threshold=THRESHOLD,
     quantile=0.8,
+    review_budget=0.2,
     money=Money(5.0, -1.0, -2.0, 0.0),
     own_metrics=(OwnMetric("youden", youden), OwnMetric("miss", lambda y, p: np.abs(y - p), higher_is_better=False)),
 )
@@ -42,6 +43,7 @@ MULTICLASS = metrics_of("multiclass", Criteria("hit_rate_at_2", 0.5, 0.5, 0.01))
 TEXTBOOK: dict[str, Callable[[Any, Any], float]] = {
     "roc_auc": textbook.roc_auc_score,
     "average_precision": textbook.average_precision_score,
+    "precision_at_budget": lambda y, p: float(y[np.argsort(-p)[: len(y) // 5]].mean()),
     "f1": lambda y, p: textbook.f1_score(y, p >= THRESHOLD),
     "precision": lambda y, p: textbook.precision_score(y, p >= THRESHOLD),
     "recall": lambda y, p: textbook.recall_score(y, p >= THRESHOLD),
