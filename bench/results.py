@@ -9,6 +9,11 @@ from typing import Any
 FOLDER = Path(__file__).parent / "results"
 
 
+def read(name: str) -> dict[str, Any]:
+    """The figures in `results/<name>.json`."""
+    return dict(json.loads((FOLDER / f"{name}.json").read_text())["figures"])
+
+
 def write(name: str, figures: dict[str, Any], aims: dict[str, Any], meets_aims: bool) -> None:
     """Write `results/<name>.json`, honest either way."""
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
