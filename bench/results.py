@@ -10,8 +10,9 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def read(name: str) -> dict[str, Any]:
-    """The figures in `results/<name>.json`."""
-    return dict(json.loads((FOLDER / f"{name}.json").read_text())["figures"])
+    """The figures in `results/<name>.json`; none where it was never written."""
+    path = FOLDER / f"{name}.json"
+    return dict(json.loads(path.read_text())["figures"]) if path.exists() else {}
 
 
 def write(name: str, figures: dict[str, Any], aims: dict[str, Any], meets_aims: bool) -> None:
