@@ -124,6 +124,24 @@ def _without_gate(part: Part) -> dict[str, Any]:
     return {"kept without gate": part.kept, "net without gate": part.net}
 
 
+def table(found: dict[str, Any]) -> str:
+    """What docs/replay.md shows: for each history and policy the share kept, the retrainings, and the net value a week."""
+    heads = [f"{name}, {figures['metric']}" for name, figures in found.items()]
+    lines = ["| policy | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(found)]
+    for policy in POLICIES:
+        cells = []
+        for figures in found.values():
+            line = next((line for line in figures["policies"] if line["policy"] == policy), None)
+            cells.append(_cell(line) if line else "")
+        lines.append(f"| {policy} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(line: dict[str, Any]) -> str:
+    kept = "not shown" if line["kept"] is None else f"{line['kept']:.0%}"
+    return f"{kept} ({line['retrains']}), {line['net']:+.0f} EUR"
+
+
 def report(found: dict[str, Any]) -> None:
     """Keep the answer: the recommendation should be worth at least what the usual cadences are, after its cost."""
     losing = []
@@ -131,6 +149,7 @@ def report(found: dict[str, Any]) -> None:
         nets = {line["policy"]: line["net"] for line in figures["policies"]}
         if nets[RECOMMENDED] < max(nets[usual] for usual in (EVERY, "every 4 weeks", "every 13 weeks") if usual in nets):
             losing.append(name)
+    print(table(found))
     aims = {"net value of the recommendation": "not below weekly, monthly and quarterly retraining, on every history"}
     results.write("policy", {"histories": found, "not met on": losing}, aims, not losing)
 

@@ -168,11 +168,9 @@ def _share(kept: float | None) -> str:
 
 
 def _caveats(replay: Replay, model: Model) -> list[str]:
-    tuned, unit = replay.recommended.tuning, replay.unit
+    unit = replay.unit
     return [
-        f"The recommended policy was chosen on the first {replay.tuning_periods} {unit}s, by its net value, and is reported "
-        f"on the last {replay.reporting_periods}. Where it was chosen it gained {in_points(tuned.gain, replay)} with "
-        f"{times(tuned.retrains)}: the best of many is lucky there, so believe the figures of the reporting part.",
+        _how_chosen(replay),
         "Only policies that retrain some day, whatever the data say, are recommended; another window only where it is shown "
         "to be better than the model's own.",
         "The dots are the reporting part too. Choosing the highest dot by eye would be choosing by luck.",
@@ -185,6 +183,20 @@ def _caveats(replay: Replay, model: Model) -> list[str]:
         f"The ceiling picks the best model of each {unit} after the fact, so part of it is luck that no policy can have.",
         "95 % intervals are from resampling blocks of neighbouring periods; with few periods they are a little too narrow.",
     ]
+
+
+def _how_chosen(replay: Replay) -> str:
+    tuned, unit = replay.recommended.tuning, replay.unit
+    chosen = (
+        f"Policies are chosen on the first {replay.tuning_periods} {unit}s, by their net value, and reported on the last "
+        f"{replay.reporting_periods}."
+    )
+    if replay.grounds != "tuned":
+        return f"{chosen} What was chosen did not hold there, so it is not recommended."
+    return (
+        f"{chosen} Where it was chosen, the recommended one gained {in_points(tuned.gain, replay)} with "
+        f"{times(tuned.retrains)}: the best of many is lucky there, so believe the figures of the reporting part."
+    )
 
 
 def _origin(replay: Replay, facts: PageFacts) -> list[str]:

@@ -13,6 +13,8 @@ _WIDTH, _HEIGHT = 860, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 64, 26, 44
 _LINE = 17
 Scale = Callable[[float], float]
+# Where a text begins, its base line, and its width.
+Box = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,15 @@ def quality_picture(replay: Replay) -> str:
     parts += [_title("points gained over the model that never changes")]
     if every.kept is not None:
         parts += _share_axis(frame, every.gain.value / point, replay.unit)
-    parts += _level(frame, ceiling, "ceiling: the best model of each period, with hindsight".replace("period", replay.unit))
+    said = f"ceiling: the best model of each {replay.unit}, with hindsight"
+    parts += _level(frame, ceiling, said)
     parts.append(_path("frontier", [(frame.x(x), frame.y(y)) for x, y in _frontier(replay)]))
     parts += [_dot(frame, one, replay, "dot", 3.4) for one in replay.tried]
-    return _svg([*parts, *_named_dots(frame, replay)], "Cost and quality of every policy")
+    written = (_LEFT + 6, frame.y(ceiling) - 6, 6.5 * len(said))
+    return _svg([*parts, *_named_dots(frame, replay, written)], "Cost and quality of every policy")
 
 
-def _named_dots(frame: _Frame, replay: Replay) -> list[str]:
+def _named_dots(frame: _Frame, replay: Replay, written: Box) -> list[str]:
     shown = [(name, one) for name, one in replay.named.items() if name != DEFAULT or one.policy != replay.recommended.policy]
     shown.append((RECOMMENDED, replay.recommended))
     classes = {RECOMMENDED: "recommended", CURRENT: "current"}
@@ -79,19 +83,22 @@ def _named_dots(frame: _Frame, replay: Replay) -> list[str]:
         (frame.x(one.reporting.retrains), frame.y(one.reporting.gain.value / replay.point), _label(name, replay), name)
         for name, one in shown
     ]
-    return dots + [
+    labels = [
         f'<text class="label {classes.get(name, "")}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-        for x, y, anchor, text, name in _without_overlap(places)
+        for x, y, anchor, text, name in _without_overlap(places, written)
     ]
+    return dots + labels
 
 
 def _label(name: str, replay: Replay) -> str:
     return {STATIC: "never", EVERY: f"every {replay.unit}"}.get(name, name)
 
 
-def _without_overlap(places: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str, str]]:
-    """Labels beside their dots, moved down until none is on another; the recommended one is placed first."""
-    taken: list[tuple[float, float, float]] = []
+def _without_overlap(
+    places: Sequence[tuple[float, float, str, str]], written: Box
+) -> list[tuple[float, float, str, str, str]]:
+    """Labels beside their dots, moved until none is on another text or on a named dot; the recommended one comes first."""
+    taken = [written, *((x - 9, y + 4, 18.0) for x, y, _, _ in places)]
     found = []
     for x, y, text, name in sorted(places, key=lambda place: (place[3] != RECOMMENDED, place[1])):
         width = 7.2 * len(text)
@@ -105,7 +112,7 @@ def _without_overlap(places: Sequence[tuple[float, float, str, str]]) -> list[tu
     return found
 
 
-def _is_free(start: float, at: float, width: float, taken: Sequence[tuple[float, float, float]]) -> bool:
+def _is_free(start: float, at: float, width: float, taken: Sequence[Box]) -> bool:
     return all(abs(at - y) >= _LINE - 2 or start > x + w + 6 or x > start + width + 6 for x, y, w in taken)
 
 

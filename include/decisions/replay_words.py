@@ -45,7 +45,7 @@ def ageing_in_words(replay: Replay) -> str:
     if ageing.shown_at is None:
         return (
             f"Models do not age within this history: at {oldest.age} {unit}s the loss against a fresh one is "
-            f"{in_points(oldest.loss, replay)}, no different from none."
+            f"{lost(oldest.loss, replay)}, no different from none."
         )
     share = oldest.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
     half = (
@@ -55,18 +55,20 @@ def ageing_in_words(replay: Replay) -> str:
     )
     return (
         f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {oldest.age} {unit}s it has "
-        f"lost {in_points(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
+        f"lost {lost(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
         f"{half}"
     )
 
 
 def in_points(gain: Interval, replay: Replay) -> str:
-    """A gain or a loss with its interval.
-
-    The unit is a point: 0.01 of a metric between 0 and 1, else 1.
-    """
+    """A gain with its 95 % interval, in points."""
     value, low, high = (figure / replay.point for figure in (gain.value, gain.low, gain.high))
     return minus(f"{value:+.1f} points ({low:+.1f} to {high:+.1f})")
+
+
+def lost(loss: Interval, replay: Replay) -> str:
+    """A loss with its interval: without the plus that a gain has."""
+    return in_points(loss, replay).replace("+", "")
 
 
 def times(retrains: int) -> str:
