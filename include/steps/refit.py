@@ -18,6 +18,7 @@ import joblib
 import pandas as pd
 from pydantic import TypeAdapter
 
+from include.adapters.lake import period_in
 from include.decisions.metrics import primary_metric
 from include.decisions.past_fits import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
 from include.decisions.past_scores import best_trivial, scores
@@ -41,15 +42,15 @@ _log = logging.getLogger(__name__)
 Tell = Callable[[int, int, float], None]
 
 
-def in_log(done: int, of: int, seconds: float) -> None:
-    """Progress, as a line in the task's log."""
-    _log.info("%d of %d models of the past are scored, %.0f s", done, of, seconds)
+def in_log(done: int, of: int, left: float) -> None:
+    """Progress, as a line in the task's log; `left` is about how many seconds it still takes."""
+    _log.info("%d of %d models of the past are scored, about %.0f s to go", done, of, left)
 
 
 def run(services: Services, model: Model, request: Request, tell: Tell = in_log) -> Refitted:
     """Every model of the past, fitted now or found."""
     until = model.period_of(request.as_of)
-    files = usable_files(services, model, until)
+    files = [key for key in usable_files(services, model, request.as_of) if period_in(key) < until]
     history = services.lake.read(model, files)
     plan = plan_fits(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
@@ -60,10 +61,10 @@ def run(services: Services, model: Model, request: Request, tell: Tell = in_log)
     done = services.lake.replayed(model.name, digest)
     missing = [fit for fit in plan.fits if fit.name not in done]
     began = time.monotonic()
-    for fit, table in fitted(model, history, plan, missing):
+    for turn, (fit, table) in enumerate(fitted(model, history, plan, missing), start=1):
         services.lake.write_table(services.lake.replay_key(model.name, digest, fit.name), table)
-        done.add(fit.name)
-        tell(len(done), len(plan.fits), time.monotonic() - began)
+        left = (time.monotonic() - began) / turn * (len(missing) - turn)
+        tell(len(plan.fits) - len(missing) + turn, len(plan.fits), left)
     return Refitted(
         digest=digest,
         models=len(plan.fits),

@@ -36,7 +36,7 @@ def ask(world: World, as_of: datetime = END, force: bool = False, run_id: str = 
     """What the step returns, and how many models were done after each that was fitted."""
     told: list[int] = []
     request = Request(as_of=as_of, reason="a test", run_id=run_id, force=force)
-    return refit.run(world.services, world.model, request, lambda done, of, seconds: told.append(done)), told
+    return refit.run(world.services, world.model, request, lambda done, of, left: told.append(done)), told
 
 
 def plan_of(world: World, digest: str | None) -> Plan:
@@ -112,10 +112,15 @@ def test_with_too_little_history_it_says_so(world: World) -> None:
 
 def test_a_period_that_was_called_broken_is_not_there(lived: World) -> None:
     """Nothing was learned from it then, and nothing is now."""
-    status = {"as_of": day(11).isoformat(), "drift": {"period": day(10).isoformat()}, "finding": {"action": "stop"}}
-    lived.services.lake.write_status("toy", "monitor", day(11), status)
-    refitted, _ = ask(lived)
-    assert day(10) not in plan_of(lived, refitted.digest).starts
+    for broken, told_at in ((day(10), day(11)), (day(DAYS - 2), END + DAY / 4)):
+        status = {"as_of": told_at.isoformat(), "drift": {"period": broken.isoformat()}, "finding": {"action": "stop"}}
+        lived.services.lake.write_status("toy", "monitor", told_at, status)
+    starts = plan_of(lived, ask(lived)[0].digest).starts
+    assert day(10) not in starts
+    assert day(DAYS - 2) in starts
+    later = ask(lived, as_of=END + DAY / 2)[0]
+    assert later.digest is None
+    assert "11 periods" in later.says
 
 
 def test_a_model_of_the_past_sees_no_row_of_its_holdout_or_later(lived: World) -> None:
