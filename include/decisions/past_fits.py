@@ -92,11 +92,11 @@ def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: Plan, model
 
     A period is judged by the labels that were known when it became mature, whoever asks and whenever: nobody sees more.
     """
-    due = np.zeros(len(history), dtype=bool)
+    due, asked = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
     for number, known in enumerate(plan.mature_at):
         if known < len(plan.ends):
             inside = np.flatnonzero(position == number)
-            rows = history.iloc[inside]
+            rows = asked.iloc[inside]
             usable = inside[(label_known(rows, model, plan.ends[known]) & rows[model.label.name].notna()).to_numpy()]
             if len(usable) > SCORED_ROWS:
                 usable = np.random.default_rng([model.seed, number]).choice(usable, SCORED_ROWS, replace=False)
