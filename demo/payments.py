@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 
 SEED = 20240101
 START = datetime(2024, 1, 1, tzinfo=UTC)
-WEEKS = 70
+WEEKS, WARM_UP = 70, 8
+_ALL_WEEKS = np.arange(-WARM_UP, WEEKS)
 HONEST_A_WEEK, STOLEN_A_WEEK = 7800, 157
-NEVER_NOTICED = 0.04
+NEVER_NOTICED = 0.03
 CUSTOMERS, TERMINALS, FAVOURITES = 3000, 1500, 10
-COMPROMISED_AT_ONCE, COMPROMISED_WEEKS = 4, 6
+COMPROMISED_AT_ONCE, COMPROMISED_WEEKS = 10, 6
 LABEL_DAYS, RISK_DAYS = 14, 28
-SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.2
+SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.32
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WEEK = 7 * DAY
+_APART = 2 * len(_ALL_WEEKS) * WEEK
 COUNTRIES = {
     **{"DE": 0.6, "AT": 0.06, "FR": 0.06, "NL": 0.05, "IT": 0.05},
     **{"PL": 0.04, "GB": 0.05, "US": 0.05, "BR": 0.02, "TH": 0.02},
@@ -115,14 +117,18 @@ def payments(seed: int = SEED) -> pd.DataFrame:
     customers = _customers(rng, terminals)
     made = pd.concat([_honest(rng, customers, terminals), _stolen(rng, customers, terminals)], ignore_index=True)
     made = made[made["at"] < WEEKS * WEEK].sort_values(["at", "card"], kind="stable", ignore_index=True)
-    return _delivered(made.assign(**_habits(made), terminal_frauds=_terminal_frauds(made)), rng)
+    made = made.assign(**remembered(made))
+    return _delivered(made[made["at"] >= 0].reset_index(drop=True), rng)
 
 
 def shares_of_techniques(rng: Generator) -> NDArray[np.float64]:
-    """What share of a week's fraud is whose, shape (weeks, techniques): each spreads and wears out over some weeks."""
-    week = np.arange(WEEKS)[:, None]
-    enters = np.array([one.enters for one in TECHNIQUES]) + rng.normal(0, 1.5, len(TECHNIQUES))
-    leaves = np.array([one.leaves for one in TECHNIQUES]) + rng.normal(0, 1.5, len(TECHNIQUES))
+    """What share of a week's fraud is whose, shape (weeks, techniques): each spreads and wears out over some weeks.
+
+    The first `WARM_UP` of the weeks lie before the history: a card's habits are older than its first payment in it.
+    """
+    week = _ALL_WEEKS[:, None]
+    enters = np.array([one.enters for one in TECHNIQUES]) + rng.normal(0, 1, len(TECHNIQUES))
+    leaves = np.array([one.leaves for one in TECHNIQUES]) + rng.normal(0, 1, len(TECHNIQUES))
     weight = np.array([one.weight for one in TECHNIQUES])
     amount = weight * _rising(week - enters) * (LEFT_OVER + (1 - LEFT_OVER) * _rising(leaves - week))
     return np.asarray(amount / amount.sum(axis=1, keepdims=True))
@@ -156,10 +162,10 @@ def _customers(rng: Generator, terminals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _honest(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) -> pd.DataFrame:
-    week = np.repeat(np.arange(WEEKS), rng.poisson(HONEST_A_WEEK * _season(np.arange(WEEKS))))
+    week = np.repeat(_ALL_WEEKS, rng.poisson(HONEST_A_WEEK * _season(_ALL_WEEKS)))
     card = rng.choice(CUSTOMERS, len(week), p=customers["often"])
     terminal = _visited(rng, customers, terminals, card)
-    again = rng.random(len(week)) < _is_december(week) * (terminals["december"].to_numpy()[terminal] - 1)
+    again = rng.random(len(week)) < _december(week) * (terminals["december"].to_numpy()[terminal] - 1)
     week, terminal = np.append(week, week[again]), np.append(terminal, terminal[again])
     card = np.append(card, rng.choice(CUSTOMERS, int(again.sum()), p=customers["often"]))
     shop, payer = terminals.iloc[terminal].reset_index(drop=True), customers.iloc[card].reset_index(drop=True)
@@ -186,8 +192,8 @@ def _season(week: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(1 - 0.06 * np.cos(2 * np.pi * (week % 52) / 52))
 
 
-def _is_december(week: NDArray[np.intp]) -> NDArray[np.bool_]:
-    return np.asarray((week % 52 >= 47) & (week % 52 <= 50))
+def _december(week: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-(((week % 52 - 49.0) / 2.5) ** 2)))
 
 
 def _channel(
@@ -203,8 +209,8 @@ def _channel(
 
 
 def _stolen(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) -> pd.DataFrame:
-    volume = STOLEN_A_WEEK * shares_of_techniques(rng) * rng.lognormal(0, 0.1, (WEEKS, 1))
-    compromised = rng.choice(TERMINALS, (WEEKS // COMPROMISED_WEEKS + 1, COMPROMISED_AT_ONCE), p=terminals["visits"])
+    volume = STOLEN_A_WEEK * shares_of_techniques(rng) * rng.lognormal(0, 0.1, (len(_ALL_WEEKS), 1))
+    compromised = rng.choice(TERMINALS, (len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1, COMPROMISED_AT_ONCE), p=terminals["visits"])
     attacks = [
         _attacks(rng, one, rng.poisson(volume[:, number] / one.burst), customers, terminals, compromised)
         for number, one in enumerate(TECHNIQUES)
@@ -221,14 +227,14 @@ def _attacks(
     compromised: NDArray[np.intp],
 ) -> pd.DataFrame:
     """All that is stolen by one technique, given the number of attacks in each week."""
-    week = np.repeat(np.arange(WEEKS), counts)
+    week = np.repeat(_ALL_WEEKS, counts)
     hour = rng.normal(how.hour[0], how.hour[1], len(week)) % 24
     begins = week * WEEK + rng.integers(0, 7, len(week)) * DAY + hour * HOUR
     victim = rng.choice(CUSTOMERS, len(week), p=customers["often"])
     attack = np.repeat(np.arange(len(week)), 1 + rng.poisson(how.burst - 1, len(week)))
     wait = pd.Series(rng.exponential(how.gap * MINUTE, len(attack))).groupby(attack).cumsum().to_numpy()
     if how.compromised:
-        terminal = compromised[week // COMPROMISED_WEEKS, rng.integers(0, COMPROMISED_AT_ONCE, len(week))][attack]
+        terminal = compromised[(week + WARM_UP) // COMPROMISED_WEEKS, rng.integers(0, COMPROMISED_AT_ONCE, len(week))][attack]
     else:
         terminal = rng.choice(_usable(how, terminals), len(attack))
     amount = rng.lognormal(np.log(how.amount[0]), how.amount[1], len(attack))
@@ -270,12 +276,16 @@ def _rows(
     )
 
 
-def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
-    """What the card did before each payment, the payment itself left out; missing where it did nothing."""
+def remembered(made: pd.DataFrame) -> dict[str, pd.Series]:
+    """What was known of the card and of the terminal when each payment was made, the payment itself left out.
+
+    `made` has a row a payment, in any order, with `at` in seconds, `card`, `terminal`, `amount` and `fraud`. A habit is
+    missing where the card did nothing. A fraud counts at its terminal from two weeks on, when it is surely known.
+    """
     own = made.sort_values(["card", "at"], kind="stable")
     at, place = own["at"].to_numpy(), np.arange(len(own))
     # Cards stand far apart on one line, so that no window reaches into another card's payments.
-    line = own["card"].to_numpy() * (WEEKS * WEEK * 2) + at
+    line = own["card"].to_numpy() * _APART + at
     day, week = (place - np.searchsorted(line, line - back) for back in (DAY, WEEK))
     spent = np.append(0.0, own["amount"].cumsum())
     with np.errstate(invalid="ignore"):
@@ -284,17 +294,25 @@ def _habits(made: pd.DataFrame) -> dict[str, pd.Series]:
         "minutes_since_last": (own.groupby("card")["at"].diff() / MINUTE).round(1),
         "mean_amount_7d": pd.Series(mean.round(2), index=own.index),
         "payments_24h": pd.Series(day, index=own.index),
-        "payments_here": own.groupby(["card", "terminal"]).cumcount(),
+        "payments_here": _payments_here(own),
     }
-    return {name: values.sort_index() for name, values in habits.items()}
+    known = {name: values.sort_index() for name, values in habits.items()}
+    return known | {"terminal_frauds": pd.Series(_terminal_frauds(made), index=made.index)}
+
+
+def _payments_here(own: pd.DataFrame) -> pd.Series:
+    """The card's payments at the same terminal in the four weeks before."""
+    pairs = own.sort_values(["card", "terminal", "at"], kind="stable")
+    line = (pairs["card"] * TERMINALS + pairs["terminal"]).to_numpy() * _APART + pairs["at"].to_numpy()
+    return pd.Series(np.arange(len(line)) - np.searchsorted(line, line - 4 * WEEK), index=pairs.index)
 
 
 def _terminal_frauds(made: pd.DataFrame) -> NDArray[np.intp]:
     """Frauds at the terminal in the four weeks that ended two weeks ago, by whole days: the newest that are surely known."""
-    stolen, day = made[made["fraud"] == 1], (made["at"] // DAY).to_numpy()
-    before = RISK_DAYS + LABEL_DAYS
-    counts = np.zeros((TERMINALS, WEEKS * 7 + before + 1), dtype="int64")
-    np.add.at(counts, (stolen["terminal"], stolen["at"] // DAY + before + 1), 1)
+    day = (made["at"] // DAY).to_numpy() + WARM_UP * 7
+    stolen, before = (made["fraud"] == 1).to_numpy(), RISK_DAYS + LABEL_DAYS
+    counts = np.zeros((TERMINALS, len(_ALL_WEEKS) * 7 + before + 1), dtype="int64")
+    np.add.at(counts, (made["terminal"][stolen], day[stolen] + before + 1), 1)
     total = counts.cumsum(axis=1)
     terminal = made["terminal"].to_numpy()
     return np.asarray(total[terminal, day + RISK_DAYS] - total[terminal, day])

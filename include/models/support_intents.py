@@ -28,7 +28,7 @@ def build(seed: int) -> Any:
         (weighted(ngram_range=(1, 2), n_features=2**13), 0),
         (weighted(analyzer="char_wb", ngram_range=(3, 4), n_features=2**13), 0),
     )
-    linear = SGDClassifier(loss="log_loss", alpha=3e-5, max_iter=8, tol=None, average=True, random_state=seed)
+    linear = SGDClassifier(loss="log_loss", alpha=3e-5, max_iter=4, tol=None, average=True, random_state=seed)
     return make_pipeline(*filled, counted, linear)
 
 
@@ -42,7 +42,7 @@ MODEL = Model(
     feed=Feed(
         key=("message",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=10), schedule="0 5 * * MON"
     ),
-    criteria=Criteria(metric="accuracy", floor=0.75, noisy_floor=0.6, margin=0.015),
+    criteria=Criteria(metric="accuracy", floor=0.8, noisy_floor=0.7, margin=0.015),
     cadence="0 8 * * MON",
     build=build,
     trusted_types=("numpy.dtype",),
