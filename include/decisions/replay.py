@@ -141,13 +141,21 @@ def _recommended(tried: Sequence[Tried], every: Tried, scale: "_Scale", window: 
 def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Tried:
     """The best net value on the tuning part; of equals, the one with fewer retrainings.
 
-    A trigger alone falls silent with its labels, so only what has an age is chosen. The model's own window stays, unless the
-    best policy on another one is shown to be better: early in a history windows hardly differ, and any may be lucky.
+    A trigger alone falls silent with its labels, so only what has an age is chosen. What is plainer stays unless the other is
+    better: a cadence stays unless the best policy brings more by over one standard error (Breiman et al., 1984), the model's
+    own window unless the best one on another is shown to bring more. Early in a history windows hardly differ.
     """
     aged = [one for one in tried if one.policy.longest is not None]
-    ranked = sorted(aged, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
-    best, own = ranked[0], next(one for one in ranked if one.policy.window == window)
+    own = _plainer(scale, [one for one in aged if one.policy.window == window])
+    best = _plainer(scale, aged)
     return best if scale.net_of(best, own, scale.tuning).low > 0 else own
+
+
+def _plainer(scale: "_Scale", tried: Sequence[Tried]) -> Tried:
+    ranked = sorted(tried, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
+    cadence = next(one for one in ranked if len(one.policy.triggers) == 1)
+    more = scale.net_of(ranked[0], cadence, scale.tuning)
+    return ranked[0] if more.value > more.error else cadence
 
 
 def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:

@@ -171,8 +171,8 @@ def _caveats(replay: Replay, model: Model) -> list[str]:
     unit = replay.unit
     return [
         _how_chosen(replay),
-        "Only policies that retrain some day, whatever the data say, are recommended; another window only where it is shown "
-        "to be better than the model's own.",
+        "Only policies that retrain some day, whatever the data say, are recommended; one with a trigger only where it brings "
+        "clearly more than the best plain cadence; another window only where it is shown to be better than the model's own.",
         "The dots are the reporting part too. Choosing the highest dot by eye would be choosing by luck.",
         f"Prices: one retraining costs {model.worth.retrain:,.0f} {model.worth.currency}, one point for one {unit} is worth "
         f"{model.worth.point:,.0f} {model.worth.currency} (worth= in the model's file). A point is {replay.point:g} of "

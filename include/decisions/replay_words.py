@@ -32,8 +32,8 @@ def reason(replay: Replay, model: Model) -> str:
         return (
             f"{last} that gained {over}; what was best before was not shown to gain anything. Replay again with more history."
         )
-    kept = f"kept {part.kept:.0%} of what retraining every {unit} gains" if part.kept is not None else "gained"
-    return f"{last} that {kept}, {over}, with {times(part.retrains)} instead of {every.retrains}."
+    kept = f"kept {part.kept:.0%} of what retraining every {unit} gains, " if part.kept is not None else "gained "
+    return f"{last} that {kept}{over}, with {times(part.retrains)} instead of {every.retrains}."
 
 
 def ageing_in_words(replay: Replay) -> str:

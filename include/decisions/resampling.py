@@ -23,6 +23,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def error(self) -> float:
+        """About one standard error."""
+        return (self.high - self.low) / 3.92
+
 
 def mean_of(series: ArrayLike, seed: int) -> Interval:
     """The mean over periods in order, shape (n,), with its interval; NaN for none.

@@ -57,6 +57,21 @@ def test_what_is_recommended_retrains_some_day() -> None:
         assert any(isinstance(trigger, Age) for trigger in triggers)
 
 
+def test_a_trigger_has_to_bring_clearly_more_than_a_cadence() -> None:
+    """Where the world jumps and retraining is dear, a trigger does; where it moves steadily, a plain cadence stays."""
+    still = past(periods=60, loss=0.0, noise=0.002)
+    values = still.values.copy()
+    for jump in (14, 24, 40, 49):
+        older = [number for number, fit in enumerate(still.plan.fits) if fit.holdout[0] <= jump]
+        values[older, jump:] -= 0.08
+    dear = replace(MODEL, worth=Worth(retrain=300.0, point=50.0))
+    jumping = replay(replace(still, values=values), dear, 0.01).recommended
+    assert len(jumping.policy.triggers) == 2
+    assert jumping.reporting.retrains <= 6
+    steady = replay(past(periods=60, loss=0.004, noise=0.01), MODEL, 0.01).recommended
+    assert len(steady.policy.triggers) == 1
+
+
 def test_another_window_has_to_be_shown_to_be_better() -> None:
     """Where windows differ by chance alone, the model's own stays; where one is better beyond chance, it is recommended."""
     alike = past(periods=46, windows=(None, 13), noise=0.004)
