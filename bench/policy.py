@@ -49,7 +49,7 @@ HISTORIES = (
 
 def main(names: list[str]) -> int:
     """Replay the histories of these models, the others as they were, or all; print the tables, write the result."""
-    earlier = results.read("policy").get("histories", {}) if names else {}
+    earlier = results.read("policy").get("figures", {}).get("histories", {}) if names else {}
     found = {h.stream.name: measure(h) for h in HISTORIES if not names or h.stream.name in names}
     report(earlier | found)
     return 0

@@ -6,7 +6,8 @@
 * **Runs** when upstream announces a delivery (asset `<model>.landing`), on the feed's schedule, or by hand with the form.
 * **Stops, red,** when a delivery cannot be read, breaks the contract in too many rows, or the feed is broken. The champion
   stays.
-* **Green** with "nothing" is an answer: the reason is in triage's log and in the status document.
+* **Green** with "nothing", "note" or "wait" is an answer: the reason is in triage's log, and a button of it shows the words.
+* **A message, green,** when somebody has to look: "page" for messier data than ever, "alarm" for silence.
 * **Safe to run again** at any point: a file is new until its intake record is written, and every write names what it is about.
 * `as_of` plays the run at another time: labels and periods that were not there yet are not seen.
 """
@@ -16,10 +17,12 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
+from include.alert_text import finding_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform, request_from
 from run_form import form
+from slack_alerts import post
 from task_policy import task_defaults
 
 
@@ -67,6 +70,8 @@ def monitor(model: Model) -> DAG:
             checked: Any, scored: Any, drift: Any, quality: Any, outlet_events: Any = None, **context: Any
         ) -> dict[str, Any]:
             found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
+            if text := finding_text(model.name, found["action"], found["reason"], found["advice"]):
+                post(text)
             if found["action"] == "retrain":
                 event = {"as_of": request_from(context).as_of.isoformat(), "reason": found["reason"]}
                 outlet_events[retraining].add(Asset(name=f"{model.name}.needs_retraining"), extra=event)

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 _LONGEST = 600
+_ASKS_SOMEBODY = ("page", "alarm")
 
 
 def failure_text(dag_id: str, step: str, error: BaseException | None, log_url: str) -> str:
@@ -18,6 +19,14 @@ def failure_text(dag_id: str, step: str, error: BaseException | None, log_url: s
             f"<{log_url}|Log and retry>",
         )
     )
+
+
+def finding_text(model_name: str, action: str, reason: str, advice: str) -> str:
+    """One Slack message about what triage found; empty where nobody has to do anything."""
+    if action not in _ASKS_SOMEBODY:
+        return ""
+    sign = ":large_yellow_circle:" if action == "page" else ":red_circle:"
+    return "\n".join((f"{sign} *{_escaped(model_name)}* · {action}", _escaped(reason), f"_{_escaped(advice)}_"))
 
 
 def announcement_text(says: str) -> str:

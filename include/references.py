@@ -53,18 +53,40 @@ class Scored(Reference):
     prediction_keys: tuple[str, ...] = ()
 
 
+class Moved(Reference):
+    """One thing that moved: what, by how much, and for how many periods in a row it has stood.
+
+    `view` is a column, one side of it, or in brackets something about all of them; `weight` is its share of what the champion
+    uses; `effect` is in standard deviations of the rank, or a difference of shares.
+    """
+
+    view: str
+    kind: Literal["shift", "new", "mess", "answers", "label", "together"]
+    what: str
+    effect: float
+    in_a_row: int = 1
+    weight: float = 0.0
+    season: str = ""
+
+
 class Drift(Reference):
-    """How the newest period differs from what the champion was trained on."""
+    """How the newest period differs from what the champion was trained on; `drifted` names the columns of `moved`."""
 
     period: datetime | None
     columns: int = 0
+    moved: tuple[Moved, ...] = ()
     drifted: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     report_url: str | None = None
 
 
 class Quality(Reference):
-    """The champion's primary metric on the newest mature period, with a 95 % interval, beside its reference."""
+    """The champion's primary metric on the newest mature period, with a 95 % interval.
+
+    `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the
+    newest one alone has lost more than it may. `overdue` is by how many periods the labels are late. `estimate` is for
+    `estimate_of`, the newest period, whose labels have not come: it proves nothing.
+    """
 
     period: datetime | None
     metric: str
@@ -72,16 +94,24 @@ class Quality(Reference):
     low: float | None = None
     high: float | None = None
     rows: int = 0
+    recent: float | None = None
     reference: float | None = None
+    fallen: bool = False
     decayed: bool = False
     newest_maturity: float | None = None
+    overdue: int = 0
+    estimate: float | None = None
+    estimate_low: float | None = None
+    estimate_high: float | None = None
+    estimate_of: datetime | None = None
 
 
 class Finding(Reference):
-    """What triage said: one word and its reason."""
+    """What triage said: one word, its reason, and what a person may do about it."""
 
-    action: Literal["nothing", "retrain", "stop"]
+    action: Literal["nothing", "note", "wait", "page", "alarm", "retrain", "stop"]
     reason: str
+    advice: str = ""
 
 
 class Snapshot(Reference):

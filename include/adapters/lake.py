@@ -6,6 +6,9 @@
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
     predictions/<model>/<period>/v<version>-<digest>.parquet
     profiles/<model>/<period>.json                         the mess that was measured in a period
+    references/<model>/<training digest>/…                 what a champion's training rows were like, and a sample of them
+    references/<model>/<training digest>/<period>.json     a later period, summarised in the same way
+    memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
     replays/<model>/<digest>/…                             models of the past: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
@@ -13,14 +16,16 @@
 Every key says what it is about, so writing twice writes the same thing.
 """
 
+import gzip
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,6 +114,25 @@ class Lake:
         """Rows of the periods in [start, end), as they are now."""
         return self.read(model, self.files(model, start, end))
 
+    def batches(self, model: Model, start: datetime, end: datetime, at_most: int = 250_000) -> Iterator[pd.DataFrame]:
+        """The features of the periods in [start, end), as `rows` would give them, some at a time and in no order.
+
+        Memory is bounded by the largest file, and by the keys of all rows where they came in more than one.
+        """
+        keys = [key for key in self.files(model, start, end) if "/features/" in key]
+        by = list(dict.fromkeys([*model.feed.key, _PERIOD]))
+        kept = self._kept_rows(model, by, keys) if len(keys) > 1 else {}
+        wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names]))
+        for key in keys:
+            read = 0
+            file = self._open_curated(key)
+            for batch in file.iter_batches(at_most, columns=[name for name in wanted if name in file.schema_arrow.names]):
+                rows: pd.DataFrame = _completed(model, pa.Table.from_batches([batch]), wanted).to_pandas()
+                chosen = rows[kept[key][read : read + len(rows)]] if key in kept else rows
+                read += len(rows)
+                if len(chosen):
+                    yield chosen[wanted].reset_index(drop=True)
+
     def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
         """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
         low, high = _stamp(start), _stamp(end)
@@ -169,9 +193,10 @@ class Lake:
         """Write the noise profile of a period; measured again, it overwrites its own words."""
         self._store.put(self._profile(model_name, period), _json(document))
 
-    def has_profile(self, model_name: str, period: datetime) -> bool:
-        """Whether the mess of a period was measured."""
-        return self.holds(self._profile(model_name, period))
+    def profile(self, model_name: str, period: datetime) -> dict[str, Any] | None:
+        """The noise profile of a period, or None."""
+        key = self._profile(model_name, period)
+        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
 
     def profiles(self, model_name: str, until: datetime) -> list[dict[str, Any]]:
         """The noise profiles of the periods that start before a time, oldest first."""
@@ -198,7 +223,65 @@ class Lake:
         keys = (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
         return {key.removesuffix(".parquet") for key in keys if key.endswith(".parquet")}
 
+    # What drift is judged by
+
+    def write_reference(self, model_name: str, digest: str, document: dict[str, Any], sample: pd.DataFrame) -> None:
+        """Keep what the training rows of a digest were like; the document comes last, so that it is whole where it is."""
+        self.write_table(f"{_reference(model_name, digest)}sample.parquet", sample)
+        data = gzip.compress(json.dumps(document).encode(), mtime=0)
+        self._store.put(f"{_reference(model_name, digest)}reference.json.gz", data)
+
+    def reference(self, model_name: str, digest: str) -> dict[str, Any] | None:
+        """The document that `write_reference` kept, or None."""
+        key = f"{_reference(model_name, digest)}reference.json.gz"
+        return dict(json.loads(gzip.decompress(self._store.read(key)))) if self.holds(key) else None
+
+    def reference_sample(self, model_name: str, digest: str) -> pd.DataFrame:
+        """The sample that `write_reference` kept."""
+        return self.read_table(f"{_reference(model_name, digest)}sample.parquet")
+
+    def write_summary(self, model_name: str, digest: str, period: datetime, document: dict[str, Any]) -> None:
+        """Keep the summary of a period, made to be compared with the reference of a digest."""
+        self._store.put(f"{_reference(model_name, digest)}{_stamp(period)}.json", json.dumps(document).encode())
+
+    def summary(self, model_name: str, digest: str, period: datetime) -> dict[str, Any] | None:
+        """The document that `write_summary` kept, or None."""
+        key = f"{_reference(model_name, digest)}{_stamp(period)}.json"
+        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
+
+    def remember(self, model_name: str, version: str, kind: str, period: datetime, document: dict[str, Any]) -> None:
+        """Keep what a period showed about a version; the same period again overwrites its own words."""
+        self._store.put(f"memory/{model_name}/v{version}/{kind}/{_stamp(period)}.json", _json(document))
+
+    def remembered(self, model_name: str, version: str, kind: str, before: datetime, newest: int = 520) -> dict[datetime, Any]:
+        """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
+        prefix = f"memory/{model_name}/v{version}/{kind}/"
+        keys = {
+            _moment(entry.key.removeprefix(prefix).removesuffix(".json")): entry.key for entry in self._store.entries(prefix)
+        }
+        wanted = sorted(period for period in keys if period < before)[-newest:]
+        return {period: json.loads(self._store.read(keys[period])) for period in wanted}
+
+    def remembered_of_all(self, model_name: str, kind: str, before: datetime) -> dict[str, dict[datetime, Any]]:
+        """By version, what was remembered of the periods that start before a time, oldest first."""
+        prefix = f"memory/{model_name}/"
+        keys = [entry.key for entry in self._store.entries(prefix) if f"/{kind}/" in entry.key]
+        versions = sorted({key.removeprefix(f"{prefix}v").split("/", 1)[0] for key in keys}, key=int)
+        return {version: self.remembered(model_name, version, kind, before) for version in versions}
+
     # Below the surface
+
+    def _kept_rows(self, model: Model, by: list[str], keys: list[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
+        """For each file, which of its rows no later delivery has replaced."""
+        stored = [_DELIVERED, _SOURCE, *dict.fromkeys([*model.feed.key, model.feed.time])]
+        tables = [self._read_curated(model, key, stored) for key in keys]
+        rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        rows[_PERIOD] = model.periods_of(rows[model.feed.time])
+        newest = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last").index
+        kept = np.zeros(len(rows), dtype=bool)
+        kept[newest] = True
+        ends = np.cumsum([len(table) for table in tables])
+        return dict(zip(keys, np.split(kept, ends[:-1]), strict=True))
 
     def _profile(self, model_name: str, period: datetime) -> str:
         return f"profiles/{model_name}/{_stamp(period)}.json"
@@ -221,24 +304,34 @@ class Lake:
         return rows[wanted]
 
     def _read_curated(self, model: Model, key: str, columns: list[str]) -> pa.Table:
+        file = self._open_curated(key)
+        return _completed(model, file.read(columns=[name for name in columns if name in file.schema_arrow.names]), columns)
+
+    def _open_curated(self, key: str) -> pq.ParquetFile:
         data = self._store.read(key)
         if hashlib.sha256(data).hexdigest() != _digest_in(key):
             raise CorruptObject(
                 f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
             )
-        file = pq.ParquetFile(pa.BufferReader(data))
-        table = file.read(columns=[name for name in columns if name in file.schema_arrow.names])
-        for name in columns:
-            if name not in table.column_names:
-                # The model gained the column later: in a file of before, every value of it is missing.
-                kind = pa.float64() if model.column(name).kind == "number" else pa.string()
-                table = table.append_column(name, pa.nulls(len(table), kind))
-        return table.replace_schema_metadata(None)
+        return pq.ParquetFile(pa.BufferReader(data))
 
     def _create_once(self, key: str, data: bytes) -> None:
         # The key names the content: an earlier try wrote the same bytes.
         with suppress(AlreadyExists):
             self._store.create_if_absent(key, data)
+
+
+def _completed(model: Model, table: pa.Table, columns: list[str]) -> pa.Table:
+    """With every column: one that the model gained later is missing in each row of a file of before."""
+    for name in columns:
+        if name not in table.column_names:
+            kind = pa.float64() if model.column(name).kind == "number" else pa.string()
+            table = table.append_column(name, pa.nulls(len(table), kind))
+    return table.replace_schema_metadata(None)
+
+
+def _reference(model_name: str, digest: str) -> str:
+    return f"references/{model_name}/{digest}/"
 
 
 def _digest_in(key: str) -> str:

@@ -1,85 +1,175 @@
-"""Drift: the checks that come before any statistic, and what a finding is."""
+"""Drift: which columns moved, by limits that come from the reference's own periods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
-from include.models.contract import Column
+from include.decisions.charts import FEWEST_PERIODS, Baseline, History, benjamini_hochberg, change_p, level_p
+from include.decisions.domain import MATERIAL_GAIN, ROWS, as_figure
+from include.decisions.figures import COMPONENTS, MATERIAL_SHARE, UNSEEN, Figures, View, ViewReference, sampled, view_reference
+from include.decisions.predictions import Floats
+from include.decisions.reference import Reference
+from include.decisions.summaries import Summary
+from include.noise.profile import NoiseProfile
 
-# A shift of Jensen-Shannon distance 0.1 moves a normal column by about 0.3 sigma. Issue of scale, not of significance: at the
-# row counts of a period every shift is significant.
-DISTANCE_THRESHOLD = 0.1
-MISSING_RISE = 0.1
-UNSEEN_SHARE = 0.02
-COLLAPSED_SHARE = 0.5
-# A column that is nearly always missing may well be so for a whole period.
-RARE_SHARE = 0.9
-# So may one that is mostly at one value: New York's visibility stood at its maximum for all of a clear week in October.
-USUAL_SHARE = 0.5
-_TAIL = 0.005
+# Expected share of false findings: of those told at once, and of those told when they stand for a second period.
+AT_ONCE, IN_A_ROW = 0.01, 0.05
+# A column that the champion does not use still counts for a fifth of an average one.
+_LEAST_WEIGHT = 0.2
+# What is judged beside the columns.
+ANSWERS, LABEL, TOGETHER, QUARANTINE = "(answers)", "(label)", "(together)", "(quarantine)"
+SHARE = "share"
+_NOT_CHANCE, _UNSEEN_FIRST = 0.1, 1.5
+# A missing or an unseen value is counted exactly; these kinds of mess have to be recognised.
+_RECOGNISED = ("typo", "abbreviation", "case", "white_space", "mojibake", "outlier")
 
 
 @dataclass(frozen=True)
-class ColumnFinding:
-    """What happened to one column; `broken` findings say that the feed is wrong, not the world."""
+class Compared:
+    """One view of a column against the reference, and the figure that tells most.
 
-    column: str
-    what: str
-    broken: bool = False
-
-
-def check_feed(
-    reference: pd.DataFrame, current: pd.DataFrame, columns: Sequence[Column], periods: pd.Series
-) -> list[ColumnFinding]:
-    """Rows, missingness, unseen values and frozen columns of the newest period against the champion's training rows.
-
-    `periods` holds the period of each reference row: what is usual for a period is judged from whole periods.
-    These come first, because a distance between distributions drops missing values: a column that is 60 % missing has "no
-    drift".
+    `p` is of the whole view, corrected for everything about it that was looked at, and 1 where nothing is large enough to
+    matter. `effect` is in standard deviations of the rank for a number's components, else a difference of shares; `now` and
+    `usual` likewise.
     """
-    findings = []
-    usual_rows = float(periods.value_counts().median()) if len(periods) else 0.0
-    if len(current) < COLLAPSED_SHARE * usual_rows:
-        findings.append(ColumnFinding("(rows)", f"{len(current):,} rows, usually about {usual_rows:,.0f}", broken=True))
-    for column in columns:
-        findings += _check_column(reference[column.name], current[column.name], column, periods)
-    return findings
+
+    view: str
+    figure: str = ""
+    p: float = 1.0
+    effect: float = 0.0
+    now: float = 0.0
+    usual: float = 0.0
 
 
-def _check_column(reference: pd.Series, current: pd.Series, column: Column, periods: pd.Series) -> list[ColumnFinding]:
-    missing, usually = float(current.isna().mean()), float(reference.isna().mean())
-    if missing == 1 and usually < RARE_SHARE:
-        return [ColumnFinding(column.name, f"missing in every row, usually in {usually:.0%}", broken=True)]
-    if missing - usually > MISSING_RISE:
-        return [ColumnFinding(column.name, f"missing in {missing:.0%} of rows, usually in {usually:.0%}")]
-    if len(current) > 1 and current.nunique() == 1 and _never_stands_still(reference, periods):
-        return [ColumnFinding(column.name, f"frozen at {current.dropna().tolist()[0]!r}", broken=True)]
-    if column.kind == "category":
-        unseen = float((~current.dropna().isin(reference.dropna().unique())).mean()) if current.notna().any() else 0.0
-        if unseen > UNSEEN_SHARE:
-            return [ColumnFinding(column.name, f"{unseen:.0%} of values were never seen in training")]
-    return []
+@dataclass(frozen=True, eq=False)
+class Newest:
+    """What is known of the newest period.
 
-
-def _never_stands_still(values: pd.Series, periods: pd.Series) -> bool:
-    """Whether no value makes up most of the reference, and no period of it has only one: a weekday stands still for a day."""
-    # Missing counts as a value: the one holiday of a week is not a frozen column.
-    commonest = values.value_counts(normalize=True, dropna=False).max()
-    return bool(commonest <= USUAL_SHARE and values.groupby(periods).nunique(dropna=False).min() > 1)
-
-
-def comparable(reference: pd.Series, current: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
-    """Both sides of a column made fit for a distance.
-
-    Numbers are clipped to the reference's bulk, so that one outlier hides nothing. Plain floats and strings come out, whatever
-    comes in; missing values are dropped (`check_feed` has judged them).
+    Its features, the champion's answers, its mess, how well a classifier tells it from the reference when asked with so many
+    rows of each side; and the labels of the newest period that has them.
     """
-    if column.kind == "number":
-        reference, current = reference.dropna().astype("float64"), current.dropna().astype("float64")
-        low, high = float(reference.quantile(_TAIL)), float(reference.quantile(1 - _TAIL))
-        if low == high:
-            # Clipped to one value, a column that was always the same could never drift.
-            low, high = low - 1, high + 1
-        return reference.clip(low, high), current.clip(low, high)
-    return reference.dropna().astype("str").astype("object"), current.dropna().astype("str").astype("object")
+
+    features: Summary
+    answers: Summary | None
+    labels: Summary | None
+    mess: NoiseProfile
+    told_apart: float
+    told_apart_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What is remembered: for a view, its last calm period and how many periods ago that was; answers and mess of before."""
+
+    calm: Mapping[str, tuple[View, int]]
+    answers: Sequence[Summary] = ()
+    mess: Sequence[NoiseProfile] = ()
+
+
+def compare_all(reference: Reference, newest: Newest, earlier: Earlier, lag: int) -> list[Compared]:
+    """Everything about the newest period beside the reference; `lag` is how many periods it lies after it."""
+    found = [
+        compare(name, view, newest.features.views[name], lag, earlier.calm.get(name)) for name, view in reference.views.items()
+    ]
+    found += _answers(newest, earlier.answers)
+    if newest.labels is not None:
+        found += [compare(LABEL, view, newest.labels.views[name], lag) for name, view in reference.label_views.items()]
+    found += _mess(newest.mess, [*reference.mess, *earlier.mess])
+    return [*found, *_together(reference, newest)]
+
+
+def _answers(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
+    """The champion's answers beside those on earlier periods that it had not seen: on its training rows it is too sure."""
+    if newest.answers is None or len(before) < FEWEST_PERIODS:
+        return []
+    views = {
+        name: view_reference([b.views[name] for b in before], max(newest.answers.rows, 1)) for name in newest.answers.views
+    }
+    found = [compare(ANSWERS, view, newest.answers.views[name], 1) for name, view in views.items()]
+    return [min(found, key=lambda one: one.p)]
+
+
+def _mess(now: NoiseProfile, before: Sequence[NoiseProfile]) -> list[Compared]:
+    """Each kind of mess that was found, beside how often it was found before; less of it is no drift."""
+    found = []
+    for column, rates in now.rates.items():
+        for mess in (mess for mess in _RECOGNISED if mess in rates):
+            usual = [sampled(profile.rate(column, mess), profile.rows) for profile in before]
+            found.append(_risen(f"{column}: {mess}", SHARE, sampled(rates[mess], now.rows), usual, MATERIAL_SHARE))
+    quarantined = [sampled(profile.quarantined, profile.rows) for profile in before]
+    return [*found, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
+
+
+def _together(reference: Reference, newest: Newest) -> list[Compared]:
+    if not np.isfinite(newest.told_apart):
+        return []
+    usual = [as_figure(area, ROWS) for area in reference.told_apart if np.isfinite(area)]
+    return [_risen(TOGETHER, "told apart", as_figure(newest.told_apart, newest.told_apart_rows), usual, MATERIAL_GAIN)]
+
+
+def _risen(name: str, figure: str, now: Figures, usual: Sequence[Figures], material: float) -> Compared:
+    """One figure, of which only a rise matters."""
+    if len(usual) < FEWEST_PERIODS:
+        return Compared(name)
+    history = History(np.stack([one.values for one in usual]), np.stack([one.variances for one in usual]))
+    was, is_now = float(np.mean([one.effects[0] for one in usual])), float(now.effects[0])
+    p = float(level_p(history, now.values, now.variances)[0]) if is_now - was >= material else 1.0
+    return Compared(name, figure, p, is_now - was, is_now, was)
+
+
+def compare(
+    name: str, reference: ViewReference, current: View, lag: int, baseline: tuple[View, int] | None = None
+) -> Compared:
+    """How a view of the newest period stands out.
+
+    `lag` is how many periods it lies after the reference; `baseline` is the view in the last period in which it was calm, and
+    how many periods ago that was.
+    """
+    found = reference.figures(current)
+    p, effects = level_p(reference.history, found.values, found.variances), found.effects - reference.usual
+    if baseline is not None:
+        before = reference.figures(baseline[0])
+        since = Baseline(before.values, before.variances, baseline[1])
+        changed = change_p(reference.history, found.values, found.variances, since)
+        effects = np.where(changed < p, found.effects - before.effects, effects)
+        p = np.minimum(1.0, 2 * np.minimum(p, changed))
+    names, usual = list(reference.names), reference.usual
+    now, material = found.effects, reference.material
+    if unseen := reference.unseen(current):
+        of_unseen = sampled(unseen, current.present)
+        p = np.append(p, level_p(reference.unseen_history(lag), of_unseen.values, of_unseen.variances))
+        names, usual, now = [*names, UNSEEN], np.append(usual, 0.0), np.append(now, unseen)
+        effects, material = np.append(effects, unseen), np.append(material, reference.material_unseen)
+    told = _most_telling(names, p, effects, material)
+    p = np.where(np.abs(effects) >= material, np.minimum(1.0, p * _looks(names)), 1.0)
+    if p.min() >= 1:
+        return Compared(name)
+    return Compared(name, names[told], float(p.min()), float(effects[told]), float(now[told]), float(usual[told]))
+
+
+def _most_telling(names: Sequence[str], p: Floats, effects: Floats, material: Floats) -> int:
+    """Which figure to tell people of: the largest that is not mere chance; what is unseen is more than what is rare."""
+    size = np.where(p <= _NOT_CHANCE, np.abs(effects) / material, 0.0)
+    # Of rows that all lie beyond the reference the higher components are larger, and say less.
+    size /= np.array([1 + 2 * COMPONENTS.index(name) if name in COMPONENTS else 1 for name in names])
+    if UNSEEN in names:
+        size[names.index(UNSEEN)] *= _UNSEEN_FIRST
+    return int(np.argmax(size))
+
+
+def standing(compared: Sequence[Compared], importance: Mapping[str, float], rate: float) -> list[Compared]:
+    """Those that stand at a false discovery rate; what the champion uses most is looked at hardest.
+
+    `importance` is each view's share of all that the champion uses, summing to 1; a view that it does not name has none.
+    """
+    weights = np.array([_LEAST_WEIGHT / len(compared) + importance.get(one.view, 0.0) for one in compared])
+    stands = benjamini_hochberg(np.array([one.p for one in compared]), weights / weights.mean(), rate)
+    return [one for one, stand in zip(compared, stands, strict=True) if stand]
+
+
+def _looks(names: Sequence[str]) -> Floats:
+    """What each p-value is multiplied by, for all that was looked at; half of it is left to a number's level."""
+    if COMPONENTS[0] not in names:
+        return np.full(len(names), float(len(names)))
+    return np.where(np.array(names) == COMPONENTS[0], 2.0, 2.0 * (len(names) - 1))

@@ -124,9 +124,11 @@ def _decayed(past: Past, decay: Decay, moment: int, champion: int) -> bool:
     proved, periods = past.proved[champion], past.known(moment, champion, decay.periods)
     if len(periods) < decay.periods:
         return False
+    weights = past.rows[periods] / past.rows[periods].sum()
     lost = proved.value - past.values[champion, periods]
-    error = np.sqrt(proved.error**2 + past.covariances[periods, champion, champion])
-    return bool(((lost > decay.share * abs(proved.value)) & (lost > decay.z * error)).all())
+    error = np.sqrt(proved.error**2 + weights**2 @ past.covariances[periods, champion, champion])
+    together = float(weights @ lost)
+    return bool((lost > 0).all() and together > decay.share * abs(proved.value) and together > decay.z * error)
 
 
 def oracle(past: Past) -> Floats:

@@ -76,11 +76,6 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
     return Split(train[0].start, holdout[0].start, holdout[-1].start + model.feed.period)
 
 
-def newest_mature(periods: list[PeriodCount], model: Model) -> PeriodCount | None:
-    """The newest period whose labels are known well enough to be judged."""
-    return next((period for period in reversed(periods) if is_mature(period, model)), None)
-
-
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:
     """The newest adjacent mature periods that make a holdout, and the mature ones before them; empty where there are none."""
     for end in range(len(periods), model.holdout_periods - 1, -1):
@@ -91,5 +86,5 @@ def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[Peri
 
 
 def is_mature(period: PeriodCount, model: Model) -> bool:
-    """Whether its labels are known well enough to be learned from and judged by."""
+    """Whether so many of a period's labels are known that it may be judged."""
     return period.maturity >= model.feed.mature_share

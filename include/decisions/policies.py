@@ -30,7 +30,7 @@ class Age:
 
 @dataclass(frozen=True)
 class Decay:
-    """Fires when each of the newest `periods` mature periods is worse than what the champion proved.
+    """Fires when the newest `periods` mature periods are together worse than what the champion proved, and each of them is.
 
     Worse by more than `share` of it, and by more than `z` standard errors of the difference.
     """
@@ -107,10 +107,10 @@ def default_policy(model: Model) -> Policy:
 
 
 def current_policy(model: Model) -> Policy:
-    """What the model's file asks for now: its decay, its cadence to the nearest period, its cool-down, its window."""
-    cool_down = max(1, -(-model.cool_down // model.feed.period))
-    cadence = max(1, round(interval_of(model.cadence) / model.feed.period))
-    return Policy((Decay(model.decay_share, Z95, 1), Age(cadence)), cool_down, model.train_periods)
+    """What the model's file asks for now: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
+    cool_down = max(1, -(-model.rest // model.feed.period))
+    age = max(1, round(min(interval_of(model.cadence), model.oldest) / model.feed.period))
+    return Policy((Decay(model.decay_share, Z90, 2), Age(age)), cool_down, model.train_periods)
 
 
 def interval_of(cron: str) -> timedelta:

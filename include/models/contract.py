@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -171,12 +172,26 @@ class Augment:
 
 
 @dataclass(frozen=True)
+class KnownDays:
+    """Days of every year on which other data than usual are expected: from `first` to `last`, both MM-DD and inclusive."""
+
+    name: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
 class Model:
     """One thing to predict, from what, with what estimator, under which success criteria.
 
     `build(seed)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It is made of
     scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the types
     beyond skops' defaults that loading it may create.
+
+    When to retrain: when quality has lost more than `decay_share` of what it was, on two mature periods and beyond chance; and
+    when the last retraining is `stale_after` ago (thirteen periods unless said, at least a month). Within `cool_down` of it
+    (the label delay unless said) nobody asks for another. Drift alone asks for one only with `retrain_on_drift`, for models
+    whose labels are too late to wait for. `calendar` names days on which drift is expected.
     """
 
     name: str
@@ -196,10 +211,11 @@ class Model:
     train_periods: int | None = None
     min_train_periods: int = 4
     decay_share: float = 0.05
-    drift_share: float = 0.3
     retrain_on_drift: bool = False
-    cool_down: timedelta = timedelta(0)
+    cool_down: timedelta | None = None
+    stale_after: timedelta | None = None
     worth: Worth = field(default_factory=Worth)
+    calendar: tuple[KnownDays, ...] = ()
     seed: int = 20130101
 
     def __post_init__(self) -> None:
@@ -220,6 +236,10 @@ class Model:
             ),
             (not self.feed.key, "feed.key is empty: name the columns that identify a row"),
             (self.feed.period <= timedelta(0), f"feed.period {self.feed.period}: must be longer than nothing"),
+            (
+                bool(odd := [d.name for d in self.calendar if not (_DAY.fullmatch(d.first) and _DAY.fullmatch(d.last))]),
+                f"calendar: {', '.join(odd)} does not go from one MM-DD to another, such as 12-20 to 01-05",
+            ),
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
@@ -244,6 +264,16 @@ class Model:
         """Sixteen hex digits that change when the success criteria or the noise plan do, a team's own metrics included."""
         said = [asdict(self.criteria), asdict(self.noise)]
         return hashlib.sha256(json.dumps(said, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
+
+    @property
+    def rest(self) -> timedelta:
+        """How long after a retraining nobody asks for another: what it did is not seen before its labels have come."""
+        return self.feed.label_delay if self.cool_down is None else self.cool_down
+
+    @property
+    def oldest(self) -> timedelta:
+        """After what time without a retraining one is asked for."""
+        return max(13 * self.feed.period, timedelta(days=30)) if self.stale_after is None else self.stale_after
 
     @property
     def feature_names(self) -> list[str]:

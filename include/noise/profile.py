@@ -12,7 +12,7 @@ from include.noise.recognition import Known, learn, mess_in
 
 Rates = Mapping[str, Mapping[str, float]]
 
-_IN_WORDS = {
+IN_WORDS = {
     "missing": "missing",
     "outlier": "out of range",
     "unseen": "never seen in training",
@@ -52,6 +52,15 @@ class NoiseProfile:
         """The profile that `as_json` wrote; other keys in the document are left alone."""
         return cls(document["rows"], document["quarantined"], document["rates"])
 
+    def with_quarantine(self, reasons: Mapping[str, int], quarantined: int, delivered: int) -> "NoiseProfile":
+        """The same with `quarantined` of the `delivered` rows, `reasons` being the contract's words for them with counts."""
+        rates = {column: dict(found) for column, found in self.rates.items()}
+        for column in {reason.partition(": ")[0] for reason in reasons}:
+            for mess, rate in _refused(column, reasons, delivered).items():
+                found = rates.setdefault(column, {})
+                found[mess] = min(1.0, found.get(mess, 0.0) + rate)
+        return NoiseProfile(self.rows, quarantined / delivered if delivered else 0.0, rates)
+
     def in_words(self, at_most: int = 8) -> list[str]:
         """What was found, one line for each column and kind of mess, the largest first.
 
@@ -59,7 +68,7 @@ class NoiseProfile:
         ['gust: 80% missing', 'note: 3.1% misspelt', '1% of the delivered rows in quarantine']
         """
         found = sorted((-rate, column, mess) for column, rates in self.rates.items() for mess, rate in rates.items())
-        lines = [f"{column}: {_percent(-rate)} {_IN_WORDS.get(mess, mess)}" for rate, column, mess in found[:at_most]]
+        lines = [f"{column}: {_percent(-rate)} {IN_WORDS.get(mess, mess)}" for rate, column, mess in found[:at_most]]
         if len(found) > at_most:
             lines.append(f"and {len(found) - at_most} more, each at most {_percent(-found[at_most][0])}")
         if self.quarantined:
@@ -71,13 +80,8 @@ def measure_profile(
     reference: pd.DataFrame | Mapping[str, Known],
     fresh: pd.DataFrame,
     columns: Sequence[Declared],
-    reasons: Mapping[str, int] | None = None,
-    quarantined: int = 0,
-    delivered: int = 0,
 ) -> NoiseProfile:
     """The mess in fresh rows, as curated, against training rows or what `learn_columns` made of them.
-
-    `reasons` are the contract's words for `quarantined` of the `delivered` rows, with their counts.
 
     >>> from types import SimpleNamespace
     >>> colour = SimpleNamespace(name="colour", kind="category")
@@ -91,11 +95,23 @@ def measure_profile(
         found = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
         if column.name in known:
             found |= mess_in(fresh[column.name], known[column.name])
-        for mess, rate in _refused(column.name, reasons or {}, delivered).items():
-            found[mess] = min(1.0, found.get(mess, 0.0) + rate)
         rates[column.name] = {mess: rate for mess, rate in found.items() if rate > 0}
-    share = quarantined / delivered if delivered else 0.0
-    return NoiseProfile(len(fresh), share, {column: found for column, found in rates.items() if found})
+    return NoiseProfile(len(fresh), rates={column: found for column, found in rates.items() if found})
+
+
+def pooled(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
+    """The profile of all rows of some profiles, each counting by its rows.
+
+    >>> pooled([NoiseProfile(30, rates={"x": {"missing": 0.1}}), NoiseProfile(10, rates={"x": {"missing": 0.5}})]).rates
+    {'x': {'missing': 0.2}}
+    """
+    rows = sum(profile.rows for profile in profiles)
+    rates: dict[str, dict[str, float]] = {}
+    for column, mess in sorted({(c, m) for profile in profiles for c, found in profile.rates.items() for m in found}):
+        share = sum(profile.rate(column, mess) * profile.rows for profile in profiles) / max(rows, 1)
+        rates.setdefault(column, {})[mess] = share
+    quarantined = sum(profile.quarantined * profile.rows for profile in profiles) / max(rows, 1)
+    return NoiseProfile(rows, quarantined, rates)
 
 
 def learn_columns(reference: pd.DataFrame, columns: Sequence[Declared]) -> dict[str, Known]:

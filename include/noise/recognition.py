@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -78,6 +79,15 @@ class Known:
     usual: Mapping[str, str]
     words: Vocabulary
     style: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """A document of plain values, for `from_json`."""
+        return {"kind": self.kind, "usual": dict(self.usual), "words": sorted(self.words.known), "style": self.style}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Known":
+        """What `as_json` wrote."""
+        return cls(document["kind"], document["usual"], Vocabulary(frozenset(document["words"])), document["style"])
 
 
 def learn(values: pd.Series, kind: str) -> Known:

@@ -1,34 +1,66 @@
 """Detect drift: how does the newest period differ from the rows that the champion was trained on?
 
-In: what was checked and scored. Out: drifted columns, and columns that say the feed is broken. The project's own checks come
-first, then Evidently's distance, one column at a time, so that a column which cannot be compared is named and does not take
-the others down. Keeps Evidently's report, made from a bounded sample, beside the champion's run in MLflow, and the period's
-noise profile in the lake, from which the noise suite takes its severities. Safe to run again.
+In: what was checked and scored. Out: what moved, in words, and what says that the feed is broken. Limits come from the
+champion's own training periods: its reference, made once for a version, is kept in the lake, so a check reads the newest
+period alone, some rows at a time, and keeps a summary of it. Evidently's report is drawn from bounded samples, for people; it
+decides nothing. Keeps also the period's noise profile, from which the noise suite takes its severities. Safe to run again:
+every document is named by version and period, and what a period is compared with lies before it.
 """
 
-import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
 
 import pandas as pd
-from evidently import DataDefinition, Dataset, Report
-from evidently.metrics import ValueDrift
-from evidently.presets import DataDriftPreset
 
+from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
-from include.decisions.drift import DISTANCE_THRESHOLD, check_feed, comparable
-from include.models.contract import Column, Model
-from include.noise.profile import measure_profile
-from include.references import Checked, Drift, Scored
+from include.decisions.domain import ROWS, areas_within, told_apart
+from include.decisions.drift import AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
+from include.decisions.drift_words import as_moved, in_words
+from include.decisions.feed import broken_signs
+from include.decisions.figures import View
+from include.decisions.importance import importance_of
+from include.decisions.periods import label_known
+from include.decisions.predictions import from_columns
+from include.decisions.reference import Reference, answers_summary, make_reference, summary_of_period, thinned
+from include.decisions.season import as_a_year_ago, known_days, year_before
+from include.decisions.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
+from include.models.contract import Model
+from include.noise.profile import NoiseProfile, measure_profile, pooled
+from include.references import Checked, Drift, Moved, Scored
 from include.run import Request
 from include.services import Services
+from include.steps.score import predict
 
 IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the champion is unchanged."
 
-_METHOD = "jensenshannon"
-_COMPARED_ROWS, _PICTURED_ROWS = 20_000, 2_000
-# Evidently lays its report out for 907 pixels and cuts off what does not fit; the pane of MLflow's page is narrower.
-_FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { zoom: 0.63 } }</style></head>"
+_SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
+_REMEMBERED_PERIODS = 26
+_DRIFT, _ANSWERS = "drift", "answers"
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class _Check:
+    """One check: of which model and version, as of when, and the reference that the version is judged by."""
+
+    services: Services
+    model: Model
+    champion: Version
+    reference: Reference
+    period: datetime
+    as_of: datetime
+
+    @property
+    def digest(self) -> str:
+        """What names the training rows, and so the reference."""
+        return self.champion.tag("train_digest")
+
+    def before(self, periods: int = 1) -> datetime:
+        """Start of an earlier period."""
+        return self.period - periods * self.model.feed.period
 
 
 def run(services: Services, model: Model, request: Request, checked: Checked, scored: Scored) -> Drift:
@@ -36,80 +68,198 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, says="no champion yet, nothing to compare with")
     champion = services.registry.version(model.name, scored.champion.version)
-    reference = services.lake.read_snapshot(model, champion.tag("train_digest"))
-    current = services.lake.rows(model, scored.period, scored.period + model.feed.period)
-    if current.empty:
+    check = _Check(services, model, champion, reference_of(services, model, champion), scored.period, request.as_of)
+    summary, mess, rows = _gather(check)
+    if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
-    _keep_profile(services, model, checked, scored, reference, current)
-    findings = check_feed(reference, current, model.features, model.periods_of(reference[model.feed.time]))
-    reference, current = _sample(reference, _COMPARED_ROWS, model), _sample(current, _COMPARED_ROWS, model)
-    distant = [column.name for column in model.features if _distance(reference, current, column) > DISTANCE_THRESHOLD]
-    drifted = list(dict.fromkeys([finding.column for finding in findings] + distant))
-    url = _keep_report(services, model, champion, scored, reference, current)
-    return Drift(
-        period=scored.period,
-        columns=len(model.features),
-        drifted=tuple(drifted),
-        broken=tuple(f"{finding.column}: {finding.what}" for finding in findings if finding.broken),
-        report_url=url,
-        says=f"{len(drifted)} of {len(model.features)} columns drifted; report {url}",
+    sample = services.lake.reference_sample(model.name, check.digest)
+    newest = Newest(
+        features=summary,
+        answers=_answers(check, scored),
+        labels=_labels(check),
+        mess=_keep_profile(check, checked, mess),
+        told_apart=told_apart(sample, rows, model.features, model.seed),
+        told_apart_rows=min(len(rows), ROWS),
     )
+    broken = broken_signs(check.reference, summary, _summary(check, check.before()), model.features, model.feed, newest.mess)
+    return _told(check, _judge(check, newest), broken, _draw(check, sample, rows))
 
 
-def _keep_profile(
-    services: Services, model: Model, checked: Checked, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
-) -> None:
-    """The mess of this period. A run to which no row was delivered would only forget what was in quarantine."""
-    assert scored.period is not None
-    if not checked.rows and services.lake.has_profile(model.name, scored.period):
-        return
-    delivered = checked.rows + checked.quarantined
-    profile = measure_profile(reference, current, model.features, checked.reasons, checked.quarantined, delivered)
-    services.lake.write_profile(model.name, scored.period, {"period": scored.period.isoformat()} | profile.as_json())
-    _log.info("mess in the period from %s:\n%s", f"{scored.period:%Y-%m-%d}", "\n".join(profile.in_words()) or "none")
+def reference_of(services: Services, model: Model, champion: Version) -> Reference:
+    """The reference of a version: found, or made from its training snapshot, once."""
+    digest = champion.tag("train_digest")
+    if (kept := services.lake.reference(model.name, digest)) is not None:
+        return Reference.from_json(kept)
+    rows = services.lake.read_snapshot(model, digest)
+    sample = thinned(rows, _SAMPLED_ROWS)[model.feature_names].reset_index(drop=True)
+    answer = partial(predict, model, services.registry.load(model, champion.number))
+    importance = importance_of(answer, thinned(sample, _SHUFFLED_ROWS), model.feature_names, model.seed)
+    areas = areas_within(rows[model.feature_names], model.periods_of(rows[model.feed.time]), model.features, model.seed)
+    reference = make_reference(model, rows, importance, areas)
+    services.lake.write_reference(model.name, digest, reference.as_json(), sample)
+    return reference
 
 
-def _distance(reference: pd.DataFrame, current: pd.DataFrame, column: Column) -> float:
-    """Jensen-Shannon distance, 0 (alike) to 1; infinite where a column cannot be compared, so that it counts as drifted."""
-    left, right = comparable(reference[column.name], current[column.name], column)
-    if left.empty or right.empty:
-        return 0.0 if left.empty and right.empty else float("inf")
-    report = Report([ValueDrift(column=column.name, method=_METHOD, threshold=DISTANCE_THRESHOLD)])
-    try:
-        result = report.run(_dataset(right.to_frame(), [column]), _dataset(left.to_frame(), [column]))
-        return float(result.dict()["metrics"][0]["value"])
-    except Exception:  # noqa: BLE001 - Evidently raises whatever it meets; the column then counts as drifted, with the trace in the log
-        _log.exception("column %s could not be compared", column.name)
-        return float("inf")
+# What is known of the newest period
 
 
-def _keep_report(
-    services: Services, model: Model, champion: Version, scored: Scored, reference: pd.DataFrame, current: pd.DataFrame
-) -> str | None:
-    """The picture for people; the decision does not depend on it, so a failure to draw is logged and no more."""
-    columns = [
-        column for column in model.features if reference[column.name].notna().any() and current[column.name].notna().any()
-    ]
-    left, right = (_sample(rows, _PICTURED_ROWS, model) for rows in (reference, current))
-    report = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)])
-    try:
-        text = report.run(_dataset(right, columns), _dataset(left, columns)).get_html_str(as_iframe=False)
-    except Exception:  # noqa: BLE001 - see above
-        _log.exception("Evidently could not draw the report")
+def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
+    """One pass over the period's rows: their summary, which is kept, their mess, and a sample of them."""
+    model, summaries, profiles, samples = check.model, [], [], []
+    for part in check.services.lake.batches(model, check.period, check.before(-1)):
+        summaries.append(summary_of_period(model, part, check.period, check.reference.grid))
+        profiles.append(measure_profile(check.reference.known, part, model.features))
+        samples.append(_sample(part[model.feature_names], _SAMPLED_ROWS, model.seed))
+    if not summaries:
+        return None, NoiseProfile(0), pd.DataFrame(columns=model.feature_names)
+    rows = _sample(pd.concat(samples, ignore_index=True), _SAMPLED_ROWS, model.seed)
+    return _keep_summary(check, check.period, summaries), pooled(profiles), rows
+
+
+def _summary(check: _Check, period: datetime) -> Summary | None:
+    """The summary of an earlier period: of the reference itself, kept by an earlier check, or made now; None without rows."""
+    if (known := check.reference.summary_of(period)) is not None:
+        return known
+    if (kept := check.services.lake.summary(check.model.name, check.digest, period)) is not None:
+        return Summary.from_json(kept)
+    parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
+    summaries = [summary_of_period(check.model, part, period, check.reference.grid) for part in parts]
+    return _keep_summary(check, period, summaries) if summaries else None
+
+
+def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> Summary:
+    summary = merged(summaries)
+    check.services.lake.write_summary(check.model.name, check.digest, period, summary.as_json())
+    return summary
+
+
+def _keep_profile(check: _Check, checked: Checked, mess: NoiseProfile) -> NoiseProfile:
+    """The mess of this period, with what is in quarantine; a run to which no row was delivered would only forget that."""
+    lake, name = check.services.lake, check.model.name
+    if not checked.rows and (kept := lake.profile(name, check.period)) is not None:
+        return NoiseProfile.from_json(kept)
+    whole = mess.with_quarantine(checked.reasons, checked.quarantined, checked.rows + checked.quarantined)
+    lake.write_profile(name, check.period, whole.as_json() | {"period": check.period.isoformat()})
+    return whole
+
+
+def _answers(check: _Check, scored: Scored) -> Summary | None:
+    """What the champion answered in the newest period; remembered, since later periods are compared with it."""
+    if not scored.prediction_keys:
         return None
-    path = f"drift/{scored.period:%Y-%m-%d}.html"
-    return services.registry.log_report(champion.run_id, path, text.replace("</head>", _FITTING, 1))
+    rows = check.services.lake.read_table(scored.prediction_keys[-1])
+    if check.model.period_of(rows[check.model.feed.time].min().to_pydatetime()) != check.period:
+        return None
+    summary = answers_summary(check.model, from_columns(rows), check.reference.grid)
+    _remember(check, _ANSWERS, summary.as_json())
+    return summary
 
 
-def _dataset(rows: pd.DataFrame, columns: list[Column]) -> Dataset:
-    definition = DataDefinition(
-        numerical_columns=[column.name for column in columns if column.kind == "number"],
-        categorical_columns=[column.name for column in columns if column.kind != "number"],
+def _labels(check: _Check) -> Summary | None:
+    """The labels of the newest period in which all were due; None where it is one of the reference, or they are late."""
+    model, lake = check.model, check.services.lake
+    period = model.period_of(check.as_of - model.feed.label_delay) - model.feed.period
+    if period <= check.reference.starts[-1]:
+        return None
+    rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=())
+    known = rows[label_known(rows, model, check.as_of)]
+    is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
+    return summarise(known, [model.label], check.reference.grid) if is_mature else None
+
+
+# What is made of it
+
+
+def _judge(check: _Check, newest: Newest) -> list[Moved]:
+    """What stands out by enough, or for a second period; remembered, so that the next check knows what was calm."""
+    before: dict[str, Any] = next(iter(_remembered(check, _DRIFT, 1).values()), {})
+    stood, calm = before.get("stood", {}), before.get("calm", {})
+    lag = check.reference.lag(check.period, check.model.feed.period)
+    compared = compare_all(check.reference, newest, _earlier(check, calm), lag)
+    weights = check.reference.weights
+    weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
+    at_once = {one.view for one in standing(compared, weights, AT_ONCE)}
+    in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
+    now = check.period.isoformat()
+    calm = {one.view: calm.get(one.view, check.before().isoformat()) if one.view in in_a_row else now for one in compared}
+    _remember(check, _DRIFT, {"stood": in_a_row, "calm": calm})
+    told = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
+    seasons = _seasons(check, newest, told)
+    return [
+        as_moved(one, in_words(one, check.reference, newest), weights[one.view], in_a_row.get(one.view, 1), seasons)
+        for one in sorted(told, key=lambda one: -weights[one.view])
+    ]
+
+
+def _earlier(check: _Check, calm: Mapping[str, str]) -> Earlier:
+    """What the newest period is compared with beside the reference; where nothing is remembered, the period before it."""
+    starts = {view: datetime.fromisoformat(calm[view]) if view in calm else check.before() for view in check.reference.views}
+    summaries = {start: _summary(check, start) for start in set(starts.values())}
+    baselines: dict[str, tuple[View, int]] = {}
+    for view, start in starts.items():
+        if (summary := summaries[start]) is not None:
+            baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
+    since = check.champion.trained_until.isoformat()
+    profiles = [p for p in check.services.lake.profiles(check.model.name, check.period) if p["period"] >= since]
+    return Earlier(
+        calm=baselines,
+        answers=[Summary.from_json(document) for document in _remembered(check, _ANSWERS, _REMEMBERED_PERIODS).values()],
+        mess=[NoiseProfile.from_json(document) for document in profiles[-_REMEMBERED_PERIODS:]],
     )
-    plain = {column.name: rows[column.name].astype("float64" if column.kind == "number" else "object") for column in columns}
-    return Dataset.from_pandas(pd.DataFrame(plain), data_definition=definition)
 
 
-def _sample(rows: pd.DataFrame, at_most: int, model: Model) -> pd.DataFrame:
-    return rows.sample(at_most, random_state=model.seed) if len(rows) > at_most else rows
+def _seasons(check: _Check, newest: Newest, told: list[Compared]) -> dict[str, str]:
+    """For each view that moved, the season that explains it, in words."""
+    if name := known_days(check.model, check.period):
+        return {one.view: f"these days are in the calendar as {name}" for one in told}
+    a_year_ago = year_before(check.model, check.period)
+    then = _summary(check, a_year_ago) if told else None
+    if then is None:
+        return {}
+    alike = as_a_year_ago(told, check.reference, newest.features, then)
+    return {view: f"as in the period from {a_year_ago:%Y-%m-%d}" for view, is_alike in alike.items() if is_alike}
+
+
+def _remember(check: _Check, kind: str, document: dict[str, Any]) -> None:
+    check.services.lake.remember(check.model.name, check.champion.number, kind, check.period, document)
+
+
+def _remembered(check: _Check, kind: str, newest: int) -> dict[datetime, Any]:
+    return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, newest)
+
+
+def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:
+    columns = check.model.feature_names
+    concerned = {*broken, *(column_of(one.view.partition(": ")[0]) for one in moved)}
+    drifted = tuple(name for name in columns if name in concerned)
+    found = f"; first {moved[0].says}" if moved else ""
+    return Drift(
+        period=check.period,
+        columns=len(columns),
+        moved=tuple(moved),
+        drifted=drifted,
+        broken=tuple(f"{column}: {sign}" for column, sign in broken.items()),
+        report_url=url,
+        says=f"{len(drifted)} of {len(columns)} columns drifted{found}; report {url}",
+    )
+
+
+def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
+    """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
+    model = check.model
+    numbers = [column.name for column in model.features if column.kind == "number"]
+    others = [column.name for column in model.features if column.kind != "number"]
+    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
+    text = draw_report(left, right, numbers, others)
+    path = f"drift/{check.period:%Y-%m-%d}.html"
+    return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
+
+
+def _plain(rows: pd.DataFrame, numbers: list[str], others: list[str]) -> pd.DataFrame:
+    plain: dict[str, Any] = {name: as_numbers(rows[name]) for name in numbers}
+    return pd.DataFrame(plain | {name: as_texts(rows[name]).astype("object") for name in others})
+
+
+def _sample(rows: pd.DataFrame, at_most: int, seed: int) -> pd.DataFrame:
+    return rows.sample(at_most, random_state=seed) if len(rows) > at_most else rows

@@ -1,20 +1,26 @@
-"""Measure quality: how good was the champion on the newest period whose labels have matured?
+"""Measure quality: how good was the champion on the periods whose labels have matured, and has it got worse?
 
-In: what was scored. Out: the primary metric with its interval, beside the value with which the champion proved itself.
-A label counts as known only when it was due as of the run, so a back-fill sees what would have been seen. Measures nothing
-where no mature period is left that the champion was not trained on. Safe to run again: it writes nothing.
+In: what was scored. Out: the primary metric on the newest mature period with its interval, the newest two together beside the
+first ones, by how many periods labels are late, and an estimate for the newest period, which has none yet.
+A label counts as known only when it was due as of the run, so a back-fill sees what would have been seen. Nothing is measured
+where no mature period is left that the champion was not trained on. Safe to run again: what is remembered of a period is named
+by version and period.
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from include.adapters.registry import Version
+from include.decisions.estimate import estimate
 from include.decisions.evidence import measure
 from include.decisions.metrics import primary_metric
-from include.decisions.periods import PeriodCount, count_periods, label_known, newest_mature
+from include.decisions.periods import PeriodCount, count_periods, is_mature, label_known
 from include.decisions.predictions import from_columns
-from include.decisions.quality import has_decayed
+from include.decisions.quality import Judged, Trend, trend, wobble_of
 from include.decisions.scorecard import Measured
 from include.models.contract import Model
 from include.references import Quality, Scored
@@ -24,55 +30,127 @@ from include.steps.assemble import labels_of
 
 IF_IT_FAILS = "Fresh data are curated and scored, quality was not judged; the champion is unchanged."
 
+_REMEMBERED = "quality"
+
 
 def run(services: Services, model: Model, request: Request, scored: Scored) -> Quality:
-    """Quality of the champion on the newest mature period."""
+    """Quality of the champion on mature periods."""
     rows = pd.concat([services.lake.read_table(key) for key in scored.prediction_keys]) if scored.prediction_keys else None
     if scored.champion is None or rows is None:
         return Quality(period=None, metric=model.criteria.metric, says="no champion has scored yet")
     champion = services.registry.version(model.name, scored.champion.version)
     frame = _with_labels(services, model, rows, request.as_of)
     periods = count_periods(frame, model, request.as_of)
-    period = newest_mature(periods, model)
-    maturity = periods[-1].maturity if periods else None
-    if period is None:
-        return Quality(period=None, metric=model.criteria.metric, newest_maturity=maturity, says="no period is mature yet")
-    return _measured(model, champion, frame, period, request.as_of, maturity)
+    mature = [period for period in periods if is_mature(period, model)]
+    for period in mature:
+        _judge(services, model, champion, frame, period, request.as_of)
+    known = _remembered(services, model, request.as_of)
+    found = Quality(
+        period=None,
+        metric=model.criteria.metric,
+        newest_maturity=periods[-1].maturity if periods else None,
+        overdue=_overdue(model, [period.start for period in mature], known, request.as_of),
+        says="no period is mature yet",
+    )
+    found = found.model_copy(update=_estimated(model, frame, periods, request.as_of))
+    return _told(model, champion, known, found)
 
 
 def _with_labels(services: Services, model: Model, predictions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     times = predictions[model.feed.time]
     start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
     row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
-    labels = services.lake.rows(model, start, end)[[*row, model.label.name, "label_delivered"]]
+    labels = services.lake.read(model, services.lake.files(model, start, end), features=())
+    labels = labels[[*row, model.label.name, "label_delivered"]]
     joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
     joined["label_delivered"] = joined["label_delivered"].eq(True)
     return joined
 
 
-def _measured(
-    model: Model, champion: Version, frame: pd.DataFrame, period: PeriodCount, as_of: datetime, maturity: float | None
-) -> Quality:
-    metric = primary_metric(model)
-    inside = (frame[model.feed.time] >= period.start) & (frame[model.feed.time] < period.start + model.feed.period)
-    judged = frame[inside & label_known(frame, model, as_of) & frame[model.label.name].notna()]
+def _judge(
+    services: Services, model: Model, champion: Version, frame: pd.DataFrame, period: PeriodCount, as_of: datetime
+) -> None:
+    """Measure one mature period and remember it, where it has labels enough for the metric to have a value."""
+    judged = _labelled(model, _within(model, frame, period.start), as_of)
     labels = labels_of(model, judged)
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
-        return Quality(
-            period=period.start, metric=metric.name, rows=len(labels), newest_maturity=maturity, says="too few labels"
-        )
-    now = measure(metric, labels, from_columns(judged))
-    reference = Measured(champion.figure("proved_value"), champion.figure("proved_error"))
-    return Quality(
-        period=period.start,
-        metric=metric.name,
-        value=now.value,
-        low=now.low,
-        high=now.high,
-        rows=len(labels),
-        reference=reference.value,
-        decayed=has_decayed(metric, now, reference, model.decay_share),
-        newest_maturity=maturity,
-        says=f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {period.start:%Y-%m-%d}, "
-        f"proved {reference.value:.4g}",
+        return
+    now = measure(primary_metric(model), labels, from_columns(judged))
+    kept = asdict(Judged(period.start, now.value, now.error, len(labels))) | {"start": period.start.isoformat()}
+    services.lake.remember(model.name, champion.number, _REMEMBERED, period.start, kept)
+
+
+def _remembered(services: Services, model: Model, as_of: datetime) -> dict[str, list[Judged]]:
+    """Every version's mature periods, in order, as far as they were known by then."""
+    due = as_of - model.feed.label_delay - model.feed.period
+    found = services.lake.remembered_of_all(model.name, _REMEMBERED, due + model.feed.period.resolution)
+    return {
+        version: [Judged(**(kept | {"start": start})) for start, kept in periods.items()] for version, periods in found.items()
+    }
+
+
+def _overdue(model: Model, mature: Sequence[datetime], known: dict[str, list[Judged]], as_of: datetime) -> int:
+    """By how many periods labels are late; 0 while there never was a mature period."""
+    newest = max([*mature, *(judged[-1].start for judged in known.values() if judged)], default=None)
+    due = model.period_of(as_of - model.feed.label_delay) - model.feed.period
+    return max(0, round((due - newest) / model.feed.period)) if newest else 0
+
+
+def _estimated(model: Model, frame: pd.DataFrame, periods: Sequence[PeriodCount], as_of: datetime) -> dict[str, Any]:
+    """What quality may be in the newest period, from how sure the champion is; nothing where its labels have come."""
+    if not periods or is_mature(periods[-1], model):
+        return {}
+    newest = periods[-1].start
+    known = pd.concat(
+        [_labelled(model, _within(model, frame, p.start), as_of) for p in periods if is_mature(p, model)] or [frame.head(0)]
     )
+    asked = _within(model, frame, newest)
+    if known.empty or asked.empty:
+        return {}
+    labels = labels_of(model, known)
+    found = estimate(model.task, primary_metric(model), from_columns(known), labels, from_columns(asked), model.seed)
+    if found is None:
+        return {}
+    return {
+        "estimate": found.value,
+        "estimate_low": found.low,
+        "estimate_high": found.high,
+        "estimate_of": newest,
+    }
+
+
+def _told(model: Model, champion: Version, known: dict[str, list[Judged]], found: Quality) -> Quality:
+    judged = known.get(champion.number, [])
+    if not judged:
+        return found
+    metric, newest = primary_metric(model), judged[-1]
+    now, proved = Measured(newest.value, newest.error), _proved(champion)
+    seen: Trend | None = trend(metric, judged, proved, model.decay_share, wobble_of(known.values()))
+    reference = seen.was if seen else proved.value
+    return found.model_copy(
+        update={
+            "period": newest.start,
+            "value": now.value,
+            "low": now.low,
+            "high": now.high,
+            "rows": newest.rows,
+            "recent": seen.now if seen else now.value,
+            "reference": reference,
+            "fallen": -metric.gain(now.value - reference) > model.decay_share * abs(reference),
+            "decayed": bool(seen and seen.decayed),
+            "says": f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {newest.start:%Y-%m-%d}, "
+            f"was {reference:.4g}" + (f"; labels {found.overdue} periods late" if found.overdue else ""),
+        }
+    )
+
+
+def _proved(champion: Version) -> Measured:
+    return Measured(champion.figure("proved_value"), champion.figure("proved_error"))
+
+
+def _within(model: Model, frame: pd.DataFrame, start: datetime) -> pd.DataFrame:
+    return frame[(frame[model.feed.time] >= start) & (frame[model.feed.time] < start + model.feed.period)]
+
+
+def _labelled(model: Model, frame: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    return frame[label_known(frame, model, as_of) & frame[model.label.name].notna()]

@@ -1,11 +1,14 @@
-"""Triage: turn what was found into one action: nothing, retrain, or stop.
+"""Triage: turn what was found into one action: nothing, note, wait, page, alarm, retrain or stop.
 
 In: what check, score, detect_drift and measure_quality found. Out: the finding; `retrain` becomes the asset event that starts
-`<model>.retrain`. Writes the run's status document. Stops, and so pages, when the feed is broken: nothing is learned from it.
+`<model>.retrain`, `page` and `alarm` become a message. Writes the run's status document. Stops, and so pages, when the feed is
+broken: nothing is learned from it.
 Safe to run again: the document is named by the run's as-of time.
 """
 
-from include.decisions.triage import triage
+from datetime import datetime
+
+from include.decisions.triage import Times, triage
 from include.errors import BrokenFeed
 from include.models.contract import Model
 from include.references import Checked, Drift, Finding, Quality, Scored
@@ -23,8 +26,8 @@ def run(
     Raises:
         BrokenFeed: the newest period says that the feed is broken.
     """
-    earlier = [moment for moment in services.lake.status_times(model.name, "retrain") if moment < request.as_of]
-    finding = triage(model, request.as_of, scored.champion is not None, drift, quality, earlier[-1] if earlier else None)
+    times = Times(*(_newest(services, model, kind, request) for kind in ("monitor", "retrain")))
+    finding = triage(model, request.as_of, scored.champion is not None, drift, quality, times)
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", reason=f"asked for by hand: {request.reason}")
     services.lake.write_status(
@@ -44,3 +47,9 @@ def run(
     if finding.action == "stop":
         raise BrokenFeed(f"{model.name}: {finding.reason}. Ask upstream; when it is mended, deliver again and clear this run.")
     return finding.model_copy(update={"says": f"{finding.action}: {finding.reason}"})
+
+
+def _newest(services: Services, model: Model, kind: str, request: Request) -> datetime | None:
+    """As-of time of the newest earlier run of a kind: a back-fill does not see what happens after its time."""
+    earlier = [moment for moment in services.lake.status_times(model.name, kind) if moment < request.as_of]
+    return earlier[-1] if earlier else None

@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from include.adapters.lake import Lake
 from include.errors import CorruptObject, ObjectMissing
 from include.models.contract import Column
+from tests.fakes import Crash
 from tests.toy import DAY, World, changed, day, rows
 
 
@@ -106,8 +108,55 @@ def test_noise_profiles_come_back_in_order_and_none_from_the_future(world: World
         lake(world).write_profile("toy", day(number), {"number": number})
     assert [document["number"] for document in lake(world).profiles("toy", day(11))] == [2, 7]
     assert [document["number"] for document in lake(world).profiles("toy", day(12))] == [2, 7, 11]
-    assert lake(world).has_profile("toy", day(7))
-    assert not lake(world).has_profile("toy", day(8))
+    assert lake(world).profile("toy", day(7)) == {"number": 7}
+    assert lake(world).profile("toy", day(8)) is None
+
+
+def test_batches_give_the_rows_that_count(world: World) -> None:
+    """Some at a time, and exactly the features of `rows`: a row that was delivered again counts as delivered last."""
+    world.landing.now += DAY
+    again = rows(0).head(20).assign(x=7.5)
+    world.deliver("features", "corrected", again.drop(columns="y"))
+    world.take_in(day(3))
+    parts = list(lake(world).batches(world.model, day(0), day(2), at_most=7))
+    assert max(map(len, parts)) <= 7
+    found = pd.concat(parts).sort_values("id", ignore_index=True)
+    whole = lake(world).rows(world.model, day(0), day(2)).sort_values("id", ignore_index=True)
+    pd.testing.assert_frame_equal(found, whole[found.columns])
+    assert (found["x"] == 7.5).sum() == 20
+    assert list(lake(world).batches(world.model, day(8), day(9))) == []
+
+
+def test_what_is_remembered_comes_back_by_version_and_in_order(world: World) -> None:
+    """Nothing of a later period, only so many of the newest, and every version for itself."""
+    for version, number in (("1", 1), ("1", 2), ("10", 1), ("2", 3)):
+        lake(world).remember("toy", version, "quality", day(number), {"of": [version, number]})
+    lake(world).remember("toy", "1", "drift", day(1), {"of": "another kind"})
+    assert list(lake(world).remembered("toy", "1", "quality", day(9)).values()) == [{"of": ["1", 1]}, {"of": ["1", 2]}]
+    assert lake(world).remembered("toy", "1", "quality", day(9), newest=1) == {day(2): {"of": ["1", 2]}}
+    assert lake(world).remembered("toy", "1", "quality", day(2)) == {day(1): {"of": ["1", 1]}}
+    everything = lake(world).remembered_of_all("toy", "quality", day(3))
+    assert {version: list(found) for version, found in everything.items()} == {
+        "1": [day(1), day(2)],
+        "2": [],
+        "10": [day(1)],
+    }
+
+
+def test_a_reference_is_whole_or_not_there(world: World) -> None:
+    """Killed before its last write, it is made again."""
+    sample = pd.DataFrame({"x": [1.0, 2.0]})
+    world.lake.crash_at = 2
+    with pytest.raises(Crash):
+        lake(world).write_reference("toy", "digest", {"grid": {}}, sample)
+    assert lake(world).reference("toy", "digest") is None
+    world.lake.crash_at = None
+    lake(world).write_reference("toy", "digest", {"grid": {}}, sample)
+    assert lake(world).reference("toy", "digest") == {"grid": {}}
+    pd.testing.assert_frame_equal(lake(world).reference_sample("toy", "digest"), sample)
+    lake(world).write_summary("toy", "digest", day(1), {"rows": 1})
+    assert lake(world).summary("toy", "digest", day(1)) == {"rows": 1}
+    assert lake(world).summary("toy", "digest", day(2)) is None
 
 
 def test_a_feature_that_came_later_is_missing_in_older_rows(world: World) -> None:

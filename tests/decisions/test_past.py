@@ -107,7 +107,7 @@ def test_where_models_age_retraining_pays_and_where_they_do_not_the_gate_keeps_t
     ("policy", "first"),
     [
         (Policy((Decay(0.05, 0.0, 1),)), 10),
-        (Policy((Decay(0.05, 0.0, 3),)), 12),
+        (Policy((Decay(0.05, 0.0, 3),)), 11),
         (Policy((Decay(0.05, 5.0, 1),)), 13),
         (Policy((Decay(0.05, 0.0, 1),), cool_down=9), 15),
         (Policy((Drift(0.09),)), 11),

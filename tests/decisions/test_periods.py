@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.periods import PeriodCount, choose_split, count_periods, label_known, newest_mature
+from include.decisions.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
 from include.errors import NotEnoughHistory
 from tests.toy import DAY, MODEL, changed, day
 
@@ -63,12 +63,9 @@ def test_nothing_delivered_is_no_period() -> None:
     assert count_periods(history(0), MODEL, day(5)) == []
 
 
-def test_the_newest_mature_period_may_not_be_the_newest() -> None:
+def test_a_period_is_mature_when_enough_of_its_labels_are_known() -> None:
     """Labels mature later than features come."""
-    newest = newest_mature(counts(1, 1, 0.5, 0), MODEL)
-    assert newest is not None
-    assert newest.start == day(1)
-    assert newest_mature(counts(0.5), MODEL) is None
+    assert [is_mature(period, MODEL) for period in counts(1, 0.95, 0.94, 0)] == [True, True, False, False]
 
 
 def test_the_newest_mature_periods_are_held_out() -> None:

@@ -113,7 +113,7 @@ def test_quarantine_counts() -> None:
         "at: not a time": 9,
         "title: repeats an earlier row": 3,
     }
-    found = measure_profile(rows(100), rows(100), COLUMNS, reasons, quarantined=85, delivered=1_000)
+    found = measure_profile(rows(100), rows(100), COLUMNS).with_quarantine(reasons, 85, 1_000)
     assert found.rates == {
         "miles": {"outlier": pytest.approx(0.04), "missing": pytest.approx(0.02)},
         "place": {"unseen": pytest.approx(0.005), "missing": pytest.approx(0.008)},

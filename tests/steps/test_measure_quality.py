@@ -75,19 +75,20 @@ def test_no_mature_period_is_said_so(seasoned: World) -> None:
 
 
 def test_labels_of_one_class_measure_nothing(seasoned: World) -> None:
-    """An area under a curve needs both classes; the step says so instead of failing."""
+    """An area under a curve needs both classes: the day before stays the newest that is known, and no label is late."""
     whole = rows(8)
     seasoned.deliver("features", "08", whole.drop(columns="y"))
     seasoned.deliver("labels", "08", whole[["id", "at"]].assign(y=1))
     seasoned.take_in(day(10))
-    assert seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9))).says == "too few labels"
+    found = seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9)))
+    assert (found.period, found.overdue) == (day(7), 0)
 
 
-def test_measuring_writes_nothing(seasoned: World) -> None:
-    """It can be run as often as anybody likes."""
+def test_measuring_twice_finds_and_leaves_the_same(seasoned: World) -> None:
+    """What is remembered is named by version and period: it can be run as often as anybody likes."""
     scored = seasoned.scored(day(8))
-    before = dict(seasoned.lake.objects)
     first = seasoned.do("measure_quality", day(9), scored=scored)
+    before = dict(seasoned.lake.objects)
     assert seasoned.do("measure_quality", day(9), scored=scored) == first
     assert seasoned.lake.objects == before
 

@@ -10,7 +10,7 @@ from include.references import Checked, Drift, Finding, Quality
 from tests.toy import World, changed, day, scored_by
 
 CHECKED = Checked(rows=60, quarantined=0, reasons={})
-CALM = Quality(period=day(8), metric="roc_auc", value=0.71, reference=0.7)
+CALM = Quality(period=day(8), metric="roc_auc", value=0.71, recent=0.71, reference=0.7)
 DECAYED = CALM.model_copy(update={"decayed": True})
 
 
@@ -65,6 +65,6 @@ def test_force_asks_for_a_retraining(world: World) -> None:
 def test_cooling_down_looks_at_earlier_retrainings_only(world: World) -> None:
     """A back-fill is not held up by what happens after its time, nor a second run by its own retraining."""
     world.model = changed(cool_down=day(3) - day(0))
-    for when, action in ((day(11), "retrain"), (day(10), "retrain"), (day(8), "nothing")):
+    for when, action in ((day(11), "retrain"), (day(10), "retrain"), (day(8), "wait")):
         world.services.lake.write_status("toy", "retrain", when, {})
         assert triage(world, quality=DECAYED).action == action

@@ -1,0 +1,330 @@
+"""How often does a drift check cry wolf, how soon does it see a shift, and what does it cost?
+
+Simulated years of weekly checks, twenty columns of ordinary shapes (normal, heavy-tailed, zero-inflated, 3 to 100 categories,
+Zipf), each with a season and weekly weather of its own: what moves a column by a fifth of its deviation over the year, and by
+a tenth from week to week. A year to learn from, a year to check; nothing drifts. Then single columns are shifted. Beside ours
+stand Evidently's preset as it comes (any column, and its share of half of them) and "any column's PSI above 0.2".
+
+    make bench-drift        # about an hour on two cores; YEARS=20 for a first look, PARTS=years,cost for some
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from bench import results
+from include.decisions.drift import AT_ONCE, IN_A_ROW, Compared, compare, standing
+from include.decisions.figures import ViewReference, view_reference
+from include.decisions.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
+from include.models.contract import Column
+
+YEARS = int(os.environ.get("YEARS", "200"))
+PARTS = os.environ.get("PARTS", "years,evidently,cost").split(",")
+SIZES = (500, 2_000, 10_000)
+WEEKS = 52
+SEASON, WEATHER, STICKY = 0.2, 0.1, 0.6
+SHAPES: tuple[tuple[str, int], ...] = (
+    *([("normal", 0)] * 6),
+    *([("heavy", 0)] * 3),
+    *([("zeros", 0)] * 2),
+    *(("categories", kinds) for kinds in (3, 5, 10, 20, 50, 100)),
+    *(("zipf", kinds) for kinds in (100, 200, 1_000)),
+)
+COLUMNS = tuple(Column(f"{shape}_{kinds}_{at}", "category" if kinds else "number") for at, (shape, kinds) in enumerate(SHAPES))
+# The champion uses one column most: a fifth of all it uses. The others share the rest.
+IMPORTANT = 0.2
+SHIFTS = (0.25, 0.5, 1.0)
+SHIFTED_WEEKS = (3, 17, 31, 45)
+EVIDENTLY_WEEKS = 26
+COST_ROWS = (100_000, 1_000_000, 10_000_000)
+EVIDENTLY_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one column moves over the weeks, and what it is made of."""
+
+    moves: NDArray[np.float64]
+    shares: NDArray[np.float64] | None = None
+    tilt: NDArray[np.float64] | None = None
+
+
+@dataclass
+class Told:
+    """One year: alarms, by ours and by PSI, and for each shift whether it was told in its first week."""
+
+    alarms: int = 0
+    psi_alarms: int = 0
+    shifts: list[tuple[str, float, bool]] = field(default_factory=list)
+
+
+class World:
+    """Two years of one simulated table; `week(number)` draws its rows."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        self._rng = np.random.default_rng((seed, rows))
+        self._rows = rows
+        self._paths = [self._path(shape, kinds) for shape, kinds in SHAPES]
+
+    def _path(self, shape: str, kinds: int) -> Course:
+        noise = np.zeros(2 * WEEKS)
+        for week in range(1, len(noise)):
+            noise[week] = STICKY * noise[week - 1] + self._rng.normal(0, WEATHER * np.sqrt(1 - STICKY**2))
+        moves = SEASON * np.sin(2 * np.pi * np.arange(2 * WEEKS) / WEEKS + self._rng.uniform(0, 2 * np.pi)) + noise
+        if not kinds:
+            return Course(moves)
+        shares = 1 / np.arange(1, kinds + 1) ** 1.1 if shape == "zipf" else self._rng.dirichlet(np.full(kinds, 5.0))
+        return Course(moves, shares / shares.sum(), self._rng.permutation(np.linspace(-1, 1, kinds)))
+
+    def week(self, number: int, shifted: int = -1, by: float = 0.0) -> pd.DataFrame:
+        """A week's rows; column `shifted` is moved by so many deviations, or a fifth of that as mass to one category."""
+        columns = {}
+        for at, column in enumerate(COLUMNS):
+            columns[column.name] = self._draw(at, number, by if at == shifted else 0.0)
+        return pd.DataFrame(columns)
+
+    def _draw(self, at: int, number: int, by: float) -> Any:
+        shape, path, rng = SHAPES[at][0], self._paths[at], self._rng
+        move = path.moves[number]
+        if path.shares is None:
+            values = rng.normal(move + by, 1, self._rows)
+            if shape == "normal":
+                return values
+            return np.exp(values) if shape == "heavy" else np.where(values > 0.8, np.exp(values), 0.0)
+        assert path.tilt is not None
+        shares = path.shares * np.exp(move * path.tilt)
+        shares /= shares.sum()
+        if by:
+            gains = np.argsort(-shares)[min(2, len(shares) - 1)]
+            shares = shares * (1 - by / 5)
+            shares[gains] += by / 5
+        names = np.array([f"v{kind}" for kind in range(len(shares))], dtype=object)
+        return pd.Series(rng.choice(names, self._rows, p=shares), dtype="str")
+
+
+def year(seed: int, rows: int) -> Told:
+    """A year to learn from, and a year of checks."""
+    world, told = World(seed, rows), Told()
+    learned = [world.week(number) for number in range(WEEKS)]
+    grid = lay_grid(pd.concat(learned, ignore_index=True).iloc[::10], COLUMNS)
+    summaries = [summarise(week, COLUMNS, grid) for week in learned]
+    references = {column.name: view_reference([s.views[column.name] for s in summaries], rows) for column in COLUMNS}
+    whole, calm, stood = merged(summaries), dict.fromkeys(references, (summaries[-1], -1)), set[str]()
+    for number in range(WEEKS):
+        now = summarise(world.week(WEEKS + number), COLUMNS, grid)
+        at_once, in_a_row = _check(references, now, calm, number)
+        told.alarms += bool(at_once or in_a_row & stood)
+        told.psi_alarms += max(psi(whole.views[name], now.views[name]) for name in references) > 0.2
+        if number in SHIFTED_WEEKS:
+            for at in range(len(SHAPES)):
+                for by in SHIFTS:
+                    moved = summarise(world.week(WEEKS + number, at, by), COLUMNS, grid)
+                    found, _ = _check(references, moved, calm, number, important=COLUMNS[at].name)
+                    told.shifts.append((SHAPES[at][0], by, COLUMNS[at].name in found))
+        calm |= {name: (now, number) for name in references if name not in in_a_row}
+        stood = in_a_row
+    return told
+
+
+def _check(
+    references: dict[str, ViewReference],
+    now: Summary,
+    calm: dict[str, tuple[Summary, int]],
+    number: int,
+    important: str = COLUMNS[0].name,
+) -> tuple[set[str], set[str]]:
+    """The views that are told at once, and those that are told when they stand for a second week."""
+    compared: list[Compared] = []
+    for name, reference in references.items():
+        before, week = calm[name]
+        compared.append(compare(name, reference, now.views[name], number + 1, (before.views[name], number - week)))
+    weights = dict.fromkeys(references, (1 - IMPORTANT) / (len(references) - 1)) | {important: IMPORTANT}
+    one, two = ({found.view for found in standing(compared, weights, rate)} for rate in (AT_ONCE, IN_A_ROW))
+    return one, two
+
+
+def psi(reference: Numbers | Values, current: Numbers | Values) -> float:
+    """The population stability index: ten bins of equal mass of a number, the values of a category, no share below 0.0001."""
+    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+        ranks = np.cumsum(reference.counts) / reference.present
+        tenth = np.minimum((ranks * 10 - 1e-9).astype(int), 9)
+        sides = [np.bincount(tenth, view.counts, 10) for view in (reference, current)]
+    else:
+        assert isinstance(reference, Values)
+        assert isinstance(current, Values)
+        names = [*reference.counts, *(name for name in current.counts if name not in reference.counts)]
+        sides = [np.array([view.counts.get(name, 0) for name in names], dtype="float64") for view in (reference, current)]
+    was, now = (np.maximum(side / side.sum(), 1e-4) for side in sides)
+    return float(((now - was) * np.log(now / was)).sum())
+
+
+def evidently_year(seed: int, rows: int) -> dict[str, float]:
+    """How many of some weekly checks the preset, as it comes, flags: any column, and its verdict on the table."""
+    world = World(seed, rows)
+    reference = pd.concat([world.week(number) for number in range(WEEKS)], ignore_index=True)
+    any_column = table = 0
+    for number in range(EVIDENTLY_WEEKS):
+        drifted = _evidently(reference.sample(min(len(reference), 10 * rows), random_state=number), world.week(WEEKS + number))
+        any_column += drifted > 0
+        table += drifted >= 0.5 * len(COLUMNS)
+    return {"any column": any_column * WEEKS / EVIDENTLY_WEEKS, "half of the columns": table * WEEKS / EVIDENTLY_WEEKS}
+
+
+def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> int:
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    numbers = [name for name in current if pd.api.types.is_numeric_dtype(current[name])]
+    others = [name for name in current if name not in numbers]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
+    plain = [rows.astype(dict.fromkeys(others, "object")) for rows in (current, reference)]
+    sides = [Dataset.from_pandas(rows, data_definition=definition) for rows in plain]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = Report([DataDriftPreset()]).run(*sides).dict()
+    return int(found["metrics"][0]["value"]["count"])
+
+
+# What a check costs
+
+
+def cost() -> dict[str, Any]:
+    """CPU seconds and peak memory of a check, each in a process of its own, from parquet files of at most a million rows."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for rows in COST_ROWS:
+            _write(Path(folder), rows)
+            found[f"{rows:,}"] = {"ours": _measured("ours", folder, rows)}
+            if rows <= EVIDENTLY_ROWS:
+                found[f"{rows:,}"]["evidently"] = _measured("evidently", folder, rows)
+            print(rows, found[f"{rows:,}"], flush=True)
+    return found
+
+
+def _write(folder: Path, rows: int) -> None:
+    """Twenty numbers and ten categories, for both sides."""
+    rng = np.random.default_rng(rows)
+    for at in range(0, rows, 1_000_000):
+        count = min(1_000_000, rows - at)
+        table: dict[str, Any] = {f"n{number}": rng.normal(size=count) for number in range(20)}
+        for number in range(10):
+            names = np.array([f"v{kind}" for kind in range(5 + 10 * number)], dtype=object)
+            table[f"c{number}"] = names[rng.integers(0, len(names), count)]
+        pq.write_table(pa.table(table), folder / f"{rows}-{at:09}.parquet", row_group_size=250_000)
+
+
+def _measured(who: str, folder: str, rows: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.drift", "measure", who, folder, str(rows)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    cpu, memory = answer.stdout.split()[-2:]
+    return {"cpu_seconds": float(cpu), "peak_mb": float(memory)}
+
+
+def measure(who: str, folder: str, rows: int) -> None:
+    """One check in this process: CPU seconds without imports, and the process's own peak memory."""
+    files = sorted(Path(folder).glob(f"{rows}-*.parquet"))
+    columns = [Column(f"n{number}", "number") for number in range(20)]
+    columns += [Column(f"c{number}", "category") for number in range(10)]
+    reference = pq.read_table(files[0]).slice(0, 100_000 if who == "ours" else rows).to_pandas()
+    if who == "ours":
+        grid = lay_grid(reference, columns)
+        parts = [summarise(part, columns, grid) for part in np.array_split(reference, 26)]  # type: ignore[arg-type]
+        references = {c.name: view_reference([part.views[c.name] for part in parts], rows) for c in columns}
+        del reference
+        began = time.process_time()
+        found = None
+        for file in files:
+            for batch in pq.ParquetFile(file).iter_batches(250_000):
+                summary = summarise(batch.to_pandas(), columns, grid)
+                found = summary if found is None else found + summary
+        assert found is not None
+        standing([compare(name, references[name], found.views[name], 1) for name in references], {}, AT_ONCE)
+    else:
+        _evidently(reference.head(1000), reference.head(1000))
+        current = pq.read_table(files).to_pandas()
+        began = time.process_time()
+        _evidently(reference, current)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{time.process_time() - began:.3f} {_own_peak(peak):.0f}")
+
+
+def _own_peak(otherwise: float) -> float:
+    """Peak memory of this very process in MB: what `getrusage` says may be its parent's."""
+    for line in Path("/proc/self/status").read_text().splitlines() if Path("/proc/self/status").exists() else []:
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) / 1024
+    return otherwise
+
+
+# The report
+
+
+def main() -> int:
+    """Simulate, measure, print, write; parts that are left out keep what they last said."""
+    figures = results.read("drift").get("figures", {})
+    with ProcessPoolExecutor(2) as pool:
+        for rows in SIZES if "years" in PARTS else ():
+            years = list(pool.map(partial(year, rows=rows), range(YEARS)))
+            figures.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)
+            print(f"{rows:,} rows a week", figures["years"][f"{rows:,}"], flush=True)
+        for rows, found in (
+            zip(SIZES, pool.map(partial(evidently_year, 1), SIZES), strict=True) if "evidently" in PARTS else ()
+        ):
+            figures.setdefault("evidently", {})[f"{rows:,}"] = found
+            print(f"{rows:,} rows a week, Evidently", found, flush=True)
+    if "cost" in PARTS:
+        figures["cost"] = cost()
+    aims = _aims(figures)
+    for aim, met in aims.items():
+        print(f"{'reached    ' if met else 'NOT REACHED'} {aim}")
+    results.write("drift", figures, aims, all(aims.values()))
+    return 0
+
+
+def _summed_up(years: list[Told]) -> dict[str, Any]:
+    shifts = pd.DataFrame([shift for told in years for shift in told.shifts], columns=["shape", "by", "found"])
+    by_shape = {f"{shape}, {by}": float(part["found"].mean()) for (shape, by), part in shifts.groupby(["shape", "by"])}
+    return {
+        "years": len(years),
+        "false alarms a year": float(np.mean([told.alarms for told in years])),
+        "years with more than one": float(np.mean([told.alarms > 1 for told in years])),
+        "PSI > 0.2, false alarms a year": float(np.mean([told.psi_alarms for told in years])),
+        "found in the first week": {str(by): float(part["found"].mean()) for by, part in shifts.groupby("by")} | by_shape,
+    }
+
+
+def _aims(figures: dict[str, Any]) -> dict[str, bool]:
+    years, cost = figures.get("years", {}), figures.get("cost", {})
+    million = cost.get("1,000,000", {})
+    ours = {rows: found["ours"] for rows, found in cost.items()}
+    faster = million["evidently"]["cpu_seconds"] / million["ours"]["cpu_seconds"] if million else 0.0
+    growth = ours["10,000,000"]["peak_mb"] / ours["1,000,000"]["peak_mb"] if ours else 9.0
+    return {
+        "at most one false alarm a year at each size": all(found["false alarms a year"] <= 1 for found in years.values()),
+        "half a deviation, or a tenth of the mass, found in its first week at 2,000 rows: nine in ten": bool(years)
+        and years["2,000"]["found in the first week"]["0.5"] >= 0.9,
+        f"at a million rows at least 20 times less CPU than Evidently ({faster:.0f} times)": faster >= 20,
+        f"memory is flat: ten million rows against one ({growth:.2f} times)": growth <= 1.2,
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        measure(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        sys.exit(main())

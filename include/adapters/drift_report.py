@@ -1,0 +1,36 @@
+"""Evidently's report of two sets of rows: a picture for people, by which nothing is decided."""
+
+import logging
+from collections.abc import Sequence
+
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
+# One method for every column at every size: the preset's own choice changes with the number of rows.
+_METHOD = "jensenshannon"
+# Evidently lays its report out for 907 pixels and cuts off what does not fit; the pane of MLflow's page is narrower.
+_FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { zoom: 0.63 } }</style></head>"
+
+_log = logging.getLogger(__name__)
+
+
+def draw_report(reference: pd.DataFrame, current: pd.DataFrame, numbers: Sequence[str], others: Sequence[str]) -> str | None:
+    """The report as HTML; None, and a line in the log, where Evidently could not draw it.
+
+    Columns of `numbers` hold floats, those of `others` texts: Evidently knows no other types. One that is missing throughout
+    on either side is left out, since it would take the whole report down.
+    """
+    numbers, others = ([name for name in names if _drawable(reference, current, name)] for names in (numbers, others))
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
+    try:
+        sides = [Dataset.from_pandas(rows[[*numbers, *others]], data_definition=definition) for rows in (current, reference)]
+        text = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)]).run(*sides).get_html_str(as_iframe=False)
+    except Exception:  # noqa: BLE001 - Evidently raises whatever it meets
+        _log.exception("Evidently could not draw the report")
+        return None
+    return str(text).replace("</head>", _FITTING, 1)
+
+
+def _drawable(reference: pd.DataFrame, current: pd.DataFrame, name: str) -> bool:
+    return bool(reference[name].notna().any() and current[name].notna().any())
