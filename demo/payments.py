@@ -24,11 +24,11 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 WEEKS, WARM_UP = 70, 8
 _ALL_WEEKS = np.arange(-WARM_UP, WEEKS)
 HONEST_A_WEEK, STOLEN_A_WEEK = 7800, 157
-NEVER_NOTICED = 0.03
+NEVER_NOTICED = 0.04
 CUSTOMERS, TERMINALS, FAVOURITES = 3000, 1500, 10
 COMPROMISED_AT_ONCE, COMPROMISED_WEEKS = 10, 6
 LABEL_DAYS, RISK_DAYS = 14, 28
-SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.32
+SPREADS_IN_WEEKS, LEFT_OVER = 5.0, 0.5
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 WEEK = 7 * DAY
 _APART = 2 * len(_ALL_WEEKS) * WEEK
@@ -117,7 +117,10 @@ def payments(seed: int = SEED) -> pd.DataFrame:
     customers = _customers(rng, terminals)
     made = pd.concat([_honest(rng, customers, terminals), _stolen(rng, customers, terminals)], ignore_index=True)
     made = made[made["at"] < WEEKS * WEEK].sort_values(["at", "card"], kind="stable", ignore_index=True)
+    made["fraud"] = made["fraud"].where(rng.random(len(made)) >= NEVER_NOTICED, 0)
     made = made.assign(**remembered(made))
+    # What is copied at a terminal is the card that it reads; an internet shop reads none.
+    made["terminal_frauds"] = made["terminal_frauds"].where(made["channel"] != "online")
     return _delivered(made[made["at"] >= 0].reset_index(drop=True), rng)
 
 
@@ -210,7 +213,9 @@ def _channel(
 
 def _stolen(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) -> pd.DataFrame:
     volume = STOLEN_A_WEEK * shares_of_techniques(rng) * rng.lognormal(0, 0.1, (len(_ALL_WEEKS), 1))
-    compromised = rng.choice(TERMINALS, (len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1, COMPROMISED_AT_ONCE), p=terminals["visits"])
+    visits = terminals["visits"].where(~terminals["online"], 0)
+    spells = len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1
+    compromised = rng.choice(TERMINALS, (spells, COMPROMISED_AT_ONCE), p=visits / visits.sum())
     attacks = [
         _attacks(rng, one, rng.poisson(volume[:, number] / one.burst), customers, terminals, compromised)
         for number, one in enumerate(TECHNIQUES)
@@ -322,8 +327,7 @@ def _delivered(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
     """The columns of a delivery. A fraud is known once the victim has complained; that nobody did, after two weeks."""
     time = pd.Series(pd.to_datetime(START) + pd.to_timedelta(made["at"], unit="s")).astype("datetime64[ms, UTC]")
     complained = np.clip(rng.gamma(2.0, 2.5, len(made)), 0.5, LABEL_DAYS)
-    noticed = made["fraud"].where(rng.random(len(made)) >= NEVER_NOTICED, 0)
-    days = np.where(noticed == 1, complained, LABEL_DAYS)
+    days = np.where(made["fraud"] == 1, complained, LABEL_DAYS)
     return pd.DataFrame(
         {
             "payment": "P" + pd.Series(np.arange(len(made))).astype(str).str.zfill(7),
@@ -332,7 +336,7 @@ def _delivered(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
             "hour": time.dt.hour.astype("int8"),
             "weekday": time.dt.weekday.astype("int8"),
             **{name: made[name] for name in HABITS},
-            "fraud": noticed.astype("int8"),
+            "fraud": made["fraud"].astype("int8"),
             "known": (time + pd.to_timedelta((days * DAY).astype("int64"), unit="s")).astype("datetime64[ms, UTC]"),
         }
     )

@@ -80,3 +80,26 @@ def test_the_figures_of_the_replays_are_the_measured_ones() -> None:
     assert policy.table(histories) in text
     for name, figures in histories.items():
         assert f"`{name}`: {figures['sentence']}" in " ".join(text.split()), name
+
+
+def test_the_figures_of_the_stories_are_the_measured_ones() -> None:
+    """Every row of their tables is what bench/results holds, rounded as printed."""
+    text, found = (ROOT / "docs/stories.md").read_text(), results("stories")
+    for seed, told in _seeds(found["card_fraud"]):
+        weekly = told.get("every week")
+        often = f"{weekly['all weeks']:.3f} | {weekly['lowest four weeks']:.3f}" if weekly else "not measured | not measured"
+        rarely, static = told["every 4 weeks"], told["static"]
+        assert (
+            f"| {seed} | {static['first weeks']:.3f} | {static['last weeks']:.3f} | {often} | "
+            f"{rarely['all weeks']:.3f} | {rarely['last weeks']:.3f} |"
+        ) in text, seed
+    for seed, told in _seeds(found["support_intents"]):
+        new, static = told["never seen"], told["static"]
+        assert (
+            f"| {seed} | {new['first']:.1%} | {new['last weeks']:.1%} | {static['first weeks']:.3f} | "
+            f"{static['last weeks']:.3f} | {told['every 4 weeks']['last weeks']:.3f} |"
+        ) in text, seed
+
+
+def _seeds(told: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(seed, figures) for seed, figures in told.items() if seed.isdigit()]

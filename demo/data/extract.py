@@ -1,13 +1,15 @@
-r"""Make the three extracts from the files of their publishers; see README.md beside this file.
+r"""Make the extracts from the files of their publishers; see README.md beside this file.
 
     python demo/data/extract.py <folder with flights.csv.zip and weather.csv> <hourly_traffic_volume.csv> \
-        <online_retail.csv.xz>
+        <online_retail.csv.xz> <dict-en.json>
 
 Writes next to itself. Safe to run again: the same sources give the same tables.
 """
 
 import argparse
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +168,22 @@ def _typed(title: str, rng: np.random.Generator) -> str:
     return " ".join(words)
 
 
+def misspellings(path: Path, grammar: Path = HERE / "messages.toml") -> pd.DataFrame:
+    """What people write for the words that the grammar of messages uses: one row a word, its misspellings in one text.
+
+    Short words are left out, and misspellings that may mean several words or are themselves words of the grammar.
+    """
+    used = set(re.findall("[a-z]{4,}", json.dumps(tomllib.loads(grammar.read_text("utf-8"))).lower()))
+    source = json.loads(path.read_text("utf-8"))["dictionaryDefinitions"][0]
+    found: dict[str, set[str]] = {}
+    for line in [*source["flagWords"], *source["suggestWords"]]:
+        pair = re.fullmatch("([a-z]+)->([a-z]+)", line)
+        if pair and pair[2] in used and pair[1] not in used:
+            found.setdefault(pair[2], set()).add(pair[1])
+    listed = sorted((word, " ".join(sorted(wrong))) for word, wrong in found.items())
+    return pd.DataFrame(listed, columns=["word", "misspelt"])
+
+
 def _keyed(table: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     if table.duplicated(key).any():
         raise ValueError(f"{int(table.duplicated(key).sum())} rows repeat the key {key}; it must name a row.")
@@ -189,10 +207,12 @@ def main() -> None:
     parser.add_argument("flights", type=Path, help="folder that holds flights.csv.zip and weather.csv")
     parser.add_argument("traffic", type=Path, help="hourly_traffic_volume.csv")
     parser.add_argument("retail", type=Path, help="online_retail.csv.xz")
+    parser.add_argument("misspellings", type=Path, help="dict-en.json")
     paths = parser.parse_args()
     write(flights(paths.flights), HERE / "flights_2013.parquet")
     write(traffic(paths.traffic), HERE / "traffic_i94.parquet")
     write(searches(paths.retail), HERE / "retail_searches.parquet")
+    misspellings(paths.misspellings).to_csv(HERE / "misspellings.csv", index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ FEATURES = (
     Column("mean_amount_7d", "number", low=0, optional=True, unit="EUR, the card's payments of the last seven days"),
     Column("payments_24h", "number", low=0, unit="the card's payments of the last day"),
     Column("payments_here", "number", low=0, unit="the card's payments at this terminal in the last four weeks"),
-    Column("terminal_frauds", "number", low=0, unit="known frauds at the terminal, six to two weeks ago"),
+    Column(
+        "terminal_frauds", "number", low=0, optional=True, unit="known frauds at the shop's terminal, six to two weeks ago"
+    ),
 )
 _CATEGORIES = [column.name for column in FEATURES if column.kind == "category"]
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from sklearn import metrics as textbook
 
 from include.decisions.evidence import measure, standard_error
-from include.decisions.metrics import Metric, average_precision, metrics_of, primary_metric, roc_auc
+from include.decisions.metrics import (
+    Metric,
+    average_precision,
+    metrics_of,
+    precision_at_budget,
+    primary_metric,
+    roc_auc,
+)
 from include.decisions.predictions import Floats, Ranking, best_classes, same
 from include.errors import ModelError
 from include.models.contract import Criteria, Money, OwnMetric, Task
@@ -106,6 +113,36 @@ def test_ties_are_counted_as_the_textbook_does(rows: list[tuple[bool, int]]) -> 
     scores = np.array([float(score) for _, score in rows])
     assert roc_auc(labels, scores)[0] == pytest.approx(textbook.roc_auc_score(labels, scores))
     assert average_precision(labels, scores)[0] == pytest.approx(textbook.average_precision_score(labels, scores))
+
+
+@pytest.mark.parametrize(
+    ("scores", "budget", "expected"),
+    [
+        ((4.0, 3.0, 2.0, 1.0), 0.5, 0.5),
+        ((4.0, 3.0, 2.0, 1.0), 0.25, 1.0),
+        ((2.0, 2.0, 2.0, 1.0), 0.25, 2 / 3),
+        ((3.0, 2.0, 2.0, 1.0), 0.5, 0.75),
+        ((1.0, 1.0, 1.0, 1.0), 0.5, 0.5),
+        ((4.0, 3.0, 2.0, 1.0), 0.001, 1.0),
+        ((4.0, 3.0, 2.0, 1.0), 1.0, 0.5),
+    ],
+    ids=["two of four", "the first", "one of three tied", "half a tie", "all tied", "less than a row", "everything"],
+)
+def test_precision_at_a_budget_shares_it_among_ties(scores: tuple[float, ...], budget: float, expected: float) -> None:
+    """What is tied where the budget ends shares what is left of it: no order of the rows, and no constant, gains by chance."""
+    labels, said = floats(1, 0, 1, 0), floats(*scores)
+    assert precision_at_budget(labels, said, budget)[0] == pytest.approx(expected)
+    assert precision_at_budget(labels[::-1], said[::-1], budget)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("budget", [0.02, 0.1, 0.5])
+def test_the_error_of_precision_at_a_budget_holds_for_rare_positives(budget: float) -> None:
+    """Two per cent of positives, budgets at and above that: the error is a bootstrap's, the threshold's part included."""
+    rng = np.random.default_rng(8)
+    labels = (rng.random(8_000) < 0.02).astype(float)
+    scores = 2.5 * labels + rng.normal(size=8_000)
+    metric = Metric("precision_at_budget", True, lambda y, p: precision_at_budget(y, p, budget))
+    assert measure(metric, labels, scores).error == pytest.approx(bootstrap(metric, labels, scores), rel=0.15)
 
 
 def without_jackknife(metric: Metric) -> Metric:

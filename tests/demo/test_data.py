@@ -1,12 +1,13 @@
 """The extracts that the demo plays: the right rows, unchanged, and no answer among the questions."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from demo.data.extract import NEVER_TYPED, PRODUCT_CODE, searches
+from demo.data.extract import NEVER_TYPED, PRODUCT_CODE, misspellings, searches
 from demo.upstream import DATA, FLIGHTS, SEARCHES, TRAFFIC, Stream
 
 DIGESTS = {
@@ -70,3 +71,27 @@ def test_searches_hold_sold_products_only(tmp_path: Path) -> None:
     assert table[["search", "product"]].to_numpy().tolist() == [["100-1", "22001"]]
     assert set(table["query"].item().split()) <= {"red", "retrospot", "teacups"}
     pd.testing.assert_frame_equal(table, searches(tmp_path / "retail.csv"))
+
+
+def test_misspellings_are_the_published_ones() -> None:
+    """The list is the one that its README describes."""
+    digest = hashlib.sha256((DATA / "misspellings.csv").read_bytes()).hexdigest()
+    assert digest == "2ceab8be470b1b71a29a60814de11b62a9a105b3490597105613a6175483f3e4"
+
+
+def test_misspellings_are_of_words_that_are_used(tmp_path: Path) -> None:
+    """Other words, short ones, what may mean several words, and what is itself a word of the grammar, are left out."""
+    listed = [
+        "parcle->parcel",
+        "paracel->parcel",
+        "parce->parse, parcel",
+        "bocks->box",
+        "teh->the",
+        "zebar->zebra",
+        "mine->mean",
+    ]
+    source = {"dictionaryDefinitions": [{"flagWords": ["mein->mean"], "suggestWords": listed}]}
+    (tmp_path / "dict.json").write_text(json.dumps(source))
+    (tmp_path / "grammar.toml").write_text('phrases = ["[I mean|it is] the parcel, not mine", "the box"]')
+    found = misspellings(tmp_path / "dict.json", tmp_path / "grammar.toml")
+    assert found.to_numpy().tolist() == [["mean", "mein"], ["parcel", "paracel parcle"]]
