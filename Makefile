@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test check bench bench-gate lock check-model
+.PHONY: help demo down test check bench bench-gate lock check-model replay
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ lock: ## resolve pyproject.toml into requirements.txt, with hashes
 check-model: $(READY) ## whether a model keeps the contract (MODEL=name)
 	@test -n "$(MODEL)" || { echo "make check-model needs MODEL=name, a file in include/models." >&2; exit 2; }
 	@$(BIN)/python -m pytest tests/models -k "$(MODEL)"
+
+replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the running stack)
+	@test -n "$(MODEL)" || { echo "make replay needs MODEL=name, a file in include/models." >&2; exit 2; }
+	@$(BIN)/python -m demo.replay $(MODEL)
 
 # Made aside and stamped last, so that an interrupted install is begun again.
 $(READY): requirements.txt

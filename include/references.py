@@ -152,6 +152,25 @@ class Verdict(Reference):
     card_url: str | None = None
 
 
+class Refitted(Reference):
+    """The models of the past, kept on the lake under a digest; `skipped` says why there are none."""
+
+    digest: str | None = None
+    models: int = 0
+    trained: int = 0
+    periods: int = 0
+    skipped: str | None = None
+
+
+class Recommended(Reference):
+    """How often to retrain, in words, and the page that shows why; both None where there is too little history."""
+
+    recommendation: str | None = None
+    report_url: str | None = None
+    periods: int = 0
+    models: int = 0
+
+
 class Approval(Reference):
     """Whether the challenger may be promoted, and who said so."""
 

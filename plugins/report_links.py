@@ -1,4 +1,4 @@
-"""Buttons on tasks in Airflow's page: the drift report, the version in MLflow, and its decision card.
+"""Buttons on tasks in Airflow's page: the drift report, the version in MLflow, its decision card, the replay report.
 
 They are evaluated in the api-server, which needs no settings of ours for it: the addresses are in the references that the
 steps returned.
@@ -65,6 +65,7 @@ _BUTTONS: list[Any] = [
         told_by="train",
         field="version_url",
     ),
+    ReferenceLink(name="Replay report", stage="replay", tasks=("recommend",), told_by="recommend", field="report_url"),
     ReferenceLink(name="Decision card", stage="retrain", tasks=("validate", "review"), told_by="validate", field="card_url"),
 ]
 

@@ -208,6 +208,11 @@ class FakeRegistry:
         self._write(lambda: self.reports.update({(run_id, path): text}))
         return f"http://registry.example/{run_id}/{path}"
 
+    def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
+        run = f"replay-{digest}"
+        self._write(lambda: self.reports.update({(run, path): text for path, text in files.items()}))
+        return f"http://registry.example/{run}/{next(iter(files))}"
+
     def tamper(self, number: str) -> None:
         self.digests[number] = "tampered"
 

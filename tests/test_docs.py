@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench import policy
 from bench.gate_rates import tables
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,15 @@ def test_the_figures_of_the_gate_are_the_measured_ones() -> None:
         *(f"{name} {times:.1f}" for name, times in noise["times_the_peer"].items()),
     ):
         assert said in text, said
+
+
+def test_the_figures_of_the_replays_are_the_measured_ones() -> None:
+    """The table is the one that the benchmark prints, and each history's sentence is the one that its page begins with."""
+    text = (ROOT / "docs/replay.md").read_text()
+    histories = results("policy")["histories"]
+    assert policy.table(histories) in text
+    for name, figures in histories.items():
+        assert f"`{name}`: {figures['sentence']}" in " ".join(text.split()), name
 
 
 def test_the_figures_of_the_stories_are_the_measured_ones() -> None:

@@ -9,6 +9,7 @@
     references/<model>/<training digest>/…                 what a champion's training rows were like, and a sample of them
     references/<model>/<training digest>/<period>.json     a later period, summarised in the same way
     memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
+    replays/<model>/<digest>/…                             models of the past: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
 
@@ -201,6 +202,26 @@ class Lake:
         """The noise profiles of the periods that start before a time, oldest first."""
         keys = [entry.key for entry in self._store.entries(f"profiles/{model_name}/")]
         return [json.loads(self._store.read(key)) for key in keys if key < self._profile(model_name, until)]
+
+    # Replays
+
+    def keep_plan(self, model_name: str, digest: str, plan: bytes) -> None:
+        """Keep what a replay set out to do."""
+        self._store.put(f"replays/{model_name}/{digest}/plan.json", plan)
+
+    def plan(self, model_name: str, digest: str) -> bytes:
+        """What `keep_plan` kept."""
+        return self._store.read(f"replays/{model_name}/{digest}/plan.json")
+
+    def replay_key(self, model_name: str, digest: str, name: str) -> str:
+        """Where the scores of one model of the past are kept."""
+        return f"replays/{model_name}/{digest}/{name}.parquet"
+
+    def replayed(self, model_name: str, digest: str) -> set[str]:
+        """Names of the models of the past that are done."""
+        prefix = f"replays/{model_name}/{digest}/"
+        keys = (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
+        return {key.removesuffix(".parquet") for key in keys if key.endswith(".parquet")}
 
     # What drift is judged by
 

@@ -34,6 +34,7 @@ ANCHOR = "anchor"
 # A tag: the version was promoted once, so that taking the alias from it by hand lasts.
 WAS_CHAMPION = "was_champion"
 _TRAINING_KEY = "training_key"
+_REPLAY = "replay"
 _ARTIFACT = "model.skops"
 # Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.
 _DESCRIPTION_LIMIT = 5000
@@ -251,6 +252,27 @@ class Registry:
         with _in_our_words(f"run {run_id}"):
             self._client.log_text(run_id, text, path)
             return self.artifact_url(run_id, path, self._client.get_run(run_id).info.experiment_id)
+
+    def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
+        """Keep the pages of a replay in a run of the model's experiment; the address of the first one's page.
+
+        `digest` names the replay: a second time writes into the same run.
+        """
+        with _in_our_words(f"the replay of {model_name}"):
+            experiment = self._experiment(model_name)
+            asked = f"tags.{_REPLAY} = {_quoted(digest)}"
+            found = self._client.search_runs([experiment], asked)
+            run = found[0] if found else self._client.create_run(experiment, run_name=f"{model_name} replay")
+            for name, value in ({_REPLAY: digest} | tags).items():
+                self._client.set_tag(run.info.run_id, name, value)
+            for path, text in files.items():
+                self._client.log_text(run.info.run_id, text, path)
+            self._client.set_terminated(run.info.run_id)
+            return self.artifact_url(run.info.run_id, next(iter(files)), experiment)
+
+    def _experiment(self, model_name: str) -> str:
+        found = self._client.get_experiment_by_name(model_name)
+        return str(found.experiment_id) if found else str(self._client.create_experiment(model_name))
 
     @contextmanager
     def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:

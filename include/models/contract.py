@@ -72,6 +72,20 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What replay weighs a cadence by, in `currency`: one retraining, its review by a person included, against one point.
+
+    A point is 0.01 of a metric that lies between 0 and 1, of log loss and of R²; it is one unit of any other, a team's own
+    included. Its worth is that of one period of the feed. The defaults are an hour of a person, and a point that pays for it
+    within a period: say your own.
+    """
+
+    retrain: float = 50.0
+    point: float = 50.0
+    currency: str = "EUR"
+
+
+@dataclass(frozen=True)
 class OwnMetric:
     """A team's own metric: `function(labels, predictions)` gives one number, or one per row, whose mean is the metric.
 
@@ -200,6 +214,7 @@ class Model:
     retrain_on_drift: bool = False
     cool_down: timedelta | None = None
     stale_after: timedelta | None = None
+    worth: Worth = field(default_factory=Worth)
     calendar: tuple[KnownDays, ...] = ()
     seed: int = 20130101
 
@@ -228,6 +243,7 @@ class Model:
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
+            (min(self.worth.retrain, self.worth.point) <= 0, f"worth {self.worth}: both must be above 0"),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (
                 bool(unknown := [name for name in self.criteria.slices if name not in names]),

@@ -30,8 +30,7 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         OverlappingRows: a row's key is in both.
     """
     champion = services.registry.champion(model.name)
-    broken = _broken_periods(services, model, request.as_of)
-    files = [key for key in services.lake.files(model, _BEGINNING, request.as_of) if period_in(key) not in broken]
+    files = usable_files(services, model, request.as_of)
     history = services.lake.read(model, files, features=())
     try:
         split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
@@ -50,6 +49,12 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         says=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
         f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
     )
+
+
+def usable_files(services: Services, model: Model, as_of: datetime) -> list[str]:
+    """The curated files of all periods up to a time, without those of periods that were called broken by then."""
+    broken = _broken_periods(services, model, as_of)
+    return [key for key in services.lake.files(model, _BEGINNING, as_of) if period_in(key) not in broken]
 
 
 def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:

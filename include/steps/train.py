@@ -112,7 +112,7 @@ def _train(
     assert holdout is not None
     labels = labels_of(model, rows)
     began = time.perf_counter()
-    pipeline.fit(*_rows_to_fit(model, train, rows, labels))
+    pipeline.fit(*rows_to_fit(model, rows, labels, train.digest))
     metrics = {"fit_seconds": time.perf_counter() - began}
     tags = facts | {
         "model": model.name,
@@ -136,12 +136,12 @@ def _train(
     return services.registry.register(model, pipeline, _example(model, rows), training)
 
 
-def _rows_to_fit(model: Model, train: Snapshot, rows: pd.DataFrame, labels: Labels) -> tuple[pd.DataFrame, Labels]:
-    """The rows as they are, and, if the model asks for it, corrupted copies of them."""
+def rows_to_fit(model: Model, rows: pd.DataFrame, labels: Labels, drawn_by: str) -> tuple[pd.DataFrame, Labels]:
+    """The rows as they are, and, if the model asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
     frame = rows[model.feature_names]
     if model.augment is None:
         return frame, labels
-    return augmented(frame, labels, model.augment, suite_for(model, None), f"{train.digest}:{model.seed}")
+    return augmented(frame, labels, model.augment, suite_for(model, None), f"{drawn_by}:{model.seed}")
 
 
 def _params(pipeline: Any) -> dict[str, Any]:

@@ -232,6 +232,19 @@ class Test_artifacts:
             with pytest.raises(UntrustedModel, match=r"holds no model.skops.*Register it through the pipeline"):
                 attempt()
 
+    def test_a_replay_has_one_run_however_often_it_is_told(
+        self, registry: Registry, client: MlflowClient, model: Model
+    ) -> None:
+        """Its pages are in a finished run of the model's experiment, found by the digest; another replay is another run."""
+        first, second = (registry.log_replay(model.name, "0123abcd", {"replay.html": text}, {"a": "b"}) for text in "xy")
+        other = registry.log_replay(model.name, "4567cdef", {"replay.html": "z", "replay.json": "{}"}, {})
+        assert first == second != other
+        run_id = first.split("/runs/")[1].split("/")[0]
+        assert first.endswith(f"/runs/{run_id}/artifacts/replay.html")
+        assert Path(client.download_artifacts(run_id, "replay.html")).read_text() == "y"
+        run = client.get_run(run_id)
+        assert (run.info.status, run.data.tags["replay"], run.data.tags["a"]) == ("FINISHED", "0123abcd", "b")
+
     def test_a_report_is_overwritten(self, registry: Registry, client: MlflowClient, model: Model) -> None:
         """The same address, the newest text."""
         made = registered(registry, model)

@@ -34,7 +34,7 @@ for path in sys.argv[1:]:
                 "tags": sorted(value.tags),
                 "start_date": str(value.start_date),
                 "catchup": value.catchup,
-                "makes_up_for": value.timetable.timetable.run_immediately.total_seconds(),
+                "makes_up_for": value.timetable.timetable.run_immediately.total_seconds() if value.schedule else 0,
                 "max_active_runs": value.max_active_runs,
                 "form": {
                     name: [field.schema.get("title"), field.description]
@@ -162,6 +162,7 @@ def test_every_step_is_a_task_of_some_dag() -> None:
         ("monitor", "triage", ["check", "detect_drift", "measure_quality", "score"]),
         ("retrain", "validate", ["assemble", "train"]),
         ("retrain", "promote", ["review", "validate"]),
+        ("replay", "recommend", ["refit"]),
     ],
 )
 def test_a_check_that_breaks_stops_what_follows(stage: str, task: str, upstream: list[str]) -> None:

@@ -19,7 +19,7 @@ from include.decisions.predictions import is_constant, numbers_of, same
 from include.decisions.slices import partition
 from include.errors import ModelError
 from include.models import all_models, find_model
-from include.models.contract import Column, Model
+from include.models.contract import Column, Model, Worth
 from include.noise.suite import suite_for
 from include.steps.score import predict
 from include.steps.train import recipe
@@ -240,6 +240,7 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
         ({"holdout_periods": 0}, "holdout_periods 0"),
         ({"min_train_periods": 0}, "min_train_periods 0"),
         ({"margin": 0.0}, "criteria.margin 0.0: must be above 0"),
+        ({"worth": Worth(point=0.0)}, "worth .*: both must be above 0"),
         ({"noisy_share": 1.5}, "criteria.noisy_share 1.5"),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else "",

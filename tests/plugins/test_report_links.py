@@ -45,9 +45,11 @@ VERSION, CARD, REPORT = (
     "http://mlflow.example/card",
     "http://mlflow.example/a",
 )
+REPLAY = "http://mlflow.example/replay.html"
 RETURNED = {
     "toy.retrain": {"train": {"version": "2", "version_url": VERSION}, "validate": {"verdict": "keep", "card_url": CARD}},
     "toy.monitor": {"detect_drift": {"report_url": REPORT}},
+    "toy.replay": {"refit": {"digest": "d"}, "recommend": {"report_url": REPLAY}},
     "idle.retrain": {"train": {"version": None, "version_url": None}},
     "evil.retrain": {"train": {"version_url": "javascript:alert(1)"}, "validate": ["card_url"]},
     "evil.monitor": {"detect_drift": "http://not.in.a.reference"},
@@ -80,7 +82,7 @@ STORED = {
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], dict[str, str]], list[str]]:
     """The addresses of all buttons, by DAG and task; and those found in STORED."""
-    tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce")
+    tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce", "refit", "recommend")
     asked = [(dag_id, task_id) for dag_id in [*RETURNED, "never.retrain"] for task_id in tasks]
     home = tmp_path_factory.mktemp("airflow")
     environment = os.environ | {
@@ -114,6 +116,12 @@ def test_a_drift_report_is_one_click_away(said: Any) -> None:
     """On the task that made it, and on no other."""
     assert drawn(said, "toy.monitor", "detect_drift") == {"Drift report": REPORT}
     assert drawn(said, "toy.monitor", "pull") == {}
+
+
+def test_a_replay_report_is_one_click_away(said: Any) -> None:
+    """On the task that recommends, and on no other."""
+    assert drawn(said, "toy.replay", "recommend") == {"Replay report": REPLAY}
+    assert drawn(said, "toy.replay", "refit") == {}
 
 
 def test_version_and_card_are_one_click_away(said: Any) -> None:

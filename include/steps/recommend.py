@@ -1,0 +1,105 @@
+"""Recommend: let every policy live through the past, and say how often to retrain.
+
+In: the models of the past. Out: the recommendation in a sentence, and the page that shows why, kept in MLflow. Policies are
+look-ups, so hundreds of them take seconds. Changes no cadence: a person does, in the model's file. Safe to run again: the page
+of the same replay is written over.
+"""
+
+import json
+import logging
+import math
+
+from include.decisions.metrics import primary_metric
+from include.decisions.past import Past
+from include.decisions.past_scores import past_of
+from include.decisions.replay import FEWEST_PERIODS, RECOMMENDED, Part, Replay, point_of, replay
+from include.decisions.replay_page import PageFacts, replay_page
+from include.decisions.replay_words import ageing_in_words, recommendation
+from include.models.contract import Model
+from include.references import Recommended, Refitted
+from include.run import Request
+from include.services import Services
+from include.steps.refit import PLAN
+
+IF_IT_FAILS = "The models of the past are kept on the lake: clear the task. No cadence is changed by it."
+
+_log = logging.getLogger(__name__)
+
+
+def run(services: Services, model: Model, request: Request, refitted: Refitted) -> Recommended:
+    """The recommendation and its page."""
+    if refitted.digest is None:
+        return Recommended(says=f"nothing to recommend: {refitted.skipped}")
+    past = _past(services, model, refitted.digest)
+    if len(past.scored) < FEWEST_PERIODS:
+        said = f"{model.criteria.metric} has a value in {len(past.scored)} periods, {FEWEST_PERIODS} are needed"
+        return Recommended(says=f"nothing to recommend: {said}")
+    metric = primary_metric(model)
+    found = replay(past, model, point_of(metric.name, metric.own))
+    said = recommendation(found, model)
+    _log.info("%s", ageing_in_words(found))
+    starts = past.plan.starts
+    facts = PageFacts(
+        model=model,
+        as_of=request.as_of,
+        first=starts[past.scored[0]],
+        last=starts[past.scored[-1]],
+        models=len(past.plan.fits),
+        digest=refitted.digest,
+    )
+    files = {"replay.html": replay_page(found, facts), "replay.json": _as_json(found, said)}
+    tags = {"recommendation": said[:500], "airflow_run": request.run_id}
+    return Recommended(
+        recommendation=said,
+        report_url=services.registry.log_replay(model.name, refitted.digest, files, tags),
+        periods=len(past.scored),
+        models=len(past.plan.fits),
+        says=said,
+    )
+
+
+def _past(services: Services, model: Model, digest: str) -> Past:
+    plan = PLAN.validate_json(services.lake.plan(model.name, digest))
+    keys = [services.lake.replay_key(model.name, digest, fit.name) for fit in plan.fits]
+    return past_of(plan, [services.lake.read_table(key) for key in keys], model.criteria.margin)
+
+
+def _as_json(found: Replay, said: str) -> str:
+    """The figures behind the page, for machines; what is not a number becomes null."""
+
+    def figures(part: Part) -> dict[str, float | None]:
+        return {
+            "gain": part.gain.value,
+            "low": part.gain.low,
+            "high": part.gain.high,
+            "kept": part.kept,
+            "retrains": part.retrains,
+            "promoted": part.promoted,
+            "net": part.net,
+        }
+
+    named = found.named | {RECOMMENDED: found.recommended}
+    document = {
+        "recommendation": said,
+        "unit": found.unit,
+        "policies": {
+            name: {
+                "words": one.policy.in_words(found.unit),
+                "tuning": figures(one.tuning),
+                "reporting": figures(one.reporting),
+            }
+            for name, one in named.items()
+        },
+        "ceiling": found.ceiling.value,
+        "half_life": found.ageing.half_life,
+        "ageing": [[aged.age, aged.loss.value, aged.loss.low, aged.loss.high] for aged in found.ageing.curve],
+    }
+    return json.dumps(_finite(document), indent=1)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _finite(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_finite(inside) for inside in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

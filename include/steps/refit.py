@@ -1,0 +1,139 @@
+"""Refit: train one model per period of the past, as a retraining at its end would have, and score it in every later period.
+
+In: the lake, as of the run. Out: for each model a table on the lake, under a digest of history and recipe. All later questions
+("what if we had retrained every month?") are look-ups in these tables. A label counts only from the moment it was known.
+Where there is too little history the run ends here, green, and says why. Safe to run again: only what is missing is trained.
+"""
+
+import hashlib
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import pandas as pd
+from pydantic import TypeAdapter
+
+from include.adapters.lake import period_in
+from include.decisions.metrics import primary_metric
+from include.decisions.past_fits import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
+from include.decisions.past_scores import best_trivial, scores
+from include.decisions.psi import largest_psi
+from include.decisions.replay import FEWEST_PERIODS
+from include.models.contract import Model
+from include.references import Refitted
+from include.run import Request
+from include.services import Services
+from include.steps.assemble import labelled, labels_of, usable_files
+from include.steps.score import predict
+from include.steps.train import recipe, rows_to_fit
+
+IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
+
+PLAN = TypeAdapter(Plan)
+# Starting processes costs seconds in each: they are worth it only where what is left would take longer.
+_WORTH_PROCESSES = 60.0
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[int, int, float], None]
+
+
+def in_log(done: int, of: int, left: float) -> None:
+    """Progress, as a line in the task's log; `left` is about how many seconds it still takes."""
+    _log.info("%d of %d models of the past are scored, about %.0f s to go", done, of, left)
+
+
+def run(services: Services, model: Model, request: Request, tell: Tell = in_log) -> Refitted:
+    """Every model of the past, fitted now or found."""
+    until = model.period_of(request.as_of)
+    files = [key for key in usable_files(services, model, request.as_of) if period_in(key) < until]
+    history = services.lake.read(model, files)
+    plan = plan_fits(history, model, until)
+    if len(plan.scored) < FEWEST_PERIODS:
+        said = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
+        return Refitted(skipped=said, says=f"nothing to replay: {said}")
+    digest = _digest(model, plan, files, request)
+    services.lake.keep_plan(model.name, digest, PLAN.dump_json(plan))
+    done = services.lake.replayed(model.name, digest)
+    missing = [fit for fit in plan.fits if fit.name not in done]
+    began = time.monotonic()
+    for turn, (fit, table) in enumerate(fitted(model, history, plan, missing), start=1):
+        services.lake.write_table(services.lake.replay_key(model.name, digest, fit.name), table)
+        left = (time.monotonic() - began) / turn * (len(missing) - turn)
+        tell(len(plan.fits) - len(missing) + turn, len(plan.fits), left)
+    return Refitted(
+        digest=digest,
+        models=len(plan.fits),
+        trained=len(missing),
+        periods=len(plan.scored),
+        says=f"{len(plan.fits)} models of the past scored in {len(plan.scored)} periods, {len(missing)} of them trained now",
+    )
+
+
+def fitted(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fit]) -> Iterator[tuple[Fit, pd.DataFrame]]:
+    """Each model's scores, as they are done: in this process, or over the cores where that takes long."""
+    if not missing:
+        return
+    began = time.monotonic()
+    yield missing[0], refit(model, history, plan, missing[0])
+    left, taken = missing[1:], time.monotonic() - began
+    if taken * len(left) > _WORTH_PROCESSES and joblib.effective_n_jobs(-1) > 1:
+        yield from _over_cores(model, history, plan, left)
+    else:
+        yield from ((fit, refit(model, history, plan, fit)) for fit in left)
+
+
+def refit(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> pd.DataFrame:
+    """Train one model of the past and score it in every period from its holdout on."""
+    times, columns = history[model.feed.time], model.feature_names
+    training = history[(times >= fit.train_start) & (times < fit.holdout_start)]
+    training = labelled(model, training, plan.ends[fit.moment])
+    learned = labels_of(model, training)
+    pipeline = model.build(model.seed)
+    pipeline.fit(*rows_to_fit(model, training, learned, fit.name))
+    later = history[times >= fit.holdout_start]
+    position = positions(later, plan, model)
+    later, position = later[position >= 0], position[position >= 0]
+    psi = largest_psi(training[columns], later[columns], position, len(plan.starts), model.features)
+    counted = judged(later, position, plan, model)
+    rows, period = later[counted], position[counted]
+    labels, metric = labels_of(model, rows), primary_metric(model)
+    trivial = best_trivial(model.task, metric, learned, labels, period, len(plan.starts))
+    return scores(metric, labels, predict(model, pipeline, rows), period, psi, trivial, fit)
+
+
+def _over_cores(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fit]) -> Iterator[tuple[Fit, pd.DataFrame]]:
+    """The rows go to the processes through a file, once; joblib works in this one where it may start none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.parquet"
+        history.to_parquet(path)
+        jobs = (joblib.delayed(_refit_from)(path, model, plan, fit) for fit in missing)
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            yield from joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(jobs)
+
+
+def _refit_from(path: Path, model: Model, plan: Plan, fit: Fit) -> tuple[Fit, pd.DataFrame]:
+    return fit, refit(model, _read(path), plan, fit)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)
+
+
+def _digest(model: Model, plan: Plan, files: Sequence[str], request: Request) -> str:
+    """What names a replay: everything that its tables depend on."""
+    about = {
+        "files": list(files),
+        "plan": hashlib.sha256(PLAN.dump_json(plan)).hexdigest(),
+        "recipe": recipe(model, model.build(model.seed)),
+        "criteria": model.criteria_digest,
+        "seed": model.seed,
+        "rows": SCORED_ROWS,
+        "forced_by": request.run_id if request.force else None,
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
