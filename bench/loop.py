@@ -1,7 +1,7 @@
 """What does the loop gain? The static first champion against the loop: the same weeks, the same rows.
 
-Plays a history through the real steps, object store and registry, without the scheduler. Each week from the first champion on is
-scored by the champion of that moment, before its labels are known, and by the first champion for ever.
+Plays a history through the real steps, object store and registry, without the scheduler. Each week from the first champion on
+is scored by the champion of that moment, before its labels are known, and by the first champion for ever.
 
     make bench-loop                        # New York's flights of 2013
     make bench-loop MODEL=card_fraud       # payments, with thieves who adapt
