@@ -18,6 +18,7 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,13 @@ class World:
         shares = 1 / np.arange(1, kinds + 1) ** 1.1 if shape == "zipf" else self._rng.dirichlet(np.full(kinds, 5.0))
         return Course(moves, shares / shares.sum(), self._rng.permutation(np.linspace(-1, 1, kinds)))
 
-    def week(self, number: int, shifted: int = -1, by: float = 0.0) -> pd.DataFrame:
-        """A week's rows; column `shifted` is moved by so many deviations, or a fifth of that as mass to one category."""
-        columns = {}
-        for at, column in enumerate(COLUMNS):
-            columns[column.name] = self._draw(at, number, by if at == shifted else 0.0)
-        return pd.DataFrame(columns)
+    def week(self, number: int) -> pd.DataFrame:
+        """A week's rows."""
+        return pd.DataFrame({column.name: self._draw(at, number, 0.0) for at, column in enumerate(COLUMNS)})
+
+    def column(self, at: int, number: int, by: float) -> pd.DataFrame:
+        """One column of a week, moved by so many deviations, or a fifth of that as mass to one category."""
+        return pd.DataFrame({COLUMNS[at].name: self._draw(at, number, by)})
 
     def _draw(self, at: int, number: int, by: float) -> Any:
         shape, path, rng = SHAPES[at][0], self._paths[at], self._rng
@@ -114,8 +116,8 @@ class World:
             gains = np.argsort(-shares)[min(2, len(shares) - 1)]
             shares = shares * (1 - by / 5)
             shares[gains] += by / 5
-        names = np.array([f"v{kind}" for kind in range(len(shares))], dtype=object)
-        return pd.Series(rng.choice(names, self._rows, p=shares), dtype="str")
+        codes = np.repeat(np.arange(len(shares)), rng.multinomial(self._rows, shares))
+        return pd.Categorical.from_codes(codes.tolist(), categories=pd.Index([f"v{kind}" for kind in range(len(shares))]))
 
 
 def year(seed: int, rows: int) -> Told:
@@ -128,34 +130,32 @@ def year(seed: int, rows: int) -> Told:
     whole, calm, stood = merged(summaries), dict.fromkeys(references, (summaries[-1], -1)), set[str]()
     for number in range(WEEKS):
         now = summarise(world.week(WEEKS + number), COLUMNS, grid)
-        at_once, in_a_row = _check(references, now, calm, number)
+        compared = {name: _compare(references, now, calm, number, name) for name in references}
+        at_once, in_a_row = _told(compared)
         told.alarms += bool(at_once or in_a_row & stood)
         told.psi_alarms += max(psi(whole.views[name], now.views[name]) for name in references) > 0.2
-        if number in SHIFTED_WEEKS:
-            for at in range(len(SHAPES)):
-                for by in SHIFTS:
-                    moved = summarise(world.week(WEEKS + number, at, by), COLUMNS, grid)
-                    found, _ = _check(references, moved, calm, number, important=COLUMNS[at].name)
-                    told.shifts.append((SHAPES[at][0], by, COLUMNS[at].name in found))
+        for at, by in product(range(len(SHAPES)), SHIFTS) if number in SHIFTED_WEEKS else ():
+            name = COLUMNS[at].name
+            moved = summarise(world.column(at, WEEKS + number, by), COLUMNS[at : at + 1], grid)
+            found, _ = _told(compared | {name: _compare(references, moved, calm, number, name)}, important=name)
+            told.shifts.append((SHAPES[at][0], by, name in found))
         calm |= {name: (now, number) for name in references if name not in in_a_row}
         stood = in_a_row
     return told
 
 
-def _check(
-    references: dict[str, ViewReference],
-    now: Summary,
-    calm: dict[str, tuple[Summary, int]],
-    number: int,
-    important: str = COLUMNS[0].name,
-) -> tuple[set[str], set[str]]:
+def _compare(
+    references: dict[str, ViewReference], now: Summary, calm: dict[str, tuple[Summary, int]], number: int, name: str
+) -> Compared:
+    before, week = calm[name]
+    return compare(name, references[name], now.views[name], number + 1, (before.views[name], number - week))
+
+
+def _told(compared: dict[str, Compared], important: str = COLUMNS[0].name) -> tuple[set[str], set[str]]:
     """The views that are told at once, and those that are told when they stand for a second week."""
-    compared: list[Compared] = []
-    for name, reference in references.items():
-        before, week = calm[name]
-        compared.append(compare(name, reference, now.views[name], number + 1, (before.views[name], number - week)))
-    weights = dict.fromkeys(references, (1 - IMPORTANT) / (len(references) - 1)) | {important: IMPORTANT}
-    one, two = ({found.view for found in standing(compared, weights, rate)} for rate in (AT_ONCE, IN_A_ROW))
+    weights = dict.fromkeys(compared, (1 - IMPORTANT) / (len(compared) - 1)) | {important: IMPORTANT}
+    found = list(compared.values())
+    one, two = ({view.view for view in standing(found, weights, rate)} for rate in (AT_ONCE, IN_A_ROW))
     return one, two
 
 

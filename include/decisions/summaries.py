@@ -200,9 +200,8 @@ def numbers_summary(values: Floats, edges: Floats) -> Numbers:
 
 def values_summary(values: pd.Series) -> Values:
     """Values of any dtype, as text, counted."""
-    texts = as_texts(values)
-    found = texts.value_counts()
-    counts = dict(zip(found.index.tolist(), found.to_numpy().tolist(), strict=True))
+    found = (values if isinstance(values.dtype, pd.CategoricalDtype) else as_texts(values)).value_counts()
+    counts = {str(value): count for value, count in zip(found.index.tolist(), found.to_numpy().tolist(), strict=True) if count}
     return _bounded(Values(len(values), len(values) - sum(counts.values()), counts))
 
 

@@ -101,6 +101,7 @@ ODD = [
     ("decimal", pd.Series([decimal.Decimal("1.5"), None]), [1.5, None], ["1.5", None]),
     ("time", pd.Series(pd.to_datetime(["1970-01-01T00:01:00Z", None])), [60.0, None], None),
     ("span", pd.Series([pd.Timedelta(seconds=3), pd.NaT]), [3.0, None], None),
+    ("categorical", pd.Series(["a", None], dtype="category"), [None, None], ["a", None]),
     ("list", pd.Series([[1, 2], None]), [None, None], ["[1, 2]", None]),
     ("all missing", pd.Series([None, None]), [None, None], [None, None]),
     ("infinite", pd.Series([float("inf"), 1.0]), [None, 1.0], None),
