@@ -1,6 +1,6 @@
 """Drift: which columns moved, by limits that come from the reference's own periods."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +60,14 @@ class Newest:
 
 @dataclass(frozen=True, eq=False)
 class Earlier:
-    """What is remembered: for a view, its last calm period and how many periods ago that was; answers and mess of before."""
+    """What is remembered: for a view, its last calm period and how many periods ago that was; answers and mess of before.
+
+    Each mess comes with the views that stood out in its period: what is out of line does not teach what is usual.
+    """
 
     calm: Mapping[str, tuple[View, int]]
     answers: Sequence[Summary] = ()
-    mess: Sequence[NoiseProfile] = ()
+    mess: Sequence[tuple[NoiseProfile, Collection[str]]] = ()
 
 
 def compare_all(reference: Reference, newest: Newest, earlier: Earlier, lag: int) -> list[Compared]:
@@ -75,7 +78,7 @@ def compare_all(reference: Reference, newest: Newest, earlier: Earlier, lag: int
     found += _answers(newest, earlier.answers)
     if newest.labels is not None:
         found += [compare(LABEL, view, newest.labels.views[name], lag) for name, view in reference.label_views.items()]
-    found += _mess(newest, [*reference.mess, *earlier.mess])
+    found += _mess(newest, [*((profile, ()) for profile in reference.mess), *earlier.mess])
     return [*found, *_together(reference, newest)]
 
 
@@ -90,16 +93,17 @@ def _answers(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
     return [min(found, key=lambda one: one.p)]
 
 
-def _mess(newest: Newest, before: Sequence[NoiseProfile]) -> list[Compared]:
+def _mess(newest: Newest, before: Sequence[tuple[NoiseProfile, Collection[str]]]) -> list[Compared]:
     """Each kind of mess that was found, beside how often it was found before; less of it is no drift."""
     found, now = [], newest.mess
     for column, rates in now.rates.items():
         # Of categories the unseen are counted exactly; in a text, it takes recognition to tell a new word from a slip.
         is_text = any(column_of(view) == column and is_of_words(view) for view in newest.features.views)
         for mess in (mess for mess in (*_RECOGNISED, *([UNSEEN] if is_text else [])) if mess in rates):
-            usual = [sampled(profile.rate(column, mess), profile.rows) for profile in before]
-            found.append(_risen(f"{column}: {mess}", SHARE, sampled(rates[mess], now.rows), usual, MATERIAL_SHARE))
-    quarantined = [sampled(profile.quarantined, profile.rows) for profile in before]
+            name = f"{column}: {mess}"
+            usual = [sampled(profile.rate(column, mess), profile.rows) for profile, stood in before if name not in stood]
+            found.append(_risen(name, SHARE, sampled(rates[mess], now.rows), usual, MATERIAL_SHARE))
+    quarantined = [sampled(profile.quarantined, profile.rows) for profile, stood in before if QUARANTINE not in stood]
     return [*found, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
 
 

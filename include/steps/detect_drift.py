@@ -18,7 +18,7 @@ import pandas as pd
 from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
 from include.decisions.domain import ROWS, areas_within, told_apart
-from include.decisions.drift import AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
+from include.decisions.drift import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
 from include.decisions.drift_words import as_moved, in_words
 from include.decisions.feed import broken_signs
 from include.decisions.figures import View
@@ -173,10 +173,11 @@ def _labels(check: _Check) -> Summary | None:
 
 def _judge(check: _Check, newest: Newest) -> list[Moved]:
     """What stands out by enough, or for a second period; remembered, so that the next check knows what was calm."""
-    before: dict[str, Any] = next(iter(_remembered(check, _DRIFT, 1).values()), {})
+    drifts = _remembered(check, _DRIFT)
+    before: dict[str, Any] = next(reversed(drifts.values()), {})
     stood, calm = before.get("stood", {}), before.get("calm", {})
     lag = check.reference.lag(check.period, check.model.feed.period)
-    compared = compare_all(check.reference, newest, _earlier(check, calm), lag)
+    compared = compare_all(check.reference, newest, _earlier(check, drifts, calm), lag)
     weights = check.reference.weights
     weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
     at_once = {one.view for one in standing(compared, weights, AT_ONCE)}
@@ -192,20 +193,22 @@ def _judge(check: _Check, newest: Newest) -> list[Moved]:
     ]
 
 
-def _earlier(check: _Check, calm: Mapping[str, str]) -> Earlier:
+def _earlier(check: _Check, drifts: Mapping[datetime, Any], calm: Mapping[str, str]) -> Earlier:
     """What the newest period is compared with beside the reference; where nothing is remembered, the period before it."""
+    stood: dict[datetime, set[str]] = {period: set(document["stood"]) for period, document in drifts.items()}
     starts = {view: datetime.fromisoformat(calm[view]) if view in calm else check.before() for view in check.reference.views}
     summaries = {start: _summary(check, start) for start in set(starts.values())}
     baselines: dict[str, tuple[View, int]] = {}
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
             baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
-    since = check.champion.trained_until.isoformat()
-    profiles = [p for p in check.services.lake.profiles(check.model.name, check.period) if p["period"] >= since]
+    profiles = {datetime.fromisoformat(p["period"]): p for p in check.services.lake.profiles(check.model.name, check.period)}
+    answers = _remembered(check, _ANSWERS)
     return Earlier(
         calm=baselines,
-        answers=[Summary.from_json(document) for document in _remembered(check, _ANSWERS, _REMEMBERED_PERIODS).values()],
-        mess=[NoiseProfile.from_json(document) for document in profiles[-_REMEMBERED_PERIODS:]],
+        answers=[Summary.from_json(kept) for start, kept in answers.items() if ANSWERS not in stood.get(start, ())],
+        # Only what this version was there for: another one's vocabulary makes other mistakes of the same words.
+        mess=[(NoiseProfile.from_json(profiles[start]), found) for start, found in stood.items() if start in profiles],
     )
 
 
@@ -225,8 +228,8 @@ def _remember(check: _Check, kind: str, document: dict[str, Any]) -> None:
     check.services.lake.remember(check.model.name, check.champion.number, kind, check.period, document)
 
 
-def _remembered(check: _Check, kind: str, newest: int) -> dict[datetime, Any]:
-    return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, newest)
+def _remembered(check: _Check, kind: str) -> dict[datetime, Any]:
+    return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, _REMEMBERED_PERIODS)
 
 
 def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:

@@ -146,7 +146,7 @@ def test_mess_is_judged_by_how_much_there_usually_is(reference: Reference) -> No
     """Six per cent of typing mistakes are news where there were none, and none where they are usual; less is no drift."""
     rows = week(PERIODS, np.random.default_rng(3))
     messy = NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.06}})
-    usual = [NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.05 + 0.01 * (n % 3)}}) for n in range(12)]
+    usual = [(NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.05 + 0.01 * (n % 3)}}), ()) for n in range(12)]
     now = newest(reference, rows, messy)
     moved = found(reference, now)
     assert {"note: typo", QUARANTINE} <= set(moved)
@@ -155,6 +155,14 @@ def test_mess_is_judged_by_how_much_there_usually_is(reference: Reference) -> No
     quiet = replace(reference, mess=())
     assert not found(quiet, now, Earlier({}, mess=usual))
     assert not found(quiet, newest(reference, rows, NoiseProfile(ROWS)), Earlier({}, mess=usual))
+
+
+def test_what_stood_out_does_not_teach_what_is_usual(reference: Reference) -> None:
+    """The second week of a surge is as far out of line as the first."""
+    messy = NoiseProfile(ROWS, rates={"note": {"typo": 0.1}})
+    now = newest(reference, week(PERIODS, np.random.default_rng(3)), messy)
+    assert "note: typo" in found(reference, now, Earlier({}, mess=[(messy, {"note: typo"})] * 3))
+    assert "note: typo" not in found(reference, now, Earlier({}, mess=[(messy, ())] * 9))
 
 
 def test_what_only_a_classifier_sees_is_told(reference: Reference) -> None:
