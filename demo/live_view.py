@@ -17,6 +17,9 @@ _COLOURS = {
     "inconclusive": "yellow",
     "blocked": "red",
     "retrain": "cyan",
+    "page": "yellow",
+    "wait": "yellow",
+    "alarm": "red",
     "stop": "red",
     "failed": "red",
 }
@@ -99,7 +102,7 @@ def farewell(stack: Stack, detached: bool) -> RenderableType:
     user = f"user [bold]admin[/], password [bold]{stack.passwords['admin']}[/]"
     text = (
         f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
-        "  Click first: Dags → flight_delays.retrain → the newest run → the tab Decision card. Then Trigger: the form.\n"
+        "  Click first: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
         f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "

@@ -54,13 +54,23 @@ def _moved(drift: Mapping[str, Any]) -> list[str]:
     moved = drift.get("moved") or ()
     if not moved:
         return broken or ["Nothing beyond what is usual from period to period."]
+    seasonal = any(one["season"] for one in moved)
+    head = ["what", "kind", "how", "use", "periods", *(["season"] if seasonal else [])]
     rows = [
-        f"| {_plain(one['view'])} | {_KINDS.get(one['kind'], '')} | {_plain(one['what'])} | {one['weight']:.0%} | "
-        f"{one['in_a_row']} | {_plain(one['season'])} |"
+        [
+            _plain(one["view"]),
+            _KINDS.get(one["kind"], ""),
+            _plain(one["what"]),
+            # What stands in brackets is no column, so the champion does not use it.
+            "" if one["view"].startswith("(") else f"{one['weight']:.0%}",
+            f"{one['in_a_row']}",
+            *([_plain(one["season"])] if seasonal else []),
+        ]
         for one in moved
     ]
-    head = ["| what | kind | how | share of what the champion uses | periods in a row | season |"]
-    return [*broken, *head, "| --- | --- | --- | ---: | ---: | --- |", *rows]
+    table = [head, ["---", "---", "---", "---:", "---:", *(["---"] if seasonal else [])], *rows]
+    told = "*use: the column's share of what moves the champion's answers; periods: for how many in a row.*"
+    return [*broken, *(f"| {' | '.join(row)} |" for row in table), "", told]
 
 
 def _sentence(text: object) -> str:
