@@ -1,7 +1,7 @@
 """Evidently's report of two sets of rows: a picture for people, by which nothing is decided."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
@@ -9,14 +9,21 @@ from evidently.presets import DataDriftPreset
 
 # One method for every column at every size: the preset's own choice changes with the number of rows.
 _METHOD = "jensenshannon"
+# A Jensen-Shannon distance lies between 0 and 1.
+_ALWAYS, _NEVER = 1e-9, 2.0
 # Evidently lays its report out for 907 pixels and cuts off what does not fit; the pane of MLflow's page is narrower.
 _FITTING = "<style>body { min-width: 960px } @media (max-width: 960px) { body { zoom: 0.63 } }</style></head>"
 
 _log = logging.getLogger(__name__)
 
 
-def draw_report(reference: pd.DataFrame, current: pd.DataFrame, numbers: Sequence[str], others: Sequence[str]) -> str | None:
+def draw_report(
+    reference: pd.DataFrame, current: pd.DataFrame, numbers: Sequence[str], others: Sequence[str], drifted: Collection[str]
+) -> str | None:
     """The report as HTML; None, and a line in the log, where Evidently could not draw it.
+
+    It shows Evidently's distances, and marks as drifted what was judged so before: `drifted`. Its own threshold would mark
+    most columns in every period, and the page would say something else than the run that links it.
 
     Columns of `numbers` hold floats, those of `others` texts: Evidently knows no other types. One that is missing throughout
     on either side is left out, since it would take the whole report down.
@@ -25,7 +32,14 @@ def draw_report(reference: pd.DataFrame, current: pd.DataFrame, numbers: Sequenc
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
     try:
         sides = [Dataset.from_pandas(rows[[*numbers, *others]], data_definition=definition) for rows in (current, reference)]
-        text = Report([DataDriftPreset(num_method=_METHOD, cat_method=_METHOD)]).run(*sides).get_html_str(as_iframe=False)
+        preset = DataDriftPreset(
+            num_method=_METHOD,
+            cat_method=_METHOD,
+            threshold=_NEVER,
+            per_column_threshold=dict.fromkeys(drifted, _ALWAYS),
+            drift_share=1 / max(len(numbers) + len(others), 1),
+        )
+        text = Report([preset]).run(*sides).get_html_str(as_iframe=False)
     except Exception:  # noqa: BLE001 - Evidently raises whatever it meets
         _log.exception("Evidently could not draw the report")
         return None

@@ -83,7 +83,9 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
         told_apart_rows=min(len(rows), ROWS),
     )
     broken = broken_signs(check.reference, summary, _summary(check, check.before()), model.features, model.feed, newest.mess)
-    return _told(check, _judge(check, newest), broken, _draw(check, sample, rows))
+    moved = _judge(check, newest)
+    drifted = _drifted(model, moved, broken)
+    return _told(check, moved, broken, drifted, _draw(check, sample, rows, drifted))
 
 
 def reference_of(services: Services, model: Model, champion: Version) -> Reference:
@@ -232,10 +234,13 @@ def _remembered(check: _Check, kind: str) -> dict[datetime, Any]:
     return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, _REMEMBERED_PERIODS)
 
 
-def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:
-    columns = check.model.feature_names
+def _drifted(model: Model, moved: list[Moved], broken: Mapping[str, str]) -> tuple[str, ...]:
     concerned = {*broken, *(column_of(one.view.partition(": ")[0]) for one in moved)}
-    drifted = tuple(name for name in columns if name in concerned)
+    return tuple(name for name in model.feature_names if name in concerned)
+
+
+def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted: tuple[str, ...], url: str | None) -> Drift:
+    columns = check.model.feature_names
     found = f"; first {moved[0].says}" if moved else ""
     return Drift(
         period=check.period,
@@ -248,13 +253,13 @@ def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str
     )
 
 
-def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame) -> str | None:
+def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame, drifted: tuple[str, ...]) -> str | None:
     """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
     model = check.model
     numbers = [column.name for column in model.features if column.kind == "number"]
     others = [column.name for column in model.features if column.kind != "number"]
     left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
-    text = draw_report(left, right, numbers, others)
+    text = draw_report(left, right, numbers, others, drifted)
     path = f"drift/{check.period:%Y-%m-%d}.html"
     return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
 

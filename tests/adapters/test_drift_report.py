@@ -1,0 +1,36 @@
+"""Evidently's report marks what was judged to have drifted, and nothing else, whatever the columns hold."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from include.adapters.drift_report import draw_report
+
+RNG = np.random.default_rng(1)
+
+
+def side(shift: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "calm": RNG.normal(size=300),
+            "moved": RNG.normal(shift, 1, 300),
+            "empty": float("nan"),
+            "colour": pd.Series(RNG.choice(["red", "green"], 300)).astype("object"),
+        }
+    )
+
+
+def test_the_report_says_what_the_run_says() -> None:
+    """Two columns moved far by its distances; the one that was judged to have drifted is the one that it counts."""
+    reference, current = side(0.0), side(5.0)
+    for drifted, says in (((), "0 out of 3"), (("moved",), "1 out of 3"), (("moved", "colour"), "2 out of 3")):
+        text = draw_report(reference, current, ["calm", "moved", "empty"], ["colour"], drifted)
+        assert text is not None
+        assert re.search(r"\((\d+ out of \d+)\)", text).group(1) == says  # type: ignore[union-attr]
+
+
+def test_nothing_to_draw_is_no_report() -> None:
+    """Where every column is missing throughout, there is none, and nothing raises."""
+    empty = pd.DataFrame({"empty": [float("nan")] * 10})
+    assert draw_report(empty, empty, ["empty"], [], ()) is None
