@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from include.decisions.drift import Compared
+from include.decisions.drift import ANSWERS, TOGETHER, Compared
 from include.decisions.reference import Reference
 from include.decisions.summaries import Summary
 from include.models.contract import Model
 
 # 52 weeks: a Monday falls on a Monday.
 A_YEAR = timedelta(days=364)
+_FOLLOWING = (ANSWERS, TOGETHER)
 
 
 def year_before(model: Model, period: datetime) -> datetime:
@@ -29,22 +30,21 @@ def known_days(model: Model, period: datetime) -> str:
 def as_a_year_ago(moved: Sequence[Compared], reference: Reference, now: Summary, then: Summary) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
-    A view that is no column has no year ago.
+    What a classifier sees and what the champion answers follow from the columns: where all that moved are as they were, so is
+    that. Anything else that is no column has no year ago.
     """
-    found = {}
-    for one in moved:
-        view = reference.views.get(one.view)
-        if view is None or one.figure not in view.names:
-            found[one.view] = False
-            continue
-        at = view.names.index(one.figure)
-        today, usual, before = (
-            view.figures(now.views[one.view]).effects[at],
-            view.usual[at],
-            view.figures(then.views[one.view]).effects[at],
-        )
-        found[one.view] = bool(abs(today - before) < abs(today - usual) / 2)
-    return found
+    found = {one.view: _is_alike(one, reference, now, then) for one in moved}
+    columns = [found[one.view] for one in moved if one.view in reference.views]
+    return found | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in found}
+
+
+def _is_alike(one: Compared, reference: Reference, now: Summary, then: Summary) -> bool:
+    view = reference.views.get(one.view)
+    if view is None or one.figure not in view.names:
+        return False
+    at = view.names.index(one.figure)
+    today, before = (view.figures(summary.views[one.view]).effects[at] for summary in (now, then))
+    return bool(abs(today - before) < abs(today - view.usual[at]) / 2)
 
 
 def _within(day: str, first: str, last: str) -> bool:

@@ -191,7 +191,7 @@ def _judge(check: _Check, newest: Newest) -> list[Moved]:
     seasons = _seasons(check, newest, told)
     return [
         as_moved(one, in_words(one, check.reference, newest), weights[one.view], in_a_row.get(one.view, 1), seasons)
-        for one in sorted(told, key=lambda one: -weights[one.view])
+        for one in sorted(told, key=lambda one: (one.view not in check.reference.views, -weights[one.view]))
     ]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.drift import LABEL, Compared
+from include.decisions.drift import LABEL, TOGETHER, Compared
 from include.decisions.reference import make_reference, summary_of_period
 from include.decisions.season import as_a_year_ago, known_days, year_before
 from include.errors import ModelError
@@ -62,3 +62,7 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
     )
     moved = [Compared(view, "level", 0.001, 1.0, 1.0, 0.0) for view in ("x", "z", LABEL)]
     assert as_a_year_ago(moved, reference, now, then) == {"x": True, "z": False, LABEL: False}
+    followed = Compared(TOGETHER, "told apart", 0.001, 0.3, 0.8, 0.5)
+    assert as_a_year_ago([moved[0], followed], reference, now, then)[TOGETHER]
+    assert not as_a_year_ago([*moved, followed], reference, now, then)[TOGETHER]
+    assert not as_a_year_ago([followed], reference, now, then)[TOGETHER]
