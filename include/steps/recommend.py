@@ -21,7 +21,7 @@ from include.run import Request
 from include.services import Services
 from include.steps.refit import PLAN
 
-IF_IT_FAILS = "The models of the past are kept on the lake: clear the task. Champion and cadence are unchanged."
+IF_IT_FAILS = "The models of the past are kept on the lake: clear the task. The champion and its cadence are unchanged."
 
 _log = logging.getLogger(__name__)
 

@@ -198,3 +198,14 @@ class Kept:
 
     def put(self, key: str, data: bytes) -> None:
         self.files[key] = data
+
+
+def test_a_replay_answers_from_the_history_that_there_is(loop: Loop, first_champion: Story) -> None:
+    """Started by the form, it fits the models of the past and says what can be said of so few weeks; the champion stays."""
+    before = loop.aliases()
+    run = loop.trigger("replay", as_of=first_champion.as_of.isoformat(), reason="how often?")
+    assert loop.finished("replay", run) == "success", loop.tasks("replay", run)
+    assert loop.tasks("replay", run) == {"refit": "success", "recommend": "success"}
+    said = loop.log("replay", run, "recommend")
+    assert "nothing to recommend" in said, said[-2000:]
+    assert loop.aliases() == before
