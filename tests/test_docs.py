@@ -61,6 +61,20 @@ def loops() -> list[str]:
     return rows
 
 
+@pytest.mark.parametrize("name", ["loop_card_fraud", "loop_support_intents"])
+def test_what_the_loop_made_of_the_stories_is_what_was_measured(name: str) -> None:
+    """Every number that is told of it, and the days on which drift and decay were told."""
+    text, found = (ROOT / "docs/stories.md").read_text(), results(name)
+    told = (
+        [found["drift_first_told_as_of"], found["decay_first_told_as_of"]]
+        if found["change_began"]
+        else [f"{found['loop']:.3f}"]
+    )
+    told += [f"{found[key]:.3f}" for key in ("static_last_weeks", "loop_last_weeks", "loop_lowest_four_weeks")]
+    for said in (*told, f"{found['retrains']} trainings"):
+        assert said in text, said
+
+
 def test_the_figures_of_drift_are_the_measured_ones() -> None:
     """Its tables are those that the benchmark prints from its result."""
     assert drift_tables(results("drift")) in (ROOT / "docs/drift.md").read_text()
