@@ -56,6 +56,11 @@ class Reference:
         """The view of the label, by name."""
         return _views(self.labels)
 
+    def columns(self, model: Model) -> list[Column]:
+        """The features that were there when the reference was made: one that the model gained since has nothing to be like."""
+        known = {column_of(view) for view in self.features[0].views}
+        return [column for column in model.features if column.name in known]
+
     @property
     def usual_rows(self) -> float:
         """Rows of an ordinary period."""
@@ -123,11 +128,13 @@ def make_reference(
     )
 
 
-def summary_of_period(model: Model, rows: pd.DataFrame, start: datetime, grid: Grid) -> Summary:
-    """The summary of a period's features."""
+def summary_of_period(
+    model: Model, rows: pd.DataFrame, start: datetime, grid: Grid, columns: Sequence[Column] | None = None
+) -> Summary:
+    """The summary of a period's features, or of some of them."""
     newest = rows[model.feed.time].max()
     idle = (start + model.feed.period - newest).total_seconds() if len(rows) else model.feed.period.total_seconds()
-    return summarise(rows, model.features, grid, idle)
+    return summarise(rows, model.features if columns is None else columns, grid, idle)
 
 
 def answers_summary(model: Model, predictions: Predictions, grid: Grid) -> Summary:

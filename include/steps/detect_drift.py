@@ -28,7 +28,7 @@ from include.decisions.predictions import from_columns
 from include.decisions.reference import Reference, answers_summary, make_reference, summary_of_period, thinned
 from include.decisions.season import as_a_year_ago, known_days, year_before
 from include.decisions.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
-from include.models.contract import Model
+from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
 from include.references import Checked, Drift, Moved, Scored
 from include.run import Request
@@ -58,6 +58,11 @@ class _Check:
         """What names the training rows, and so the reference."""
         return self.champion.tag("train_digest")
 
+    @property
+    def columns(self) -> list[Column]:
+        """The features that can be compared."""
+        return self.reference.columns(self.model)
+
     def before(self, periods: int = 1) -> datetime:
         """Start of an earlier period."""
         return self.period - periods * self.model.feed.period
@@ -79,10 +84,10 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
         answers=_answers(check, scored),
         labels=_labels(check),
         mess=_keep_profile(check, checked, mess),
-        told_apart=told_apart(sample, rows, model.features, model.seed),
+        told_apart=told_apart(sample, rows, check.columns, model.seed),
         told_apart_rows=min(len(rows), ROWS),
     )
-    broken = broken_signs(check.reference, summary, _summary(check, check.before()), model.features, model.feed, newest.mess)
+    broken = broken_signs(check.reference, summary, _summary(check, check.before()), check.columns, model.feed, newest.mess)
     moved = _judge(check, newest)
     drifted = _drifted(model, moved, broken)
     return _told(check, moved, broken, drifted, _draw(check, sample, rows, drifted))
@@ -110,7 +115,7 @@ def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
     """One pass over the period's rows: their summary, which is kept, their mess, and a sample of them."""
     model, summaries, profiles, samples = check.model, [], [], []
     for part in check.services.lake.batches(model, check.period, check.before(-1)):
-        summaries.append(summary_of_period(model, part, check.period, check.reference.grid))
+        summaries.append(summary_of_period(model, part, check.period, check.reference.grid, check.columns))
         profiles.append(measure_profile(check.reference.known, part, model.features))
         samples.append(_sample(part[model.feature_names], _SAMPLED_ROWS, model.seed))
     if not summaries:
@@ -126,7 +131,7 @@ def _summary(check: _Check, period: datetime) -> Summary | None:
     if (kept := check.services.lake.summary(check.model.name, check.digest, period)) is not None:
         return Summary.from_json(kept)
     parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
-    summaries = [summary_of_period(check.model, part, period, check.reference.grid) for part in parts]
+    summaries = [summary_of_period(check.model, part, period, check.reference.grid, check.columns) for part in parts]
     return _keep_summary(check, period, summaries) if summaries else None
 
 
@@ -256,8 +261,8 @@ def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted:
 def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame, drifted: tuple[str, ...]) -> str | None:
     """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
     model = check.model
-    numbers = [column.name for column in model.features if column.kind == "number"]
-    others = [column.name for column in model.features if column.kind != "number"]
+    numbers = [column.name for column in check.columns if column.kind == "number"]
+    others = [column.name for column in check.columns if column.kind != "number"]
     left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
     text = draw_report(left, right, numbers, others, drifted)
     path = f"drift/{check.period:%Y-%m-%d}.html"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.models.contract import KnownDays
+from include.models.contract import Column, KnownDays
 from include.noise.profile import NoiseProfile
 from include.references import Champion, Checked, Drift, Scored
 from tests.toy import World, changed, day, rows
@@ -107,6 +107,20 @@ def test_the_same_days_a_year_ago_explain_what_moves(seasoned: World) -> None:
     seasoned.take_in(day(8))
     found = drift_of(seasoned, x=whole["x"] + 3)
     assert [one.season for one in found.moved if one.view == "x"] == ["as in the period from 2023-01-10"]
+
+
+def test_a_feature_that_the_model_gained_is_compared_once_a_version_knows_it(seasoned: World) -> None:
+    """Until then it has nothing to be like, and the others are compared as before."""
+    drift_of(seasoned)
+    gained = Column("weight", "number", optional=True), Column("shape", "category", optional=True)
+    seasoned.model = changed(features=(*seasoned.model.features, *gained))
+    whole = rows(9, count=400)
+    seasoned.deliver("features", "09", whole.assign(x=whole["x"] + 3, weight=1.0, shape="round").drop(columns="y"))
+    checked = seasoned.take_in(day(10))
+    found = seasoned.do("detect_drift", day(10), checked=checked, scored=seasoned.scored(day(10)))
+    assert found.drifted == ("x",)
+    assert found.broken == ()
+    assert found.report_url is not None
 
 
 def test_labels_that_change_are_told_when_they_come(seasoned: World) -> None:
