@@ -30,10 +30,11 @@ class Batch(Reference):
 
 
 class Checked(Reference):
-    """What became of a batch: rows that went on, and rows in quarantine."""
+    """What became of a batch: rows of features that went on, and rows in quarantine, of which some are of features."""
 
     rows: int
     quarantined: int
+    bad_features: int = 0
     reasons: dict[str, int]
     quarantine_keys: tuple[str, ...] = ()
 
@@ -57,13 +58,15 @@ class Moved(Reference):
     """One thing that moved: what, by how much, and for how many periods in a row it has stood.
 
     `view` is a column, one side of it, or in brackets something about all of them; `weight` is its share of what the champion
-    uses; `effect` is in standard deviations of the rank, or a difference of shares.
+    uses; `effect` is in standard deviations of the rank, or a difference of shares; `before` is that of the period before, 0
+    where it did not stand.
     """
 
     view: str
     kind: Literal["shift", "new", "mess", "answers", "label", "together"]
     what: str
     effect: float
+    before: float = 0.0
     in_a_row: int = 1
     weight: float = 0.0
     season: str = ""

@@ -29,6 +29,8 @@ def draw_report(
     on either side is left out, since it would take the whole report down.
     """
     numbers, others = ([name for name in names if _drawable(reference, current, name)] for names in (numbers, others))
+    # Evidently writes values into a script of the page as they are.
+    reference, current = (rows.assign(**{name: rows[name].map(_harmless) for name in others}) for rows in (reference, current))
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=others)
     try:
         sides = [Dataset.from_pandas(rows[[*numbers, *others]], data_definition=definition) for rows in (current, reference)]
@@ -44,6 +46,10 @@ def draw_report(
         _log.exception("Evidently could not draw the report")
         return None
     return str(text).replace("</head>", _FITTING, 1)
+
+
+def _harmless(value: object) -> object:
+    return value.replace("<", "‹") if isinstance(value, str) else value
 
 
 def _drawable(reference: pd.DataFrame, current: pd.DataFrame, name: str) -> bool:

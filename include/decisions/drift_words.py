@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from include.decisions.drift import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER, Compared, Newest
-from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, NumberReference, ValueReference
+from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, VALUE, NumberReference, ValueReference
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
 from include.decisions.summaries import TEXT_WORDS, Numbers, Values, is_of_words
@@ -35,13 +35,14 @@ def kind_of(one: Compared) -> Kind:
     return "mess" if one.figure in (MISSING, SHARE) else "shift"
 
 
-def as_moved(one: Compared, what: str, weight: float, in_a_row: int, seasons: Mapping[str, str]) -> Moved:
-    """The reference that is handed on; `what` are its words."""
+def as_moved(one: Compared, what: str, weight: float, in_a_row: int, before: float, seasons: Mapping[str, str]) -> Moved:
+    """The reference that is handed on; `what` are its words, `before` its effect in the period before."""
     return Moved(
         view=one.view,
         kind=kind_of(one),
         what=what,
         effect=round(one.effect, 4),
+        before=round(before, 4),
         in_a_row=in_a_row,
         weight=round(weight, 4),
         season=seasons.get(one.view, ""),
@@ -68,7 +69,7 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"{one.now:.1%} of its {things} were never seen in training{_examples(one.view, reference, newest)}"
     if one.figure in COMPONENTS:
         return _moved_number(one, reference, newest)
-    name = f"the rarer {things}" if one.figure == OTHERS else repr(one.figure)
+    name = f"the rarer {things}" if one.figure == OTHERS else repr(one.figure.removeprefix(VALUE))
     return f"{name}: {one.now:.1%} of its {things}, usually {one.usual:.1%}"
 
 

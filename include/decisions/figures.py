@@ -19,7 +19,7 @@ from include.decisions.predictions import Floats
 from include.decisions.summaries import Ints, Numbers, Values, bucket_of, merged_views
 
 COMPONENTS = ("level", "spread", "skew", "tails")
-MISSING, UNSEEN, OTHERS = "missing", "unseen", "all others"
+MISSING, UNSEEN, OTHERS, VALUE = "missing", "unseen", "all others", "="
 # What is worth telling: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a
 # short text has about eight.
 MATERIAL_MOVE, MATERIAL_SHARE, MATERIAL_WORDS = 0.15, 0.02, 0.0025
@@ -68,7 +68,9 @@ class ViewReference(ABC):
     @cached_property
     def history(self) -> History:
         """The figures of every period of the reference."""
-        return _history([self.figures(view) for view in self.periods])
+        # A period without a value says nothing about how values move.
+        filled = [view for view in self.periods if view.present] or self.periods
+        return _history([self.figures(view) for view in filled])
 
     @cached_property
     def usual(self) -> Floats:
@@ -121,7 +123,8 @@ class ValueReference(ViewReference):
         # Each cell's place among the figures; rare and unseen ones share the last.
         self._places = np.full(len(totals) + 1, len(common), dtype="int64")
         self._places[common] = np.arange(len(common))
-        self.names = (*_names(whole, common), OTHERS, MISSING)
+        # Marked, so that a value called "missing" is not taken for what is missing.
+        self.names = (*(f"{VALUE}{name}" for name in _names(whole, common)), OTHERS, MISSING)
         self.material, self.material_unseen = np.full(len(self.names), material), material
 
     def figures(self, view: View) -> Figures:
@@ -179,8 +182,13 @@ class ValueReference(ViewReference):
             counts = np.zeros(len(self._cells) + 1)
             for value, count in view.counts.items():
                 counts[self._cells.get(value, -1)] += count
-            # Of a view that has overflowed, only the commonest values are known by name.
-            counts[-1] += view.present - counts.sum()
+            if view.buckets is not None:
+                # Only the commonest values are known by name; of the others, those in buckets that were empty are unseen.
+                known = self.whole.hashed().buckets
+                assert known is not None
+                counts[-1] = view.buckets[known == 0].sum()
+                if self._cells:
+                    counts[-2] += max(view.present - counts.sum(), 0)
             return counts
         buckets = view.hashed().buckets
         assert buckets is not None

@@ -19,6 +19,8 @@ from include.references import Drift, Finding, Moved, Quality
 _SILENCE = 3
 # How much more mess than usual, as a share of the rows, somebody is called for.
 _SURGE = 0.04
+# However short a period is, nobody expects a check more often than every few days.
+_SPARSEST = timedelta(days=3)
 # A page that is sent every week is soon read by nobody.
 _PAGED_PERIODS = 2
 # What share of all that the champion uses must have moved before drift alone asks for a retraining.
@@ -68,7 +70,7 @@ def _decay(model: Model, as_of: datetime, drift: Drift, quality: Quality, times:
 
 def _noise(drift: Drift) -> Finding | None:
     mess = [one for one in drift.moved if one.kind == "mess"]
-    fresh = [one for one in mess if one.effect >= _SURGE and one.in_a_row <= _PAGED_PERIODS and not one.season]
+    fresh = [one for one in mess if one.effect >= _SURGE and not one.season and _is_news(one)]
     if not fresh:
         return None
     return Finding(
@@ -78,17 +80,24 @@ def _noise(drift: Drift) -> Finding | None:
     )
 
 
+def _is_news(one: Moved) -> bool:
+    """Whether it began lately, or has become much worse since the last period."""
+    return one.in_a_row <= _PAGED_PERIODS or one.effect >= 2 * one.before
+
+
 def _silence(model: Model, as_of: datetime, quality: Quality, times: Times) -> Finding | None:
-    patience = _SILENCE * model.feed.period
+    patience = max(_SILENCE * model.feed.period, _SPARSEST)
     if times.last_check and as_of - times.last_check > patience:
         return _alarm(
             f"no check for {_days(as_of - times.last_check)}", "See why the monitor did not run: upstream, or Airflow."
         )
     if quality.overdue >= _SILENCE:
         return _alarm(f"labels are {quality.overdue} periods late: quality is not known", "Ask whoever delivers the labels.")
-    if times.last_retrain and as_of - times.last_retrain > model.oldest + patience:
-        ago = _days(as_of - times.last_retrain)
-        return _alarm(f"no retraining for {ago}, although it was asked for", f"See the runs of {model.name}.retrain.")
+    unanswered = as_of - times.last_retrain - model.oldest - patience if times.last_retrain else timedelta(0)
+    # Told once: from then on it is asked for again, or the alarm itself would keep the model from ever being retrained.
+    if timedelta(0) < unanswered <= model.feed.period:
+        ago = _days(unanswered + model.oldest + patience)
+        return _alarm(f"no retraining for {ago}, although it was due", f"See the runs of {model.name}.retrain.")
     return None
 
 

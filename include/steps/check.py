@@ -46,10 +46,12 @@ def run(services: Services, model: Model, request: Request, batch: Batch) -> Che
         )
     features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
     rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
+    bad_features = sum(len(d.rows.reasons) for d in features)
     return Checked(
         rows=rows,
         quarantined=bad,
         reasons=_counted(deliveries),
+        bad_features=bad_features,
         quarantine_keys=tuple(kept),
         says=f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else ""),
     )

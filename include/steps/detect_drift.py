@@ -9,17 +9,18 @@ every document is named by version and period, and what a period is compared wit
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
 from include.decisions.domain import ROWS, areas_within, told_apart
 from include.decisions.drift import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
-from include.decisions.drift_words import as_moved, in_words
+from include.decisions.drift_words import as_moved, in_words, kind_of
 from include.decisions.feed import broken_signs
 from include.decisions.figures import View
 from include.decisions.importance import importance_of
@@ -39,7 +40,7 @@ IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the cham
 
 _SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
 _REMEMBERED_PERIODS = 26
-_DRIFT, _ANSWERS = "drift", "answers"
+_DRIFT, _ANSWERS, _DRAWN = "drift", "answers", "_drawn"
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
         features=summary,
         answers=_answers(check, scored),
         labels=_labels(check),
-        mess=_keep_profile(check, checked, mess),
+        mess=_with_quarantine(check, checked, mess),
         told_apart=told_apart(sample, rows, check.columns, model.seed),
         told_apart_rows=min(len(rows), ROWS),
     )
     broken = broken_signs(check.reference, summary, _summary(check, check.before()), check.columns, model.feed, newest.mess)
-    moved = _judge(check, newest)
+    profile = newest.mess.as_json() | {"period": scored.period.isoformat(), "broken": sorted(broken)}
+    services.lake.write_profile(model.name, scored.period, profile)
+    moved = _judge(check, newest, learn=not broken)
     drifted = _drifted(model, moved, broken)
     return _told(check, moved, broken, drifted, _draw(check, sample, rows, drifted))
 
@@ -113,15 +116,21 @@ def reference_of(services: Services, model: Model, champion: Version) -> Referen
 
 def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
     """One pass over the period's rows: their summary, which is kept, their mess, and a sample of them."""
-    model, summaries, profiles, samples = check.model, [], [], []
+    model, summaries, profiles, samples = check.model, [], [], list[pd.DataFrame]()
+    rng = np.random.default_rng(model.seed)
     for part in check.services.lake.batches(model, check.period, check.before(-1)):
         summaries.append(summary_of_period(model, part, check.period, check.reference.grid, check.columns))
         profiles.append(measure_profile(check.reference.known, part, model.features))
-        samples.append(_sample(part[model.feature_names], _SAMPLED_ROWS, model.seed))
+        samples = [_lowest([*samples, part[model.feature_names].assign(**{_DRAWN: rng.random(len(part))})])]
     if not summaries:
         return None, NoiseProfile(0), pd.DataFrame(columns=model.feature_names)
-    rows = _sample(pd.concat(samples, ignore_index=True), _SAMPLED_ROWS, model.seed)
+    rows = samples[0].drop(columns=_DRAWN).reset_index(drop=True)
     return _keep_summary(check, check.period, summaries), pooled(profiles), rows
+
+
+def _lowest(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows that drew the lowest numbers: an even sample, however large each part is."""
+    return pd.concat(parts, ignore_index=True).nsmallest(_SAMPLED_ROWS, _DRAWN)
 
 
 def _summary(check: _Check, period: datetime) -> Summary | None:
@@ -141,26 +150,22 @@ def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> 
     return summary
 
 
-def _keep_profile(check: _Check, checked: Checked, mess: NoiseProfile) -> NoiseProfile:
-    """The mess of this period, with what is in quarantine; a run to which no row was delivered would only forget that."""
-    lake, name = check.services.lake, check.model.name
-    if not checked.rows and (kept := lake.profile(name, check.period)) is not None:
+def _with_quarantine(check: _Check, checked: Checked, mess: NoiseProfile) -> NoiseProfile:
+    """The mess of this period with what is in quarantine; a run to which no row was delivered would only forget that."""
+    kept = check.services.lake.profile(check.model.name, check.period)
+    if not checked.rows and kept is not None:
         return NoiseProfile.from_json(kept)
-    whole = mess.with_quarantine(checked.reasons, checked.quarantined, checked.rows + checked.quarantined)
-    lake.write_profile(name, check.period, whole.as_json() | {"period": check.period.isoformat()})
-    return whole
+    return mess.with_quarantine(checked.reasons, checked.bad_features, checked.rows + checked.bad_features)
 
 
 def _answers(check: _Check, scored: Scored) -> Summary | None:
-    """What the champion answered in the newest period; remembered, since later periods are compared with it."""
+    """What the champion answered in the newest period."""
     if not scored.prediction_keys:
         return None
     rows = check.services.lake.read_table(scored.prediction_keys[-1])
     if check.model.period_of(rows[check.model.feed.time].min().to_pydatetime()) != check.period:
         return None
-    summary = answers_summary(check.model, from_columns(rows), check.reference.grid)
-    _remember(check, _ANSWERS, summary.as_json())
-    return summary
+    return answers_summary(check.model, from_columns(rows), check.reference.grid)
 
 
 def _labels(check: _Check) -> Summary | None:
@@ -178,11 +183,13 @@ def _labels(check: _Check) -> Summary | None:
 # What is made of it
 
 
-def _judge(check: _Check, newest: Newest) -> list[Moved]:
-    """What stands out by enough, or for a second period; remembered, so that the next check knows what was calm."""
+def _judge(check: _Check, newest: Newest, learn: bool) -> list[Moved]:
+    """What stands out by enough, or for a second period; if it may be learned from, the next check knows what was calm."""
     drifts = _remembered(check, _DRIFT)
     before: dict[str, Any] = next(reversed(drifts.values()), {})
-    stood, calm = before.get("stood", {}), before.get("calm", {})
+    # In a row means since the period before, and not since a pause.
+    stood, calm = before.get("stood", {}) if check.before() in drifts else {}, before.get("calm", {})
+    effects: dict[str, float] = before.get("effects", {}) if stood else {}
     lag = check.reference.lag(check.period, check.model.feed.period)
     compared = compare_all(check.reference, newest, _earlier(check, drifts, calm), lag)
     weights = check.reference.weights
@@ -191,11 +198,22 @@ def _judge(check: _Check, newest: Newest) -> list[Moved]:
     in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
     now = check.period.isoformat()
     calm = {one.view: calm.get(one.view, check.before().isoformat()) if one.view in in_a_row else now for one in compared}
-    _remember(check, _DRIFT, {"stood": in_a_row, "calm": calm})
+    if learn:
+        now_moved = {one.view: one.effect for one in compared if one.view in in_a_row}
+        _remember(check, _DRIFT, {"stood": in_a_row, "calm": calm, "effects": now_moved})
+        if newest.answers is not None:
+            _remember(check, _ANSWERS, newest.answers.as_json())
     told = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
     seasons = _seasons(check, newest, told)
     return [
-        as_moved(one, in_words(one, check.reference, newest), weights[one.view], in_a_row.get(one.view, 1), seasons)
+        as_moved(
+            one,
+            in_words(one, check.reference, newest),
+            weights[one.view],
+            in_a_row.get(one.view, 1),
+            effects.get(one.view, 0.0),
+            seasons,
+        )
         for one in sorted(told, key=lambda one: (one.view not in check.reference.views, -weights[one.view]))
     ]
 
@@ -209,20 +227,21 @@ def _earlier(check: _Check, drifts: Mapping[datetime, Any], calm: Mapping[str, s
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
             baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
-    profiles = {datetime.fromisoformat(p["period"]): p for p in check.services.lake.profiles(check.model.name, check.period)}
+    profiles = {start: check.services.lake.profile(check.model.name, start) for start in stood}
     answers = _remembered(check, _ANSWERS)
     return Earlier(
         calm=baselines,
         answers=[Summary.from_json(kept) for start, kept in answers.items() if ANSWERS not in stood.get(start, ())],
         # Only what this version was there for: another one's vocabulary makes other mistakes of the same words.
-        mess=[(NoiseProfile.from_json(profiles[start]), found) for start, found in stood.items() if start in profiles],
+        mess=[(NoiseProfile.from_json(kept), stood[start]) for start, kept in profiles.items() if kept is not None],
     )
 
 
 def _seasons(check: _Check, newest: Newest, told: list[Compared]) -> dict[str, str]:
     """For each view that moved, the season that explains it, in words."""
     if name := known_days(check.model, check.period):
-        return {one.view: f"these days are in the calendar as {name}" for one in told}
+        # Mess is no season: somebody has to look, whatever day it is.
+        return {one.view: f"these days are in the calendar as {name}" for one in told if kind_of(one) != "mess"}
     a_year_ago = year_before(check.model, check.period)
     then = _summary(check, a_year_ago) if told else None
     if then is None:
@@ -265,7 +284,8 @@ def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame, drifted
     others = [column.name for column in check.columns if column.kind != "number"]
     left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
     text = draw_report(left, right, numbers, others, drifted)
-    path = f"drift/{check.period:%Y-%m-%d}.html"
+    day_or_moment = "%Y-%m-%d" if model.feed.period >= timedelta(days=1) else "%Y-%m-%dT%H%M"
+    path = f"drift/{check.period.strftime(day_or_moment)}.html"
     return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
 
 

@@ -7,6 +7,7 @@ where no mature period is left that the champion was not trained on. Safe to run
 by version and period.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.adapters.lake import period_in
 from include.adapters.registry import Version
 from include.decisions.estimate import estimate
 from include.decisions.evidence import measure
@@ -41,7 +43,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
     champion = services.registry.version(model.name, scored.champion.version)
     frame = _with_labels(services, model, rows, request.as_of)
     periods = count_periods(frame, model, request.as_of)
-    mature = [period for period in periods if is_mature(period, model)]
+    mature = [period for period in periods if is_mature(period, model) and not _is_broken(services, model, period.start)]
     for period in mature:
         _judge(services, model, champion, frame, period, request.as_of)
     known = _remembered(services, model, request.as_of)
@@ -49,7 +51,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
         period=None,
         metric=model.criteria.metric,
         newest_maturity=periods[-1].maturity if periods else None,
-        overdue=_overdue(model, [period.start for period in mature], known, request.as_of),
+        overdue=_overdue(services, model, [period.start for period in mature], known, request.as_of),
         says="no period is mature yet",
     )
     found = found.model_copy(update=_estimated(model, frame, periods, request.as_of))
@@ -76,6 +78,8 @@ def _judge(
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
         return
     now = measure(primary_metric(model), labels, from_columns(judged))
+    if not (math.isfinite(now.value) and math.isfinite(now.error)):
+        return
     kept = asdict(Judged(period.start, now.value, now.error, len(labels))) | {"start": period.start.isoformat()}
     services.lake.remember(model.name, champion.number, _REMEMBERED, period.start, kept)
 
@@ -89,11 +93,22 @@ def _remembered(services: Services, model: Model, as_of: datetime) -> dict[str, 
     }
 
 
-def _overdue(model: Model, mature: Sequence[datetime], known: dict[str, list[Judged]], as_of: datetime) -> int:
-    """By how many periods labels are late; 0 while there never was a mature period."""
+def _overdue(
+    services: Services, model: Model, mature: Sequence[datetime], known: dict[str, list[Judged]], as_of: datetime
+) -> int:
+    """How many periods with rows are without their labels although these are due; 0 while there never was a mature one."""
     newest = max([*mature, *(judged[-1].start for judged in known.values() if judged)], default=None)
     due = model.period_of(as_of - model.feed.label_delay) - model.feed.period
-    return max(0, round((due - newest) / model.feed.period)) if newest else 0
+    if newest is None or due <= newest:
+        return 0
+    files = services.lake.files(model, newest + model.feed.period, due + model.feed.period)
+    owing = {period_in(key) for key in files if "/features/" in key}
+    return sum(not _is_broken(services, model, period) for period in owing)
+
+
+def _is_broken(services: Services, model: Model, period: datetime) -> bool:
+    """Whether the last check of a period called its feed broken: then nothing is learned of a version from it."""
+    return bool((services.lake.profile(model.name, period) or {}).get("broken"))
 
 
 def _estimated(model: Model, frame: pd.DataFrame, periods: Sequence[PeriodCount], as_of: datetime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def run(
     Raises:
         BrokenFeed: the newest period says that the feed is broken.
     """
-    times = Times(*(_newest(services, model, kind, request) for kind in ("monitor", "retrain")))
+    times = Times(_newest_check(services, model, request), _newest_retraining(services, model, request))
     finding = triage(model, request.as_of, scored.champion is not None, drift, quality, times)
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", reason=f"asked for by hand: {request.reason}")
@@ -49,7 +49,17 @@ def run(
     return finding.model_copy(update={"says": f"{finding.action}: {finding.reason}"})
 
 
-def _newest(services: Services, model: Model, kind: str, request: Request) -> datetime | None:
-    """As-of time of the newest earlier run of a kind: a back-fill does not see what happens after its time."""
-    earlier = [moment for moment in services.lake.status_times(model.name, kind) if moment < request.as_of]
+def _newest_check(services: Services, model: Model, request: Request) -> datetime | None:
+    """As-of time of the newest earlier check: a back-fill does not see what happens after its time."""
+    earlier = [moment for moment in services.lake.status_times(model.name, "monitor") if moment < request.as_of]
     return earlier[-1] if earlier else None
+
+
+def _newest_retraining(services: Services, model: Model, request: Request) -> datetime | None:
+    """The same of retrainings; one that found nothing to train is none."""
+    for moment in reversed(services.lake.status_times(model.name, "retrain")):
+        if moment < request.as_of:
+            document = services.lake.status(model.name, "retrain", moment) or {}
+            if document.get("verdict", {}).get("version") is not None:
+                return moment
+    return None

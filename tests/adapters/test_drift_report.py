@@ -34,3 +34,11 @@ def test_nothing_to_draw_is_no_report() -> None:
     """Where every column is missing throughout, there is none, and nothing raises."""
     empty = pd.DataFrame({"empty": [float("nan")] * 10})
     assert draw_report(empty, empty, ["empty"], [], ()) is None
+
+
+def test_a_value_is_no_part_of_the_page() -> None:
+    """Evidently writes values into a script of its page: one that would end it is written so that it does not."""
+    rows = pd.DataFrame({"colour": ["</script><img src=x onerror=alert(1)>"] * 30 + ["red"] * 30})
+    text = draw_report(rows, rows, [], ["colour"], ())
+    assert text is not None
+    assert "<img src=x" not in text

@@ -200,3 +200,44 @@ def test_a_column_of_nothing_is_survived(reference: Reference) -> None:
     never = make_reference(MODEL, rows, {}, [])
     now = Newest(summary_of_period(MODEL, gone, FIRST, never.grid), None, None, NoiseProfile(ROWS), float("nan"), 0)
     assert "colour" not in found(never, now)
+
+
+def test_a_value_called_like_a_figure_is_a_value() -> None:
+    """A status "missing" that becomes frequent is a shift of values; nothing is missing."""
+    rng = np.random.default_rng(1)
+    model = changed(features=(Column("status", "category"),), feed=MODEL.feed)
+
+    def rows(number: int, share: float) -> pd.DataFrame:
+        return week(number, rng).assign(status=rng.choice(["missing", "level", "ok"], ROWS, p=[share, 0.1, 0.9 - share]))
+
+    known = make_reference(model, pd.concat([rows(n, 0.1) for n in range(12)], ignore_index=True), {}, [])
+    summary = summary_of_period(model, rows(12, 0.5), FIRST, known.grid)
+    now = Newest(summary, None, None, NoiseProfile(ROWS), float("nan"), 0)
+    moved = found(known, now)["status"]
+    assert kind_of(moved) == "shift"
+    assert "'missing': 5" in in_words(moved, known, now)
+
+
+def test_unseen_is_a_lower_bound_where_only_the_newest_period_has_very_many_values() -> None:
+    """Two new values in a hundred among thousands that are known."""
+    names = [f"name {number}" for number in range(3_900)]
+    model = changed(features=(Column("name", "category"),), feed=MODEL.feed)
+    rows = pd.concat([week(n, np.random.default_rng(n), 3_900).assign(name=names) for n in range(4)], ignore_index=True)
+    known = make_reference(model, rows, {}, [])
+    fresh = pd.concat([week(4, np.random.default_rng(4), 3_900).assign(name=names)] * 2, ignore_index=True)
+    fresh.loc[:149, "name"] = [f"new {number}" for number in range(150)]
+    summary = summary_of_period(model, fresh, FIRST, known.grid)
+    assert known.views["name"].unseen(summary.views["name"]) < 150 / 7_800 + 1e-9
+
+
+def test_a_period_without_a_value_teaches_no_limits() -> None:
+    """One week in which the sensor was away: calm weeks stay calm."""
+    rng = np.random.default_rng(2)
+    parts = [week(n, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS)) for n in range(30)]
+    parts[7] = parts[7].assign(speed=float("nan"))
+    known = make_reference(MODEL, pd.concat(parts, ignore_index=True), {}, [])
+    told = 0
+    for _ in range(40):
+        rows = week(30, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS))
+        told += "speed" in found(known, newest(known, rows))
+    assert told <= 2

@@ -26,7 +26,8 @@ def drift(*found: Moved, broken: tuple[str, ...] = ()) -> Drift:
 
 CALM, SHIFTED = drift(), drift(moved())
 TYPOS = drift(moved("note: typo", kind="mess", what="12.0% of its values are misspelt, usually 1.0%"))
-STILL_TYPOS = drift(moved("note: typo", kind="mess", in_a_row=3))
+GROWN = drift(moved("z", kind="mess", in_a_row=4, effect=0.6, before=0.03))
+STILL_TYPOS = drift(moved("note: typo", kind="mess", in_a_row=3, before=0.4))
 FEW_TYPOS = drift(moved("note: typo", kind="mess", effect=0.02))
 WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", season="as in the period from 2023-01-21"))
 BROKEN = drift(moved(), broken=("x: frozen at 7",))
@@ -71,7 +72,9 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("labels silent", MODEL, CALM, SILENT, RECENT, "alarm", "silence: labels are 3 periods late"),
     ("nobody checked", MODEL, CALM, GOOD, Times(day(16), day(15)), "alarm", "silence: no check for 4 days"),
     ("stale", STALE, CALM, GOOD, Times(day(19), day(15)), "retrain", "the last retraining is 5 days ago"),
-    ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(10)), "alarm", "no retraining for 10 days"),
+    ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(11)), "alarm", "no retraining for 9 days, although it was due"),
+    ("asked in vain, and told", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
+    ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "noise surge: "),
     ("broken", MODEL, BROKEN, GOOD, RECENT, "stop", "the feed is broken: x: frozen at 7"),
     ("broken and decayed", MODEL, BROKEN, DECAYED, RECENT, "stop", "the feed is broken"),
     ("cooling down", PATIENT, CALM, DECAYED, Times(day(19), day(18)), "wait", "cooling down: last retrained as of 2024-01-19"),

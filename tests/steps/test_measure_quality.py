@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from include.errors import RegistryUnreachable
+from include.models.contract import OwnMetric
 from include.references import Checked
-from tests.toy import World, day, rows, scored_by
+from tests.toy import World, changed, day, rows, scored_by
 
 
 def test_without_a_champion_nothing_is_measured(world: World) -> None:
@@ -103,3 +104,40 @@ def test_labels_that_take_many_periods_are_still_judged(seasoned: World) -> None
     found = seasoned.do("measure_quality", day(16), scored=seasoned.scored(day(16)))
     assert found.period == day(11)
     assert found.decayed
+
+
+def test_a_metric_without_a_value_is_not_remembered(seasoned: World) -> None:
+    """A team's own metric that has none on some day must not silence decay on all others."""
+
+    def moody(labels: Any, predictions: Any) -> float:
+        return float("nan") if labels.mean() > 0.99 else float(labels.mean())
+
+    seasoned.model = changed(metric="moody", own_metrics=(OwnMetric("moody", moody),))
+    whole = rows(8).assign(y=1)
+    whole.loc[0, "y"] = 0
+    seasoned.deliver("features", "08", whole.drop(columns="y"))
+    seasoned.deliver("labels", "08", whole.assign(y=1)[["id", "at", "y"]].iloc[1:])
+    seasoned.take_in(day(10))
+    seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9)))
+    kept = seasoned.services.lake.remembered("toy", "1", "quality", day(20))
+    assert all(document["value"] == document["value"] for document in kept.values())
+
+
+def test_days_without_rows_owe_no_labels(seasoned: World) -> None:
+    """A gap in the feed is told as one; labels of days that never were are not late."""
+    seasoned.model = replace(seasoned.model, feed=replace(seasoned.model.feed, label_delay=timedelta(days=1)))
+    found = seasoned.do("measure_quality", day(13), scored=seasoned.scored(day(8)))
+    assert found.overdue == 0
+    seasoned.deliver_day(9, labels=False)
+    seasoned.take_in(day(10))
+    assert seasoned.do("measure_quality", day(13), scored=seasoned.scored(day(8))).overdue == 1
+
+
+def test_a_broken_period_teaches_nothing_about_a_version(seasoned: World) -> None:
+    """Its labels came, and are not held against the champion; delivered again and sound, they count."""
+    seasoned.deliver_day(8, turned=True)
+    seasoned.take_in(day(10))
+    for broken, judged in ((["x"], day(7)), ([], day(8))):
+        document = {"rows": 60, "quarantined": 0.0, "rates": {}, "period": day(8).isoformat(), "broken": broken}
+        seasoned.services.lake.write_profile("toy", day(8), document)
+        assert seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9))).period == judged

@@ -66,5 +66,11 @@ def test_cooling_down_looks_at_earlier_retrainings_only(world: World) -> None:
     """A back-fill is not held up by what happens after its time, nor a second run by its own retraining."""
     world.model = changed(cool_down=day(3) - day(0))
     for when, action in ((day(11), "retrain"), (day(10), "retrain"), (day(8), "wait")):
-        world.services.lake.write_status("toy", "retrain", when, {})
+        world.services.lake.write_status("toy", "retrain", when, {"verdict": {"version": "2"}})
         assert triage(world, quality=DECAYED).action == action
+
+
+def test_a_retraining_that_trained_nothing_is_none(world: World) -> None:
+    """There was too little to train: nobody has to wait for what it did."""
+    world.services.lake.write_status("toy", "retrain", day(9), {"verdict": {"version": None}})
+    assert triage(world, quality=DECAYED).action == "retrain"
