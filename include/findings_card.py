@@ -1,10 +1,10 @@
 """The findings of one run of the monitor as a page of markdown: what triage said, what moved, how good the champion is."""
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
-_LONGEST = 500
+from include.markdown_text import plain
+
 _KINDS = {
     "shift": "moved",
     "new": "new values",
@@ -17,7 +17,7 @@ _KINDS = {
 
 def findings_card(model_name: str, finding: Mapping[str, Any], drift: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
     """One page from the references that the monitor's tasks returned, as plain values; text from outside is escaped."""
-    lines = [f"## {str(finding.get('action', '')).upper()}: {_plain(model_name)}", "", _sentence(finding.get("reason"))]
+    lines = [f"## {str(finding.get('action', '')).upper()}: {plain(model_name)}", "", _sentence(finding.get("reason"))]
     if finding.get("advice"):
         lines += ["", _sentence(finding["advice"])]
     lines += ["", "### Quality", "", *_quality(quality), "", "### What moved", "", *_moved(drift)]
@@ -30,7 +30,7 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
     if quality.get("value") is None:
         lines = [_sentence(quality.get("says") or "not measured")]
     else:
-        metric = _plain(quality["metric"])
+        metric = plain(quality["metric"])
         lines = [
             f"| period | {metric} | 95 % interval | newest two | was | rows |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -50,7 +50,7 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
 
 
 def _moved(drift: Mapping[str, Any]) -> list[str]:
-    broken = [f"* **broken:** {_plain(sign)}" for sign in drift.get("broken") or ()]
+    broken = [f"* **broken:** {plain(sign)}" for sign in drift.get("broken") or ()]
     moved = drift.get("moved") or ()
     if not moved:
         return broken or ["Nothing beyond what is usual from period to period."]
@@ -58,13 +58,13 @@ def _moved(drift: Mapping[str, Any]) -> list[str]:
     head = ["what", "kind", "how", "use", "periods", *(["season"] if seasonal else [])]
     rows = [
         [
-            _plain(one["view"]),
+            plain(one["view"]),
             _KINDS.get(one["kind"], ""),
-            _plain(one["what"]),
+            plain(one["what"]),
             # What stands in brackets is no column, so the champion does not use it.
             "" if one["view"].startswith("(") else f"{one['weight']:.0%}",
             f"{one['in_a_row']}",
-            *([_plain(one["season"])] if seasonal else []),
+            *([plain(one["season"])] if seasonal else []),
         ]
         for one in moved
     ]
@@ -74,19 +74,13 @@ def _moved(drift: Mapping[str, Any]) -> list[str]:
 
 
 def _sentence(text: object) -> str:
-    said = _plain(str(text or ""))
+    said = plain(str(text or ""))
     return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?", "!")) else ".")
 
 
 def _day(moment: object) -> str:
-    return _plain(str(moment)[:10])
+    return plain(str(moment)[:10])
 
 
 def _address(url: object) -> str:
     return "".join(character for character in str(url) if character not in "<> \n")
-
-
-def _plain(text: str) -> str:
-    """Text from outside on one line, with nothing that markdown or a browser would act on."""
-    escaped = html.escape(" ".join(text.split())[:_LONGEST], quote=False)
-    return "".join(f"\\{character}" if character in "\\`*_[]|#" else character for character in escaped)

@@ -1,6 +1,5 @@
 """The decision card: one page of markdown, identical wherever it is read."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 from include.decisions.budgets import Cost
 from include.decisions.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.decisions.verdict import Decision, untested
+from include.markdown_text import plain
 from include.models.contract import Criteria
 from include.references import Snapshot
 
@@ -67,15 +67,15 @@ def _heading(decision: Decision, facts: CardFacts) -> list[str]:
     lines = [
         f"## {decision.verdict.upper()}: {facts.model} version {facts.challenger}",
         "",
-        f"{against} · lane **{facts.lane}** · asked for by: {_plain(facts.trigger)}",
+        f"{against} · lane **{facts.lane}** · asked for by: {plain(facts.trigger)}",
         "",
-        *(f"{number}. {_plain(reason)}" for number, reason in enumerate(decision.reasons[:3], start=1)),
+        *(f"{number}. {plain(reason)}" for number, reason in enumerate(decision.reasons[:3], start=1)),
         "",
     ]
     if len(decision.reasons) > 3:
         lines += [f"… and {len(decision.reasons) - 3} more in `scorecard.json`.", ""]
     if facts.override:
-        lines += [f"**Overridden by a person:** {_plain(facts.override)}", ""]
+        lines += [f"**Overridden by a person:** {plain(facts.override)}", ""]
     if facts.plot_url:
         lines += [f"![clean and noisy, slices, cost]({facts.plot_url})", ""]
     return lines
@@ -103,7 +103,7 @@ def _conditions(scorecard: Scorecard, facts: CardFacts) -> list[str]:
         lines.append(_row("**clean/noisy mix**", "", "", f"**{scorecard.blend.value:+.3g}**", _interval(scorecard.blend)))
     if scorecard.anchor:
         gain = scorecard.anchor
-        lines.append(_row(f"mix, against frozen {_plain(facts.anchor or '')}", "", "", f"{gain.value:+.3g}", _interval(gain)))
+        lines.append(_row(f"mix, against frozen {plain(facts.anchor or '')}", "", "", f"{gain.value:+.3g}", _interval(gain)))
     lines.append("")
     if scorecard.robustness is not None:
         lines += [f"Errors under noise are {scorecard.robustness:.3g} times the champion's (mean over conditions).", ""]
@@ -111,7 +111,7 @@ def _conditions(scorecard: Scorecard, facts: CardFacts) -> list[str]:
     return [
         *lines,
         *([said, ""] if said else []),
-        *(f"{_plain(line)}  " for line in facts.mess),
+        *(f"{plain(line)}  " for line in facts.mess),
         *([""] if facts.mess else []),
     ]
 
@@ -141,7 +141,7 @@ def _slices(scorecard: Scorecard) -> list[str]:
         ["### Slices, clean rows, worst first", "", *_table("slice", worst, rows=True), ""] if worst else ["### Slices", ""]
     )
     lines += [f"{more} more are better than these.", ""] if more > 0 else []
-    return [*lines, *([f"{_plain(small)}.", ""] if (small := untested(scorecard)) else [])]
+    return [*lines, *([f"{plain(small)}.", ""] if (small := untested(scorecard)) else [])]
 
 
 def _others(scorecard: Scorecard) -> list[str]:
@@ -192,9 +192,9 @@ def _cells(first: str, cell: Cell, rows: bool) -> str:
     name = {"rows": cell.condition, "slice": cell.where, "metric": cell.metric}[first]
     said = [f"{cell.rows:,}"] if rows else []
     if cell.gain is None or cell.champion is None:
-        return _row(_plain(name), *said, f"{cell.challenger:.4g}")
+        return _row(plain(name), *said, f"{cell.challenger:.4g}")
     return _row(
-        _plain(name), *said, f"{cell.champion:.4g}", f"{cell.challenger:.4g}", f"{cell.gain.value:+.3g}", _interval(cell.gain)
+        plain(name), *said, f"{cell.champion:.4g}", f"{cell.challenger:.4g}", f"{cell.gain.value:+.3g}", _interval(cell.gain)
     )
 
 
@@ -226,9 +226,3 @@ def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
 def _snapshot(name: str, snapshot: Snapshot) -> str:
     dates = (f"{moment:%Y-%m-%d}" for moment in (snapshot.start, snapshot.end))
     return _row(name, *dates, f"{snapshot.rows:,}", f"`{snapshot.digest[:16]}`")
-
-
-def _plain(text: str) -> str:
-    """Text that a person typed, on one line, with nothing that markdown or a browser would act on."""
-    escaped = html.escape(" ".join(text.split())[:500], quote=False)
-    return "".join(f"\\{character}" if character in "\\`*_[]|#" else character for character in escaped)
