@@ -17,13 +17,16 @@
     │   ├── ObjectMissing        there is no object under this key
     │   ├── AlreadyExists        create_if_absent found the key taken
     │   ├── Conflict             compare_and_set found that somebody else had written
-    │   └── CorruptObject        the bytes are not those the manifest names
+    │   ├── CorruptObject        the bytes are not those the manifest names
+    │   ├── LedgerBroken         the ledger's entries do not follow from each other
+    │   └── Locked               somebody else is changing the champion of this model    (transient)
     ├── TrialFailed              a logged artifact cannot be loaded and queried in a fresh process
     └── RegistryError            the MLflow registry refused or failed
         ├── RegistryUnreachable  no answer within the limits set for it               (transient)
         ├── UntrustedModel       an artifact would load types the model does not trust
         ├── ArtifactChanged      the artifact is not the one that was validated
-        └── ChampionMoved        the champion is not the one the challenger was compared with
+        ├── ChampionMoved        the champion is not the one the challenger was compared with
+        └── NoSuchTarget         there is no version that could be rolled back to
 
 A message names the thing, its value, what is accepted, and what to do next.
 `transient` says whether trying again can help: Airflow retries those and no others.
@@ -110,6 +113,16 @@ class CorruptObject(StoreError):
     """The bytes are not those that the manifest names."""
 
 
+class LedgerBroken(StoreError):
+    """The ledger's entries do not follow from each other."""
+
+
+class Locked(StoreError):
+    """Somebody else is changing the champion of this model, or took the lock over from us."""
+
+    transient = True
+
+
 class RegistryError(ProvingGroundError):
     """The MLflow registry refused or failed."""
 
@@ -130,3 +143,7 @@ class ArtifactChanged(RegistryError):
 
 class ChampionMoved(RegistryError):
     """The champion is not the one that the challenger was compared with."""
+
+
+class NoSuchTarget(RegistryError):
+    """There is no version that could be rolled back to."""

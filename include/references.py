@@ -1,7 +1,9 @@
 """What tasks hand over: keys, digests and versions, never data."""
 
+import hashlib
+import json
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -145,14 +147,43 @@ class Trained(Reference):
 
 
 class Verdict(Reference):
-    """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge."""
+    """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
+
+    `evidence` names all that the decision rests on: 64 hex digits that change when any of it does. An approval repeats them.
+    """
 
     verdict: Literal["promote", "keep", "inconclusive", "blocked"]
     reasons: tuple[str, ...]
     version: str | None
     artifact_digest: str | None
     champion_version: str | None
+    holdout_digest: str | None = None
+    suite_digest: str | None = None
+    criteria_digest: str | None = None
     card_url: str | None = None
+
+    @property
+    def evidence(self) -> str:
+        """The digest of what was judged, on what, against whom, and how it was decided."""
+        said = {name: getattr(self, name) for name in _EVIDENCE}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def named_evidence(self) -> dict[str, Any]:
+        """The same by name, for the ledger: what a person may want to look up later."""
+        named = {name: getattr(self, name) for name in _EVIDENCE} | {"reasons": list(self.reasons)[:10]}
+        return named | {"evidence": self.evidence, "card": self.card_url}
+
+
+_EVIDENCE = (
+    "verdict",
+    "reasons",
+    "version",
+    "artifact_digest",
+    "champion_version",
+    "holdout_digest",
+    "suite_digest",
+    "criteria_digest",
+)
 
 
 class Refitted(Reference):
@@ -174,11 +205,37 @@ class Recommended(Reference):
     models: int = 0
 
 
+class Question(Reference):
+    """What a person is asked: a headline, markdown that holds all that is needed to decide, and until when."""
+
+    where: Literal["airflow", "registry"]
+    subject: str
+    body: str
+    evidence: str
+
+
+class Answer(Reference):
+    """What a person answered; `decision` is None where nobody did in time."""
+
+    decision: Literal["approve", "reject"] | None
+    by: str = "nobody"
+    why: str = ""
+    at: datetime | None = None
+
+
 class Approval(Reference):
-    """Whether the challenger may be promoted, and who said so."""
+    """Whether the challenger may be promoted, who said so and why, and for which evidence of the verdict.
+
+    `override` says that a person approved what the gate found inconclusive. While `question` is there, nobody has answered.
+    """
 
     approved: bool
     by: str
+    why: str = ""
+    evidence: str = ""
+    override: bool = False
+    at: datetime | None = None
+    question: Question | None = None
 
 
 class Promotion(Reference):
@@ -187,3 +244,27 @@ class Promotion(Reference):
     promoted: bool
     champion_version: str | None
     previous_version: str | None
+
+
+class Reconciled(Reference):
+    """Who is champion, now that registry and ledger agree; `by_hand` says that somebody else than a run had changed it."""
+
+    champion_version: str | None
+    by_hand: bool
+
+
+class Rehearsed(Reference):
+    """A version that could be gone back to: its file loads and answers a stored sample; `current` is champion now."""
+
+    target: str
+    current: str | None
+    artifact_digest: str
+    override: bool = False
+
+
+class RolledBack(Reference):
+    """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked."""
+
+    rolled_back: bool
+    champion_version: str | None
+    from_version: str | None

@@ -10,6 +10,8 @@ from include.settings import Settings
 if TYPE_CHECKING:
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
+    from include.adapters.ledger import Ledger
+    from include.adapters.lock import Locks
     from include.adapters.registry import Registry
 
 
@@ -21,6 +23,8 @@ class Services:
     landing: "Landing"
     lake: "Lake"
     registry: "Registry"
+    ledger: "Ledger"
+    locks: "Locks"
 
 
 def build_services(settings: Settings | None = None) -> Services:
@@ -32,14 +36,19 @@ def build_services(settings: Settings | None = None) -> Services:
     # The adapters load boto3 and MLflow: only where a step really runs, never where Airflow parses a DAG file.
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
+    from include.adapters.ledger import Ledger
+    from include.adapters.lock import Locks
     from include.adapters.object_store import ObjectStore
     from include.adapters.registry import Registry
 
     settings = settings or Settings.read(os.environ)
     connect = partial(ObjectStore.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
+    lake = connect(settings.lake_bucket)
     return Services(
         settings=settings,
         landing=Landing(connect(settings.landing_bucket)),
-        lake=Lake(connect(settings.lake_bucket)),
+        lake=Lake(lake),
         registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
+        ledger=Ledger(lake),
+        locks=Locks(lake),
     )

@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from include.adapters.fresh_process import Trial
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
+from include.adapters.ledger import Ledger
+from include.adapters.lock import Locks
 from include.adapters.object_store import Entry
 from include.adapters.registry import CHAMPION, Training, Version
 from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable, TrialFailed
@@ -130,6 +132,7 @@ class FakeRegistry:
         self.pipelines: dict[str, Any] = {}
         self.digests: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
+        self.model_tags: dict[str, str] = {}
         self.reports: dict[tuple[str, str], str] = {}
         self.descriptions: dict[str, str] = {}
         self.trainings: list[Training] = []
@@ -152,6 +155,17 @@ class FakeRegistry:
     def version(self, model_name: str, number: str) -> Version:
         self._answer()
         return self.versions[number]
+
+    def exists(self, model_name: str, number: str) -> bool:
+        self._answer()
+        return number in self.versions
+
+    def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
+        self._answer()
+        return dict(self.aliases), dict(self.model_tags)
+
+    def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
+        self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
         self._write(lambda: self.aliases.update({alias: number}))
@@ -235,4 +249,11 @@ def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry) ->
     """The real landing and lake over stores in memory, beside a registry in memory."""
     stores: Any = landing, lake
     fake: Any = registry
-    return Services(settings=Settings.read({}), landing=Landing(stores[0]), lake=Lake(stores[1]), registry=fake)
+    return Services(
+        settings=Settings.read({}),
+        landing=Landing(stores[0]),
+        lake=Lake(stores[1]),
+        registry=fake,
+        ledger=Ledger(stores[1]),
+        locks=Locks(stores[1], sleep=lambda _: None),
+    )

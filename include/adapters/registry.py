@@ -33,6 +33,8 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 ANCHOR = "anchor"
 # A tag: the version was promoted once, so that taking the alias from it by hand lasts.
 WAS_CHAMPION = "was_champion"
+# A tag: the version was champion and was rolled back from; when, by whom and why.
+ROLLED_BACK = "rolled_back"
 _TRAINING_KEY = "training_key"
 _REPLAY = "replay"
 _ARTIFACT = "model.skops"
@@ -125,6 +127,25 @@ class Registry:
         """A version by its number."""
         with _in_our_words(f"{model_name} version {number}"):
             return _version(self._client.get_model_version(model_name, number))
+
+    def exists(self, model_name: str, number: str) -> bool:
+        """Whether there is such a version."""
+        with _in_our_words(f"{model_name} version {number}"):
+            return _or_none(lambda: self._client.get_model_version(model_name, number)) is not None
+
+    def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
+        """All aliases with the versions that carry them, and the tags of the model itself; both empty for an unknown model."""
+        with _in_our_words(model_name):
+            found = _or_none(lambda: self._client.get_registered_model(model_name))
+            if found is None:
+                return {}, {}
+            return {alias: str(number) for alias, number in found.aliases.items()}, dict(found.tags)
+
+    def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
+        """Set tags on the model itself."""
+        with _in_our_words(model_name):
+            for name, value in tags.items():
+                self._client.set_registered_model_tag(model_name, name, value)
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
         """Move an alias; setting it to where it is changes nothing."""

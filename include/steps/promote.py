@@ -1,13 +1,13 @@
 """Promote: make the challenger the champion, if it is the one that was validated and the champion is still the one it beat.
 
-In: verdict and approval. Out: who is champion now. Checks the artifact's digest again, then moves the aliases in an order that
-never leaves a moment without a champion: `previous` first, `champion` next, `challenger` goes last. The first promotion also
-freezes the reference (`anchor`) below which no later challenger may walk.
-Safe to run again: every move sets what it finds missing, so a run killed half-way is completed by the next one.
+In: verdict and approval. Out: who is champion now. Under the model's lock: the champion is read again and compared with the
+one in the verdict, the approval with the evidence, the artifact with its digest; then an intent is written, the aliases move
+(`previous` first, `champion` next: there is always one) and the outcome is written. A refusal is written too.
+Safe to run again: what was done is found in the ledger, a run killed half-way is completed or undone, and says which.
 """
 
-from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, WAS_CHAMPION
 from include.errors import ArtifactChanged, ChampionMoved
+from include.handover import Handover, handover
 from include.models.contract import Model
 from include.references import Approval, Promotion, Verdict
 from include.run import Request
@@ -22,51 +22,69 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
     Raises:
         ArtifactChanged: the artifact is not the one that was validated.
         ChampionMoved: the champion is not the one that the challenger was compared with.
+        Locked: somebody else is changing this model's champion.
     """
-    if not approval.approved or verdict.verdict != "promote" or verdict.version is None:
-        return _unchanged(services, model, verdict)
-    _refuse_changed_artifact(services, model, verdict)
-    # Last before the move: whatever a person did meanwhile is seen.
-    _refuse_moved_champion(services, model, verdict)
-    if verdict.champion_version:
-        services.registry.set_alias(model.name, PREVIOUS, verdict.champion_version)
-    services.registry.set_alias(model.name, CHAMPION, verdict.version)
-    services.registry.annotate(model.name, verdict.version, {WAS_CHAMPION: "true"})
-    if services.registry.aliased(model.name, ANCHOR) is None:
-        # Challengers to come may not walk away from it in small steps; a person may freeze another.
-        services.registry.set_alias(model.name, ANCHOR, verdict.champion_version or verdict.version)
-    _drop_challenger(services, model, verdict.version)
-    return Promotion(
-        promoted=True,
-        champion_version=verdict.version,
-        previous_version=verdict.champion_version,
-        says=f"version {verdict.version} is champion"
-        + (f", {verdict.champion_version} is previous" if verdict.champion_version else ""),
-    )
+    with handover(services, model, request, "promote") as begun:
+        if verdict.version is None:
+            return _nothing_judged(begun, verdict)
+        if refused := _refusal(verdict, approval):
+            return _refuse(begun, verdict, approval, refused)
+        if _is_done(begun, verdict):
+            begun.mirror()
+            return _promoted(begun, verdict)
+        _refuse_changed_artifact(services, model, verdict)
+        _refuse_moved_champion(begun, verdict)
+        evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
+        begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.says, evidence)
+        return _promoted(begun, verdict)
 
 
-def _refuse_moved_champion(services: Services, model: Model, verdict: Verdict) -> None:
-    now = services.registry.champion(model.name)
-    # Finding the challenger there already means that an earlier try of this very promotion got that far.
-    if now is not None and now.number not in (verdict.champion_version, verdict.version):
-        raise ChampionMoved(
-            f"{model.name}: the champion is version {now.number}, version {verdict.version} was compared with "
-            f"{verdict.champion_version or 'none'}. The verdict is void: run {model.name}.retrain again."
+def _refusal(verdict: Verdict, approval: Approval) -> str:
+    """Why this may not be promoted, whatever the registry says; empty when it may."""
+    if verdict.verdict in ("keep", "blocked"):
+        return verdict.says or verdict.verdict
+    if not approval.approved:
+        return approval.says or f"not approved: {approval.why or verdict.verdict}"
+    if approval.evidence != verdict.evidence:
+        return (
+            f"the approval by {approval.by} is void: it was given for the evidence {approval.evidence[:12] or 'of nothing'}, "
+            f"this is {verdict.evidence[:12]}"
         )
-    if now is not None and now.number != verdict.version and _was_champion(services, model, verdict):
+    if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
+        return f"{verdict.says or verdict.verdict}; nobody may override that here"
+    return ""
+
+
+def _is_done(begun: Handover, verdict: Verdict) -> bool:
+    """Whether an earlier try of this very promotion got through, and nothing has happened since."""
+    newest = begun.services.ledger.newest_of(begun.model.name, "promoted", verdict.evidence)
+    return newest is not None and begun.state.champion == verdict.version
+
+
+def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
+    name, now = begun.model.name, begun.state.champion
+    if verdict.version in begun.state.rolled_back:
         raise ChampionMoved(
-            f"{model.name}: version {verdict.version} was champion before, and somebody put version {now.number} in its "
-            f"place. It is not promoted again: to train anew on the same data, run {model.name}.retrain with force."
+            f"{name}: version {verdict.version} was rolled back from, and is not promoted again. To train anew on the same "
+            f"data, run {name}.retrain with force; to bring this very version back, run {name}.rollback with override."
+        )
+    if now == verdict.version:
+        raise ChampionMoved(f"{name}: version {now} is champion already, and not by this verdict. Nothing has to be done.")
+    if verdict.version in begun.state.were_champion:
+        raise ChampionMoved(
+            f"{name}: version {verdict.version} was champion before, and version {now or 'none'} is in its place. It is not "
+            f"promoted again: to train anew on the same data, run {name}.retrain with force."
         )
     if now is None and verdict.champion_version:
         raise ChampionMoved(
-            f"{model.name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. "
-            "Somebody removed the alias or the version: set the alias by hand to the version that is in production."
+            f"{name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. Somebody "
+            f"removed the alias or the version: run {name}.rollback, which brings back the last one, or set the alias by hand."
         )
-
-
-def _was_champion(services: Services, model: Model, verdict: Verdict) -> bool:
-    return WAS_CHAMPION in services.registry.version(model.name, str(verdict.version)).tags
+    if now != verdict.champion_version:
+        raise ChampionMoved(
+            f"{name}: the champion is version {now}, version {verdict.version} was compared with "
+            f"{verdict.champion_version or 'none'}. The verdict is void: run {name}.retrain again."
+        )
 
 
 def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict) -> None:
@@ -78,21 +96,43 @@ def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict)
         )
 
 
-def _drop_challenger(services: Services, model: Model, number: str) -> None:
-    challenger = services.registry.aliased(model.name, CHALLENGER)
-    if challenger and challenger.number == number:
-        services.registry.drop_alias(model.name, CHALLENGER)
+def _promoted(begun: Handover, verdict: Verdict) -> Promotion:
+    return Promotion(
+        promoted=True,
+        champion_version=verdict.version,
+        previous_version=verdict.champion_version,
+        says=f"version {verdict.version} is champion"
+        + (f", {verdict.champion_version} is previous" if verdict.champion_version else "")
+        + _mended(begun),
+    )
 
 
-def _unchanged(services: Services, model: Model, verdict: Verdict) -> Promotion:
-    champion = verdict.champion_version
+def _refuse(begun: Handover, verdict: Verdict, approval: Approval, why: str) -> Promotion:
+    assert verdict.version is not None
+    if verdict.version not in begun.state.were_champion:
+        # Cleared after it had promoted, an old run has nothing to add.
+        key = f"{verdict.evidence} {approval.by}"
+        begun.write("refused", key, approval.by, why, verdict.version, evidence=verdict.named_evidence())
+    begun.mirror()
+    begun.drop_challenger(verdict.version)
+    return _stays(begun)
+
+
+def _nothing_judged(begun: Handover, verdict: Verdict) -> Promotion:
     # The champion itself, where a promotion was killed before its last move and a new run found nothing left to judge.
-    judged = verdict.version or champion
-    if judged:
-        _drop_challenger(services, model, judged)
+    begun.mirror()
+    return _stays(begun)
+
+
+def _stays(begun: Handover) -> Promotion:
+    champion = begun.state.champion
     return Promotion(
         promoted=False,
         champion_version=champion,
         previous_version=None,
-        says=f"version {champion} stays champion" if champion else "there is still no champion",
+        says=(f"version {champion} stays champion" if champion else "there is still no champion") + _mended(begun),
     )
+
+
+def _mended(begun: Handover) -> str:
+    return "".join(f"; {said}" for said in begun.found)

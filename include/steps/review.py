@@ -15,5 +15,8 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict) ->
     """The gate's own approval."""
     approved = verdict.verdict == "promote"
     return Approval(
-        approved=approved, by="the gate", says="approved by the gate" if approved else f"not approved: {verdict.verdict}"
+        approved=approved,
+        by="the gate",
+        evidence=verdict.evidence,
+        says="approved by the gate" if approved else f"not approved: {verdict.says or verdict.verdict}",
     )

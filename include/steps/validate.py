@@ -80,6 +80,9 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         version=trained.version,
         artifact_digest=trained.artifact_digest,
         champion_version=number,
+        holdout_digest=assembled.holdout.digest,
+        suite_digest=trial.suite.digest(),
+        criteria_digest=model.criteria_digest,
         card_url=card_url,
         says=f"{decision.verdict}: {decision.reasons[0]}",
     )

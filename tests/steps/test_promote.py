@@ -9,7 +9,7 @@ from include.references import Approval, Promotion, Verdict
 from tests.fakes import Crash
 from tests.toy import World, day
 
-YES, NO = Approval(approved=True, by="the gate"), Approval(approved=False, by="the gate")
+NO = Approval(approved=False, by="the gate")
 
 
 def verdict_on(version: str, champion: str | None) -> Verdict:
@@ -17,8 +17,12 @@ def verdict_on(version: str, champion: str | None) -> Verdict:
     return Verdict(verdict="promote", reasons=("better",), version=version, artifact_digest=digest, champion_version=champion)
 
 
-def promote(world: World, verdict: Verdict, approval: Approval = YES) -> Promotion:
-    promotion: Promotion = world.do("promote", day(1), verdict=verdict, approval=approval)
+def yes(verdict: Verdict) -> Approval:
+    return Approval(approved=True, by="the gate", evidence=verdict.evidence)
+
+
+def promote(world: World, verdict: Verdict, approval: Approval | None = None) -> Promotion:
+    promotion: Promotion = world.do("promote", day(1), verdict=verdict, approval=approval or yes(verdict))
     return promotion
 
 

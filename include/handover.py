@@ -1,0 +1,171 @@
+"""Changing the champion: the one place that moves the alias, for promote, roll_back and reconcile.
+
+Under the model's lock: an intent in the ledger, the alias, the outcome in the ledger. What counts is where MLflow's alias
+`champion` is. Whoever comes next finds an intent without an outcome and finishes it: if the alias had moved it is completed,
+and if not it is abandoned. Aliases `previous` and `anchor`, tags, and the mirror of the ledger in MLflow follow from the
+ledger, so they are set again until they are right.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.adapters.lock import Held
+from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
+from include.history import Entry, Event, Fact, State
+from include.models.contract import Model
+from include.run import Request
+from include.services import Services
+
+_OUTCOME: dict[str, Event] = {"promoting": "promoted", "rolling_back": "rolled_back"}
+# Of the model in MLflow: the newest entry of the ledger that is mirrored on its versions.
+_MIRRORED = "ledger_mirrored"
+_BY_HAND = "somebody in MLflow"
+
+
+@dataclass
+class Handover:
+    """The lock of a model in our hands, registry and ledger in agreement; `found` says what had to be mended first."""
+
+    services: Services
+    model: Model
+    request: Request
+    lock: Held
+    state: State
+    found: list[str] = field(default_factory=list)
+    by_hand: bool = False
+
+    def write(self, event: Event, key: str, by: str, reason: str, version: str | None, **more: Any) -> Entry:
+        """One entry in the ledger; `more` is `new`, the next champion, and `evidence`."""
+        self.lock.renew()
+        entry = self.services.ledger.append(
+            self.model.name, fact(self.request, event, key, by=by, reason=reason, version=version, **more)
+        )
+        self.state = entry.after
+        return entry
+
+    def move(self, event: Event, new: str, key: str, by: str, reason: str, evidence: dict[str, Any]) -> None:
+        """Make a version champion; `event` is the intent: promoting or rolling_back.
+
+        Raises:
+            Locked: the lock was lost; nothing more is written.
+        """
+        old = self.state.champion
+        self.write(event, key, by, reason, new, new=new, evidence=evidence)
+        if event == "promoting" and old:
+            self._set_alias(PREVIOUS, old)
+        self._set_alias(CHAMPION, new)
+        self.write(_OUTCOME[event], key, by, reason, new, new=new, evidence=evidence)
+        self.mirror()
+
+    def mirror(self) -> None:
+        """Make aliases and tags in MLflow say what the ledger says; what is right already is not written again."""
+        registry, name = self.services.registry, self.model.name
+        aliases, tags = registry.overview(name)
+        previous = self.state.previous
+        if previous and aliases.get(PREVIOUS) != previous:
+            self._set_alias(PREVIOUS, previous)
+        elif not previous and PREVIOUS in aliases:
+            self.lock.renew()
+            registry.drop_alias(name, PREVIOUS)
+        if ANCHOR not in aliases and self.state.champion:
+            # Challengers to come may not walk away from it in small steps; a person may freeze another.
+            self._set_alias(ANCHOR, self.state.were_champion[0])
+        if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
+            self.drop_challenger(str(self.state.champion))
+        mirrored = int(tags[_MIRRORED]) if tags.get(_MIRRORED, "").isdecimal() else 0
+        entries = self.services.ledger.entries(name, after=mirrored)
+        for entry in entries:
+            self._mirror_entry(entry)
+        if entries:
+            self.lock.renew()
+            registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
+
+    def drop_challenger(self, number: str) -> None:
+        """Take the alias challenger from this version; a newer challenger keeps it."""
+        aliased = self.services.registry.aliased(self.model.name, CHALLENGER)
+        if aliased and aliased.number == number:
+            self.lock.renew()
+            self.services.registry.drop_alias(self.model.name, CHALLENGER)
+
+    def _mirror_entry(self, entry: Entry) -> None:
+        """One tag per entry on the version that it is about, so that people can read it there."""
+        about = entry.version
+        if about is None or not self.services.registry.exists(self.model.name, about):
+            return
+        self.lock.renew()
+        said = f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"
+        tags = {f"ledger.{entry.sequence:06d}.{entry.event}": said[:500]}
+        if entry.champion == about:
+            tags[WAS_CHAMPION] = "true"
+        self.services.registry.annotate(self.model.name, about, tags)
+        if entry.event == "rolled_back" and entry.before and self.services.registry.exists(self.model.name, entry.before):
+            marked = {ROLLED_BACK: f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"[:500]}
+            self.services.registry.annotate(self.model.name, entry.before, marked)
+
+    def _set_alias(self, alias: str, number: str) -> None:
+        self.lock.renew()
+        self.services.registry.set_alias(self.model.name, alias, number)
+
+    def agree(self) -> None:
+        """Finish what a killed run began, and write down what somebody changed by hand."""
+        champion = self.services.registry.champion(self.model.name)
+        now = champion.number if champion else None
+        moving = self.state.moving
+        if moving:
+            self._finish(now)
+        if now != self.state.champion:
+            self._record_by_hand(now)
+
+    def _finish(self, now: str | None) -> None:
+        moving = self.state.moving
+        assert moving is not None
+        began = self.services.ledger.newest_of(self.model.name, moving.event, moving.key)
+        by, reason, evidence = (began.by, began.reason, began.evidence) if began else ("", "", {})
+        if now == moving.new:
+            self.write(_OUTCOME[moving.event], moving.key, by, reason, moving.new, new=moving.new, evidence=evidence)
+            self.found.append(f"a run was killed after it had made version {moving.new} champion: its record is completed")
+        else:
+            why = f"a run was killed before it made version {moving.new} champion"
+            self.write("abandoned", moving.key, "reconcile", why, moving.new, evidence=evidence)
+            self.found.append(f"{why}: the attempt is written off")
+
+    def _record_by_hand(self, now: str | None) -> None:
+        old, first = self.state.champion, self.services.ledger.newest(self.model.name) is None
+        if first:
+            before = self.services.registry.aliased(self.model.name, PREVIOUS)
+            if before and before.number != now:
+                why = "it was previous when the ledger began"
+                self.write("found", f"found {before.number}", "reconcile", why, before.number, new=before.number)
+            self.write("found", f"found {now}", "reconcile", "it was champion when the ledger began", now, new=now)
+            self.found.append(f"the ledger begins: version {now} is champion")
+            return
+        said = f"version {now} was made champion by hand" if now else "nobody is champion any more"
+        reason = f"{said}; version {old} was" if old else said
+        seen = self.services.ledger.newest(self.model.name)
+        evidence = {"seen_before": seen.at.isoformat()} if seen else {}
+        self.write("changed_by_hand", f"{old} to {now}", _BY_HAND, reason, now or old, new=now, evidence=evidence)
+        self.by_hand = True
+        self.found.append(reason)
+
+
+@contextmanager
+def handover(services: Services, model: Model, request: Request, step: str) -> Iterator[Handover]:
+    """The lock of a model, once registry and ledger agree.
+
+    Raises:
+        Locked: somebody else is changing this model's champion.
+        LedgerBroken: the ledger's newest entry cannot be read.
+    """
+    with services.locks.held(model.name, owner=f"{request.run_id}/{step}") as lock:
+        begun = Handover(services, model, request, lock, services.ledger.state(model.name))
+        begun.agree()
+        yield begun
+
+
+def fact(request: Request, event: Event, key: str, *, by: str, reason: str, version: str | None, **more: Any) -> Fact:
+    """What a step wants to be written, in the name of its run."""
+    return Fact(
+        event=event, key=key, as_of=request.as_of, by=by, reason=reason[:1000], run_id=request.run_id, version=version, **more
+    )
