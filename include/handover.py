@@ -9,6 +9,7 @@ ledger, so they are set again until they are right.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from include.adapters.lock import Held
@@ -22,6 +23,8 @@ _OUTCOME: dict[str, Event] = {"promoting": "promoted", "rolling_back": "rolled_b
 # Of the model in MLflow: the newest entry of the ledger that is mirrored on its versions.
 _MIRRORED = "ledger_mirrored"
 _BY_HAND = "somebody in MLflow"
+# Until when a write that came late is told from a change made by hand.
+_LATEST = timedelta(hours=1)
 
 
 @dataclass
@@ -33,16 +36,18 @@ class Handover:
     request: Request
     lock: Held
     state: State
+    sequence: int
     found: list[str] = field(default_factory=list)
     by_hand: bool = False
 
     def write(self, event: Event, key: str, by: str, reason: str, version: str | None, **more: Any) -> Entry:
         """One entry in the ledger; `more` is `new`, the next champion, and `evidence`."""
         self.lock.renew()
-        entry = self.services.ledger.append(
-            self.model.name, fact(self.request, event, key, by=by, reason=reason, version=version, **more)
-        )
-        self.state = entry.after
+        said = fact(self.request, event, key, by=by, reason=reason, version=version, **more)
+        entry = self.services.ledger.append(self.model.name, said, seen=self.sequence)
+        # What is said once may have been said long ago: its state is not ours.
+        if entry.sequence > self.sequence:
+            self.state, self.sequence = entry.after, entry.sequence
         return entry
 
     def move(self, event: Event, new: str, key: str, by: str, reason: str, evidence: dict[str, Any]) -> None:
@@ -115,7 +120,9 @@ class Handover:
         moving = self.state.moving
         if moving:
             self._finish(now)
-        if now != self.state.champion:
+        if now is not None and now != self.state.champion and self._came_late(now):
+            self._set_back(now)
+        elif now != self.state.champion:
             self._record_by_hand(now)
 
     def _finish(self, now: str | None) -> None:
@@ -130,6 +137,20 @@ class Handover:
             why = f"a run was killed before it made version {moving.new} champion"
             self.write("abandoned", moving.key, "reconcile", why, moving.new, evidence=evidence)
             self.found.append(f"{why}: the attempt is written off")
+
+    def _came_late(self, now: str) -> bool:
+        """Whether this is the write of an attempt that was written off: a server may carry out what its client gave up on."""
+        if now != self.state.written_off or not self.state.champion:
+            return False
+        given_up = self.services.ledger.newest_about(self.model.name, "abandoned", now)
+        return given_up is not None and self.services.ledger.now() - given_up.at < _LATEST
+
+    def _set_back(self, now: str) -> None:
+        champion = str(self.state.champion)
+        reason = f"version {now} became champion by a write that came after its attempt was written off: {champion} is again"
+        self._set_alias(CHAMPION, champion)
+        self.write("set_back", f"{now} to {champion}", "reconcile", reason, now)
+        self.found.append(reason)
 
     def _record_by_hand(self, now: str | None) -> None:
         old, first = self.state.champion, self.services.ledger.newest(self.model.name) is None
@@ -159,7 +180,9 @@ def handover(services: Services, model: Model, request: Request, step: str) -> I
         LedgerBroken: the ledger's newest entry cannot be read.
     """
     with services.locks.held(model.name, owner=f"{request.run_id}/{step}") as lock:
-        begun = Handover(services, model, request, lock, services.ledger.state(model.name))
+        newest = services.ledger.newest(model.name)
+        state, sequence = (newest.after, newest.sequence) if newest else (State(), 0)
+        begun = Handover(services, model, request, lock, state, sequence)
         begun.agree()
         yield begun
 

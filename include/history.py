@@ -22,6 +22,7 @@ Event = Literal[
     "rolling_back",
     "rolled_back",
     "abandoned",
+    "set_back",
     "changed_by_hand",
     "looked",
     "rollback_proposed",
@@ -59,7 +60,8 @@ class State:
     """What the entries so far add up to.
 
     `lineage` is whom each champion replaced, oldest first; `were_champion` all that ever were, in order; `rolled_back` those
-    that may not come back without an override; `moving` an intent without an outcome.
+    that may not come back without an override; `moving` an intent without an outcome; `written_off` the version of the newest
+    intent that was given up, because its write to the registry may still come.
     """
 
     champion: str | None = None
@@ -68,6 +70,7 @@ class State:
     rolled_back: tuple[str, ...] = ()
     moving: Move | None = None
     on_probation: OnProbation | None = None
+    written_off: str | None = None
 
     @property
     def previous(self) -> str | None:
@@ -87,6 +90,7 @@ class State:
             on_probation=OnProbation(**(probation | {"since": datetime.fromisoformat(probation["since"])}))
             if probation
             else None,
+            written_off=document["written_off"],
         )
 
 
@@ -190,7 +194,7 @@ def applied(state: State, fact: Fact) -> State:
     if fact.event in _INTENTS and fact.new:
         return replace(state, moving=Move(fact.event, state.champion, fact.new, fact.key))
     if fact.event == "abandoned":
-        return replace(state, moving=None)
+        return replace(state, moving=None, written_off=state.moving.new if state.moving else None)
     if fact.event in _TAKES_OFFICE:
         return _in_office(state, fact)
     if fact.event == "looked" and state.on_probation:
@@ -216,6 +220,7 @@ def _in_office(state: State, fact: Fact) -> State:
         were_champion=were,
         rolled_back=tuple(sorted(marked, key=_number)),
         on_probation=tried,
+        written_off=None if state.written_off == new else state.written_off,
     )
 
 

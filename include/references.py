@@ -254,12 +254,15 @@ class Reconciled(Reference):
 
 
 class Rehearsed(Reference):
-    """A version that could be gone back to: its file loads and answers a stored sample; `current` is champion now."""
+    """A version that could be gone back to: its file loads and answers stored rows, of which `sample` is the digest.
+
+    `current` is champion now.
+    """
 
     target: str
     current: str | None
     artifact_digest: str
-    override: bool = False
+    sample: str
 
 
 class RolledBack(Reference):

@@ -13,7 +13,7 @@ from typing import Any
 from include.errors import DataError
 
 _log = logging.getLogger(__name__)
-_FORM = {"as_of", "reason", "force", "replace_unscorable_champion"}
+_FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "target", "dry_run", "override"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Request:
     """As of when, why, and how it was asked for.
 
     `run_id` names the Airflow run; work is never keyed by it, only traced to it. `override` lets a champion be replaced that
-    cannot be scored; `asked_by` is the person who started the run.
+    cannot be scored, or a version come back that was rolled back from; `asked_by` is the person who started the run. `target`
+    and `dry_run` are a rollback's.
     """
 
     as_of: datetime
@@ -31,6 +32,8 @@ class Request:
     override: bool = False
     reason_given: bool = False
     asked_by: str = "the schedule"
+    target: str | None = None
+    dry_run: bool = False
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
@@ -58,9 +61,11 @@ def request_from(context: Mapping[str, Any]) -> Request:
         reason=str(reason),
         run_id=str(run.run_id),
         force=bool(params.get("force")),
-        override=bool(params.get("replace_unscorable_champion")),
-        reason_given=bool(params.get("reason")),
-        asked_by=str(getattr(run, "triggering_user_name", None) or "the schedule"),
+        override=bool(params.get("replace_unscorable_champion") or params.get("override")),
+        reason_given=bool(str(params.get("reason") or event.get("reason") or "").strip()),
+        asked_by=str(getattr(run, "triggering_user_name", None) or event.get("by") or "the schedule"),
+        target=params.get("target") or event.get("target"),
+        dry_run=bool(params.get("dry_run")),
     )
 
 

@@ -18,6 +18,35 @@ def override() -> dict[str, Param]:
     }
 
 
+def rollback_form() -> dict[str, Param]:
+    """The fields of a rollback; the reason has no usable default, so the button waits for one."""
+    return {
+        "target": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[0-9]{1,9}$",
+            title="Target",
+            description="The version to go back to. Empty means the one that the champion replaced.",
+        ),
+        "reason": Param(
+            "",
+            type="string",
+            maxLength=500,
+            title="Reason (required)",
+            description="Why. It is kept in the ledger and on both versions.",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Load and ask the target, say what would happen, move nothing."
+        ),
+        "override": Param(
+            False,
+            type="boolean",
+            title="Override",
+            description="Allow a target that was itself rolled back from before.",
+        ),
+    }
+
+
 def form(force: str) -> dict[str, Param]:
     """Three fields with defaults that do the usual thing; `force` says in a sentence what forcing means for this DAG."""
     return {

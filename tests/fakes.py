@@ -138,6 +138,7 @@ class FakeRegistry:
         self.trainings: list[Training] = []
         self.champions: list[str | None] = []
         self.pictures: dict[tuple[str, str], bytes] = {}
+        self.examples = pd.DataFrame({"x": [0.5, -0.5], "z": [0.0, 1.0], "colour": ["red", "blue"]})
         self.failing_trial = ""
         self.other_answers = 0.0
         self.down = False
@@ -213,6 +214,10 @@ class FakeRegistry:
         answer = pipeline.predict if model.task == "regression" else pipeline.predict_proba
         answers = np.asarray(answer(rows), dtype="float64") + self.other_answers
         return Trial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
+
+    def example(self, model_name: str, number: str) -> pd.DataFrame:
+        self._answer()
+        return self.examples
 
     def log_picture(self, run_id: str, path: str, png: bytes) -> str:
         self._write(lambda: self.pictures.update({(run_id, path): png}))

@@ -32,6 +32,12 @@ def build(seed: int) -> Any:
     )
 
 
+def fitted() -> Any:
+    """The pipeline, fitted on a day."""
+    known = rows(0)
+    return build(1).fit(known[["x", "z", "colour"]], known["y"])
+
+
 MODEL = Model(
     name="toy",
     owner="testers",
@@ -100,17 +106,18 @@ class World:
         if labels:
             self.deliver("labels", f"{number:02}", whole[["id", "at", "y"]])
 
-    def do(self, step: str, as_of: datetime, force: bool = False, override: bool = False, **inputs: Any) -> Any:
-        """Run one step as of a time."""
-        request = Request(
-            as_of=as_of,
-            reason="a test",
-            run_id="run",
-            force=force,
-            override=override,
-            reason_given=True,
-            asked_by="carol",
-        )
+    def do(
+        self,
+        step: str,
+        as_of: datetime,
+        force: bool = False,
+        override: bool = False,
+        asked: dict[str, Any] | None = None,
+        **inputs: Any,
+    ) -> Any:
+        """Run one step as of a time; `asked` are other fields of the request."""
+        usual = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol"}
+        request = Request(as_of=as_of, force=force, override=override, **(usual | (asked or {})))
         return import_module(f"include.steps.{step}").run(self.services, self.model, request, **inputs)
 
     def take_in(self, as_of: datetime) -> Checked:

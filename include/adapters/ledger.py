@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from include.adapters.object_store import ObjectStore
-from include.errors import AlreadyExists, LedgerBroken
+from include.errors import AlreadyExists, LedgerBroken, Locked
 from include.history import SAID_ONCE, Entry, Fact, State, faults, following
 
 _RACES = 20
@@ -26,7 +26,7 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, now: Callable[[], datetime] = _now) -> None:
         self._store = store
-        self._now = now
+        self.now = now
 
     def newest(self, model_name: str) -> Entry | None:
         """The newest entry; its state is what all of them add up to."""
@@ -38,10 +38,14 @@ class Ledger:
         newest = self.newest(model_name)
         return newest.after if newest else State()
 
-    def append(self, model_name: str, fact: Fact) -> Entry:
+    def append(self, model_name: str, fact: Fact, seen: int | None = None) -> Entry:
         """Write a fact as the next entry. Of what is said once, an earlier try's entry is found by its key and returned.
 
-        Racing writers get different sequences, in the order in which they got through.
+        Racing writers get different sequences, in the order in which they got through. Who decided by the state of entry `seen`
+        is refused once anything was written after it under the lock: he held it, and no longer does.
+
+        Raises:
+            Locked: somebody else has changed the champion since `seen`.
         """
         for _ in range(_RACES):
             keys = self._keys(model_name)
@@ -49,7 +53,9 @@ class Ledger:
             said = [entry for entry in recent if (entry.event, entry.key) == (fact.event, fact.key)]
             if said and fact.event in SAID_ONCE:
                 return said[-1]
-            entry = following(recent[-1] if recent else None, model_name, fact, self._now())
+            if seen is not None:
+                self._refuse_overtaken(model_name, keys, seen)
+            entry = following(recent[-1] if recent else None, model_name, fact, self.now())
             try:
                 self._store.create_if_absent(_key(model_name, entry.sequence), entry.to_bytes())
             except AlreadyExists:
@@ -60,11 +66,28 @@ class Ledger:
             "See who writes it; then clear the task."
         )
 
+    def _refuse_overtaken(self, model_name: str, keys: list[str], seen: int) -> None:
+        since = [self._read(model_name, key) for key in keys if key > _key(model_name, seen)]
+        others = [entry for entry in since if entry.event not in SAID_ONCE]
+        if others:
+            raise Locked(
+                f"the ledger of {model_name}: {others[-1].run_id} wrote {others[-1].event} meanwhile, so the lock was lost. "
+                "Nothing more is written here; the task is tried again."
+            )
+
     def newest_of(self, model_name: str, event: str, key: str) -> Entry | None:
         """The newest entry of an event about one thing, among the newest fifty."""
         for stored in reversed(self._keys(model_name)[-_REPEATED_WITHIN:]):
             entry = self._read(model_name, stored)
             if (entry.event, entry.key) == (event, key):
+                return entry
+        return None
+
+    def newest_about(self, model_name: str, event: str, version: str) -> Entry | None:
+        """The newest entry of an event about a version, however long ago."""
+        for stored in reversed(self._keys(model_name)):
+            entry = self._read(model_name, stored)
+            if (entry.event, entry.version) == (event, version):
                 return entry
         return None
 

@@ -261,6 +261,17 @@ class Registry:
         with self._downloaded(model.name, number) as folder:
             return try_artifact(folder / _ARTIFACT, model.trusted_types, rows)
 
+    def example(self, model_name: str, number: str) -> pd.DataFrame:
+        """The rows that were kept beside the artifact of a version, to try it with."""
+        with self._downloaded(model_name, number) as folder:
+            rows = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
+        if not isinstance(rows, pd.DataFrame) or rows.empty:
+            raise RegistryError(
+                f"{model_name} version {number} was kept without an example to try it with: it was not registered by the "
+                "pipeline. Name another version."
+            )
+        return rows
+
     def log_picture(self, run_id: str, path: str, png: bytes) -> str:
         """Keep a picture beside a run and return the address of its bytes, for use in markdown."""
         with _in_our_words(f"run {run_id}"), tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,122 @@
+"""Rehearse names where a rollback goes, from the ledger and never by guessing, and tries it before anything moves."""
+
+from typing import Any
+
+import pytest
+
+from include.errors import ArtifactChanged, DataError, NoSuchTarget, RegistryUnreachable, TrialFailed
+from include.references import Rehearsed
+from tests.fakes import MemoryStore
+from tests.steps.test_promote import promote, verdict_on
+from tests.toy import World, day, fitted
+
+
+@pytest.fixture
+def promoted_twice(world: World) -> World:
+    """Version 1, then 3, then 4 were promoted; 2 never was champion."""
+    for _ in range(4):
+        world.registry.add(fitted(), {})
+    for version, champion in (("1", None), ("3", "1"), ("4", "3")):
+        promote(world, verdict_on(version, champion))
+    return world
+
+
+def rehearse(world: World, target: str | None = None, override: bool = False, **asked: Any) -> Rehearsed:
+    rehearsed: Rehearsed = world.do("rehearse", day(1), override=override, asked={"target": target} | asked)
+    return rehearsed
+
+
+def test_the_target_is_the_version_that_was_replaced(promoted_twice: World) -> None:
+    """Not the number before: 4 replaced 3, and before that 3 replaced 1."""
+    rehearsed = rehearse(promoted_twice)
+    assert (rehearsed.target, rehearsed.current) == ("3", "4")
+    assert "loaded it in" in rehearsed.says
+
+
+def test_a_named_target_is_taken(promoted_twice: World) -> None:
+    """Any version that was champion once."""
+    assert rehearse(promoted_twice, "1").target == "1"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("2", r"'2' was never champion, so it never passed the gate. Accepted are: 1, 3"),
+        ("99", r"'99' was never champion"),
+        ("4", r"version 4 is champion already. Accepted are: 1, 3"),
+        ("../../x", r"was never champion"),
+        ("'; drop table", r"was never champion"),
+    ],
+)
+def test_other_targets_are_refused_by_name(promoted_twice: World, target: str, message: str) -> None:
+    """A rollback is no way around the gate; what is accepted is listed."""
+    with pytest.raises(NoSuchTarget, match=message):
+        rehearse(promoted_twice, target)
+
+
+def test_a_version_that_was_rolled_back_from_needs_an_override(promoted_twice: World) -> None:
+    """It failed once: somebody has to say that it is meant."""
+    promoted_twice.do("roll_back", day(1), rehearsed=rehearse(promoted_twice))
+    with pytest.raises(NoSuchTarget, match=r"version 4 was rolled back from. Tick override.*Accepted are: 1\."):
+        rehearse(promoted_twice, "4")
+    assert rehearse(promoted_twice, "4", override=True).target == "4"
+
+
+def test_without_a_reason_nothing_is_rehearsed(promoted_twice: World) -> None:
+    """The reason is what the ledger is for."""
+    with pytest.raises(DataError, match="without a reason"):
+        rehearse(promoted_twice, reason_given=False)
+
+
+def test_with_nothing_before_there_is_nothing_to_go_back_to(world: World) -> None:
+    """A first champion replaced nobody."""
+    world.registry.add(fitted(), {})
+    promote(world, verdict_on("1", None))
+    with pytest.raises(NoSuchTarget, match="nothing to go back to"):
+        rehearse(world)
+
+
+def test_a_deleted_target_is_said_to_be_gone(promoted_twice: World) -> None:
+    """Somebody deleted the version in MLflow: the message says so and lists the others."""
+    del promoted_twice.registry.versions["3"]
+    with pytest.raises(NoSuchTarget, match=r"version 3 is not in MLflow any more.*Accepted are: 1, 3"):
+        rehearse(promoted_twice)
+
+
+def test_a_target_whose_file_was_replaced_is_refused(promoted_twice: World) -> None:
+    """What was promoted is what may come back, to the byte."""
+    promoted_twice.registry.tamper("3")
+    with pytest.raises(ArtifactChanged, match="promoted was digest-of-3"):
+        rehearse(promoted_twice)
+
+
+def test_a_target_that_cannot_answer_is_refused(promoted_twice: World) -> None:
+    """Before anything moves: it does not load, or what it says is no number."""
+    promoted_twice.registry.other_answers = float("nan")
+    with pytest.raises(TrialFailed, match="that is no prediction"):
+        rehearse(promoted_twice)
+    promoted_twice.registry.failing_trial = "cannot be loaded"
+    with pytest.raises(TrialFailed, match="cannot be loaded"):
+        rehearse(promoted_twice)
+    assert promoted_twice.registry.aliases["champion"] == "4"
+
+
+def test_it_works_when_the_training_data_are_gone(promoted_twice: World) -> None:
+    """Of the lake only ledger and locks are left."""
+    lake = promoted_twice.lake
+    lake.objects = {key: kept for key, kept in lake.objects.items() if key.startswith(("ledger/", "locks/"))}
+    promoted_twice.landing = MemoryStore("landing")
+    assert rehearse(promoted_twice).target == "3"
+
+
+def test_after_the_champion_was_lost_the_way_back_leads_to_it(promoted_twice: World) -> None:
+    """Somebody removed the alias champion: the default target is the version that had it."""
+    del promoted_twice.registry.aliases["champion"]
+    assert rehearse(promoted_twice).target == "4"
+
+
+def test_an_outage_rehearses_nothing(promoted_twice: World) -> None:
+    """No answer means no."""
+    promoted_twice.registry.down = True
+    with pytest.raises(RegistryUnreachable):
+        rehearse(promoted_twice)

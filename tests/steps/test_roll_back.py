@@ -1,0 +1,92 @@
+"""Roll back moves the alias to the rehearsed version, writes down why, and keeps the version that failed from coming back."""
+
+import pytest
+
+from include.errors import ArtifactChanged, ChampionMoved
+from include.references import RolledBack
+from tests.steps.test_promote import promote, verdict_on
+from tests.steps.test_rehearse import promoted_twice, rehearse
+from tests.toy import World, day
+
+__all__ = ["promoted_twice"]
+
+
+def roll_back(world: World, target: str | None = None, **asked: object) -> RolledBack:
+    done: RolledBack = world.do("roll_back", day(1), asked=dict(asked), rehearsed=rehearse(world, target))
+    return done
+
+
+def test_the_version_before_is_champion_again(promoted_twice: World) -> None:
+    """The way back from there leads further back, not forward again."""
+    done = roll_back(promoted_twice)
+    assert (done.rolled_back, done.champion_version, done.from_version) == (True, "3", "4")
+    assert promoted_twice.registry.aliases == {"champion": "3", "previous": "1", "anchor": "1"}
+
+
+def test_who_when_and_why_are_kept(promoted_twice: World) -> None:
+    """In the ledger, and on both versions in MLflow."""
+    roll_back(promoted_twice, reason="precision fell", asked_by="dora")
+    entry = promoted_twice.services.ledger.proved("toy")[-1]
+    assert (entry.event, entry.by, entry.reason, entry.before, entry.champion) == (
+        "rolled_back",
+        "dora",
+        "precision fell",
+        "4",
+        "3",
+    )
+    assert "dora: precision fell" in promoted_twice.registry.versions["4"].tags["rolled_back"]
+    assert any(
+        name.endswith("rolled_back") and "precision fell" in said
+        for name, said in promoted_twice.registry.versions["3"].tags.items()
+    )
+
+
+def test_a_dry_run_moves_and_writes_nothing(promoted_twice: World) -> None:
+    """It says what would happen."""
+    before, entries = dict(promoted_twice.registry.aliases), len(promoted_twice.services.ledger.entries("toy"))
+    done = roll_back(promoted_twice, dry_run=True)
+    assert not done.rolled_back
+    assert "dry run, nothing has moved: version 3 can replace version 4" in done.says
+    assert promoted_twice.registry.aliases == before
+    assert len(promoted_twice.services.ledger.entries("toy")) == entries
+
+
+def test_run_twice_it_happens_once(promoted_twice: World) -> None:
+    """A cleared task finds the work done."""
+    rehearsed = rehearse(promoted_twice)
+    first, second = (promoted_twice.do("roll_back", day(1), rehearsed=rehearsed) for _ in range(2))
+    assert first == second
+    assert [e.event for e in promoted_twice.services.ledger.proved("toy")].count("rolled_back") == 1
+
+
+def test_a_champion_that_moved_since_the_rehearsal_stops_it(promoted_twice: World) -> None:
+    """Whoever moved it knew something that this run does not."""
+    rehearsed = rehearse(promoted_twice)
+    promoted_twice.registry.aliases["champion"] = "1"
+    with pytest.raises(ChampionMoved, match="the champion is version 1, it was 4 when version 3 was rehearsed"):
+        promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    assert promoted_twice.registry.aliases["champion"] == "1"
+
+
+def test_a_file_that_changed_since_the_rehearsal_stops_it(promoted_twice: World) -> None:
+    """What was asked is what comes back, to the byte."""
+    rehearsed = rehearse(promoted_twice)
+    promoted_twice.registry.tamper("3")
+    with pytest.raises(ArtifactChanged, match="rehearsed was digest-of-3"):
+        promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    assert promoted_twice.registry.aliases["champion"] == "4"
+
+
+def test_the_version_rolled_back_from_is_not_promoted_again(promoted_twice: World) -> None:
+    """Clearing the run that promoted it, or finding its training again, does not bring it back."""
+    roll_back(promoted_twice)
+    with pytest.raises(ChampionMoved, match="version 4 was rolled back from, and is not promoted again"):
+        promote(promoted_twice, verdict_on("4", "3"))
+    assert promoted_twice.registry.aliases["champion"] == "3"
+
+
+def test_there_is_a_champion_at_every_moment(promoted_twice: World) -> None:
+    """No write leaves none."""
+    promoted_twice.registry.champions.clear()
+    roll_back(promoted_twice)
+    assert set(promoted_twice.registry.champions) == {"4", "3"} or set(promoted_twice.registry.champions) == {"3"}
