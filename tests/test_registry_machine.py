@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from include.errors import ChampionMoved, NoSuchTarget, ProvingGroundError
 from include.references import Approval, Rehearsed, Verdict
@@ -14,7 +14,11 @@ from include.run import Request
 from tests.crashing import Process, dying
 from tests.toy import World, day, fitted
 
-FAULTS = st.tuples(st.sampled_from(["none", "none", "dies_before", "dies_after", "cut_off_at"]), st.integers(1, 45))
+FAULTS = st.tuples(
+    st.sampled_from(["none", "dies_before", "dies_after", "cut_off_at"]), st.integers(1, 40) | st.integers(12, 24)
+)
+WORDS = st.sampled_from(["promote", "promote", "promote", "inconclusive", "keep", "blocked"])
+ANSWERS = st.sampled_from(["gate", "gate", "gate", "override", "no", "stale"])
 
 
 class Registry(RuleBasedStateMachine):
@@ -58,35 +62,35 @@ class Registry(RuleBasedStateMachine):
 
     @initialize()
     def first_champion(self) -> None:
-        self.train()
-        self.judge("promote", 0)
-        self.promote(0, "gate", ("none", 1))
+        self.judge("promote")
+        self.promote(self.verdicts[0], "gate", ("none", 1))
 
-    @rule()
-    def train(self) -> None:
-        self.world.registry.add(self.pipeline, {})
-
-    @rule(word=st.sampled_from(["promote", "promote", "promote", "inconclusive", "keep", "blocked"]), back=st.integers(0, 2))
-    def judge(self, word: Any, back: int) -> None:
-        """A newer or an older version is compared with whoever is champion in MLflow now."""
-        numbers = list(self.world.registry.versions)
-        version, champion = numbers[max(0, len(numbers) - 1 - back)], self.world.registry.aliases.get("champion")
-        if version != champion:
-            self.verdicts.append(
-                Verdict(
-                    verdict=word,
-                    reasons=(f"judgement {len(self.verdicts)}",),
-                    version=version,
-                    artifact_digest=f"digest-of-{version}",
-                    champion_version=champion,
-                )
+    @rule(word=WORDS)
+    def judge(self, word: Any) -> None:
+        """A new version is compared with whoever is champion in MLflow now; its run waits."""
+        version, champion = self.world.registry.add(self.pipeline, {}).number, self.world.registry.aliases.get("champion")
+        self.verdicts.append(
+            Verdict(
+                verdict=word,
+                reasons=(f"judgement {len(self.verdicts)}",),
+                version=version,
+                artifact_digest=f"digest-of-{version}",
+                champion_version=champion,
             )
+        )
 
-    @precondition(lambda self: self.verdicts)
-    @rule(which=st.integers(0, 5), who=st.sampled_from(["gate", "gate", "person", "override", "no", "stale"]), fault=FAULTS)
-    def promote(self, which: int, who: str, fault: tuple[str, int]) -> None:
-        """The newest verdict or an old one, as when the task of a run of last month is cleared."""
-        verdict = self.verdicts[max(0, len(self.verdicts) - 1 - which)]
+    @rule(word=WORDS, who=ANSWERS, fault=FAULTS)
+    def challenge(self, word: Any, who: str, fault: tuple[str, int]) -> None:
+        """A whole retraining."""
+        self.judge(word)
+        self.promote(self.verdicts[-1], who, fault)
+
+    @rule(age=st.integers(0, 4), who=ANSWERS, fault=FAULTS)
+    def clear(self, age: int, who: str, fault: tuple[str, int]) -> None:
+        """The task of a run that waits, or of one of last month, runs now."""
+        self.promote(self.verdicts[max(0, len(self.verdicts) - 1 - age)], who, fault)
+
+    def promote(self, verdict: Verdict, who: str, fault: tuple[str, int]) -> None:
         approval = Approval(
             approved=who != "no",
             by=who,
@@ -186,5 +190,5 @@ class Registry(RuleBasedStateMachine):
 
 TestRegistry = Registry.TestCase
 TestRegistry.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
