@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from include.markdown_text import one_line
+
 _LONGEST = 600
 _ASKS_SOMEBODY = ("page", "alarm")
 
@@ -43,5 +45,5 @@ def _state(step: str) -> str:
 
 def _escaped(text: str) -> str:
     """Slack reads three characters: `&`, `<` and `>`."""
-    line = " ".join(text.split())[:_LONGEST]
+    line = one_line(text, _LONGEST)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
