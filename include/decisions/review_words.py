@@ -15,10 +15,10 @@ def in_airflow(model_name: str, verdict: Verdict, asked: Asked, until: datetime,
     """All that somebody needs to decide in Airflow's page, as markdown; the card last."""
     return "\n".join(
         (
-            _why_asked(verdict),
+            f"{_why_asked(verdict)} The buttons are below the card.",
             "",
             f"* **Approve**: {_if_approved(model_name, verdict)}",
-            f"* **Reject**: {_if_not(verdict)} Your reason is kept.",
+            f"* **Reject**: {_if_not(verdict)}",
             f"* **No answer until {_time(until)}** means no.",
             "",
             f"Your answer holds for evidence `{asked.evidence[:12]}` alone: {_BOUND}",

@@ -166,9 +166,8 @@ class _Review:
         evidence = self.verdict.named_evidence() | {"answered_at": approval.at and approval.at.isoformat(), "why": answer.why}
         if approval.override:
             evidence |= {"overridden": self.verdict.verdict}
-        said = fact(
-            self.request, event, key, by=answer.by, reason=approval.says, version=self.verdict.version, evidence=evidence
-        )
+        reason = (answer.why or "no reason given") if answer.decision else approval.says
+        said = fact(self.request, event, key, by=answer.by, reason=reason, version=self.verdict.version, evidence=evidence)
         self.services.ledger.append(self.model.name, said)
 
     def _close(self, approval: Approval, at: datetime, in_registry: bool) -> None:
