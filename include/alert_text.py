@@ -1,5 +1,7 @@
 """The words of a message: what failed, what it means, what state things are in, what to do."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from importlib import import_module
 
 from include.markdown_text import one_line
@@ -34,6 +36,14 @@ def finding_text(model_name: str, action: str, reason: str, advice: str) -> str:
 def announcement_text(says: str) -> str:
     """One Slack message about a decision; text from outside is cut to one line and escaped."""
     return _escaped(says)
+
+
+def approval_text(subject: str, where: str, until: str, url: str, reviewers: Sequence[str]) -> str:
+    """One Slack message about a question that waits for a person; `until` is ISO 8601, `url` the page where it is answered."""
+    page = "Answer in Airflow" if where == "airflow" else "Answer in MLflow, by a tag on the version"
+    who = f" · {_escaped(', '.join(reviewers))}" if reviewers else ""
+    time = f"{datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC"
+    return "\n".join((f":raised_hand: *{_escaped(subject)}*{who}", f"<{url}|{page}>", f"_Until {time}; no answer means no._"))
 
 
 def _state(step: str) -> str:

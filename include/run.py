@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from include.errors import DataError
 
 _log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: An
     from include.services import build_services
 
     run = import_module(f"include.steps.{step}").run
-    references = {name: run.__annotations__[name].model_validate(value) for name, value in inputs.items()}
+    references = {name: TypeAdapter(run.__annotations__[name]).validate_python(value) for name, value in inputs.items()}
     reference = run(build_services(), find_model(model_name), request_from(context), **references)
     _log.info("%s %s: %s", model_name, step, reference.says)
     return dict(reference.model_dump(mode="json"))
