@@ -1,13 +1,16 @@
 """### Monitor: is the champion still good on what arrived?
 
-`pull → check → score → detect_drift, measure_quality → triage`, and, when triage says so, the event that starts
-`<model>.retrain`.
+`reconcile, pull → check → score → probation, detect_drift, measure_quality → triage`, and, when triage says so, the event
+that starts `<model>.retrain`.
 
 * **Runs** when upstream announces a delivery (asset `<model>.landing`), on the feed's schedule, or by hand with the form.
 * **Stops, red,** when a delivery cannot be read, breaks the contract in too many rows, or the feed is broken. The champion
   stays.
 * **Green** with "nothing", "note" or "wait" is an answer: the reason is in triage's log, and a button of it shows the words.
 * **A message, green,** when somebody has to look: "page" for messier data than ever, "alarm" for silence.
+* **Probation:** a new champion is compared with the one before, on the same rows; where it is worse, a rollback is proposed,
+  or asked for (`<model>.rollback`).
+* **Changed by hand:** reconcile writes it down, and says so.
 * **Safe to run again** at any point: a file is new until its intake record is written, and every write names what it is about.
 * `as_of` plays the run at another time: labels and periods that were not there yet are not seen.
 """
@@ -17,7 +20,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from include.alert_text import finding_text
+from include.alert_text import by_hand_text, finding_text, probation_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform, request_from
@@ -43,7 +46,11 @@ def monitor(model: Model) -> DAG:
         description=f"{model.description} Checks what arrived.",
         doc_md=__doc__,
     ) as dag:
-        retraining = AssetAlias(f"{model.name}.retraining_asked")
+        retraining, going_back = (AssetAlias(f"{model.name}.{asked}") for asked in ("retraining_asked", "rollback_asked"))
+
+        @task
+        def reconcile(**context: Any) -> dict[str, Any]:
+            return _after_reconcile(model, perform("reconcile", model.name, context))
 
         @task
         def pull(**context: Any) -> dict[str, Any]:
@@ -56,6 +63,11 @@ def monitor(model: Model) -> DAG:
         @task
         def score(checked: Any, **context: Any) -> dict[str, Any]:
             return perform("score", model.name, context, checked=checked)
+
+        @task(outlets=[going_back])
+        def probation(scored: Any, outlet_events: Any = None, **context: Any) -> dict[str, Any]:
+            found = perform("probation", model.name, context, scored=scored)
+            return _after_probation(model, found, request_from(context).as_of.isoformat(), outlet_events[going_back])
 
         @task
         def detect_drift(checked: Any, scored: Any, **context: Any) -> dict[str, Any]:
@@ -70,17 +82,36 @@ def monitor(model: Model) -> DAG:
             checked: Any, scored: Any, drift: Any, quality: Any, outlet_events: Any = None, **context: Any
         ) -> dict[str, Any]:
             found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
-            if text := finding_text(model.name, found["action"], found["reason"], found["advice"]):
-                post(text)
-            if found["action"] == "retrain":
-                event = {"as_of": request_from(context).as_of.isoformat(), "reason": found["reason"]}
-                outlet_events[retraining].add(Asset(name=f"{model.name}.needs_retraining"), extra=event)
-            return found
+            return _after_triage(model, found, request_from(context).as_of.isoformat(), outlet_events[retraining])
 
         checked = check(pull())
-        scored = score(checked)
+        reconcile() >> (scored := score(checked))
+        probation(scored)
         triage(checked, scored, detect_drift(checked, scored), measure_quality(scored))
     return dag
+
+
+def _after_reconcile(model: Model, agreed: dict[str, Any]) -> dict[str, Any]:
+    if agreed["by_hand"]:
+        post(by_hand_text(model.name, agreed["says"]))
+    return agreed
+
+
+def _after_probation(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
+    if text := probation_text(model.name, found["decision"], found["says"], found["then"]):
+        post(text)
+    if (found["decision"], found["then"]) == ("worse", "roll_back"):
+        event = {"as_of": as_of, "reason": found["says"], "target": found["against"], "by": "probation"}
+        events.add(Asset(name=f"{model.name}.needs_rollback"), extra=event)
+    return found
+
+
+def _after_triage(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
+    if text := finding_text(model.name, found["action"], found["reason"], found["advice"]):
+        post(text)
+    if found["action"] == "retrain":
+        events.add(Asset(name=f"{model.name}.needs_retraining"), extra={"as_of": as_of, "reason": found["reason"]})
+    return found
 
 
 for _model in all_models():

@@ -50,8 +50,10 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
         return import_module(f"include.steps.{name}").run(services, model, request, *references)
 
     request = Request(as_of=as_of, reason="delivery", run_id=f"rehearsal {as_of:%Y-%m-%d}")
+    step("reconcile", request)
     checked = step("check", request, step("pull", request))
     scored = step("score", request, checked)
+    step("probation", request, scored)
     drift, quality = step("detect_drift", request, checked, scored), step("measure_quality", request, scored)
     finding = step("triage", request, checked, scored, drift, quality)
     if finding.action != "retrain":

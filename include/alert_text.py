@@ -8,6 +8,11 @@ from include.markdown_text import one_line
 
 _LONGEST = 600
 _ASKS_SOMEBODY = ("page", "alarm")
+# How a probation may end, and what a person may do about it.
+_ENDED_BADLY = {
+    "worse": "Look at both versions; to go back, run {}.rollback.",
+    "impossible": "The champion stays, and is no longer compared with the one before it: watch its quality.",
+}
 
 
 def failure_text(dag_id: str, step: str, error: BaseException | None, log_url: str) -> str:
@@ -31,6 +36,28 @@ def finding_text(model_name: str, action: str, reason: str, advice: str) -> str:
         return ""
     sign = ":large_yellow_circle:" if action == "page" else ":red_circle:"
     return "\n".join((f"{sign} *{_escaped(model_name)}* · {action}", _escaped(reason), f"_{_escaped(advice)}_"))
+
+
+def probation_text(model_name: str, decision: str, says: str, then: str) -> str:
+    """One Slack message about a probation that ended otherwise than well; empty where nobody has to do anything."""
+    if decision not in _ENDED_BADLY:
+        return ""
+    asked = f"A rollback was asked for: see {model_name}.rollback."
+    advice = asked if decision == "worse" and then == "roll_back" else _ENDED_BADLY[decision].format(model_name)
+    title = (
+        f":red_circle: *{_escaped(model_name)}* · the new champion is worse"
+        if decision == "worse"
+        else (f":large_yellow_circle: *{_escaped(model_name)}* · probation could not be finished")
+    )
+    return "\n".join((title, _escaped(says), f"_{_escaped(advice)}_"))
+
+
+def by_hand_text(model_name: str, says: str) -> str:
+    """One Slack message about a champion that was changed by hand; text from outside is cut to one line and escaped."""
+    advice = f"The ledger keeps it with the time at which it was noticed. If nobody meant it, run {model_name}.rollback."
+    return "\n".join(
+        (f":large_yellow_circle: *{_escaped(model_name)}* · champion changed by hand", _escaped(says), f"_{_escaped(advice)}_")
+    )
 
 
 def announcement_text(says: str) -> str:

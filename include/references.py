@@ -48,12 +48,34 @@ class Champion(Reference):
     run_id: str
 
 
+class Shadowed(Reference):
+    """One period of a probation: where the predictions of both versions for the same rows are kept."""
+
+    start: datetime
+    key: str
+    shadow_key: str
+
+
+class Shadow(Reference):
+    """The previous champion, which goes on scoring what the new one scores; `impossible` says why it cannot any more.
+
+    `given_up` says that the probation has lasted as long as it may.
+    """
+
+    version: str
+    against: str
+    periods: tuple[Shadowed, ...] = ()
+    impossible: str = ""
+    given_up: bool = False
+
+
 class Scored(Reference):
-    """Predictions kept for the newest periods; `champion` is None while there is none."""
+    """Predictions kept for the newest periods; `champion` and `shadow` are None while there is none."""
 
     champion: Champion | None
     period: datetime | None
     prediction_keys: tuple[str, ...] = ()
+    shadow: Shadow | None = None
 
 
 class Moved(Reference):
@@ -72,6 +94,23 @@ class Moved(Reference):
     in_a_row: int = 1
     weight: float = 0.0
     season: str = ""
+
+
+class Probated(Reference):
+    """What probation said in this run: who was compared with whom, the newest look, and what follows.
+
+    `looks` have been taken in all. `decision` is "none" where nobody is on probation, "going on" between looks too,
+    "impossible" where the previous champion cannot be asked or the labels never came. `z` is of new against previous, worse
+    below minus `bound`. `then` is what the model wants where it is worse.
+    """
+
+    decision: Literal["none", "going on", "worse", "passed", "impossible"] = "none"
+    version: str | None = None
+    against: str | None = None
+    looks: int = 0
+    z: float | None = None
+    bound: float | None = None
+    then: Literal["propose", "roll_back"] = "propose"
 
 
 class Drift(Reference):

@@ -159,6 +159,11 @@ class Lake:
         about = hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()[:16]
         return f"predictions/{model_name}/{_stamp(period)}/v{version}-{about}.parquet"
 
+    def beside(self, key: str, version: str) -> str:
+        """Where predictions of another version are kept for the rows that a key of predictions is about."""
+        folder, _, name = key.rpartition("/")
+        return f"{folder}/v{version}-{name.rpartition('-')[2]}"
+
     def write_table(self, key: str, rows: pd.DataFrame) -> None:
         """Write rows under a key as parquet."""
         self._store.put(key, _parquet(rows))

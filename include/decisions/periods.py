@@ -1,5 +1,6 @@
 """Which periods are labelled enough to be judged, and which to train on and to hold out."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,11 @@ class Split:
     train_start: datetime
     holdout_start: datetime
     holdout_end: datetime
+
+
+def waiting_periods(model: Model) -> int:
+    """How many periods there are from one whose labels have come to the newest one, both included; at least 3."""
+    return max(3, math.ceil(model.feed.label_delay / model.feed.period) + 2)
 
 
 def label_known(frame: pd.DataFrame, model: Model, as_of: datetime) -> pd.Series:

@@ -182,6 +182,34 @@ class KnownDays:
 
 
 @dataclass(frozen=True)
+class Probation:
+    """How long a new champion is compared with the one it replaced, on the same rows, and what follows if it is worse.
+
+    `periods` are those of the feed that start after the promotion and whose labels have come. There are `looks` at them, as
+    far apart as can be, that find an equal champion worse in a share `alpha` of all probations, however many looks there are.
+    `then` proposes a rollback to people, or does it.
+    """
+
+    periods: int = 4
+    looks: int = 2
+    alpha: float = 0.025
+    then: Literal["propose", "roll_back"] = "propose"
+
+    @property
+    def fault(self) -> str:
+        """What cannot be used, in words; empty where all can."""
+        if not 1 <= self.looks <= 10:
+            return f"probation.looks {self.looks}: from 1 to 10"
+        if self.periods < self.looks:
+            return f"probation.periods {self.periods}: at least one for each of the {self.looks} looks"
+        if not 0 < self.alpha < 0.5:
+            return f"probation.alpha {self.alpha}: above 0 and below 0.5"
+        if self.then not in ("propose", "roll_back"):
+            return f"probation.then {self.then!r}: propose or roll_back"
+        return ""
+
+
+@dataclass(frozen=True)
 class Model:
     """One thing to predict, from what, with what estimator, under which success criteria.
 
@@ -192,7 +220,8 @@ class Model:
     When to retrain: when quality has lost more than `decay_share` of what it was, on two mature periods and beyond chance; and
     when the last retraining is `stale_after` ago (thirteen periods unless said, at least a month). Within `cool_down` of it
     (the label delay unless said) nobody asks for another. Drift alone asks for one only with `retrain_on_drift`, for models
-    whose labels are too late to wait for. `calendar` names days on which drift is expected.
+    whose labels are too late to wait for. `calendar` names days on which drift is expected. After a promotion
+    comes its `probation`, or None.
 
     Who is asked before a challenger is promoted: with `review` "none" the gate alone decides, with "airflow" a person answers
     in Airflow, with "registry" by a tag on the version in MLflow, within `review_within`. `reviewers` are the users who may
@@ -220,6 +249,7 @@ class Model:
     cool_down: timedelta | None = None
     stale_after: timedelta | None = None
     worth: Worth = field(default_factory=Worth)
+    probation: Probation | None = field(default_factory=Probation)
     calendar: tuple[KnownDays, ...] = ()
     review: Review = "none"
     reviewers: tuple[str, ...] = ()
@@ -252,6 +282,7 @@ class Model:
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
             (min(self.worth.retrain, self.worth.point) <= 0, f"worth {self.worth}: both must be above 0"),
+            (bool(fault := self.probation.fault if self.probation else ""), fault),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (
                 bool(unknown := [name for name in self.criteria.slices if name not in names]),

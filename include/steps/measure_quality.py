@@ -41,9 +41,9 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
     if scored.champion is None or rows is None:
         return Quality(period=None, metric=model.criteria.metric, says="no champion has scored yet")
     champion = services.registry.version(model.name, scored.champion.version)
-    frame = _with_labels(services, model, rows, request.as_of)
+    frame = with_labels(services, model, rows)
     periods = count_periods(frame, model, request.as_of)
-    mature = [period for period in periods if is_mature(period, model) and not _is_broken(services, model, period.start)]
+    mature = [period for period in periods if is_mature(period, model) and not is_broken(services, model, period.start)]
     for period in mature:
         _judge(services, model, champion, frame, period, request.as_of)
     known = _remembered(services, model, request.as_of)
@@ -58,7 +58,8 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
     return _told(model, champion, known, found)
 
 
-def _with_labels(services: Services, model: Model, predictions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+def with_labels(services: Services, model: Model, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions beside the labels of their rows as they are now; `label_delivered` says whether one came."""
     times = predictions[model.feed.time]
     start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
     row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
@@ -103,10 +104,10 @@ def _overdue(
         return 0
     files = services.lake.files(model, newest + model.feed.period, due + model.feed.period)
     owing = {period_in(key) for key in files if "/features/" in key}
-    return sum(not _is_broken(services, model, period) for period in owing)
+    return sum(not is_broken(services, model, period) for period in owing)
 
 
-def _is_broken(services: Services, model: Model, period: datetime) -> bool:
+def is_broken(services: Services, model: Model, period: datetime) -> bool:
     """Whether the last check of a period called its feed broken: then nothing is learned of a version from it."""
     return bool((services.lake.profile(model.name, period) or {}).get("broken"))
 

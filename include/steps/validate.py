@@ -30,7 +30,7 @@ from include.references import Assembled, Trained, Verdict
 from include.run import Request
 from include.services import Services
 from include.steps.assemble import labelled, labels_of
-from include.steps.score import answers_of, predict
+from include.steps.score import CANNOT_SCORE, answers_of, predict
 from include.steps.train import BASELINES, airflow_run_url
 
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
@@ -38,8 +38,6 @@ IF_IT_FAILS = "The challenger is registered but was not judged; the champion is 
 _TRIED_ROWS = 50
 _PROFILES = 8
 _COSTS = ("latency_ms", "size_mb", "memory_mb")
-# What a pipeline may raise when it meets rows that it was not made for.
-_CANNOT_SCORE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 @dataclass
@@ -208,7 +206,7 @@ def _ask(
         pipeline = services.registry.load(model, version.number, challenger_digest if role == "challenger" else None)
         said = {condition: predict(model, pipeline, frame) for condition, frame in frames.items()}
         wrong = suspicious_predictions(name, said, said[CLEAN])
-    except (ProvingGroundError, *_CANNOT_SCORE) as error:
+    except (ProvingGroundError, *CANNOT_SCORE) as error:
         if getattr(error, "transient", False) or isinstance(error, (ModelError, ArtifactChanged)):
             raise
         wrong = [f"{name} cannot be scored: {type(error).__name__}: {' '.join(str(error).split())[:300]}"]

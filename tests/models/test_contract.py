@@ -19,7 +19,7 @@ from include.decisions.predictions import is_constant, numbers_of, same
 from include.decisions.slices import partition
 from include.errors import ModelError
 from include.models import all_models, find_model
-from include.models.contract import Column, Model, Worth
+from include.models.contract import Column, Model, Probation, Worth
 from include.noise.suite import suite_for
 from include.steps.score import predict
 from include.steps.train import recipe
@@ -240,6 +240,11 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
         ({"holdout_periods": 0}, "holdout_periods 0"),
         ({"min_train_periods": 0}, "min_train_periods 0"),
         ({"margin": 0.0}, "criteria.margin 0.0: must be above 0"),
+        ({"probation": Probation(looks=0)}, "probation.looks 0: from 1 to 10"),
+        ({"probation": Probation(periods=20, looks=11)}, "probation.looks 11: from 1 to 10"),
+        ({"probation": Probation(periods=2, looks=3)}, "probation.periods 2: at least one for each of the 3 looks"),
+        ({"probation": Probation(alpha=0.5)}, "probation.alpha 0.5: above 0 and below 0.5"),
+        ({"probation": Probation(then="ask")}, "probation.then 'ask': propose or roll_back"),  # type: ignore[arg-type]
         ({"worth": Worth(point=0.0)}, "worth .*: both must be above 0"),
         ({"noisy_share": 1.5}, "criteria.noisy_share 1.5"),
     ],

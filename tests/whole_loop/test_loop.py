@@ -16,8 +16,10 @@ from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop
 
 pytestmark = pytest.mark.whole_loop
-MONITORED = dict.fromkeys(("pull", "check", "score", "detect_drift", "measure_quality", "triage"), "success")
-STOPPED = dict.fromkeys(MONITORED, "upstream_failed") | {"pull": "success", "check": "failed"}
+MONITORED = dict.fromkeys(
+    ("reconcile", "pull", "check", "score", "probation", "detect_drift", "measure_quality", "triage"), "success"
+)
+STOPPED = dict.fromkeys(MONITORED, "upstream_failed") | {"reconcile": "success", "pull": "success", "check": "failed"}
 RETRAINED = dict.fromkeys(("assemble", "train", "validate", "review", "promote", "announce"), "success")
 
 
