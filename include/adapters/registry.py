@@ -154,9 +154,7 @@ class Registry:
             if found is None:
                 return
             self._turn_mlflow_here()
-            # Some servers name the logged model only in the source of the version.
-            source = str(found.source)
-            if model_id := found.model_id or source.removeprefix("models:/") * source.startswith("models:/m-"):
+            if model_id := _logged_model(found):
                 logged = self._client.get_logged_model(model_id)
                 # Deleting a logged model only marks it: the files are what costs.
                 files: Any = get_artifact_repository(logged.artifact_location)
@@ -425,6 +423,12 @@ def _version(found: ModelVersion) -> Version:
         tags=dict(found.tags),
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC) if found.creation_timestamp else None,
     )
+
+
+def _logged_model(found: ModelVersion) -> str:
+    """The id of the model behind a version: MLflow's answer names it only in its source."""
+    source = str(found.source)
+    return source.removeprefix("models:/") if source.startswith("models:/m-") else ""
 
 
 def _moment(text: str) -> datetime:
