@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +20,50 @@ import airflow.providers.standard.operators.hitl as hitl
 import review_operator as ours
 from tests.toy import MODEL, changed
 
-given = json.loads(sys.stdin.read())
-done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"])}
 until = datetime.now(UTC) + timedelta(hours=1)
-QUESTION = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
-            "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
 class Store:
-    def get(self, key): return done["kept"].get(key)
-    def set(self, key, value): done["kept"][key] = json.loads(json.dumps(value))
-    def delete(self, key): done["kept"].pop(key, None)
+    def __init__(self, kept): self.kept = kept
+    def get(self, key): return self.kept.get(key)
+    def set(self, key, value): self.kept[key] = json.loads(json.dumps(value))
+    def delete(self, key): self.kept.pop(key, None)
 
 class Task:
     id = "ti"
 
-def perform(step, model_name, context, **inputs):
-    done["performed"].append(inputs)
-    if given["outage"]: raise ConnectionError("MLflow is away")
-    asks = given["where"] and "answer" not in inputs and not given["decided"]
-    return {"approved": not asks, "question": QUESTION if asks else None}
+def attempt(given):
+    done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
+    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
+                "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
-ours.perform, ours.post = perform, done["posted"].append
-hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
-model = changed(MODEL, reviewers=("alice", "bob"))
-operator = ours.ReviewOperator(task_id="review", model=model, verdict={"verdict": "promote"})
-context = {"task_state_store": Store(), "task_instance": Task(), "params": {}}
-if given["event"] and given["event"].get("responded_at"):
-    given["event"]["responded_at"] = datetime.fromisoformat(given["event"]["responded_at"])
-try:
-    run = getattr(operator, given["method"])
-    done["returned"] = run(context) if given["event"] is None else run(context, given["event"])
-except TaskAwaitingInput as parked:
-    done["parked"] = [parked.method_name, parked.timeout.total_seconds()]
-except TaskDeferred as deferred:
-    path, kwargs = deferred.trigger.serialize()
-    done["deferred"] = [deferred.method_name, path, kwargs, deferred.timeout and deferred.timeout.total_seconds()]
-except Exception as error:
-    done["raised"] = type(error).__name__
-done["until"] = until.isoformat()
-done["templates"] = list(operator.template_fields)
-print(chr(10) + json.dumps(done, default=str))
+    def perform(step, model_name, context, **inputs):
+        done["performed"].append(inputs)
+        if given["outage"]: raise ConnectionError("MLflow is away")
+        asks = given["where"] and "answer" not in inputs and not given["decided"]
+        return {"approved": not asks, "question": question if asks else None}
+
+    ours.perform, ours.post = perform, done["posted"].append
+    hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
+    operator = ours.ReviewOperator(
+        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict={"verdict": "promote"})
+    context = {"task_state_store": Store(done["kept"]), "task_instance": Task(), "params": {}}
+    event = given["event"]
+    if event and event.get("responded_at"): event["responded_at"] = datetime.fromisoformat(event["responded_at"])
+    done["templates"] = list(operator.template_fields)
+    try:
+        run = getattr(operator, given["method"])
+        done["returned"] = run(context) if event is None else run(context, event)
+    except TaskAwaitingInput as parked:
+        done["parked"] = [parked.method_name, parked.timeout.total_seconds()]
+    except TaskDeferred as deferred:
+        path, kwargs = deferred.trigger.serialize()
+        done["deferred"] = [deferred.method_name, path, kwargs, deferred.timeout and deferred.timeout.total_seconds()]
+    except ConnectionError:
+        done["raised"] = True
+    return done
+
+for line in sys.stdin:
+    print("done " + json.dumps(attempt(json.loads(line)), default=str), flush=True)
 """
 ROOT = Path(__file__).parent.parent.parent
 Try = Callable[..., dict[str, Any]]
@@ -67,26 +71,33 @@ HUMAN = {"id": "alice", "name": "alice"}
 AT = "2024-03-01T12:00:00+00:00"
 
 
-@pytest.fixture
-def attempt(tmp_path: Path) -> Try:
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
     """Runs one method of the operator, and tells what came of it."""
+    home = str(tmp_path_factory.mktemp("airflow"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"AIRFLOW_HOME": home, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"},
+    )
+    assert process.stdin
+    assert process.stdout
+    into, out = process.stdin, process.stdout
 
     def run(method: str = "execute", event: Any = None, where: str = "airflow", **given: Any) -> dict[str, Any]:
         told = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
-        answer = subprocess.run(
-            [sys.executable, "-W", "error::DeprecationWarning:review_operator", "-c", ASK],
-            input=json.dumps(told),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-            env=os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"},
-        )
-        assert answer.returncode == 0, answer.stderr[-3000:]
-        found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
+        into.write(json.dumps(told) + "\n")
+        into.flush()
+        found: dict[str, Any] = json.loads(next(line for line in out if line.startswith("done ")).removeprefix("done "))
         return found
 
-    return run
+    yield run
+    into.close()
+    assert process.wait(30) == 0
+    out.close()
 
 
 def answered(*options: str, who: dict[str, str] | None = HUMAN, timedout: bool = False, **params: Any) -> dict[str, Any]:
@@ -156,7 +167,7 @@ def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answ
 def test_an_answer_survives_an_outage(attempt: Try) -> None:
     """MLflow was away when somebody answered: the task is tried again with that answer, and asks nobody a second time."""
     failed = attempt("execute_complete", answered("Approve", why="good"), outage=True)
-    assert failed["raised"] == "ConnectionError"
+    assert failed["raised"]
     done = attempt(kept=failed["kept"])
     assert done["performed"][0]["answer"]["why"] == "good"
     assert done["returned"]["approved"]
