@@ -5,6 +5,8 @@
 * **Runs** when triage asks for it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
 * **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
   `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
+* **A person is asked** in `review`, where the model says so: in Airflow, or by a tag on the version in MLflow. No answer means
+  no. Only `inconclusive` may be overridden, with a reason.
 * **Stops, red,** when rows are in training and holdout, when an artifact is not the validated one, or when somebody moved the
   champion.
 * **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is
@@ -21,6 +23,7 @@ from include.alert_text import announcement_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
+from review_operator import ReviewOperator
 from run_form import form, override
 from slack_alerts import post
 from task_policy import task_defaults
@@ -56,10 +59,6 @@ def retrain(model: Model) -> DAG:
             return perform("validate", model.name, context, assembled=assembled, trained=trained)
 
         @task
-        def review(verdict: Any, **context: Any) -> dict[str, Any]:
-            return perform("review", model.name, context, verdict=verdict)
-
-        @task
         def promote(verdict: Any, approval: Any, **context: Any) -> dict[str, Any]:
             return perform("promote", model.name, context, verdict=verdict, approval=approval)
 
@@ -71,7 +70,8 @@ def retrain(model: Model) -> DAG:
 
         assembled = assemble()
         verdict = validate(assembled, train(assembled))
-        announce(verdict, promote(verdict, review(verdict)))
+        review = ReviewOperator(task_id="review", model=model, verdict=verdict)
+        announce(verdict, promote(verdict, review.output))
     return dag
 
 

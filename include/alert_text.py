@@ -1,6 +1,10 @@
 """The words of a message: what failed, what it means, what state things are in, what to do."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from importlib import import_module
+
+from include.markdown_text import one_line
 
 _LONGEST = 600
 _ASKS_SOMEBODY = ("page", "alarm")
@@ -61,6 +65,14 @@ def announcement_text(says: str) -> str:
     return _escaped(says)
 
 
+def approval_text(subject: str, where: str, until: str, url: str, reviewers: Sequence[str]) -> str:
+    """One Slack message about a question that waits for a person; `until` is ISO 8601, `url` the page where it is answered."""
+    page = "Answer in Airflow" if where == "airflow" else "Answer in MLflow, by a tag on the version"
+    who = f" · {_escaped(', '.join(reviewers))}" if reviewers else ""
+    time = f"{datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC"
+    return "\n".join((f":raised_hand: *{_escaped(subject)}*{who}", f"<{url}|{page}>", f"_Until {time}; no answer means no._"))
+
+
 def _state(step: str) -> str:
     try:
         return str(import_module(f"include.steps.{step}").IF_IT_FAILS)
@@ -70,5 +82,5 @@ def _state(step: str) -> str:
 
 def _escaped(text: str) -> str:
     """Slack reads three characters: `&`, `<` and `>`."""
-    line = " ".join(text.split())[:_LONGEST]
+    line = one_line(text, _LONGEST)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

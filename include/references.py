@@ -177,12 +177,13 @@ class Assembled(Reference):
 
 
 class Trained(Reference):
-    """A registered challenger and the page of its version; `version` is None when there was nothing to train."""
+    """A registered challenger, and the pages of its version and its run; `version` is None when there was nothing to train."""
 
     version: str | None
     run_id: str | None = None
     artifact_digest: str | None = None
     version_url: str | None = None
+    run_url: str | None = None
 
 
 class Verdict(Reference):
@@ -245,12 +246,19 @@ class Recommended(Reference):
 
 
 class Question(Reference):
-    """What a person is asked: a headline, markdown that holds all that is needed to decide, and until when."""
+    """What a person is asked: a headline, markdown that holds all that is needed to decide, and until when.
+
+    `url` is the page where it is answered; `needs_reason` says that an approval without a reason does not count.
+    """
 
     where: Literal["airflow", "registry"]
     subject: str
     body: str
     evidence: str
+    version: str
+    until: datetime
+    url: str
+    needs_reason: bool = False
 
 
 class Answer(Reference):

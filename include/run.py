@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from include.errors import DataError
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def request_from(context: Mapping[str, Any]) -> Request:
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
     reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")
     return Request(
-        as_of=_utc(as_of),
+        as_of=moment("as_of", as_of),
         reason=str(reason),
         run_id=str(run.run_id),
         force=bool(params.get("force")),
@@ -78,7 +80,7 @@ def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: An
     from include.services import build_services
 
     run = import_module(f"include.steps.{step}").run
-    references = {name: run.__annotations__[name].model_validate(value) for name, value in inputs.items()}
+    references = {name: TypeAdapter(run.__annotations__[name]).validate_python(value) for name, value in inputs.items()}
     reference = run(build_services(), find_model(model_name), request_from(context), **references)
     _log.info("%s %s: %s", model_name, step, reference.says)
     return dict(reference.model_dump(mode="json"))
@@ -90,12 +92,17 @@ def _newest_event(context: Mapping[str, Any]) -> dict[str, Any]:
     return max((dict(event.extra or {}) for event in events), key=lambda extra: str(extra.get("as_of", "")), default={})
 
 
-def _utc(value: datetime | str) -> datetime:
+def moment(name: str, value: datetime | str) -> datetime:
+    """A time in UTC; without a zone it is meant to be in UTC.
+
+    Raises:
+        DataError: the value of that name is not a time.
+    """
     try:
         # A schedule's interval comes as pendulum's own kind of datetime, whose differences cannot be divided by a timedelta.
-        moment = datetime.fromisoformat(value.isoformat() if isinstance(value, datetime) else value)
+        found = datetime.fromisoformat(value.isoformat() if isinstance(value, datetime) else value)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"as_of={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
+            f"{name}={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
         ) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,11 +1,14 @@
 """The only reader of the environment: frozen, and it refuses bad values by name."""
 
 from collections.abc import Mapping
+from typing import get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.errors import SettingsError
+from include.models import model_names
+from include.models.contract import Review
 
 
 class Settings(BaseModel):
@@ -25,6 +28,8 @@ class Settings(BaseModel):
     mlflow_url: str = Field("http://127.0.0.1:5000", alias="PROVING_GROUND_MLFLOW_URL")
     airflow_url: str = Field("http://127.0.0.1:8080", alias="PROVING_GROUND_AIRFLOW_URL")
     git_commit: str = Field("unknown", alias="PROVING_GROUND_GIT_COMMIT", min_length=1)
+    # Who reviews, by model: it goes before what the model's file says.
+    review: Mapping[str, Review] = Field({}, alias="PROVING_GROUND_REVIEW")
 
     @field_validator("s3_endpoint", "mlflow_tracking_uri", "mlflow_url", "airflow_url")
     @classmethod
@@ -33,6 +38,21 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an address such as http://127.0.0.1:8333 is accepted")
         return value.rstrip("/") if value else value
+
+    @field_validator("review", mode="before")
+    @classmethod
+    def _by_model(cls, value: object) -> object:
+        """`one=airflow,other=registry`. A name that is no model's would leave a review off that somebody counts on."""
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        found = {name.strip(): where.strip() for name, _, where in pairs}
+        if len(found) < len(pairs) or not (set(found) <= set(model_names()) and set(found.values()) <= set(get_args(Review))):
+            raise ValueError(
+                "pairs such as traffic_volume=airflow are accepted, each model once; "
+                f"models are {', '.join(model_names())}, and reviews {', '.join(get_args(Review))}"
+            )
+        return found
 
     @classmethod
     def variables(cls) -> list[str]:

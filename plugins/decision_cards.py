@@ -49,9 +49,9 @@ class NoCard(Exception):
 def card_page(dag_id: str, run_id: str) -> tuple[int, str]:
     """Status and HTML of the page about one run."""
     try:
-        return 200, _document(dag_id, _card(dag_id, run_id))
+        return 200, document(f"Decision card: {dag_id}", _card(dag_id, run_id))
     except NoCard as why:
-        return why.status, _document(dag_id, f'<p class="why">{html.escape(str(why))}</p>')
+        return why.status, document(f"Decision card: {dag_id}", f'<p class="why">{html.escape(str(why))}</p>')
 
 
 def _card(dag_id: str, run_id: str) -> str:
@@ -194,10 +194,11 @@ def _is_ours(address: str) -> bool:
         return False
 
 
-def _document(title: str, body: str) -> str:
+def document(title: str, body: str) -> str:
+    """A page of HTML that stands alone; `body` is HTML, `title` any text."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Decision card: {html.escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
     )
 
 

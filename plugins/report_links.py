@@ -1,4 +1,4 @@
-"""Buttons on tasks in Airflow's page: the drift report, the version in MLflow, its decision card, the replay report.
+"""Buttons on tasks in Airflow's page: the drift report, version and run in MLflow, the decision card, the replay report.
 
 They are evaluated in the api-server, which needs no settings of ours for it: the addresses are in the references that the
 steps returned.
@@ -64,6 +64,13 @@ _BUTTONS: list[Any] = [
         tasks=("train", "validate", "review", "promote", "announce"),
         told_by="train",
         field="version_url",
+    ),
+    ReferenceLink(
+        name="Run in MLflow",
+        stage="retrain",
+        tasks=("train", "validate", "review", "promote", "announce"),
+        told_by="train",
+        field="run_url",
     ),
     ReferenceLink(name="Replay report", stage="replay", tasks=("recommend",), told_by="recommend", field="report_url"),
     ReferenceLink(name="Decision card", stage="retrain", tasks=("validate", "review"), told_by="validate", field="card_url"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -176,7 +176,15 @@ class FakeRegistry:
 
     def annotate(self, model_name: str, number: str, tags: dict[str, str], description: str | None = None) -> None:
         self._write(lambda: self.versions[number].tags.update(tags))
-        self.descriptions[number] = description or ""
+        if description is not None:
+            self.descriptions[number] = description
+
+    def drop_tags(self, model_name: str, number: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._write(lambda name=name: self.versions[number].tags.pop(name, None))
+
+    def run_url(self, run_id: str) -> str:
+        return f"http://registry.example/run/{run_id}"
 
     def version_url(self, model_name: str, number: str) -> str:
         return f"http://registry.example/{model_name}/{number}"
@@ -226,6 +234,10 @@ class FakeRegistry:
     def log_report(self, run_id: str, path: str, text: str) -> str:
         self._write(lambda: self.reports.update({(run_id, path): text}))
         return f"http://registry.example/{run_id}/{path}"
+
+    def read_report(self, run_id: str, path: str) -> str:
+        self._answer()
+        return self.reports[run_id, path]
 
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
         run = f"replay-{digest}"

@@ -41,8 +41,8 @@ class Ledger:
     def append(self, model_name: str, fact: Fact, seen: int | None = None) -> Entry:
         """Write a fact as the next entry. Of what is said once, an earlier try's entry is found by its key and returned.
 
-        Racing writers get different sequences, in the order in which they got through. Who decided by the state of entry `seen`
-        is refused once anything was written after it under the lock: he held it, and no longer does.
+        Racing writers get different sequences, in the order in which they got through. Who decides by the state of entry
+        `seen` is refused once anything was written after it under the lock: he held it, and no longer does.
 
         Raises:
             Locked: somebody else has changed the champion since `seen`.

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,11 +35,13 @@ ANCHOR = "anchor"
 WAS_CHAMPION = "was_champion"
 # A tag: the version was champion and was rolled back from; when, by whom and why.
 ROLLED_BACK = "rolled_back"
+# A tag: what the newest verdict on the version rests on.
+EVIDENCE = "evidence"
 _TRAINING_KEY = "training_key"
 _REPLAY = "replay"
 _ARTIFACT = "model.skops"
 # Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.
-_DESCRIPTION_LIMIT = 5000
+DESCRIPTION_LIMIT = 5000
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 _LATER = (408, 429)
 _LONGEST = 300
@@ -163,11 +165,22 @@ class Registry:
             for name, value in tags.items():
                 self._client.set_model_version_tag(model_name, number, name, value)
             if description is not None:
-                self._client.update_model_version(model_name, number, description[:_DESCRIPTION_LIMIT])
+                self._client.update_model_version(model_name, number, description[:DESCRIPTION_LIMIT])
+
+    def drop_tags(self, model_name: str, number: str, names: Iterable[str]) -> None:
+        """Remove tags of a version; removing what is not there changes nothing."""
+        with _in_our_words(f"{model_name} version {number}"):
+            for name in names:
+                self._client.delete_model_version_tag(model_name, number, name)
 
     def version_url(self, model_name: str, number: str) -> str:
         """The page of a version, for people."""
         return f"{self._page_url}/#/models/{quote(model_name, safe='')}/versions/{quote(number, safe='')}"
+
+    def run_url(self, run_id: str) -> str:
+        """The page of a run, for people."""
+        with _in_our_words(f"run {run_id}"):
+            return f"{self._page_url}/#/experiments/{self._client.get_run(run_id).info.experiment_id}/runs/{run_id}"
 
     def artifact_url(self, run_id: str, path: str, experiment_id: str) -> str:
         """The page of a run's artifact, for people."""
@@ -285,6 +298,11 @@ class Registry:
             self._client.log_text(run_id, text, path)
             return self.artifact_url(run_id, path, self._client.get_run(run_id).info.experiment_id)
 
+    def read_report(self, run_id: str, path: str) -> str:
+        """The text that `log_report` kept."""
+        with _in_our_words(f"{path} of run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(run_id, path, folder)).read_text()
+
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
         """Keep the pages of a replay in a run of the model's experiment; the address of the first one's page.
 
@@ -319,6 +337,11 @@ class Registry:
                     "Register it through the pipeline, which saves in skops format."
                 )
             yield path
+
+
+def card_path(evidence: str) -> str:
+    """Where the decision card of one verdict is kept, beside the run of the version; `decision_card.md` is the newest one."""
+    return f"cards/{evidence[:12]}.md"
 
 
 def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:

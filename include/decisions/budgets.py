@@ -54,6 +54,11 @@ def over_budget(cost: Cost, criteria: Criteria) -> list[str]:
     ]
 
 
+def asks_for_budgets(criteria: Criteria) -> bool:
+    """Whether the criteria set any budget."""
+    return bool(_asked(Cost(), criteria))
+
+
 def unmeasured(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is asked for and could not be measured: such a check blocks."""
     return [f"{name} is asked for and was not measured" for name, _, spent, *_ in _asked(cost, criteria) if spent is None]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from include.decisions.budgets import Cost, over_budget, unmeasured
+from include.decisions.budgets import Cost, asks_for_budgets, over_budget, unmeasured
 from include.decisions.predictions import Predictions, is_constant, numbers_of
 from include.decisions.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
 from include.models.contract import Criteria
@@ -40,7 +40,8 @@ def decide(
     blocked = problems + unsound(scorecard, criteria) + unmeasured(cost, criteria)
     if blocked:
         return Decision("blocked", tuple(blocked))
-    missed = _missed_floors(scorecard, criteria) + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
+    floors = list(_missed_floors(scorecard, criteria).values())
+    missed = floors + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
     harmed = _harmed(scorecard)
     if missed or harmed:
         return Decision("keep", tuple(missed + harmed))
@@ -55,6 +56,54 @@ def decide(
         if compared.verdict == "promote" and gain is not None:
             compared = _not_inferior(scorecard, compared, what, gain, margin)
     return compared
+
+
+Outcome = Literal["passed", "failed", "undecided", "not made"]
+CHECKS = ("sound", "clean_floor", "noisy_floor", "baselines", "budgets", "harm", "gain", "noisy_margin", "anchor")
+
+
+def checks(
+    decision: Decision, scorecard: Scorecard | None, criteria: Criteria, lane: Lane, cost: Cost | None = None
+) -> dict[str, Outcome]:
+    """What came of each check of `decide`, by its name in CHECKS; one that was not reached, or not asked for, was not made."""
+    made: dict[str, Outcome] = dict.fromkeys(CHECKS, "not made")
+    if decision.verdict == "blocked" or scorecard is None:
+        return made | {"sound": "failed"}
+    made["sound"] = "passed"
+    made |= _absolute(scorecard, criteria, cost or Cost())
+    if scorecard.blend is None or "failed" in made.values():
+        return made
+    made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, lane).verdict]
+    if made["gain"] == "passed":
+        made |= _not_worse(scorecard, criteria)
+    return made
+
+
+_OUTCOME: dict[Word, Outcome] = {"promote": "passed", "keep": "failed", "inconclusive": "undecided"}
+
+
+def _absolute(scorecard: Scorecard, criteria: Criteria, cost: Cost) -> dict[str, Outcome]:
+    missed = _missed_floors(scorecard, criteria)
+    asked: tuple[tuple[str, bool, bool], ...] = (
+        ("clean_floor", True, "clean" in missed),
+        ("noisy_floor", scorecard.noisy_challenger is not None, "noisy" in missed),
+        ("baselines", bool(scorecard.baselines), bool(_beaten_by_trivial_answers(scorecard))),
+        ("budgets", asks_for_budgets(criteria), bool(over_budget(cost, criteria))),
+        ("harm", scorecard.blend is not None, bool(scorecard.harms)),
+    )
+    return {name: "failed" if failed else "passed" for name, made, failed in asked if made}
+
+
+def _not_worse(scorecard: Scorecard, criteria: Criteria) -> dict[str, Outcome]:
+    """The two last checks, in the order in which they are made."""
+    made: dict[str, Outcome] = {}
+    for name, gain, margin in (
+        ("noisy_margin", scorecard.noisy, criteria.margin),
+        ("anchor", scorecard.anchor, criteria.largest_walk),
+    ):
+        if gain is not None and "failed" not in made.values() and "undecided" not in made.values():
+            made[name] = _OUTCOME[_not_inferior(scorecard, Decision("promote", ()), name, gain, margin).verdict]
+    return made
 
 
 def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
@@ -79,15 +128,16 @@ def _is_finite(cell: Cell) -> bool:
     return all(math.isfinite(value) for value in (cell.challenger, cell.challenger_error, cell.champion or 0.0, *gain))
 
 
-def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> list[str]:
+def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
+    """On which rows, clean or noisy, and in words."""
     sign = 1 if scorecard.higher_is_better else -1
-    missed = []
+    missed = {}
     for where, value, floor in (
         ("clean", scorecard.clean.challenger, criteria.floor),
         ("noisy", scorecard.noisy_challenger, criteria.noisy_floor),
     ):
         if value is not None and sign * (value - floor) < 0:
-            missed.append(f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}")
+            missed[where] = f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}"
     return missed
 
 

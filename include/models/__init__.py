@@ -15,8 +15,12 @@ def all_models() -> list[Model]:
     Raises:
         ModelError: a file cannot be imported or defines no MODEL, or a model is not named like its file.
     """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return [_model_in(file.stem) for file in files if file.stem not in _NOT_MODELS]
+    return [_model_in(name) for name in model_names()]
+
+
+def model_names() -> list[str]:
+    """The name of every model, without importing any."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in _NOT_MODELS)
 
 
 def find_model(name: str) -> Model:

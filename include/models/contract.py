@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from include.errors import ModelError
 
 Kind = Literal["number", "category", "text"]
+Review = Literal["none", "airflow", "registry"]
 Task = Literal["binary", "multiclass", "regression"]
 
 if TYPE_CHECKING:
@@ -219,8 +220,12 @@ class Model:
     When to retrain: when quality has lost more than `decay_share` of what it was, on two mature periods and beyond chance; and
     when the last retraining is `stale_after` ago (thirteen periods unless said, at least a month). Within `cool_down` of it
     (the label delay unless said) nobody asks for another. Drift alone asks for one only with `retrain_on_drift`, for models
-    whose labels are too late to wait for. `calendar` names days on which drift is expected. After a
-    promotion comes its `probation`, or None.
+    whose labels are too late to wait for. `calendar` names days on which drift is expected. After a promotion
+    comes its `probation`, or None.
+
+    Who is asked before a challenger is promoted: with `review` "none" the gate alone decides, with "airflow" a person answers
+    in Airflow, with "registry" by a tag on the version in MLflow, within `review_within`. `reviewers` are the users who may
+    answer, by their ids in Airflow; empty means anybody who may answer there.
     """
 
     name: str
@@ -246,6 +251,9 @@ class Model:
     worth: Worth = field(default_factory=Worth)
     probation: Probation | None = field(default_factory=Probation)
     calendar: tuple[KnownDays, ...] = ()
+    review: Review = "none"
+    reviewers: tuple[str, ...] = ()
+    review_within: timedelta = timedelta(days=2)
     seed: int = 20130101
 
     def __post_init__(self) -> None:
@@ -285,6 +293,15 @@ class Model:
                 f"label {self.label.name!r} is declared as {self.label.kind}: a multiclass model's is a category, "
                 "others' a number",
             ),
+            (
+                self.review not in get_args(Review),
+                f"review {self.review!r}: accepted are {', '.join(get_args(Review))}",
+            ),
+            (
+                isinstance(self.reviewers, str) or not all(isinstance(who, str) and who.strip() for who in self.reviewers),
+                f'reviewers {self.reviewers!r}: name the users one by one, such as ("alice", "bob")',
+            ),
+            (self.review_within <= timedelta(0), f"review_within {self.review_within}: must be longer than nothing"),
             (not 0 <= self.criteria.noisy_share <= 1, f"criteria.noisy_share {self.criteria.noisy_share}: between 0 and 1"),
         ):
             if wrong:

@@ -1,18 +1,63 @@
-"""Review: may the challenger be promoted, and who says so? Today the gate decides; nobody is asked.
+"""Review: may the challenger be promoted, and who says so?
 
-In: the verdict. Out: an approval. Only `promote` is approved: `inconclusive` and `blocked` mean no. Safe to run again.
+In: the verdict, and the answer once there is one. Out: an approval, or the question that a person has to answer first.
+With review "none" the gate's own word counts. Otherwise a person is asked about what the gate would promote, and about what it
+found inconclusive; never about what lost, what was blocked, or a first champion that has not proved itself. An answer is bound
+to its evidence: if champion, artifact or verdict have moved, it is void and says so. No answer means no.
+Safe to run again: what a person said about the same evidence is found in the ledger, and nobody is asked twice.
 """
 
+from datetime import UTC, datetime
+from typing import Any
+
+from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, Version, card_path
+from include.decisions.review import (
+    NOBODY,
+    REVIEW,
+    REVIEW_ASKED,
+    REVIEW_BY,
+    REVIEW_REASON,
+    REVIEWED,
+    Asked,
+    Standing,
+    answer_in,
+    asked_until,
+    moved,
+    name_of,
+    needs_a_person,
+    one_line,
+    overrides,
+    with_section,
+    worth,
+)
+from include.decisions.review_words import in_airflow, in_registry, subject
+from include.handover import fact
+from include.history import Entry, Event
 from include.models.contract import Model
-from include.references import Approval, Verdict
+from include.references import Answer, Approval, Question, Verdict
 from include.run import Request
 from include.services import Services
+from include.steps.train import airflow_run_url
 
-IF_IT_FAILS = "The challenger was judged but not promoted; the champion is unchanged."
+IF_IT_FAILS = "The challenger was judged but not promoted; the champion is unchanged. Clearing the task asks again."
 
 
-def run(services: Services, model: Model, request: Request, verdict: Verdict) -> Approval:
-    """The gate's own approval."""
+def run(services: Services, model: Model, request: Request, verdict: Verdict, answer: Answer | None = None) -> Approval:
+    """The gate's own approval, a person's, or the question to one; `answer` without a decision says that the time is over."""
+    where = services.settings.review.get(model.name, model.review)
+    if where == "none" or not needs_a_person(verdict):
+        return _by_the_gate(verdict)
+    review = _Review(services, model, request, verdict)
+    said = _said_before(services, model, verdict)
+    if said is None and where == "registry":
+        answer = review.answer_in_registry(answer)
+    answer = said or answer
+    if answer is None:
+        return review.asked(where == "registry")
+    return review.decided(answer, where == "registry")
+
+
+def _by_the_gate(verdict: Verdict) -> Approval:
     approved = verdict.verdict == "promote"
     return Approval(
         approved=approved,
@@ -20,3 +65,166 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict) ->
         evidence=verdict.evidence,
         says="approved by the gate" if approved else f"not approved: {verdict.says or verdict.verdict}",
     )
+
+
+class _Review:
+    """One version under review."""
+
+    def __init__(self, services: Services, model: Model, request: Request, verdict: Verdict) -> None:
+        self.services, self.model, self.request, self.verdict = services, model, request, verdict
+        self.number = str(verdict.version)
+        self.what = Asked.about(verdict, model.reviewers)
+
+    # Asking
+
+    def asked(self, in_registry: bool) -> Approval:
+        """The question, unless what it is about has moved already."""
+        if void := self._moved():
+            return self._refused("the gate", f"void before anybody was asked: {void}")
+        version = self._version()
+        until = _until(version, self.what.evidence) or datetime.now(UTC) + self.model.review_within
+        url = self.services.registry.version_url(self.model.name, self.number)
+        card = self._card(version)
+        run_url = airflow_run_url(self.services.settings, self.model, self.request.run_id)
+        question = Question(
+            where="registry" if in_registry else "airflow",
+            subject=subject(self.model.name, self.verdict),
+            body=in_airflow(self.model.name, self.verdict, self.what, until, card, url),
+            evidence=self.what.evidence,
+            version=self.number,
+            until=until,
+            url=url if in_registry else f"{run_url}/tasks/review/required_actions",
+            needs_reason=self.what.needs_reason,
+        )
+        if asked_until(question) != version.tags.get(REVIEW_ASKED):
+            self._announce_question(version, question, card if in_registry else None)
+        return Approval(
+            approved=False, by=NOBODY, evidence=self.what.evidence, question=question, says=f"asked: {question.subject}"
+        )
+
+    def _announce_question(self, version: Version, question: Question, card: str | None) -> None:
+        """On the version's page. What was set for an earlier question goes: a name must not stand under another answer."""
+        stale = [name for name in (REVIEW, REVIEW_BY, REVIEW_REASON, REVIEWED) if name in version.tags]
+        if _about(version) != question.evidence[:12]:
+            self.services.registry.drop_tags(self.model.name, self.number, stale)
+        description = None
+        if card is not None:
+            section = in_registry(self.model.name, self.verdict, self.what, question.until)
+            description = with_section(section, card, DESCRIPTION_LIMIT)
+        self._annotate({REVIEW_ASKED: asked_until(question)}, description)
+
+    def answer_in_registry(self, answer: Answer | None) -> Answer | None:
+        """What the version's tags say; what is wrong with them is told there, while there is time to correct it."""
+        if not self.services.registry.exists(self.model.name, self.number):
+            return Answer(decision=None, why="the version is gone")
+        version = self._version()
+        found = answer_in(version.tags, self.what) if _about(version) == self.what.evidence[:12] else ""
+        if isinstance(found, Answer):
+            return found.model_copy(update={"at": datetime.now(UTC)})
+        if found and found != version.tags.get(REVIEWED):
+            self._annotate({REVIEWED: found})
+        return answer and answer.model_copy(update={"why": found})
+
+    # Deciding
+
+    def decided(self, answer: Answer, in_registry: bool) -> Approval:
+        """What the answer is worth, recorded with who, when and why."""
+        at = answer.at or datetime.now(UTC)
+        answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
+        void, refused = self._moved(), worth(answer, self.verdict)
+        if void and answer.decision == "approve":
+            approval = self._refused(answer.by, f"the approval by {answer.by} is void: {void}", at, answer.why)
+        elif refused:
+            approval = self._refused(answer.by, refused, at, answer.why)
+        else:
+            approval = self._approved(answer, at)
+        if approval.approved or answer.decision != "approve":
+            self._record(answer, approval)
+        if "is gone" not in void:
+            self._close(approval, at, in_registry)
+        return approval
+
+    def _approved(self, answer: Answer, at: datetime) -> Approval:
+        beyond = ", overriding the gate" if overrides(self.verdict) else ""
+        return Approval(
+            approved=True,
+            by=answer.by,
+            why=answer.why,
+            evidence=self.what.evidence,
+            override=overrides(self.verdict),
+            at=at,
+            says=f"approved by {answer.by}{beyond}: {answer.why or 'no reason given'}",
+        )
+
+    def _refused(self, by: str, says: str, at: datetime | None = None, why: str = "") -> Approval:
+        return Approval(approved=False, by=by, why=why, evidence=self.what.evidence, at=at, says=says)
+
+    def _record(self, answer: Answer, approval: Approval) -> None:
+        """In the ledger; that nobody answered is said once for each run, and keeps nobody from answering in a later one."""
+        event: Event = "approved" if approval.approved else "rejected"
+        key = self.what.evidence if answer.decision else f"{self.what.evidence} no answer {self.request.run_id}"
+        evidence = self.verdict.named_evidence() | {"answered_at": approval.at and approval.at.isoformat(), "why": answer.why}
+        if approval.override:
+            evidence |= {"overridden": self.verdict.verdict}
+        reason = (answer.why or "no reason given") if answer.decision else approval.says
+        said = fact(self.request, event, key, by=answer.by, reason=reason, version=self.verdict.version, evidence=evidence)
+        self.services.ledger.append(self.model.name, said)
+
+    def _close(self, approval: Approval, at: datetime, in_registry: bool) -> None:
+        """The version's page says what came of the question, and asks no more."""
+        card = self._card(self._version()) if in_registry else None
+        self._annotate({REVIEWED: f"{at:%Y-%m-%d %H:%M} UTC, {approval.says}"[:500]}, card)
+        self.services.registry.drop_tags(self.model.name, self.number, [REVIEW_ASKED])
+
+    # What is there
+
+    def _moved(self) -> str:
+        registry, name = self.services.registry, self.model.name
+        there = registry.exists(name, self.number)
+        champion = registry.champion(name)
+        return moved(
+            self.verdict,
+            Standing(
+                champion=champion.number if champion else None,
+                artifact_digest=registry.artifact_digest(name, self.number) if there else None,
+                evidence=self._version().tags.get(EVIDENCE) if there else None,
+            ),
+        )
+
+    def _version(self) -> Version:
+        return self.services.registry.version(self.model.name, self.number)
+
+    def _card(self, version: Version) -> str:
+        return self.services.registry.read_report(version.run_id, card_path(self.what.evidence))
+
+    def _annotate(self, tags: dict[str, str], description: str | None = None) -> None:
+        self.services.registry.annotate(self.model.name, self.number, tags, description)
+
+
+def _said_before(services: Services, model: Model, verdict: Verdict) -> Answer | None:
+    """What a person said about this very evidence."""
+    words: tuple[Event, ...] = ("approved", "rejected")
+    entries = [services.ledger.newest_of(model.name, word, verdict.evidence) for word in words]
+    newest = max((entry for entry in entries if entry), key=lambda entry: entry.sequence, default=None)
+    return _answer_of(newest) if newest else None
+
+
+def _answer_of(entry: Entry) -> Answer:
+    said: dict[str, Any] = {"decision": "approve" if entry.event == "approved" else "reject", "by": entry.by}
+    return Answer.model_validate(said | {"why": entry.evidence.get("why") or "", "at": entry.evidence.get("answered_at")})
+
+
+def _about(version: Version) -> str:
+    """The beginning of the evidence that somebody is asked about now; empty where nobody is."""
+    return version.tags.get(REVIEW_ASKED, "").rpartition(" ")[2]
+
+
+def _until(version: Version, evidence: str) -> datetime | None:
+    """Until when somebody is being asked about this evidence: asking again does not make it longer."""
+    if _about(version) != evidence[:12]:
+        return None
+    try:
+        until = datetime.fromisoformat(version.tags[REVIEW_ASKED].partition(" ")[0])
+    except ValueError:
+        return None
+    return until if until.tzinfo and until > datetime.now(UTC) else None

@@ -14,6 +14,7 @@ import time
 from importlib.metadata import version as installed
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ from include.noise.suite import suite_for
 from include.references import Assembled, Snapshot, Trained
 from include.run import Request
 from include.services import Services
+from include.settings import Settings
 from include.steps.assemble import labelled, labels_of
 
 IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
@@ -54,6 +56,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         run_id=made.run_id,
         artifact_digest=services.registry.artifact_digest(model.name, made.number),
         version_url=services.registry.version_url(model.name, made.number),
+        run_url=services.registry.run_url(made.run_id),
         says=f"challenger is version {made.number}, "
         + ("found: this very training was done before" if found else "trained now"),
     )
@@ -74,6 +77,11 @@ def recipe(model: Model, pipeline: Any) -> str:
     if model.augment is not None:
         parts += [repr(model.augment), suite_for(model, None).digest()]
     return hashlib.sha256("\n".join([*parts, inspect.getsource(model.build)]).encode()).hexdigest()[:16]
+
+
+def airflow_run_url(settings: Settings, model: Model, run_id: str) -> str:
+    """The page of the retraining in Airflow."""
+    return f"{settings.airflow_url}/dags/{model.name}.retrain/runs/{quote(run_id, safe='')}"
 
 
 def _without_addresses(text: str) -> str:
@@ -121,6 +129,7 @@ def _train(
         "holdout_digest": holdout.digest,
         "trigger": request.reason[:500],
         "airflow_run": request.run_id,
+        "airflow_run_url": airflow_run_url(services.settings, model, request.run_id),
         BASELINES: learned_from(model.task, labels),
     }
     training = Training(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.adapters.registry import ANCHOR, Version
+from include.adapters.registry import ANCHOR, EVIDENCE, Version, card_path
 from include.decisions import soundness
 from include.decisions.budgets import Cost, calibration_error
 from include.decisions.card import CardFacts, decision_card
@@ -21,7 +21,7 @@ from include.decisions.plots import decision_picture
 from include.decisions.predictions import Predictions, same
 from include.decisions.scorecard import CLEAN, Scorecard
 from include.decisions.slices import partition
-from include.decisions.verdict import Decision, Lane, suspicious_predictions
+from include.decisions.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
 from include.models.contract import Model
 from include.noise.profile import NoiseProfile, typical
@@ -31,7 +31,7 @@ from include.run import Request
 from include.services import Services
 from include.steps.assemble import labelled, labels_of
 from include.steps.score import CANNOT_SCORE, answers_of, predict
-from include.steps.train import BASELINES
+from include.steps.train import BASELINES, airflow_run_url
 
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
 
@@ -71,8 +71,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
     trial.problems += _unsound(services, model, request, assembled, versions, delivered, rows)
     decision, scorecard, lane = _decide(services, model, request, assembled, trained, versions, rows, trial)
     facts = _facts(services, model, request, assembled, versions, lane, trial)
-    card_url = _record(services, model, versions["challenger"], decision, scorecard, facts, trial)
-    return Verdict(
+    verdict = Verdict(
         verdict=decision.verdict,
         reasons=decision.reasons,
         version=trained.version,
@@ -81,9 +80,12 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         holdout_digest=assembled.holdout.digest,
         suite_digest=trial.suite.digest(),
         criteria_digest=model.criteria_digest,
-        card_url=card_url,
         says=f"{decision.verdict}: {decision.reasons[0]}",
     )
+    made = checks(decision, scorecard, model.criteria, lane, trial.cost)
+    tags = _tags(verdict, lane, made, airflow_run_url(services.settings, model, request.run_id))
+    card_url = _record(services, model, versions["challenger"], decision, scorecard, facts, trial, tags)
+    return verdict.model_copy(update={"card_url": card_url})
 
 
 def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
@@ -295,8 +297,9 @@ def _record(
     scorecard: Scorecard | None,
     facts: CardFacts,
     trial: _Trial,
+    tags: dict[str, str],
 ) -> str:
-    """Keep what was decided and why; the card's address."""
+    """Keep what was decided and why; the card's address. A version that is judged twice keeps both cards."""
     kept = {"decision": asdict(decision), "evidence": asdict(scorecard) if scorecard else None, "cost": asdict(trial.cost)}
     for path, text in (
         ("scorecard.json", _json(kept)),
@@ -308,12 +311,25 @@ def _record(
         picture = decision_picture(scorecard, model.criteria, severities, trial.cost, facts.champion_cost, decision)
         facts = replace(facts, plot_url=services.registry.log_picture(challenger.run_id, "decision.png", picture))
     card = decision_card(decision, scorecard, model.criteria, facts)
+    services.registry.log_report(challenger.run_id, card_path(tags[EVIDENCE]), card)
     card_url = services.registry.log_report(challenger.run_id, "decision_card.md", card)
-    tags = {"verdict": decision.verdict, "reason": decision.reasons[0][:500]} | _proof(scorecard) | _cost_tags(trial.cost)
+    tags = tags | _proof(scorecard) | _cost_tags(trial.cost)
     if trial.override:
         tags["override"] = trial.override[:500]
     services.registry.annotate(model.name, challenger.number, tags, card)
     return card_url
+
+
+def _tags(verdict: Verdict, lane: Lane, made: dict[str, Outcome], judged_in: str) -> dict[str, str]:
+    """What a version can be searched by, besides what its training put there."""
+    return {
+        "verdict": verdict.verdict,
+        "reason": verdict.reasons[0][:500],
+        "lane": lane,
+        "holdout": str(verdict.holdout_digest),
+        EVIDENCE: verdict.evidence,
+        "judged_in": judged_in,
+    } | {f"check.{name}": said for name, said in made.items()}
 
 
 def _proof(scorecard: Scorecard | None) -> dict[str, str]:

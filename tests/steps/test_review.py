@@ -1,18 +1,369 @@
-"""Review: only `promote` is approved."""
+"""Review: who may say yes, to what, for how long, and what is kept of it."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 
-from include.references import Verdict
-from tests.toy import World, day
+from include.adapters.registry import card_path
+from include.errors import RegistryUnreachable
+from include.history import Entry
+from include.references import Answer, Approval, Verdict
+from include.services import Services
+from tests.fakes import Crash
+from tests.toy import MODEL, World, changed, day
+
+HOSTILE = "<script>alert(1)</script>\n\u202e| ![x](http://evil.example) \x00" + "x" * 100_000
+ANSWERED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+Where = Literal["airflow", "registry"]
+
+
+class UnderReview(World):
+    """Version 1 is champion, version 2 was judged, and its card is kept."""
+
+    def __init__(self, word: str = "promote", where: str = "airflow", champion: str | None = "1", **settings: Any) -> None:
+        super().__init__(model=changed(MODEL, review=where, **settings))
+        self.switched: dict[str, str] = {}
+        for number in ("1", "2"):
+            self.registry.add(None, {})
+            self.registry.descriptions[number] = f"## THE CARD of {number}"
+        if champion:
+            self.registry.set_alias("toy", "champion", champion)
+        self.verdict = self.judged(word, champion)
+
+    @property
+    def services(self) -> Services:
+        """As a step gets them, with what the environment says about reviews."""
+        found = super().services
+        return replace(found, settings=found.settings.model_copy(update={"review": self.switched}))
+
+    def judged(self, word: str, champion: str | None = "1", **changes: Any) -> Verdict:
+        """The newest verdict on version 2, as validate leaves it."""
+        said = {"verdict": word, "reasons": ("because",), "version": "2", "artifact_digest": "digest-of-2", "says": f"{word}!"}
+        verdict = Verdict.model_validate(said | {"champion_version": champion} | changes)
+        self.registry.annotate("toy", "2", {"evidence": verdict.evidence})
+        self.registry.log_report("run-2", card_path(verdict.evidence), "## THE CARD of 2")
+        return verdict
+
+    def review(self, answer: Answer | None = None, verdict: Verdict | None = None) -> Approval:
+        """Perform the step."""
+        given = {"answer": answer} if answer else {}
+        approval: Approval = self.do("review", day(1), verdict=verdict or self.verdict, **given)
+        return approval
+
+    def set(self, **tags: str) -> None:
+        """What a person sets by hand on version 2."""
+        self.registry.annotate("toy", "2", tags)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return self.registry.versions["2"].tags
+
+    def written(self) -> list[Entry]:
+        """The whole ledger."""
+        return self.services.ledger.proved("toy")
+
+
+def yes(why: str = "it is better", by: str = "alice") -> Answer:
+    return Answer(decision="approve", by=by, why=why, at=ANSWERED)
+
+
+def no(why: str = "not this week", by: str = "bob") -> Answer:
+    return Answer(decision="reject", by=by, why=why, at=ANSWERED)
+
+
+SILENCE = Answer(decision=None)
 
 
 @pytest.mark.parametrize(
     ("word", "approved"), [("promote", True), ("keep", False), ("inconclusive", False), ("blocked", False)]
 )
-def test_only_promote_is_approved(world: World, word: str, approved: bool) -> None:
+def test_only_promote_is_approved_where_nobody_is_asked(word: str, approved: bool) -> None:
     """No answer, no evidence and a lost comparison all mean no; who said so is kept."""
-    verdict = Verdict.model_validate(
-        {"verdict": word, "reasons": ("because",), "version": "2", "artifact_digest": "d", "champion_version": "1"}
+    approval = UnderReview(word, "none").review()
+    assert (approval.approved, approval.by, approval.question) == (approved, "the gate", None)
+
+
+@pytest.mark.parametrize("where", ["airflow", "registry"])
+@pytest.mark.parametrize(("word", "champion"), [("blocked", "1"), ("keep", "1"), ("inconclusive", None), ("blocked", None)])
+def test_no_person_overrides_what_was_blocked_lost_or_a_first_champion(where: Where, word: str, champion: str | None) -> None:
+    """Nobody is asked, and whoever answers all the same is not heard."""
+    world = UnderReview(word, where, champion)
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice", review_reason="please")
+    for approval in (world.review(), world.review(yes())):
+        assert (approval.approved, approval.by, approval.question) == (False, "the gate", None)
+    assert world.written() == []
+
+
+def test_a_setting_switches_review_on_without_code() -> None:
+    """PROVING_GROUND_REVIEW goes before what the model's file says."""
+    world = UnderReview(where="none")
+    world.switched = {"toy": "airflow"}
+    assert world.review().question is not None
+    world = UnderReview(where="airflow")
+    world.switched = {"toy": "none"}
+    assert world.review().approved
+
+
+def test_the_question_holds_all_that_is_needed_to_decide() -> None:
+    """The card, what either answer does, until when, the page to answer on; nothing has been approved yet."""
+    world = UnderReview(review_within=timedelta(hours=5))
+    approval = world.review()
+    question = approval.question
+    assert question is not None
+    assert not approval.approved
+    assert (question.where, question.evidence, question.version) == ("airflow", world.verdict.evidence, "2")
+    assert question.body.endswith("## THE CARD of 2")
+    assert question.url == "http://127.0.0.1:8080/dags/toy.retrain/runs/run/tasks/review/required_actions"
+    assert abs(question.until - datetime.now(UTC) - timedelta(hours=5)) < timedelta(minutes=1)
+    assert world.written() == []
+
+
+def test_asking_again_does_not_make_the_time_longer() -> None:
+    """A task that is tried again asks until the same time; after it is over, whoever clears the task gets a new one."""
+    world = UnderReview()
+    first = world.review().question
+    assert first == world.review().question
+    world.set(review_asked=f"2001-01-01T00:00:00+00:00 about {world.verdict.evidence[:12]}")
+    again = world.review().question
+    assert first is not None
+    assert again is not None
+    assert again.until > first.until
+
+
+@pytest.mark.parametrize("word", ["promote", "inconclusive"])
+def test_an_approval_is_kept_with_who_when_and_why(word: str) -> None:
+    """In the ledger, bound to its evidence, and on the version; what goes beyond the gate is recorded as an override."""
+    world = UnderReview(word)
+    world.review()
+    approval = world.review(yes())
+    assert (approval.approved, approval.by, approval.why, approval.at) == (True, "alice", "it is better", ANSWERED)
+    assert (approval.evidence, approval.override) == (world.verdict.evidence, word == "inconclusive")
+    (entry,) = world.written()
+    assert (entry.event, entry.key, entry.by, entry.reason) == ("approved", approval.evidence, "alice", "it is better")
+    assert entry.evidence["answered_at"] == ANSWERED.isoformat()
+    assert entry.evidence["holdout_digest"] == world.verdict.holdout_digest
+    assert entry.evidence.get("overridden") == ("inconclusive" if approval.override else None)
+    assert world.tags["reviewed"].startswith("2024-03-01 12:00 UTC, approved by alice")
+    assert "review_asked" not in world.tags
+
+
+@pytest.mark.parametrize("word", ["promote", "inconclusive"])
+def test_a_rejection_is_kept_with_who_when_and_why(word: str) -> None:
+    """The champion stays, and promote refuses in the reviewer's name."""
+    world = UnderReview(word)
+    approval = world.review(no())
+    assert (approval.approved, approval.by, approval.says) == (False, "bob", "rejected by bob: not this week")
+    (entry,) = world.written()
+    assert (entry.event, entry.by, entry.reason, entry.evidence["answered_at"]) == (
+        "rejected",
+        "bob",
+        "not this week",
+        ANSWERED.isoformat(),
     )
-    approval = world.do("review", day(1), verdict=verdict)
-    assert (approval.approved, approval.by) == (approved, "the gate")
+
+
+def test_a_rejection_needs_no_reason() -> None:
+    """Who cannot say why may still say no, and that none was given is kept."""
+    approval = UnderReview().review(no(why=""))
+    assert approval.says == "rejected by bob: no reason given"
+
+
+@pytest.mark.parametrize("where", ["airflow", "registry"])
+def test_no_answer_means_no(where: Where) -> None:
+    """It is recorded as nobody's, and a later run may ask again."""
+    world = UnderReview(where=where)
+    world.review()
+    approval = world.review(SILENCE)
+    assert (approval.approved, approval.by) == (False, "nobody")
+    assert approval.says == "nobody answered in time, and no answer means no"
+    (entry,) = world.written()
+    assert (entry.event, entry.by) == ("rejected", "nobody")
+    assert world.review().question is not None
+
+
+def test_an_override_needs_a_reason() -> None:
+    """Approving what the gate found inconclusive without saying why does not count; nothing is approved in the ledger."""
+    world = UnderReview("inconclusive")
+    approval = world.review(yes(why=" \n"))
+    assert not approval.approved
+    assert approval.says.startswith("approved by alice without a reason")
+    assert world.written() == []
+
+
+@pytest.mark.parametrize("answer", [yes(), None])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda world: world.registry.aliases.update(champion="3"),
+            "the champion is version 3, it was compared with version 1",
+        ),
+        (lambda world: world.registry.aliases.pop("champion"), "the champion is nobody"),
+        (lambda world: world.registry.tamper("2"), "the artifact of version 2 has digest tampered"),
+        (lambda world: world.judged("promote", holdout_digest="other"), "version 2 was judged again"),
+        (lambda world: world.judged("inconclusive"), "version 2 was judged again"),
+        (lambda world: world.registry.versions.pop("2"), "version 2 is gone"),
+    ],
+)
+def test_an_approval_is_void_if_anything_moved(change: Any, says: str, answer: Answer | None) -> None:
+    """Champion, artifact or judgement: it says what moved, nothing is approved, and nobody is asked about what is past."""
+    world = UnderReview()
+    world.registry.add(None, {})
+    world.review()
+    change(world)
+    approval = world.review(answer)
+    assert (approval.approved, approval.question) == (False, None)
+    assert "void" in approval.says
+    assert says in approval.says
+    assert world.written() == []
+
+
+def test_nobody_is_asked_twice_about_the_same_evidence() -> None:
+    """What a person said stands when the task is run again, and also for another run that comes to the same judgement."""
+    for answer in (yes(), no()):
+        world = UnderReview()
+        first = world.review(answer)
+        assert world.review() == first
+        assert world.review(SILENCE) == first
+        assert len(world.written()) == 1
+
+
+def test_an_answer_about_other_evidence_does_not_count() -> None:
+    """A judgement that differs in anything is asked about anew."""
+    world = UnderReview()
+    world.review(yes())
+    assert world.review(verdict=world.judged("promote", holdout_digest="newer")).question is not None
+
+
+@pytest.mark.parametrize("where", ["airflow", "registry"])
+def test_killed_at_any_write_it_ends_the_same(where: Where) -> None:
+    """The rerun finds what was said, and says it on the version."""
+    for write in range(1, 4):
+        world = UnderReview(where=where)
+        world.review()
+        world.registry.crash_at = write
+        with suppress(Crash):
+            world.review(yes())
+        world.registry.crash_at = None
+        assert world.review(yes()).approved
+        assert [entry.event for entry in world.written()] == ["approved"]
+        assert "review_asked" not in world.tags
+
+
+def test_an_outage_decides_nothing() -> None:
+    """Neither yes nor no: the task is tried again."""
+    world = UnderReview()
+    world.registry.down = True
+    with pytest.raises(RegistryUnreachable):
+        world.review(yes())
+    assert world.written() == []
+
+
+def test_text_from_people_stays_text() -> None:
+    """A reason of any length with anything in it is cut to one line, in ledger, tag and approval."""
+    world = UnderReview()
+    approval = world.review(yes(why=HOSTILE, by=HOSTILE))
+    assert approval.approved
+    for text in (approval.by, approval.why, approval.says, world.tags["reviewed"], world.written()[0].reason):
+        assert len(text) < 1000
+        assert not {"\n", "\u202e", "\x00"} & set(text)
+
+
+# In MLflow's page
+
+
+def in_registry(word: str = "promote", **settings: Any) -> UnderReview:
+    world = UnderReview(word, "registry", **settings)
+    world.review()
+    return world
+
+
+def test_the_page_in_mlflow_says_what_to_set() -> None:
+    """In front of the card stand the tags, letter for letter, and a tag says until when."""
+    world = in_registry()
+    question, described = world.review().question, world.registry.descriptions["2"]
+    assert question is not None
+    assert question.url == "http://registry.example/toy/2"
+    assert described.startswith("## Your review")
+    assert f"`approve-{question.evidence[:12]}` or `reject-{question.evidence[:12]}`" in described
+    assert described.endswith("## THE CARD of 2")
+    assert world.tags["review_asked"] == f"{question.until.isoformat()} about {question.evidence[:12]}"
+
+
+@pytest.mark.parametrize(("word", "approved"), [("approve", True), ("reject", False)])
+def test_tags_answer(word: str, approved: bool) -> None:
+    """They count once all are there; afterwards the page is the card again and the tags say what came of it."""
+    world = in_registry("inconclusive")
+    evidence = world.verdict.evidence
+    world.set(review=f"{word}-{evidence[:12]}", review_by="alice", review_reason="trucks")
+    approval = world.review()
+    assert (approval.approved, approval.by, approval.why, approval.override) == (approved, "alice", "trucks", approved)
+    assert [entry.event for entry in world.written()] == ["approved" if approved else "rejected"]
+    assert world.registry.descriptions["2"] == "## THE CARD of 2"
+    assert " by alice" in world.tags["reviewed"]
+
+
+def test_tags_that_came_at_the_last_moment_count() -> None:
+    """When the time is over, MLflow is asked once more."""
+    world = in_registry()
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice")
+    assert world.review(SILENCE).approved
+
+
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ({"review": "approve-ffffffffffff", "review_by": "alice"}, "void: approve-ffffffffffff is for other evidence"),
+        ({"review": "OK", "review_by": "alice"}, "not counted: review is OK"),
+        ({"review": "approve"}, "not counted: review is approve"),
+    ],
+)
+def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], says: str) -> None:
+    """The reviewer can correct them until the time is over; then it is no answer."""
+    world = in_registry()
+    world.set(**tags)
+    assert world.review().question is not None
+    assert world.tags["reviewed"].startswith(says)
+    assert world.review(SILENCE).by == "nobody"
+
+
+def test_tags_of_an_earlier_question_are_no_answer() -> None:
+    """A version that is judged again is asked about anew, and nobody's name stands under what he has not seen."""
+    world = in_registry()
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice", review_reason="better")
+    again = world.judged("promote", holdout_digest="newer")
+    approval = world.review(verdict=again)
+    assert approval.question is not None
+    assert not {"review", "review_by", "review_reason"} & set(world.tags)
+
+
+def test_tags_that_were_void_do_not_come_to_life() -> None:
+    """The champion moved when alice approved, and is back: she is asked again."""
+    world = in_registry()
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice")
+    world.registry.add(None, {})
+    world.registry.aliases["champion"] = "3"
+    assert "void" in world.review().says
+    world.registry.aliases["champion"] = "1"
+    assert world.review().question is not None
+
+
+def test_only_reviewers_count() -> None:
+    """MLflow without users knows no names, so a name that is none of the reviewers' is told, not believed."""
+    world = in_registry(reviewers=("alice",))
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="eve")
+    assert world.review().question is not None
+    assert "eve is none of the reviewers" in world.tags["reviewed"]
+
+
+def test_hostile_tags_harm_nobody() -> None:
+    """Whatever somebody sets, it is cut to one line before it goes anywhere."""
+    world = in_registry()
+    world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by=HOSTILE, review_reason=HOSTILE)
+    approval = world.review()
+    assert approval.approved
+    assert len(approval.by) <= 100
+    assert not {"\n", "\u202e", "\x00"} & set(approval.by + approval.why + world.tags["reviewed"])

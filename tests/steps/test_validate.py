@@ -349,7 +349,12 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
     assert (tags["verdict"], tags["reason"]) == ("promote", verdict.reasons[0])
     assert 0.5 < float(tags["proved_value"]) < 1
     assert world.registry.descriptions["2"].startswith("## PROMOTE: toy version 2")
-    assert {path for _, path in world.registry.reports} == {"decision_card.md", "scorecard.json", "noise_suite.json"}
+    assert {path for _, path in world.registry.reports} == {
+        "decision_card.md",
+        f"cards/{verdict.evidence[:12]}.md",
+        "scorecard.json",
+        "noise_suite.json",
+    }
     assert set(world.registry.pictures) == {("run-2", "decision.png")}
     assert "http://registry.example/picture/run-2/decision.png" in world.registry.descriptions["2"]
 

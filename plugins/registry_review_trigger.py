@@ -1,0 +1,87 @@
+"""Waits until a reviewer has answered by a tag on a version in MLflow: costs no worker, and survives a restart.
+
+It asks MLflow every few seconds for one version, until there is an answer, something to correct, or the time is over. That is
+an absolute time, so starting again does not make it longer. A webhook can only make it quicker: what counts is the tag.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from include.decisions.review import REVIEWED, Asked, answer_in
+
+_SECONDS = (2, 5)
+_log = logging.getLogger(__name__)
+
+
+class RegistryReviewTrigger(BaseTrigger):
+    """Fires once for a version's review: `until` is when the time is over, `every` the seconds between two looks."""
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        version: str,
+        evidence: str,
+        needs_reason: bool,
+        reviewers: list[str],
+        until: str,
+        every: float = 5.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
+        self.model_name, self.version, self.until, self.every = model_name, version, until, every
+        self.asked = Asked(evidence, needs_reason, tuple(reviewers))
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Where this class is, and what it was made with."""
+        return (
+            "registry_review_trigger.RegistryReviewTrigger",
+            {
+                "model_name": self.model_name,
+                "version": self.version,
+                "evidence": self.asked.evidence,
+                "needs_reason": self.asked.needs_reason,
+                "reviewers": list(self.asked.reviewers),
+                "until": self.until,
+                "every": self.every,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: `expired` says that the time is over."""
+        until = datetime.fromisoformat(self.until)
+        while datetime.now(UTC) < until:
+            if self._tells_something_new(await asyncio.to_thread(self._tags)):
+                yield _event(expired=False)
+                return
+            await asyncio.sleep(self.every)
+        yield _event(expired=True)
+
+    def _tells_something_new(self, tags: dict[str, str]) -> bool:
+        """Whether the step would decide, or has to tell the reviewer what is wrong; told is what is in the tag already."""
+        found = answer_in(tags, self.asked)
+        return bool(found) and found != tags.get(REVIEWED)
+
+    def _tags(self) -> dict[str, str]:
+        """The tags of the version; none while MLflow does not answer: that is no answer of the reviewer's."""
+        import requests
+
+        from include.settings import Settings
+
+        address = f"{Settings.read(os.environ).mlflow_tracking_uri}/api/2.0/mlflow/model-versions/get"
+        try:
+            answer = requests.get(address, {"name": self.model_name, "version": self.version}, timeout=_SECONDS)
+            answer.raise_for_status()
+            return {tag["key"]: tag.get("value", "") for tag in answer.json()["model_version"].get("tags", [])}
+        except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
+            _log.warning("MLflow does not tell about %s version %s: %s", self.model_name, self.version, error)
+            return {}
+
+
+def _event(*, expired: bool) -> TriggerEvent:
+    return TriggerEvent({"expired": expired})  # type: ignore[no-untyped-call]  # Airflow's own has no types
