@@ -7,6 +7,7 @@ from include.history import Entry, Term, term_at, terms
 from include.markdown_text import plain
 
 _NEWEST = 200
+_LONGEST = 2000
 # Only what happened: an intent whose outcome is written says nothing more.
 _INTENTS = ("promoting", "rolling_back")
 
@@ -89,8 +90,8 @@ def _events(entries: Sequence[Entry]) -> list[str]:
 
 def _why(entry: Entry) -> str:
     card = str(entry.evidence.get("card") or "")
-    shown = f" [card](<{card}>)" if card.startswith(("http://", "https://")) and not set("<> \\") & set(card) else ""
-    return plain(entry.reason) + shown
+    is_address = card.startswith(("http://", "https://")) and len(card) < _LONGEST and not set("<>| \\\n\u202e") & set(card)
+    return plain(entry.reason) + (f" [card](<{card}>)" if is_address else "")
 
 
 def _word(entry: Entry) -> str:

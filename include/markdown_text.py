@@ -11,8 +11,7 @@ def one_line(text: str, longest: int) -> str:
 
     That is control characters, and format characters such as right-to-left marks: an attacker's favourites.
 
-    >>> one_line("pay
-    ‮me[31m", 20)
+    >>> one_line("pay\n\u202eme\x1b[31m", 20)
     'pay me[31m'
     """
     # Cut first: somebody may have pasted ten megabytes.

@@ -1,0 +1,96 @@
+"""The tab "Ledger" of a model's DAGs: for Airflow's own users, and honest about what it cannot read."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ledger_page
+from include.adapters.ledger import Ledger
+from include.errors import StoreUnreachable
+from include.history import Entry
+from tests.fakes import MemoryStore
+from tests.plugins.test_decision_cards import ASK, ROOT
+from tests.test_history import promoted, said
+
+DAG = "traffic_volume.retrain"
+
+
+def entries(*facts: Any) -> list[Entry]:
+    store: Any = MemoryStore()
+    ledger = Ledger(store)
+    for fact in facts:
+        ledger.append("traffic_volume", fact)
+    return ledger.proved("traffic_volume")
+
+
+def page(monkeypatch: pytest.MonkeyPatch, found: Sequence[Entry] | Exception, dag_id: str = DAG) -> tuple[int, str]:
+    def read(_: str) -> Sequence[Entry]:
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(ledger_page, "_entries", read)
+    return ledger_page.ledger_page(dag_id)
+
+
+def test_it_shows_the_ledger_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was champion when, as a table; what people wrote is text."""
+    facts = [*promoted("1", "2"), said("refused", version="3", reason="<script>alert(1)</script> lost")]
+    status, text = page(monkeypatch, entries(*facts))
+    assert status == 200
+    assert "<td>promoted</td>" in text
+    assert "<strong>Champion: version 2.</strong>" in text
+    assert "<script" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+@pytest.mark.parametrize("dag_id", ["nobody.retrain", "", "../../x", "<script>.retrain"])
+def test_other_dags_have_none(monkeypatch: pytest.MonkeyPatch, dag_id: str) -> None:
+    """No name from outside becomes a key in the store."""
+    status, text = page(monkeypatch, AssertionError("asked the store"), dag_id)
+    assert (status, "<script" in text) == (404, False)
+
+
+def test_a_broken_ledger_and_a_silent_store_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of the two it is, and no traceback."""
+    store: Any = MemoryStore()
+    store.put("ledger/traffic_volume/0000000001.json", b"{}")
+    with pytest.raises(Exception, match="no entry") as broken:
+        Ledger(store).proved("traffic_volume")
+    assert page(monkeypatch, broken.value)[0] == 500
+    status, text = page(monkeypatch, StoreUnreachable("s3://lake at http://secret"))
+    assert status == 503
+    assert "secret" not in text
+
+
+def test_only_airflows_own_users_see_it(tmp_path: Path) -> None:
+    """Who is not logged in, or may not read the DAG, gets nothing; the page forbids every script."""
+    who = [("viewer", "cookie"), ("", "cookie"), ("none", "cookie")]
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+        "PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "NO_PROXY": "127.0.0.1",
+    }
+    asked = json.dumps([[], [("ledger/{DAG_ID}", DAG, "any", *each) for each in who]])
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK], input=asked, capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    seen, stranger, nobody = json.loads(answer.stdout.splitlines()[-1])[2]
+    assert seen[0] == 503
+    assert "did not hand out the ledger" in seen[1]
+    assert "default-src 'none'" in seen[2]["content-security-policy"]
+    assert stranger[0] == 401
+    assert nobody[0] == 403
