@@ -22,7 +22,10 @@ def task_defaults(owner: str) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=10),
         "retry_policy": ExceptionRetryPolicy(
             rules=[
-                RetryRule(exception=[f"{_OURS}StoreUnreachable", f"{_OURS}RegistryUnreachable"], action=RetryAction.RETRY),
+                RetryRule(
+                    exception=[f"{_OURS}{name}" for name in ("StoreUnreachable", "RegistryUnreachable", "Locked")],
+                    action=RetryAction.RETRY,
+                ),
                 RetryRule(exception=f"{_OURS}ProvingGroundError", action=RetryAction.FAIL),
             ]
         ),

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from include.alert_text import announcement_text, approval_text, failure_text, finding_text
+from include.alert_text import (
+    announcement_text,
+    approval_text,
+    by_hand_text,
+    failure_text,
+    finding_text,
+    probation_text,
+)
 from include.errors import BrokenFeed
 
 STEPS = sorted(path.stem for path in Path(import_module("include.steps").__path__[0]).glob("[!_]*.py"))
@@ -89,3 +96,33 @@ def test_a_page_says_what_was_found_and_what_to_do() -> None:
         "_Ask upstream._",
     ]
     assert finding_text("toy", "alarm", "silence", "See.").startswith(":red_circle:")
+
+
+@pytest.mark.parametrize("decision", ["none", "going on", "passed"])
+def test_a_probation_that_goes_well_is_no_message(decision: str) -> None:
+    """The ledger has it for those who ask."""
+    assert probation_text("toy", decision, "look 1 of 2", "propose") == ""
+
+
+@pytest.mark.parametrize(
+    ("decision", "then", "title", "advice"),
+    [
+        ("worse", "propose", "the new champion is worse", "to go back, run toy.rollback."),
+        ("worse", "roll_back", "the new champion is worse", "A rollback was asked for: see toy.rollback."),
+        ("impossible", "roll_back", "probation could not be finished", "watch its quality."),
+    ],
+)
+def test_a_probation_that_ends_badly_says_why_and_what_to_do(decision: str, then: str, title: str, advice: str) -> None:
+    """Three lines, with nothing in them that Slack would act on."""
+    lines = probation_text("toy", decision, "look 1 of 2: <!here>", then).splitlines()
+    assert lines[0].endswith(f"*toy* · {title}")
+    assert lines[1] == "look 1 of 2: &lt;!here&gt;"
+    assert lines[2].endswith(f"{advice}_")
+
+
+def test_a_champion_changed_by_hand_is_told() -> None:
+    """Whoever is on call hears of it, and how to undo it."""
+    text = by_hand_text("toy", "version 3 was made champion by hand; version 2 was")
+    assert "champion changed by hand" in text
+    assert "version 3 was made champion by hand; version 2 was" in text
+    assert "run toy.rollback" in text

@@ -10,6 +10,7 @@ import pytest
 from bench import policy
 from bench.drift import tables as drift_tables
 from bench.gate_rates import tables
+from bench.probation import tables as probation_tables
 
 ROOT = Path(__file__).parent.parent
 HISTORIES = {
@@ -78,6 +79,11 @@ def test_what_the_loop_made_of_the_stories_is_what_was_measured(name: str) -> No
 def test_the_figures_of_drift_are_the_measured_ones() -> None:
     """Its tables are those that the benchmark prints from its result."""
     assert drift_tables(results("drift")) in (ROOT / "docs/drift.md").read_text()
+
+
+def test_the_figures_of_probation_are_the_measured_ones() -> None:
+    """Bounds, false alarms and power are those that the benchmark prints from its result."""
+    assert probation_tables(results("probation")) in (ROOT / "docs/probation.md").read_text()
 
 
 def results(name: str) -> Any:

@@ -100,7 +100,7 @@ class _Trial:
     def end(self, decision: str, reason: str, evidence: dict[str, Any] | None = None) -> Probated:
         """Probation is over."""
         told = (evidence or {}) | {"decision": decision, "against": self.tried.against, "looks": self.taken}
-        entry = self.write("probation_ended", f"{self.tried.version} on probation", reason, told)
+        entry = self.write("probation_ended", _ended_key(self.tried.version), reason, told)
         return _probated(self.model, entry)
 
     def going_on(self, why: str) -> Probated:
@@ -127,7 +127,9 @@ def _looked(trial: _Trial, shadow: Shadow) -> Probated:
             return trial.conclude(entry)
     if shadow.impossible:
         return trial.end("impossible", shadow.impossible)
-    if shadow.given_up or (numbers and gain is None and numbers[-1] == plan.looks):
+    if numbers and gain is None and numbers[-1] == plan.looks:
+        return trial.end("impossible", f"{trial.model.criteria.metric} has no value on the rows of {len(mature)} periods")
+    if shadow.given_up:
         return trial.end(
             "impossible", f"only {len(mature)} of {plan.periods} periods could be judged: labels or rows are missing"
         )
@@ -138,12 +140,14 @@ def _looked(trial: _Trial, shadow: Shadow) -> Probated:
 def _mature_rows(trial: _Trial, shadow: Shadow, at_most: int) -> tuple[pd.DataFrame, list[datetime]]:
     """Labelled rows of the first so many mature periods, with what both versions said, and these periods' starts."""
     services, model, as_of = trial.services, trial.model, trial.request.as_of
-    if not shadow.periods:
+    # Of later ones not even the first label is due.
+    due_by_now = [one for one in shadow.periods if one.start + model.feed.label_delay <= as_of]
+    if not due_by_now:
         return pd.DataFrame(), []
     lake, row = services.lake, list(dict.fromkeys([*model.feed.key, model.feed.time]))
     tables = (
         lake.read_table(one.key).merge(lake.read_table(one.shadow_key), on=row, suffixes=("", _BEFORE), validate="one_to_one")
-        for one in shadow.periods
+        for one in due_by_now
     )
     rows = with_labels(services, model, pd.concat(tables, ignore_index=True))
     mature = [
@@ -168,6 +172,7 @@ def _evidence(model: Model, plan: Probation, found: Look, rows: int, shadow: Sha
     """What the look rests on: figures, the plan, and where the predictions are."""
     return {
         "decision": found.decision,
+        "against": shadow.against,
         "look": found.number,
         "metric": model.criteria.metric,
         "gain": found.gain.value,
@@ -193,10 +198,14 @@ def _in_words(tried: OnProbation, found: Look, evidence: dict[str, Any]) -> str:
 
 def _said_before(services: Services, model: Model, request: Request, version: str) -> Probated:
     """Nobody is on probation: but a run that was cleared, or tried again, says what it said."""
-    ended = services.ledger.newest_about(model.name, "probation_ended", version)
+    ended = services.ledger.newest_of(model.name, "probation_ended", _ended_key(version))
     if ended is None or ended.run_id != request.run_id or _changed_since(services, model, ended):
         return Probated(says="nobody is on probation")
     return _probated(model, ended)
+
+
+def _ended_key(version: str) -> str:
+    return f"{version} on probation"
 
 
 def _changed_since(services: Services, model: Model, ended: Entry) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from include.decisions.periods import count_periods
 from include.models.contract import Augment, Column, Criteria
+from tests.steps.test_promote import verdict_on, yes
 from tests.toy import MODEL, World, day
 
 WORDS = ("red apple", "green apple", "blue plum", "red cherry")
@@ -87,3 +88,17 @@ def test_periods_are_counted_by_labels_of_text(shop: World) -> None:
     """A class is a label like any other."""
     rows = shop.services.lake.rows(SHOP, day(0), day(8))
     assert {period.known for period in count_periods(rows, SHOP, day(9))} == {120}
+
+
+def test_a_worse_version_is_found_on_ranked_answers(shop: World) -> None:
+    """Probation pairs the rankings of two versions, also where they know different numbers of classes."""
+    _, _, first = shop.challenge(day(9))
+    shop.promote(day(9), first)
+    words = pd.DataFrame({"words": list(WORDS[:3]) * 20})
+    blind = build(1).fit(words, np.array([f"code {2 - n % 3}" for n in range(60)]))
+    second = verdict_on(shop.registry.add(blind, dict(shop.registry.versions["1"].tags)).number, "1")
+    assert shop.do("promote", day(9), verdict=second, approval=yes(second)).promoted
+    delivered(shop, 12)
+    found = shop.do("probation", day(12), scored=shop.scored(day(12)))
+    assert (found.decision, found.version, found.against) == ("worse", "2", "1")
+    assert "hit_rate_at_2 -" in found.says

@@ -233,6 +233,16 @@ def test_labels_of_one_class_are_no_look(bad: World) -> None:
     assert entries(bad)[0].evidence["rows"] == 180
 
 
+def test_a_metric_that_has_no_value_at_the_end_ends_it(bad: World) -> None:
+    """Nobody waits for a look that can never be taken, and it does not count as passed."""
+    for number in range(9, 13):
+        bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
+    bad.take_in(day(15))
+    assert monitor(bad, 13).decision == "going on"
+    assert monitor(bad, 14).says == "roc_auc has no value on the rows of 4 periods"
+    assert said(bad) == [("probation_ended", "2 on probation")]
+
+
 def test_a_model_may_ask_for_the_rollback_itself(bad: World) -> None:
     """What is found is the same; the monitor then starts the rollback."""
     bad.model = replace(bad.model, probation=Probation(then="roll_back"))

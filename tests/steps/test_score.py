@@ -1,8 +1,11 @@
 """Score keeps what the champion said, once per version and set of rows, about periods that it was not trained on."""
 
+from typing import Any
+
 import pytest
 
-from include.errors import DataError
+from include.errors import DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
+from tests.steps.test_probation import live, pipeline, promoted
 from tests.toy import World, changed, day, rows
 
 
@@ -67,3 +70,116 @@ def test_a_feature_that_the_model_dropped_is_named(seasoned: World) -> None:
     seasoned.model = changed(features=tuple(column for column in seasoned.model.features if column.name != "z"))
     with pytest.raises(DataError, match=r"trained on z, which the model no longer has\. Keep the column"):
         seasoned.scored(day(10))
+
+
+@pytest.fixture
+def tried(seasoned: World) -> World:
+    """Version 2 replaced 1 on day 9; days 9 to 14 are delivered."""
+    return live(promoted(seasoned, pipeline(seasoned, 0.3)), 9, 14)
+
+
+def test_the_previous_champion_scores_the_same_rows_in_shadow(tried: World) -> None:
+    """Of every period since the promotion, beside the new one's answers, and nothing of them is called the champion's."""
+    scored = tried.scored(day(12))
+    shadow = scored.shadow
+    assert shadow is not None
+    assert (shadow.version, shadow.against, shadow.impossible) == ("2", "1", "")
+    assert [one.start for one in shadow.periods] == [day(9), day(10), day(11)]
+    for one in shadow.periods:
+        new, previous = (tried.services.lake.read_table(key) for key in (one.key, one.shadow_key))
+        assert new[["id", "at"]].equals(previous[["id", "at"]])
+        assert (set(new["version"]), set(previous["version"])) == ({"2"}, {"1"})
+        assert not new["prediction"].equals(previous["prediction"])
+    assert not {one.shadow_key for one in shadow.periods} & set(scored.prediction_keys)
+    assert "version 1 has scored 3 of them since the promotion in shadow" in scored.says
+
+
+def test_periods_that_nobody_monitored_are_scored_later(tried: World) -> None:
+    """The usual window of three periods has passed over days 9 to 11; probation has not."""
+    scored = tried.scored(day(15))
+    assert scored.shadow is not None
+    assert [one.start for one in scored.shadow.periods] == [day(number) for number in range(9, 15)]
+    assert len(scored.prediction_keys) == 3
+
+
+def test_scoring_in_shadow_twice_changes_nothing(tried: World) -> None:
+    """What is there is found, and the previous champion is not even loaded for it."""
+    first = tried.scored(day(12))
+    before = dict(tried.lake.objects)
+    del tried.registry.pipelines["1"]
+    assert tried.scored(day(12)) == first
+    assert tried.lake.objects == before
+
+
+def test_late_rows_are_scored_by_both(tried: World) -> None:
+    """Predictions for the rows of before are no longer the ones that are compared."""
+    tried.scored(day(12))
+    tried.deliver("features", "09-late", rows(9).head(1).drop(columns="y").assign(id="late"))
+    tried.take_in(day(12))
+    shadow = tried.scored(day(12)).shadow
+    assert shadow is not None
+    assert [len(tried.services.lake.read_table(shadow.periods[0].shadow_key)), len(shadow.periods)] == [61, 3]
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (UntrustedModel("it holds a pickle"), "UntrustedModel: it holds a pickle"),
+        (ValueError("could not convert string to float"), "ValueError: could not convert string to float"),
+    ],
+    ids=["untrusted", "other rows than it was made for"],
+)
+def test_a_previous_champion_that_cannot_score_leaves_the_champion_alone(
+    tried: World, monkeypatch: pytest.MonkeyPatch, broken: Exception, said: str
+) -> None:
+    """The champion is scored as ever; what is wrong with the other is said."""
+    usual = tried.scored(day(12)).prediction_keys
+    for key in [key for key in tried.lake.objects if "/v1-" in key and key.startswith("predictions/")]:
+        tried.lake.delete(key)
+    _loading_one(tried, monkeypatch, broken)
+    scored = tried.scored(day(12))
+    assert scored.prediction_keys == usual
+    assert scored.shadow is not None
+    assert scored.shadow.impossible == f"version 1 cannot score any more: {said}"
+
+
+def test_a_feature_that_only_the_previous_champion_knew_is_named(tried: World) -> None:
+    """A dropped column ends the comparison, not the scoring."""
+    known = rows(0, count=600)
+    tried.registry.pipelines["2"] = pipeline(tried, 0.0).set_params(columntransformer__transformers=_without_z(tried))
+    tried.registry.pipelines["2"].fit(known[["x", "colour"]], known["y"])
+    tried.model = changed(features=tuple(column for column in tried.model.features if column.name != "z"))
+    scored = tried.scored(day(12))
+    assert len(scored.prediction_keys) == 3
+    assert scored.shadow is not None
+    assert "a version was trained on z, which the model no longer has" in scored.shadow.impossible
+
+
+@pytest.mark.parametrize("outage", [RegistryUnreachable("no answer"), StoreUnreachable("no answer")])
+def test_an_outage_is_no_reason_to_end_a_probation(tried: World, monkeypatch: pytest.MonkeyPatch, outage: Exception) -> None:
+    """The task is tried again: that the previous champion could not be asked just now says nothing about it."""
+    _loading_one(tried, monkeypatch, outage)
+    with pytest.raises(type(outage)):
+        tried.scored(day(12))
+
+
+def test_a_champion_that_was_made_by_hand_is_on_no_probation(tried: World) -> None:
+    """Also before reconcile has noticed."""
+    tried.registry.aliases["champion"] = "1"
+    assert tried.scored(day(12)).shadow is None
+
+
+def _loading_one(world: World, monkeypatch: pytest.MonkeyPatch, broken: Exception) -> None:
+    load = world.registry.load
+
+    def refuse(model: Any, number: str, digest: str | None = None) -> Any:
+        if number == "1":
+            raise broken
+        return load(model, number, digest)
+
+    monkeypatch.setattr(world.registry, "load", refuse)
+
+
+def _without_z(world: World) -> Any:
+    transformer = world.model.build(1).named_steps["columntransformer"]
+    return [(name, part, [column for column in columns if column != "z"]) for name, part, columns in transformer.transformers]

@@ -1,0 +1,81 @@
+"""What the monitor tells people, and which runs it asks for, once a step has answered."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = """
+import json, runpy, sys
+monitor = runpy.run_path("dags/monitor.py")
+model = monitor["all_models"]()[0]
+told = []
+
+
+class Events(list):
+    def add(self, asset, extra):
+        self.append([asset.name.removeprefix(model.name), extra])
+
+
+def after(name, found, *more):
+    events, posted = Events(), []
+    monitor[name].__globals__["post"] = posted.append
+    monitor[name](model, found, *more, *([events] if more else []))
+    told.append([len(posted), events])
+
+
+for name, found, *more in json.loads(sys.argv[1]):
+    after(name, found, *more)
+print(chr(10) + json.dumps(told))
+"""
+AS_OF = "2024-01-12T00:00:00+00:00"
+
+
+def probation(decision: str, then: str) -> list[Any]:
+    return ["_after_probation", {"decision": decision, "then": then, "against": "1", "says": "look 1 of 2"}, AS_OF]
+
+
+def triage(action: str) -> list[Any]:
+    return ["_after_triage", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF]
+
+
+ROLLBACK = [".needs_rollback", {"as_of": AS_OF, "reason": "look 1 of 2", "target": "1", "by": "probation"}]
+RETRAINING = [".needs_retraining", {"as_of": AS_OF, "reason": "it decayed"}]
+CASES = [
+    (probation("worse", "propose"), 1, []),
+    (probation("worse", "roll_back"), 1, [ROLLBACK]),
+    (probation("impossible", "roll_back"), 1, []),
+    (probation("passed", "roll_back"), 0, []),
+    (triage("retrain"), 0, [RETRAINING]),
+    (triage("page"), 1, []),
+    (["_after_reconcile", {"by_hand": True, "says": "version 3 was made champion by hand"}], 1, []),
+    (["_after_reconcile", {"by_hand": False, "says": "version 2 is champion"}], 0, []),
+]
+
+
+@cache
+def answers() -> list[Any]:
+    """Messages and events of every case, from an interpreter of its own: Airflow is not imported here."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PROVING_GROUND_"))}
+    environment |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
+    asked = json.dumps([case for case, _, _ in CASES])
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, asked], capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{case[0]} {list(case[1].values())[:2]}" for case, _, _ in CASES])
+def test_an_answer_leads_to_one_message_or_run(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback is asked for only where the model wants it done; nobody is told of what needs nobody."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    _, messages, events = CASES[number]
+    assert answers()[number] == [messages, events]
