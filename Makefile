@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test check bench bench-gate lock check-model replay ledger
+.PHONY: help demo down test check bench bench-gate lock check-model replay ledger prune
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the r
 ledger: $(READY) ## what was in production when, and who decided it (MODEL=name, AT=2026-05-03T14:00Z for one moment)
 	@test -n "$(MODEL)" || { echo "make ledger needs MODEL=name, a file in include/models." >&2; exit 2; }
 	@$(BIN)/python -m demo.ledger $(MODEL) $(AT)
+
+DAYS ?= 180
+SURE ?= no
+prune: $(READY) ## what is no longer needed: shown, and removed with SURE=yes (MODEL=name, DAYS=180 are kept)
+	@test -n "$(MODEL)" || { echo "make prune needs MODEL=name, a file in include/models." >&2; exit 2; }
+	@$(BIN)/python -m demo.prune $(MODEL) $(DAYS) $(SURE)
 
 # Made aside and stamped last, so that an interrupted install is begun again.
 $(READY): requirements.txt

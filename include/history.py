@@ -27,6 +27,7 @@ Event = Literal[
     "looked",
     "rollback_proposed",
     "probation_ended",
+    "pruned",
 ]
 EVENTS: tuple[str, ...] = get_args(Event)
 _INTENTS = {"promoting": "promoted", "rolling_back": "rolled_back"}

@@ -161,6 +161,13 @@ class FakeRegistry:
         self._answer()
         return number in self.versions
 
+    def all_versions(self, model_name: str) -> list[Version]:
+        self._answer()
+        return list(self.versions.values())
+
+    def remove_version(self, model_name: str, number: str) -> None:
+        self._write(lambda: self.versions.pop(number, None))
+
     def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
         self._answer()
         return dict(self.aliases), dict(self.model_tags)

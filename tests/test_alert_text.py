@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from include.alert_text import announcement_text, by_hand_text, failure_text, finding_text, probation_text
+from include.alert_text import (
+    announcement_text,
+    approval_text,
+    by_hand_text,
+    failure_text,
+    finding_text,
+    probation_text,
+)
 from include.errors import BrokenFeed
 
 STEPS = sorted(path.stem for path in Path(import_module("include.steps").__path__[0]).glob("[!_]*.py"))
@@ -61,6 +68,17 @@ def test_an_announcement_acts_on_nothing_either() -> None:
     assert said == (
         "toy: keep: 3 &lt; 4 &amp; &lt;!here&gt;; version 1 stays champion - http://mlflow.example/#/models/toy/versions/1"
     )
+
+
+def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
+    """One message with the page to answer on; a name in it pages nobody by itself."""
+    asked = approval_text("toy: may version 2 become champion?", "airflow", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"])
+    assert asked.splitlines() == [
+        ":raised_hand: *toy: may version 2 become champion?* · &lt;!here&gt;",
+        f"<{LINK}|Answer in Airflow>",
+        "_Until 2024-03-01 12:00 UTC; no answer means no._",
+    ]
+    assert "Answer in MLflow, by a tag" in approval_text("toy", "registry", "2024-03-01T12:00:00+00:00", LINK, ())
 
 
 @pytest.mark.parametrize("action", ["nothing", "note", "wait", "retrain"])

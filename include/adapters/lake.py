@@ -20,7 +20,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -163,6 +163,25 @@ class Lake:
         """Where predictions of another version are kept for the rows that a key of predictions is about."""
         folder, _, name = key.rpartition("/")
         return f"{folder}/v{version}-{name.rpartition('-')[2]}"
+
+    def predictions_before(self, model_name: str, moment: datetime) -> list[tuple[str, int]]:
+        """Keys and bytes of the predictions for periods that start before a time."""
+        last = f"predictions/{model_name}/{_stamp(moment)}"
+        return [(entry.key, entry.size) for entry in self._store.entries(f"predictions/{model_name}/") if entry.key < last]
+
+    def references_but(self, model_name: str, digests: Collection[str], moment: datetime) -> list[tuple[str, int]]:
+        """Keys and bytes of the references of all other training digests, where they were written before a time."""
+        prefix = f"references/{model_name}/"
+        return [
+            (entry.key, entry.size)
+            for entry in self._store.entries(prefix)
+            if entry.key.removeprefix(prefix).split("/")[0] not in digests and entry.modified < moment
+        ]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error."""
+        for key in keys:
+            self._store.delete(key)
 
     def write_table(self, key: str, rows: pd.DataFrame) -> None:
         """Write rows under a key as parquet."""

@@ -21,6 +21,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -61,6 +62,7 @@ class Version:
     number: str
     run_id: str
     tags: dict[str, str]
+    created: datetime | None = None
 
     @property
     def trained_until(self) -> datetime:
@@ -134,6 +136,31 @@ class Registry:
         """Whether there is such a version."""
         with _in_our_words(f"{model_name} version {number}"):
             return _or_none(lambda: self._client.get_model_version(model_name, number)) is not None
+
+    def all_versions(self, model_name: str) -> list[Version]:
+        """All versions, oldest first."""
+        with _in_our_words(model_name):
+            found, page = [], None
+            while page is None or page:
+                some = self._client.search_model_versions(f"name = {_quoted(model_name)}", page_token=page or None)
+                found += [_version(version) for version in some]
+                page = some.token or ""
+            return sorted(found, key=lambda version: int(version.number))
+
+    def remove_version(self, model_name: str, number: str) -> None:
+        """Delete a version and the files of its model, for good; its run stays with all that was kept beside it."""
+        with _in_our_words(f"{model_name} version {number}"):
+            found = _or_none(lambda: self._client.get_model_version(model_name, number))
+            if found is None:
+                return
+            self._turn_mlflow_here()
+            if model_id := _logged_model(found):
+                logged = self._client.get_logged_model(model_id)
+                # Deleting a logged model only marks it: the files are what costs.
+                files: Any = get_artifact_repository(logged.artifact_location)
+                files.delete_artifacts()
+                self._client.delete_logged_model(model_id)
+            self._client.delete_model_version(model_name, number)
 
     def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
         """All aliases with the versions that carry them, and the tags of the model itself; both empty for an unknown model."""
@@ -390,8 +417,18 @@ def _version(found: ModelVersion) -> Version:
         # What a proxy's empty page with status 200 becomes: it must not pass for a version.
         raise MlflowException("the answer was empty")
     return Version(
-        model_name=str(found.name), number=str(found.version), run_id=str(found.run_id or ""), tags=dict(found.tags)
+        model_name=str(found.name),
+        number=str(found.version),
+        run_id=str(found.run_id or ""),
+        tags=dict(found.tags),
+        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC) if found.creation_timestamp else None,
     )
+
+
+def _logged_model(found: ModelVersion) -> str:
+    """The id of the model behind a version: MLflow's answer names it only in its source."""
+    source = str(found.source)
+    return source.removeprefix("models:/") if source.startswith("models:/m-") else ""
 
 
 def _moment(text: str) -> datetime:

@@ -499,3 +499,43 @@ def failing(answer: Any, beside: str = "", only: str = "") -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_example_beside_the_artifact_comes_back(registry: Registry, model: Model) -> None:
+    """A version can be tried when all training data are gone."""
+    rows = registry.example(model.name, registered(registry, model).number)
+    assert list(rows.columns) == model.feature_names
+    assert len(rows) > 0
+    assert len(registry.try_out(model, "1", rows).answers) == len(rows)
+
+
+def test_one_look_gives_aliases_and_tags(registry: Registry, model: Model) -> None:
+    """All of them, with one request; nothing for a model that nobody registered."""
+    assert registry.overview(model.name) == ({}, {})
+    number = registered(registry, model).number
+    registry.set_alias(model.name, "champion", number)
+    registry.set_alias(model.name, "previous", number)
+    registry.annotate_model(model.name, {"ledger_mirrored": "7"})
+    aliases, tags = registry.overview(model.name)
+    assert aliases == {"champion": number, "previous": number}
+    assert tags["ledger_mirrored"] == "7"
+
+
+def test_a_removed_version_is_gone_with_its_files_and_its_run_stays(
+    registry: Registry, client: MlflowClient, model: Model
+) -> None:
+    """The artifact's bytes are deleted, the card beside the run opens as before; twice is no error."""
+    kept, version = registered(registry, model), registered(registry, model, key="key2")
+    registry.log_report(version.run_id, "decision_card.md", "why it was refused")
+    files = client.get_logged_model(
+        client.get_model_version(model.name, version.number).source.split("/")[-1]
+    ).artifact_location
+    assert mlflow.artifacts.list_artifacts(files)
+    for _ in range(2):
+        registry.remove_version(model.name, version.number)
+    assert [found.number for found in registry.all_versions(model.name)] == [kept.number]
+    assert not registry.exists(model.name, version.number)
+    assert registry.exists(model.name, kept.number)
+    assert registry.artifact_digest(model.name, kept.number)
+    assert registry.read_report(version.run_id, "decision_card.md") == "why it was refused"
+    assert not mlflow.artifacts.list_artifacts(files)

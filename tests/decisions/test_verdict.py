@@ -7,7 +7,7 @@ import pytest
 
 from include.decisions.budgets import Cost
 from include.decisions.scorecard import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
-from include.decisions.verdict import Lane, decide, suspicious_predictions, untested
+from include.decisions.verdict import CHECKS, Lane, checks, decide, suspicious_predictions, untested
 from include.models.contract import Criteria
 
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
@@ -147,6 +147,46 @@ def test_verdict(case: Case) -> None:
     decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
     assert decision.verdict == case.verdict
     assert case.says in decision.reasons[0]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
+    """Promoted is what failed nothing, kept what failed something; a check that was not reached is not called passed."""
+    criteria = BUDGETS if case.cost != Cost() else CRITERIA
+    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
+    made = checks(decision, evidence(case), criteria, case.lane, case.cost)
+    assert tuple(made) == CHECKS
+    found = set(made.values())
+    assert (made["sound"] == "failed") == (case.verdict == "blocked")
+    assert ("failed" in found) == (case.verdict in ("keep", "blocked"))
+    assert ("undecided" in found) == (case.verdict == "inconclusive")
+    if case.gain is None or "failed" in [
+        made[name] for name in ("clean_floor", "noisy_floor", "baselines", "budgets", "harm")
+    ]:
+        assert made["gain"] == made["anchor"] == "not made"
+
+
+@pytest.mark.parametrize(
+    ("id", "says"),
+    [
+        ("first champion below its floor", {"clean_floor": "failed", "noisy_floor": "passed", "harm": "not made"}),
+        ("harm in a slice", {"harm": "failed", "gain": "not made"}),
+        ("does not beat no model", {"baselines": "failed"}),
+        ("too slow", {"budgets": "failed", "clean_floor": "passed"}),
+        ("nobody knows", {"gain": "undecided", "noisy_margin": "not made"}),
+        ("bought on clean rows with noisy ones", {"gain": "passed", "noisy_margin": "failed", "anchor": "not made"}),
+        ("walked away from the frozen reference", {"gain": "passed", "anchor": "failed"}),
+        ("too few rows", {"sound": "failed", "clean_floor": "not made"}),
+        ("routine, clearly better", {"sound": "passed", "gain": "passed", "budgets": "not made"}),
+    ],
+)
+def test_a_check_that_failed_is_named(id: str, says: dict[str, str]) -> None:
+    """Each check answers for itself, so that versions can be searched by it."""
+    case = next(case for case in CASES if case.id == id)
+    criteria = BUDGETS if case.cost != Cost() else CRITERIA
+    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
+    made = checks(decision, evidence(case), criteria, case.lane, case.cost)
+    assert {name: made[name] for name in says} == says
 
 
 def test_every_outcome_is_in_the_table() -> None:

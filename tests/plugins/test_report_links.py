@@ -45,9 +45,13 @@ VERSION, CARD, REPORT = (
     "http://mlflow.example/card",
     "http://mlflow.example/a",
 )
+RUN = "https://mlflow.example/#/experiments/1/runs/2"
 REPLAY = "http://mlflow.example/replay.html"
 RETURNED = {
-    "toy.retrain": {"train": {"version": "2", "version_url": VERSION}, "validate": {"verdict": "keep", "card_url": CARD}},
+    "toy.retrain": {
+        "train": {"version": "2", "version_url": VERSION, "run_url": RUN},
+        "validate": {"verdict": "keep", "card_url": CARD},
+    },
     "toy.monitor": {"detect_drift": {"report_url": REPORT}},
     "toy.replay": {"refit": {"digest": "d"}, "recommend": {"report_url": REPLAY}},
     "idle.retrain": {"train": {"version": None, "version_url": None}},
@@ -124,13 +128,13 @@ def test_a_replay_report_is_one_click_away(said: Any) -> None:
     assert drawn(said, "toy.replay", "refit") == {}
 
 
-def test_version_and_card_are_one_click_away(said: Any) -> None:
+def test_version_run_and_card_are_one_click_away(said: Any) -> None:
     """On every task that is about them, whether or not it has returned anything itself."""
-    both = {"Version in MLflow": VERSION, "Decision card": CARD}
+    both = {"Version in MLflow": VERSION, "Run in MLflow": RUN, "Decision card": CARD}
     assert drawn(said, "toy.retrain", "assemble") == {}
     assert drawn(said, "toy.retrain", "validate") == drawn(said, "toy.retrain", "review") == both
     for task_id in ("train", "promote", "announce"):
-        assert drawn(said, "toy.retrain", task_id) == {"Version in MLflow": VERSION}
+        assert drawn(said, "toy.retrain", task_id) == {"Version in MLflow": VERSION, "Run in MLflow": RUN}
 
 
 @pytest.mark.parametrize("dag_id", ["idle.retrain", "never.retrain", "evil.retrain", "evil.monitor", "somebody_else"])

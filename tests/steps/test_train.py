@@ -27,7 +27,7 @@ def test_the_challenger_is_registered_with_what_made_it(world: World) -> None:
     assert tags["trained_until"] == day(6).isoformat()
     assert tags["criteria"] == MODEL.criteria_digest
     assert (tags["seed"], tags["trigger"], tags["labelled_rows"]) == (str(MODEL.seed), "a test", "360")
-    assert {"train_digest", "holdout_digest", "recipe", "git", "lock", "airflow_run"} <= set(tags)
+    assert {"train_digest", "holdout_digest", "recipe", "git", "lock", "airflow_run", "airflow_run_url"} <= set(tags)
     assert world.registry.aliases == {"challenger": number}
     (training,) = world.registry.trainings
     assert "scikit-learn==" in training.requirements[0]

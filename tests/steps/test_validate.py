@@ -348,6 +348,9 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
     tags = world.registry.versions["2"].tags
     assert (tags["verdict"], tags["reason"]) == ("promote", verdict.reasons[0])
     assert 0.5 < float(tags["proved_value"]) < 1
+    assert (tags["lane"], tags["holdout"], tags["evidence"]) == ("routine", verdict.holdout_digest, verdict.evidence)
+    assert (tags["check.sound"], tags["check.gain"], tags["check.budgets"]) == ("passed", "passed", "not made")
+    assert tags["judged_in"] == "http://127.0.0.1:8080/dags/toy.retrain/runs/run"
     assert world.registry.descriptions["2"].startswith("## PROMOTE: toy version 2")
     assert {path for _, path in world.registry.reports} == {
         "decision_card.md",

@@ -1,0 +1,204 @@
+"""The task `review` in Airflow: it parks, hears an answer as it comes, and forgets none."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Airflow settles where it lives when it is imported, so the operator is tried in a process of its own; what it asks of the
+# step, of Slack and of Airflow is written down instead of done.
+ASK = """
+import json, sys
+from datetime import UTC, datetime, timedelta
+from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
+import airflow.providers.standard.operators.hitl as hitl
+import review_operator as ours
+from tests.toy import MODEL, changed
+
+until = datetime.now(UTC) + timedelta(hours=1)
+
+class Store:
+    def __init__(self, kept): self.kept = kept
+    def get(self, key): return self.kept.get(key)
+    def set(self, key, value): self.kept[key] = json.loads(json.dumps(value))
+    def delete(self, key): self.kept.pop(key, None)
+
+class Task:
+    id = "ti"
+
+def attempt(given):
+    done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
+    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
+                "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
+
+    def perform(step, model_name, context, **inputs):
+        done["performed"].append(inputs)
+        if given["outage"]: raise ConnectionError("MLflow is away")
+        asks = given["where"] and "answer" not in inputs and not given["decided"]
+        return {"approved": not asks, "question": question if asks else None}
+
+    ours.perform, ours.post = perform, done["posted"].append
+    hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
+    operator = ours.ReviewOperator(
+        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict={"verdict": "promote"})
+    context = {"task_state_store": Store(done["kept"]), "task_instance": Task(), "params": {}}
+    event = given["event"]
+    if event and event.get("responded_at"): event["responded_at"] = datetime.fromisoformat(event["responded_at"])
+    done["templates"] = list(operator.template_fields)
+    try:
+        run = getattr(operator, given["method"])
+        done["returned"] = run(context) if event is None else run(context, event)
+    except TaskAwaitingInput as parked:
+        done["parked"] = [parked.method_name, parked.timeout.total_seconds()]
+    except TaskDeferred as deferred:
+        path, kwargs = deferred.trigger.serialize()
+        done["deferred"] = [deferred.method_name, path, kwargs, deferred.timeout and deferred.timeout.total_seconds()]
+    except ConnectionError:
+        done["raised"] = True
+    return done
+
+for line in sys.stdin:
+    print("done " + json.dumps(attempt(json.loads(line)), default=str), flush=True)
+"""
+ROOT = Path(__file__).parent.parent.parent
+Try = Callable[..., dict[str, Any]]
+HUMAN = {"id": "alice", "name": "alice"}
+AT = "2024-03-01T12:00:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
+    """Runs one method of the operator, and tells what came of it."""
+    home = str(tmp_path_factory.mktemp("airflow"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"AIRFLOW_HOME": home, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"},
+    )
+    assert process.stdin
+    assert process.stdout
+    into, out = process.stdin, process.stdout
+
+    def run(method: str = "execute", event: Any = None, where: str = "airflow", **given: Any) -> dict[str, Any]:
+        told = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
+        into.write(json.dumps(told) + "\n")
+        into.flush()
+        found: dict[str, Any] = json.loads(next(line for line in out if line.startswith("done ")).removeprefix("done "))
+        return found
+
+    yield run
+    into.close()
+    assert process.wait(30) == 0
+    out.close()
+
+
+def answered(*options: str, who: dict[str, str] | None = HUMAN, timedout: bool = False, **params: Any) -> dict[str, Any]:
+    """What Airflow hands over when somebody has answered, or when the time was over."""
+    return {
+        "chosen_options": list(options),
+        "params_input": params,
+        "responded_at": AT,
+        "responded_by_user": who,
+        "timedout": timedout,
+    }
+
+
+def test_where_nobody_is_asked_the_task_returns_at_once(attempt: Try) -> None:
+    """The gate's own word goes on to promote; nobody is told."""
+    done = attempt(where="")
+    assert done["returned"] == {"approved": True, "question": None}
+    assert done["posted"] == done["asked"] == []
+
+
+def test_a_question_parks_the_task_and_tells_the_reviewers(attempt: Try) -> None:
+    """Subject, card and form go to Airflow as they are; silence is a rejection; the wait ends when the question says."""
+    done = attempt()
+    (asked,) = done["asked"]
+    assert (asked["subject"], asked["body"]) == ("{{ 1/0 }} may it?", "{{ 1/0 }} the card")
+    assert (asked["options"], asked["defaults"]) == (["Approve", "Reject"], ["Reject"])
+    assert [user["id"] for user in asked["assigned_users"]] == ["alice", "bob"]
+    assert list(asked["params"]) == ["why"]
+    assert done["parked"][0] == "execute_complete"
+    assert 3500 < done["parked"][1] <= 3600
+    (message,) = done["posted"]
+    assert "<http://page.example|Answer in Airflow>" in message
+    assert "alice, bob" in message
+
+
+def test_words_from_outside_are_no_templates(attempt: Try) -> None:
+    """Airflow renders the verdict's reference and nothing else."""
+    assert attempt(where="")["templates"] == ["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        (answered("Approve", why="good"), {"decision": "approve", "by": "alice", "why": "good", "at": AT}),
+        (answered("Reject", why=None), {"decision": "reject", "by": "alice", "why": "", "at": AT}),
+        (answered("Approve"), {"decision": "approve", "by": "alice", "why": "", "at": AT}),
+        (answered("Approve", why={"a": 1}, other="x"), {"decision": "approve", "by": "alice", "why": "", "at": AT}),
+        (answered("Approve", why="a\n<b>" + "x" * 10**6), None),
+        (answered("Approve", "Reject"), {"decision": "reject", "by": "alice", "why": "", "at": AT}),
+        (answered("Approve", who={"id": "7", "name": "Al"}), {"decision": "approve", "by": "Al (7)", "why": "", "at": AT}),
+        (answered("Reject", who=None, timedout=True), {"decision": None}),
+        (answered("Reject", who=None), {"decision": None}),
+    ],
+)
+def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answer: dict[str, Any] | None) -> None:
+    """Who, what, why and when; a time-out's default is nobody's, and what REST lets through breaks nothing."""
+    done = attempt("execute_complete", event)
+    (performed,) = done["performed"]
+    assert done["returned"]["question"] is None
+    if answer:
+        assert performed["answer"] == answer
+    else:
+        assert performed["answer"]["why"].startswith("a <b>xxx")
+        assert len(performed["answer"]["why"]) == 500
+
+
+def test_an_answer_survives_an_outage(attempt: Try) -> None:
+    """MLflow was away when somebody answered: the task is tried again with that answer, and asks nobody a second time."""
+    failed = attempt("execute_complete", answered("Approve", why="good"), outage=True)
+    assert failed["raised"]
+    done = attempt(kept=failed["kept"])
+    assert done["performed"][0]["answer"]["why"] == "good"
+    assert done["returned"]["approved"]
+    assert done["kept"] == {}
+    assert done["asked"] == []
+
+
+def test_an_answer_in_mlflow_is_waited_for_by_a_trigger(attempt: Try) -> None:
+    """No worker waits, and the end of the time is absolute."""
+    done = attempt(where="registry")
+    method, path, told, timeout = done["deferred"]
+    assert (method, path, timeout) == ("look_again", "registry_review_trigger.RegistryReviewTrigger", None)
+    assert told["until"] == done["until"]
+    assert (told["version"], told["evidence"], told["needs_reason"]) == ("2", "e" * 64, True)
+    assert told["reviewers"] == ["alice", "bob"]
+    assert "Answer in MLflow" in done["posted"][0]
+    assert done["asked"] == []
+
+
+def test_something_new_in_mlflow_is_looked_at(attempt: Try) -> None:
+    """If it decides, the task ends; if not, it waits on, until the same time, and tells nobody again."""
+    done = attempt("look_again", {"expired": False}, "registry", decided=True)
+    assert done["returned"]["approved"]
+    assert done["performed"] == [{"verdict": {"verdict": "promote"}}]
+    again = attempt("look_again", {"expired": False}, "registry")
+    assert again["deferred"][2]["until"] == again["until"]
+    assert again["posted"] == []
+
+
+def test_when_the_time_is_over_the_step_hears_that_nobody_answered(attempt: Try) -> None:
+    """It decides what that means."""
+    done = attempt("look_again", {"expired": True}, "registry")
+    assert done["performed"][0]["answer"] == {"decision": None}
+    assert done["returned"]["question"] is None

@@ -1,0 +1,113 @@
+"""Waiting for a reviewer's tags: what wakes it, what does not, and that its time ends when it was said to."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+# In a process of its own, because Airflow settles where it lives when it is imported.
+ASK = """
+import asyncio, json, sys, time
+from importlib import import_module
+path, kwargs = json.loads(sys.stdin.read())
+module, name = path.rsplit(".", 1)
+trigger = getattr(import_module(module), name)(**kwargs)
+assert trigger.serialize() == (path, kwargs), trigger.serialize()
+async def first():
+    async for event in trigger.run():
+        return event.payload
+began = time.monotonic()
+said = asyncio.run(first())
+print("done " + json.dumps([said, time.monotonic() - began]))
+"""
+EVIDENCE = "0123456789ab" + "c" * 52
+RIGHT = {"review": "approve-0123456789ab", "review_by": "alice"}
+
+
+@contextmanager
+def registry(*answers: Any) -> Iterator[str]:
+    """A server that gives these answers to one look after the other, the last one for ever: tags, or a status."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = left.pop(0) if len(left) > 1 else left[0]
+            body = said if isinstance(said, bytes) else json.dumps(_version(said)).encode() if isinstance(said, dict) else b""
+            self.send_response(said if isinstance(said, int) else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _version(tags: dict[str, str]) -> dict[str, Any]:
+    listed = [{"key": name, "value": value} for name, value in tags.items()]
+    return {"model_version": {"name": "toy", "version": "2", **({"tags": listed} if listed else {})}}
+
+
+def waited(home: Path, address: str, seconds: float = 30.0, **changes: Any) -> tuple[dict[str, bool], float]:
+    """The event with which the trigger ends, and after how many seconds."""
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    told = {"model_name": "toy", "version": "2", "evidence": EVIDENCE, "needs_reason": False, "reviewers": []}
+    kwargs = told | {"until": until, "every": 0.1} | changes
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK],
+        input=json.dumps(["registry_review_trigger.RegistryReviewTrigger", kwargs]),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(home),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
+            "MLFLOW_TRACKING_URI": address,
+        },
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    event, took = json.loads(answer.stdout.splitlines()[-1].removeprefix("done "))
+    return event, took
+
+
+def test_an_answer_ends_the_wait_also_after_an_outage(tmp_path: Path) -> None:
+    """No tags, errors, a proxy's page, a version that nobody knows: all of it is waited through until the tags are there."""
+    with registry({}, 503, b"<html>login</html>", 404, {"review_by": "alice"}, RIGHT) as address:
+        event, _ = waited(tmp_path, address)
+    assert event == {"expired": False}
+
+
+def test_something_to_correct_ends_it_once(tmp_path: Path) -> None:
+    """The step tells the reviewer what is wrong; told once, it is waited on, until the time that was said at first."""
+    wrong = {"review": "yes", "review_by": "alice"}
+    with registry(wrong) as address:
+        assert waited(tmp_path, address)[0] == {"expired": False}
+    sentence = "not counted: review is yes; this judgement's are approve-0123456789ab and reject-0123456789ab"
+    with registry(wrong | {"reviewed": sentence}) as address:
+        event, took = waited(tmp_path, address, 15.0)
+    assert event == {"expired": True}
+    assert took < 16
+
+
+def test_started_again_after_its_time_it_ends_at_once(tmp_path: Path) -> None:
+    """A triggerer that was away for a day does not give anybody another day."""
+    event, took = waited(tmp_path, "http://127.0.0.1:9", -3600.0)
+    assert event == {"expired": True}
+    assert took < 1
