@@ -42,8 +42,10 @@ class Handover:
 
     def write(self, event: Event, key: str, by: str, reason: str, version: str | None, **more: Any) -> Entry:
         """One entry in the ledger; `more` is `new`, the next champion, and `evidence`."""
+        return self._append(fact(self.request, event, key, by=by, reason=reason, version=version, **more))
+
+    def _append(self, said: Fact) -> Entry:
         self.lock.renew()
-        said = fact(self.request, event, key, by=by, reason=reason, version=version, **more)
         entry = self.services.ledger.append(self.model.name, said, seen=self.sequence)
         # What is said once may have been said long ago: its state is not ours.
         if entry.sequence > self.sequence:
@@ -128,15 +130,30 @@ class Handover:
     def _finish(self, now: str | None) -> None:
         moving = self.state.moving
         assert moving is not None
-        began = self.services.ledger.newest_of(self.model.name, moving.event, moving.key)
-        by, reason, evidence = (began.by, began.reason, began.evidence) if began else ("", "", {})
+        began = self.services.ledger.newest_about(self.model.name, moving.event, moving.new)
+        assert began is not None
         if now == moving.new:
-            self.write(_OUTCOME[moving.event], moving.key, by, reason, moving.new, new=moving.new, evidence=evidence)
+            self._complete(began, moving.new)
             self.found.append(f"a run was killed after it had made version {moving.new} champion: its record is completed")
         else:
             why = f"a run was killed before it made version {moving.new} champion"
-            self.write("abandoned", moving.key, "reconcile", why, moving.new, evidence=evidence)
+            self.write("abandoned", moving.key, "reconcile", why, moving.new, evidence=began.evidence)
             self.found.append(f"{why}: the attempt is written off")
+
+    def _complete(self, began: Entry, new: str) -> None:
+        """The outcome of an intent, in the name and as of the time of the run that began it: whoever mends decided nothing."""
+        outcome = Fact(
+            event=_OUTCOME[began.event],
+            key=began.key,
+            as_of=began.as_of,
+            by=began.by,
+            reason=began.reason,
+            run_id=began.run_id,
+            version=new,
+            new=new,
+            evidence=began.evidence,
+        )
+        self._append(outcome)
 
     def _came_late(self, now: str) -> bool:
         """Whether this is the write of an attempt that was written off: a server may carry out what its client gave up on."""
@@ -153,19 +170,21 @@ class Handover:
         self.found.append(reason)
 
     def _record_by_hand(self, now: str | None) -> None:
-        old, first = self.state.champion, self.services.ledger.newest(self.model.name) is None
-        if first:
+        old, newest = self.state.champion, self.services.ledger.newest(self.model.name)
+        # Begun, and killed between its two entries: it is no change by anybody's hand.
+        if newest is None or (newest.event == "found" and newest.evidence.get("then") == now):
             before = self.services.registry.aliased(self.model.name, PREVIOUS)
-            if before and before.number != now:
-                why = "it was previous when the ledger began"
-                self.write("found", f"found {before.number}", "reconcile", why, before.number, new=before.number)
+            if newest is None and before and before.number != now:
+                why, then = "it was previous when the ledger began", {"then": now}
+                self.write(
+                    "found", f"found {before.number}", "reconcile", why, before.number, new=before.number, evidence=then
+                )
             self.write("found", f"found {now}", "reconcile", "it was champion when the ledger began", now, new=now)
             self.found.append(f"the ledger begins: version {now} is champion")
             return
         said = f"version {now} was made champion by hand" if now else "nobody is champion any more"
         reason = f"{said}; version {old} was" if old else said
-        seen = self.services.ledger.newest(self.model.name)
-        evidence = {"seen_before": seen.at.isoformat()} if seen else {}
+        evidence = {"seen_before": newest.at.isoformat()}
         self.write("changed_by_hand", f"{old} to {now}", _BY_HAND, reason, now or old, new=now, evidence=evidence)
         self.by_hand = True
         self.found.append(reason)

@@ -198,8 +198,14 @@ def applied(state: State, fact: Fact) -> State:
         return replace(state, moving=None, written_off=state.moving.new if state.moving else None)
     if fact.event in _TAKES_OFFICE:
         return _in_office(state, fact)
-    if fact.event == "looked" and state.on_probation:
-        return replace(state, on_probation=replace(state.on_probation, looks=state.on_probation.looks + 1))
+    if state.on_probation and state.on_probation.version == fact.version:
+        return _tried(state, state.on_probation, fact)
+    return state
+
+
+def _tried(state: State, tried: OnProbation, fact: Fact) -> State:
+    if fact.event == "looked":
+        return replace(state, on_probation=replace(tried, looks=tried.looks + 1))
     if fact.event == "probation_ended":
         return replace(state, on_probation=None)
     return state
@@ -244,7 +250,8 @@ def faults(entries: Sequence[Entry], stored: Sequence[bytes]) -> list[str]:
 
 def _fact(entry: Entry) -> Fact:
     moving = entry.after.moving
-    new = moving.new if entry.event in _INTENTS and moving else entry.champion if entry.event in _TAKES_OFFICE else None
+    its_own = moving is not None and (moving.event, moving.key) == (entry.event, entry.key)
+    new = moving.new if moving and its_own else entry.champion if entry.event in _TAKES_OFFICE else None
     return Fact(
         event=entry.event,  # type: ignore[arg-type]  # an unknown word changes no state, and a changed entry breaks the chain
         key=entry.key,

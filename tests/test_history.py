@@ -71,11 +71,12 @@ def test_an_intent_stays_open_until_its_outcome_is_written() -> None:
 def test_probation_begins_with_a_promotion_and_ends_with_any_other_change() -> None:
     """A first champion has nobody to be compared with; a hand-made change ends what was being compared."""
     assert after(*promoted("1")).on_probation is None
-    state = after(*promoted("1", "2"), said("looked"))
+    state = after(*promoted("1", "2"), said("looked", version="2"), said("looked", version="7"))
     assert state.on_probation is not None
     assert (state.on_probation.version, state.on_probation.against, state.on_probation.looks) == ("2", "1", 1)
     assert applied(state, said("changed_by_hand", "1")).on_probation is None
-    assert applied(state, said("probation_ended")).on_probation is None
+    assert applied(state, said("probation_ended", version="2")).on_probation is None
+    assert applied(state, said("probation_ended", version="7")) == state
 
 
 def test_what_was_in_production_on_3_may() -> None:
