@@ -86,6 +86,7 @@ def test_an_adoption_that_was_killed_is_made_whole(three: World) -> None:
             world.lake.crash_at = None
             found = reconcile(world)
             assert (found.champion_version, world.registry.aliases["champion"]) == ("3", "3")
+            assert (found.by_hand, {event for event, _ in events(world)}) == (False, {"found"})
             assert world.services.ledger.state("toy").champion == "3"
             assert entries(world)
 
@@ -153,7 +154,7 @@ def test_a_promotion_that_was_killed_after_the_alias_moved_is_completed(agreed: 
     assert "a run was killed after it had made version 3 champion: its record is completed" in found.says
     begun, done = entries(agreed)[-2:]
     assert (begun.event, done.event, done.by, done.key) == ("promoting", "promoted", begun.by, begun.key)
-    assert done.evidence == begun.evidence
+    assert (done.evidence, done.as_of, done.run_id) == (begun.evidence, begun.as_of, begun.run_id)
     assert agreed.registry.aliases == {"champion": "3", "previous": "2", "anchor": "1"}
     assert reconcile(agreed, 3).says == "version 3 is champion"
 
