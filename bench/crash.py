@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ from include.run import Request
 from include.services import Services, build_services
 
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
+PAGE = Path(__file__).parent.parent / "docs/registry.md"
 _READS = ("GET", "HEAD")
 _DIED, _FAILED, _DONE = "died", "failed", "done"
 
@@ -281,6 +283,19 @@ def _wrong(trials: Trials, name: str, model: Model, calm: Left) -> str:
     return "" if same else f"left {left}, undisturbed {calm}"
 
 
+def table(figures: dict[str, Any]) -> str:
+    """The table of docs/registry.md."""
+    lines = [
+        "| change | requests | of them writes | killed before or after a write | cut off from a request on | cases | broken |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, found in figures.items():
+        if isinstance(found, dict):
+            cells = (found["requests"], found["writes"], 2 * found["writes"], found["requests"], found["cases"])
+            lines.append(f"| `{name}` | {' | '.join(map(str, cells))} | {len(found['broken'])} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Kill, cut off, print, write."""
     console = Console()
@@ -294,6 +309,7 @@ def main() -> int:
     broken = [case for change in found.values() for case in change["broken"]]
     figures = found | {"cases": sum(change["cases"] for change in found.values()), "seconds": round(seconds)}
     results.write("crash", figures, {"broken": 0}, not broken)
+    results.into_page(PAGE, "crash", table(figures))
     console.print_json(json.dumps(figures))
     return 1 if broken else 0
 

@@ -73,11 +73,14 @@ class AirflowApi:
 
     def announce_delivery(self, model_name: str, as_of: str) -> str:
         """Post the asset event of a delivery, as an upstream does; returns the event's time."""
-        name = f"{model_name}.landing"
+        return self.post_event(f"{model_name}.landing", {"as_of": as_of})
+
+    def post_event(self, name: str, extra: dict[str, Any]) -> str:
+        """Post an event of an asset; returns the event's time."""
         assets = [asset for asset in self.get("assets", name_pattern=name)["assets"] if asset["name"] == name]
         if not assets:
-            raise AirflowError(f"Airflow knows no asset {name}: is {model_name}.monitor there?")
-        event = self.post("assets/events", {"asset_id": assets[0]["id"], "extra": {"as_of": as_of}})
+            raise AirflowError(f"Airflow knows no asset {name}: is a DAG there that waits for it?")
+        event = self.post("assets/events", {"asset_id": assets[0]["id"], "extra": extra})
         return str(event["timestamp"])
 
     def runs(self, dag_id: str, since: str = "2000-01-01T00:00:00Z") -> list[dict[str, Any]]:

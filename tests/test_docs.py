@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import policy
+from bench import crash, policy
 from bench.drift import tables as drift_tables
 from bench.gate_rates import tables
 from bench.probation import tables as probation_tables
@@ -84,6 +84,13 @@ def test_the_figures_of_drift_are_the_measured_ones() -> None:
 def test_the_figures_of_probation_are_the_measured_ones() -> None:
     """Bounds, false alarms and power are those that the benchmark prints from its result."""
     assert probation_tables(results("probation")) in (ROOT / "docs/probation.md").read_text()
+
+
+def test_the_number_of_deaths_is_the_measured_one() -> None:
+    """What the page says was killed and cut off is what the benchmark did, and nothing of it was broken."""
+    found = results("crash")
+    assert crash.table(found) in (ROOT / "docs/registry.md").read_text()
+    assert [case for name in ("promote", "roll_back") for case in found[name]["broken"]] == []
 
 
 def results(name: str) -> Any:

@@ -23,7 +23,7 @@ class Story:
 def loop(stack: Stack) -> Loop:
     """The running stack, with Airflow knowing its DAGs and nothing delivered yet."""
     loop = Loop(stack)
-    loop.api.wait_for_dags({loop.dag("monitor"), loop.dag("retrain")}, seconds=90)
+    loop.api.wait_for_dags({loop.dag(stage) for stage in ("monitor", "retrain", "rollback")}, seconds=90)
     return loop
 
 
