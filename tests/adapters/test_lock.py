@@ -8,8 +8,8 @@ import pytest
 
 from include.adapters.lock import LEASE, Locks
 from include.adapters.object_store import ObjectStore
-from include.errors import Locked, StoreUnreachable
-from tests.fakes import MemoryStore
+from include.errors import Locked, StoreError, StoreUnreachable
+from tests.fakes import CarelessS3, MemoryStore
 
 
 class Time:
@@ -92,6 +92,16 @@ def test_a_lock_that_cannot_be_given_back_hides_nothing() -> None:
         store.compare_and_set = broken  # type: ignore[method-assign]
     with pytest.raises(KeyError, match="mine"), locks(MemoryStore()).held("toy", "a"):
         raise KeyError("mine")
+
+
+def test_a_store_that_ignores_conditions_holds_no_lock() -> None:
+    """Several S3 servers do: every contender would win, so the first attempt to take a lock there fails, and says why."""
+    careless: Any = CarelessS3()
+    with (
+        pytest.raises(StoreError, match="ignores If-None-Match on a write: two writers would both win"),
+        Locks(ObjectStore(careless, "lake")).held("toy", "a"),
+    ):
+        pass
 
 
 def test_of_racing_contenders_one_holds_it(object_store: Callable[[], ObjectStore]) -> None:
