@@ -126,3 +126,36 @@ def test_a_champion_changed_by_hand_is_told() -> None:
     assert "champion changed by hand" in text
     assert "version 3 was made champion by hand; version 2 was" in text
     assert "run toy.rollback" in text
+
+
+MESSAGES = {
+    "failure": lambda text: failure_text(f"{text}.monitor", text, BrokenFeed(text), LINK),
+    "finding": lambda text: finding_text(text, "alarm", text, text),
+    "probation": lambda text: probation_text(text, "worse", text, "propose"),
+    "by hand": lambda text: by_hand_text(text, text),
+    "approval": lambda text: approval_text(text, "airflow", "2026-05-03T14:00:00+00:00", LINK, [text, text]),
+    "announcement": announcement_text,
+}
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "../../x",
+        "<script>alert(1)</script>",
+        "'; drop table",
+        "<!channel> everybody",
+        "<https://evil.example|Log and retry>",
+        "pay \u202eme\u200b \x1b[31mnow",
+        "one\ntwo\r\nthree\u2028four",
+        "x" * 10_000_000,
+    ],
+)
+def test_no_message_is_bent_by_what_somebody_wrote(message: str, hostile: str) -> None:
+    """No link, mention or line that is not ours, no turned text, nothing endless: whoever wrote it, wherever it stands."""
+    text, calm = MESSAGES[message](hostile), MESSAGES[message]("calm")
+    assert text.count("<") == calm.count("<")
+    assert len(text.splitlines()) == len(calm.splitlines())
+    assert not {"\u202e", "\u200b", "\x1b", "\r", "\u2028"} & set(text)
+    assert len(text) < 4_000
