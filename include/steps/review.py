@@ -27,6 +27,7 @@ from include.decisions.review import (
     needs_a_person,
     one_line,
     overrides,
+    shown,
     with_section,
     worth,
 )
@@ -130,8 +131,9 @@ class _Review:
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer is worth, recorded with who, when and why."""
         at = answer.at or datetime.now(UTC)
+        void = "; ".join(filter(None, [shown(answer, self.what.evidence), self._moved()]))
         answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
-        void, refused = self._moved(), worth(answer, self.verdict)
+        refused = worth(answer, self.verdict)
         if void and answer.decision == "approve":
             approval = self._refused(answer.by, f"the approval by {answer.by} is void: {void}", at, answer.why)
         elif refused:
