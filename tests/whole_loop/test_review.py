@@ -18,7 +18,7 @@ from include.adapters.ledger import Ledger
 from include.history import Entry
 from tests.whole_loop.loop import FIRST, Loop, wait_for
 
-pytestmark = pytest.mark.whole_loop
+pytestmark = [pytest.mark.whole_loop, pytest.mark.timeout(1200)]
 HOSTILE = "<script>alert(1)</script>\n\u202e" + "x" * 1_000_000
 
 
