@@ -172,7 +172,7 @@ class Handover:
     def _record_by_hand(self, now: str | None) -> None:
         old, newest = self.state.champion, self.services.ledger.newest(self.model.name)
         # Begun, and killed between its two entries: it is no change by anybody's hand.
-        if newest is None or (newest.event == "found" and newest.evidence.get("then") == now):
+        if newest is None or newest.evidence.get("then") == now:
             before = self.services.registry.aliased(self.model.name, PREVIOUS)
             if newest is None and before and before.number != now:
                 why, then = "it was previous when the ledger began", {"then": now}

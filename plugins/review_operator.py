@@ -50,6 +50,9 @@ class ReviewOperator(HITLOperator):
         self._tell(question)
         if question["where"] == "registry":
             self._watch(question)
+        # An answer says what it is about: a task that was cleared shows the question of its first try, whatever is asked now.
+        self.options = [f"{word} {question['evidence'][:12]}" for word in (APPROVE, REJECT)]
+        self.defaults = self.options[1:]
         self.subject, self.body = question["subject"], question["body"]
         self.response_timeout = datetime.fromisoformat(question["until"]) - datetime.now(UTC)
         return super().execute(context)
@@ -97,9 +100,10 @@ def answer_in(event: Mapping[str, Any]) -> dict[str, Any]:
     name, user = name_of(who["name"]), name_of(who["id"])
     filled = event.get("params_input")
     why = filled.get("why") if isinstance(filled, Mapping) else None
-    at = event["responded_at"]
+    at, chosen = event["responded_at"], [option.partition(" ") for option in event["chosen_options"]]
     return {
-        "decision": "approve" if event["chosen_options"] == [APPROVE] else "reject",
+        "decision": "approve" if [word for word, _, _ in chosen] == [APPROVE] else "reject",
+        "evidence": chosen[0][2],
         "by": name if name == user else f"{name} ({user})",
         "why": one_line(why) if isinstance(why, str) else "",
         "at": at.isoformat() if isinstance(at, datetime) else at,

@@ -328,7 +328,7 @@ class Registry:
     def read_report(self, run_id: str, path: str) -> str:
         """The text that `log_report` kept."""
         with _in_our_words(f"{path} of run {run_id}"), tempfile.TemporaryDirectory() as folder:
-            return Path(self._client.download_artifacts(run_id, path, folder)).read_text()
+            return Path(self._client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
 
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
         """Keep the pages of a replay in a run of the model's experiment; the address of the first one's page.

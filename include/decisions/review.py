@@ -81,7 +81,7 @@ def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
     """The answer that the tags of a version hold, or what is wrong with it in words; empty where nobody has answered.
 
     >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, Asked("0123456789abcdef"))
-    Answer(says='', decision='approve', by='alice', why='', at=None)
+    Answer(says='', decision='approve', by='alice', why='', at=None, evidence='')
     """
     said = tags.get(REVIEW, "").strip()
     by, why = name_of(tags.get(REVIEW_BY, "")), one_line(tags.get(REVIEW_REASON, ""))
@@ -118,6 +118,16 @@ def worth(answer: Answer, verdict: Verdict) -> str:
             f"approved by {answer.by} without a reason: what the gate found inconclusive is overridden with one, or not at all"
         )
     return ""
+
+
+def shown(answer: Answer, evidence: str) -> str:
+    """Why an answer is about something else than what is asked, in words; empty where it is not.
+
+    After a task was cleared, Airflow's page goes on showing what was asked at first.
+    """
+    if not answer.evidence or evidence.startswith(answer.evidence):
+        return ""
+    return f"the page showed the evidence {answer.evidence}, asked was about {evidence[:_SHORT]}"
 
 
 @dataclass(frozen=True)

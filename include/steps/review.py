@@ -27,11 +27,12 @@ from include.decisions.review import (
     needs_a_person,
     one_line,
     overrides,
+    shown,
     with_section,
     worth,
 )
 from include.decisions.review_words import in_airflow, in_registry, subject
-from include.handover import fact
+from include.handover import fact, handover
 from include.history import Entry, Event
 from include.models.contract import Model
 from include.references import Answer, Approval, Question, Verdict
@@ -130,8 +131,9 @@ class _Review:
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer is worth, recorded with who, when and why."""
         at = answer.at or datetime.now(UTC)
+        void = "; ".join(filter(None, [shown(answer, self.what.evidence), self._moved()]))
         answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
-        void, refused = self._moved(), worth(answer, self.verdict)
+        refused = worth(answer, self.verdict)
         if void and answer.decision == "approve":
             approval = self._refused(answer.by, f"the approval by {answer.by} is void: {void}", at, answer.why)
         elif refused:
@@ -167,6 +169,10 @@ class _Review:
         if approval.override:
             evidence |= {"overridden": self.verdict.verdict}
         reason = (answer.why or "no reason given") if answer.decision else approval.says
+        if self.services.ledger.newest(self.model.name) is None:
+            # The ledger of an installation that had none begins with the champion that it has.
+            with handover(self.services, self.model, self.request, "review"):
+                pass
         said = fact(self.request, event, key, by=answer.by, reason=reason, version=self.verdict.version, evidence=evidence)
         self.services.ledger.append(self.model.name, said)
 

@@ -245,6 +245,31 @@ class Test_artifacts:
         run = client.get_run(run_id)
         assert (run.info.status, run.data.tags["replay"], run.data.tags["a"]) == ("FINISHED", "0123abcd", "b")
 
+    def test_a_report_is_read_back(self, registry: Registry, model: Model) -> None:
+        """Letter for letter, also from a folder; what is not there is told."""
+        made = registered(registry, model)
+        text = "## ä \u200b\u2003 | card |\n\nline\n"
+        registry.log_report(made.run_id, "cards/0123456789ab.md", text)
+        assert registry.read_report(made.run_id, "cards/0123456789ab.md") == text
+        with pytest.raises((RegistryError, RegistryUnreachable)):
+            registry.read_report(made.run_id, "cards/other.md")
+
+    def test_tags_are_removed(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+        """Those that are named, and none else; one that is not there is no fault."""
+        registered(registry, model)
+        registry.annotate(model.name, "1", {"review": "yes", "review_by": "alice"})
+        for _ in range(2):
+            registry.drop_tags(model.name, "1", ["review", "never_set"])
+        tags = client.get_model_version(model.name, "1").tags
+        assert "review" not in tags
+        assert tags["review_by"] == "alice"
+
+    def test_the_page_of_a_run_is_told(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+        """By its experiment, as MLflow's page wants it."""
+        made = registered(registry, model)
+        experiment = client.get_run(made.run_id).info.experiment_id
+        assert registry.run_url(made.run_id) == f"http://registry.example/#/experiments/{experiment}/runs/{made.run_id}"
+
     def test_a_report_is_overwritten(self, registry: Registry, client: MlflowClient, model: Model) -> None:
         """The same address, the newest text."""
         made = registered(registry, model)

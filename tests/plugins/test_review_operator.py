@@ -123,7 +123,7 @@ def test_a_question_parks_the_task_and_tells_the_reviewers(attempt: Try) -> None
     done = attempt()
     (asked,) = done["asked"]
     assert (asked["subject"], asked["body"]) == ("{{ 1/0 }} may it?", "{{ 1/0 }} the card")
-    assert (asked["options"], asked["defaults"]) == (["Approve", "Reject"], ["Reject"])
+    assert (asked["options"], asked["defaults"]) == (["Approve eeeeeeeeeeee", "Reject eeeeeeeeeeee"], ["Reject eeeeeeeeeeee"])
     assert [user["id"] for user in asked["assigned_users"]] == ["alice", "bob"]
     assert list(asked["params"]) == ["why"]
     assert done["parked"][0] == "execute_complete"
@@ -141,15 +141,27 @@ def test_words_from_outside_are_no_templates(attempt: Try) -> None:
 @pytest.mark.parametrize(
     ("event", "answer"),
     [
-        (answered("Approve", why="good"), {"decision": "approve", "by": "alice", "why": "good", "at": AT}),
-        (answered("Reject", why=None), {"decision": "reject", "by": "alice", "why": "", "at": AT}),
-        (answered("Approve"), {"decision": "approve", "by": "alice", "why": "", "at": AT}),
-        (answered("Approve", why={"a": 1}, other="x"), {"decision": "approve", "by": "alice", "why": "", "at": AT}),
-        (answered("Approve", why="a\n<b>" + "x" * 10**6), None),
-        (answered("Approve", "Reject"), {"decision": "reject", "by": "alice", "why": "", "at": AT}),
-        (answered("Approve", who={"id": "7", "name": "Al"}), {"decision": "approve", "by": "Al (7)", "why": "", "at": AT}),
-        (answered("Reject", who=None, timedout=True), {"decision": None}),
-        (answered("Reject", who=None), {"decision": None}),
+        (
+            answered("Approve 0123", why="good"),
+            {"decision": "approve", "by": "alice", "why": "good", "at": AT, "evidence": "0123"},
+        ),
+        (answered("Reject 0123", why=None), {"decision": "reject", "by": "alice", "why": "", "at": AT, "evidence": "0123"}),
+        (answered("Approve 0123"), {"decision": "approve", "by": "alice", "why": "", "at": AT, "evidence": "0123"}),
+        (
+            answered("Approve 0123", why={"a": 1}, other="x"),
+            {"decision": "approve", "by": "alice", "why": "", "at": AT, "evidence": "0123"},
+        ),
+        (answered("Approve 0123", why="a\n<b>" + "x" * 10**6), None),
+        (
+            answered("Approve 0123", "Reject 0123"),
+            {"decision": "reject", "by": "alice", "why": "", "at": AT, "evidence": "0123"},
+        ),
+        (
+            answered("Approve 0123", who={"id": "7", "name": "Al"}),
+            {"decision": "approve", "by": "Al (7)", "why": "", "at": AT, "evidence": "0123"},
+        ),
+        (answered("Reject 0123", who=None, timedout=True), {"decision": None}),
+        (answered("Reject 0123", who=None), {"decision": None}),
     ],
 )
 def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answer: dict[str, Any] | None) -> None:
@@ -166,7 +178,7 @@ def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answ
 
 def test_an_answer_survives_an_outage(attempt: Try) -> None:
     """MLflow was away when somebody answered: the task is tried again with that answer, and asks nobody a second time."""
-    failed = attempt("execute_complete", answered("Approve", why="good"), outage=True)
+    failed = attempt("execute_complete", answered("Approve 0123", why="good"), outage=True)
     assert failed["raised"]
     done = attempt(kept=failed["kept"])
     assert done["performed"][0]["answer"]["why"] == "good"

@@ -221,6 +221,17 @@ def test_an_approval_is_void_if_anything_moved(change: Any, says: str, answer: A
     assert world.written() == []
 
 
+def test_an_answer_on_a_page_that_showed_something_else_is_void() -> None:
+    """After a task was cleared, Airflow shows the question of its first try: a yes to that is no yes to this."""
+    world = UnderReview()
+    world.review()
+    approval = world.review(yes().model_copy(update={"evidence": "ffffffffffff"}))
+    assert not approval.approved
+    assert "void: the page showed the evidence ffffffffffff" in approval.says
+    assert world.written() == []
+    assert world.review(yes().model_copy(update={"evidence": world.verdict.evidence[:12]})).approved
+
+
 def test_nobody_is_asked_twice_about_the_same_evidence() -> None:
     """What a person said stands when the task is run again, and also for another run that comes to the same judgement."""
     for answer in (yes(), no()):
