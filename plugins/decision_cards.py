@@ -218,6 +218,7 @@ ol { padding-left: 1.6rem; } li { margin: .2rem 0; } a { color: var(--link); ove
 table { border-collapse: collapse; font-size: .93em; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: left; }
 th { color: var(--faint); font-weight: 600; } tbody tr:nth-child(odd) { background: var(--band); }
+.ledger td:last-child { min-width: 12rem; white-space: normal; }
 code { padding: .1em .3em; border-radius: 3px; background: var(--band); font-size: .9em; overflow-wrap: anywhere; }
 img { display: block; max-width: 100%; height: auto; margin: 1rem 0; border-radius: 4px; background: #fff; }
 .why { max-width: 40rem; margin: 3rem auto; font-size: 1.1rem; color: var(--faint); text-align: center; }

@@ -28,9 +28,8 @@ def ledger_page(dag_id: str) -> tuple[int, str]:
     if model_name not in model_names():
         return 404, _sentence(dag_id, "Only a model's own DAGs have a ledger.")
     try:
-        return 200, document(
-            f"Ledger: {model_name}", f"<main>{as_html(ledger_card(model_name, _entries(model_name)), str)}</main>"
-        )
+        card = as_html(ledger_card(model_name, _entries(model_name)), str)
+        return 200, document(f"Ledger: {model_name}", f'<main class="ledger">{card}</main>')
     except LedgerBroken as error:
         return 500, _sentence(dag_id, str(error))
     except ProvingGroundError as error:

@@ -35,7 +35,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
         _refuse_changed_artifact(services, model, verdict)
         _refuse_moved_champion(begun, verdict)
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
-        begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.says, evidence)
+        begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.reasons[0], evidence)
         return _promoted(begun, verdict)
 
 
