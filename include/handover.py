@@ -71,14 +71,15 @@ class Handover:
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
         previous = self.state.previous
-        if previous and aliases.get(PREVIOUS) != previous:
+        if previous and aliases.get(PREVIOUS) != previous and registry.exists(name, previous):
             self._set_alias(PREVIOUS, previous)
         elif not previous and PREVIOUS in aliases:
             self.lock.renew()
             registry.drop_alias(name, PREVIOUS)
         if ANCHOR not in aliases and self.state.champion:
             # Challengers to come may not walk away from it in small steps; a person may freeze another.
-            self._set_alias(ANCHOR, self.state.were_champion[0])
+            there = [number for number in self.state.were_champion if registry.exists(name, number)]
+            self._set_alias(ANCHOR, there[0])
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
         mirrored = int(tags[_MIRRORED]) if tags.get(_MIRRORED, "").isdecimal() else 0
@@ -97,9 +98,9 @@ class Handover:
             self.services.registry.drop_alias(self.model.name, CHALLENGER)
 
     def _mirror_entry(self, entry: Entry) -> None:
-        """One tag per entry on the version that it is about, so that people can read it there."""
+        """One tag per entry on the version that it is about, so that people can read it there; an intent says nothing yet."""
         about = entry.version
-        if about is None or not self.services.registry.exists(self.model.name, about):
+        if about is None or entry.event in _OUTCOME or not self.services.registry.exists(self.model.name, about):
             return
         self.lock.renew()
         said = f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"
@@ -172,7 +173,7 @@ class Handover:
     def _record_by_hand(self, now: str | None) -> None:
         old, newest = self.state.champion, self.services.ledger.newest(self.model.name)
         # Begun, and killed between its two entries: it is no change by anybody's hand.
-        if newest is None or newest.evidence.get("then") == now:
+        if newest is None or (now is not None and newest.evidence.get("then") == now):
             before = self.services.registry.aliased(self.model.name, PREVIOUS)
             if newest is None and before and before.number != now:
                 why, then = "it was previous when the ledger began", {"then": now}

@@ -18,7 +18,15 @@ from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import Entry
 from include.adapters.registry import CHAMPION, Training, Version
-from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable, TrialFailed
+from include.errors import (
+    AlreadyExists,
+    ArtifactChanged,
+    Conflict,
+    ObjectMissing,
+    RegistryError,
+    RegistryUnreachable,
+    TrialFailed,
+)
 from include.models.contract import Model
 from include.services import Services
 from include.settings import Settings
@@ -184,6 +192,8 @@ class FakeRegistry:
         self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        if number not in self.versions:
+            raise RegistryError(f"no version {number}")
         self._write(lambda: self.aliases.update({alias: number}))
 
     def drop_alias(self, model_name: str, alias: str) -> None:

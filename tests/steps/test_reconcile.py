@@ -206,3 +206,12 @@ def test_a_change_by_hand_that_a_backfill_finds_is_of_today(agreed: World) -> No
     reconcile(agreed, -300)
     newest = entries(agreed)[-1]
     assert (newest.event, newest.at >= before) == ("changed_by_hand", True)
+
+
+def test_a_version_that_somebody_deleted_stops_nothing(agreed: World) -> None:
+    """The aliases that would follow from the ledger stay away; the champion is watched as before, by any later run."""
+    del agreed.registry.versions["1"]
+    agreed.registry.aliases = {"champion": "2"}
+    for number in (2, 3):
+        assert reconcile(agreed, number).champion_version == "2"
+    assert agreed.registry.aliases == {"champion": "2", "anchor": "2"}
