@@ -8,13 +8,13 @@ ledger, so they are set again until they are right.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from include.adapters.lock import Held
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
-from include.history import Entry, Event, Fact, State
+from include.history import Entry, Event, Fact, State, fact_in
 from include.models.contract import Model
 from include.run import Request
 from include.services import Services
@@ -143,17 +143,7 @@ class Handover:
 
     def _complete(self, began: Entry, new: str) -> None:
         """The outcome of an intent, in the name and as of the time of the run that began it: whoever mends decided nothing."""
-        outcome = Fact(
-            event=_OUTCOME[began.event],
-            key=began.key,
-            as_of=began.as_of,
-            by=began.by,
-            reason=began.reason,
-            run_id=began.run_id,
-            version=new,
-            new=new,
-            evidence=began.evidence,
-        )
+        outcome = replace(fact_in(began), event=_OUTCOME[began.event], version=new, new=new)
         self._append(outcome)
 
     def _came_late(self, now: str) -> bool:

@@ -242,13 +242,14 @@ def faults(entries: Sequence[Entry], stored: Sequence[bytes]) -> list[str]:
             wrong.append(f"entry {position} is not as it was written")
         if entry.chained_to != (newest.digest if newest else ""):
             wrong.append(f"entry {position} does not follow entry {position - 1}: one of them was changed")
-        elif following(newest, entry.model, _fact(entry), entry.at) != entry:
+        elif following(newest, entry.model, fact_in(entry), entry.at) != entry:
             wrong.append(f"entry {position} says another state than what happened leads to")
         newest = entry
     return wrong
 
 
-def _fact(entry: Entry) -> Fact:
+def fact_in(entry: Entry) -> Fact:
+    """What an entry says, without what the ledger added to it."""
     moving = entry.after.moving
     its_own = moving is not None and (moving.event, moving.key) == (entry.event, entry.key)
     new = moving.new if moving and its_own else entry.champion if entry.event in _TAKES_OFFICE else None
