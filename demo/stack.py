@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,13 +30,15 @@ _SPACE_NEEDED = 3 * 1024**3
 class Stack:
     """One stack, kept in one folder: data, databases, secrets, logs, and which processes run.
 
-    `seconds` holds how long each part took to get ready in this process's last `start`.
+    `seconds` holds how long each part took to get ready in this process's last `start`. `more` are variables that its
+    components are told beside those that it chooses itself.
     """
 
-    def __init__(self, home: Path | None = None, ports: Ports | None = None) -> None:
+    def __init__(self, home: Path | None = None, ports: Ports | None = None, more: Mapping[str, str] | None = None) -> None:
         self.home = (home or PROJECT / ".stack").absolute()
         self.seconds: dict[str, float] = {}
         self._wanted = ports
+        self._more = dict(more or {})
         self._state = self.home / "running.json"
 
     @property
@@ -67,7 +69,7 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The variables that a process needs to work with this stack; each component is started with them."""
-        return environment(self.home, self.ports, self._secrets())
+        return environment(self.home, self.ports, self._secrets()) | self._more
 
     def start(self, parts: Collection[str] = tuple(PARTS)) -> None:
         """Start what of these parts is not running yet, and return when all of it answers.

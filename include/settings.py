@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from include.errors import SettingsError
 from include.models import model_names
@@ -30,6 +30,8 @@ class Settings(BaseModel):
     git_commit: str = Field("unknown", alias="PROVING_GROUND_GIT_COMMIT", min_length=1)
     # Who reviews, by model: it goes before what the model's file says.
     review: Mapping[str, Review] = Field({}, alias="PROVING_GROUND_REVIEW")
+    # What MLflow signs its webhook with; without it the route is not there.
+    mlflow_webhook_secret: SecretStr | None = Field(None, alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET", min_length=16)
 
     @field_validator("s3_endpoint", "mlflow_tracking_uri", "mlflow_url", "airflow_url")
     @classmethod
@@ -85,4 +87,5 @@ _READ_ELSEWHERE = {"PROVING_GROUND_AIRFLOW_PORT", "PROVING_GROUND_MLFLOW_PORT", 
 def _in_words(problem: object) -> str:
     assert isinstance(problem, dict)
     name, value, why = problem["loc"][0], problem.get("input"), problem["msg"].removeprefix("Value error, ")
-    return f"{name}={value!r} cannot be used: {why}. Set it as in .env.example."
+    shown = "(hidden)" if name.endswith("_SECRET") else repr(value)
+    return f"{name}={shown} cannot be used: {why}. Set it as in .env.example."

@@ -1,7 +1,8 @@
 """Waits until a reviewer has answered by a tag on a version in MLflow: costs no worker, and survives a restart.
 
 It asks MLflow every few seconds for one version, until there is an answer, something to correct, or the time is over. That is
-an absolute time, so starting again does not make it longer. A webhook can only make it quicker: what counts is the tag.
+an absolute time, so starting again does not make it longer. The webhook (`mlflow_webhook.py`) can only make it quicker: what
+counts is the tag.
 """
 
 import asyncio
@@ -56,14 +57,15 @@ class RegistryReviewTrigger(BaseTrigger):
         """One event: `expired` says that the time is over."""
         until = datetime.fromisoformat(self.until)
         while datetime.now(UTC) < until:
-            if self._tells_something_new(await asyncio.to_thread(self._tags)):
-                yield _event(expired=False)
+            if await asyncio.to_thread(self.has_news):
+                yield event(expired=False)
                 return
             await asyncio.sleep(self.every)
-        yield _event(expired=True)
+        yield event(expired=True)
 
-    def _tells_something_new(self, tags: dict[str, str]) -> bool:
-        """Whether the step would decide, or has to tell the reviewer what is wrong; told is what is in the tag already."""
+    def has_news(self) -> bool:
+        """Look once: would the step decide, or have to tell the reviewer what is wrong? Told is what is in the tag already."""
+        tags = self._tags()
         found = answer_in(tags, self.asked)
         return bool(found) and found != tags.get(REVIEWED)
 
@@ -83,5 +85,6 @@ class RegistryReviewTrigger(BaseTrigger):
             return {}
 
 
-def _event(*, expired: bool) -> TriggerEvent:
+def event(*, expired: bool) -> TriggerEvent:
+    """How the wait ends: because MLflow holds something new, or because the time is over."""
     return TriggerEvent({"expired": expired})  # type: ignore[no-untyped-call]  # Airflow's own has no types

@@ -52,6 +52,18 @@ def test_a_review_is_switched_on_by_model() -> None:
     assert Settings.read({"PROVING_GROUND_REVIEW": ""}).review == {}
 
 
+def test_a_secret_is_long_enough_and_never_told() -> None:
+    """One that can be guessed is refused, and neither the refusal nor the settings in a log show it."""
+    name = "PROVING_GROUND_MLFLOW_WEBHOOK_SECRET"
+    with pytest.raises(SettingsError, match=f"{name}=.hidden. cannot be used: .*16.*example") as refused:
+        Settings.read({name: "only-15-letters"})
+    assert "15-letters" not in str(refused.value)
+    settings = Settings.read({name: "sixteen-letters."})
+    assert settings.mlflow_webhook_secret is not None
+    assert "sixteen" not in f"{settings!r}"
+    assert Settings.read({name: ""}).mlflow_webhook_secret is None
+
+
 def test_all_bad_values_are_told_at_once() -> None:
     """Nobody starts the stack three times to correct three values."""
     with pytest.raises(SettingsError, match=r"LAKE_BUCKET.*; .*AIRFLOW_URL"):
