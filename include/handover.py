@@ -71,14 +71,17 @@ class Handover:
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
         previous = self.state.previous
-        if previous and aliases.get(PREVIOUS) != previous:
-            self._set_alias(PREVIOUS, previous)
-        elif not previous and PREVIOUS in aliases:
-            self.lock.renew()
-            registry.drop_alias(name, PREVIOUS)
+        if aliases.get(PREVIOUS) != previous:
+            # Deleted in MLflow, it can carry nothing.
+            if previous and registry.exists(name, previous):
+                self._set_alias(PREVIOUS, previous)
+            elif PREVIOUS in aliases:
+                self.lock.renew()
+                registry.drop_alias(name, PREVIOUS)
         if ANCHOR not in aliases and self.state.champion:
             # Challengers to come may not walk away from it in small steps; a person may freeze another.
-            self._set_alias(ANCHOR, self.state.were_champion[0])
+            oldest = next((old for old in self.state.were_champion if registry.exists(name, old)), self.state.champion)
+            self._set_alias(ANCHOR, oldest)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
         mirrored = int(tags[_MIRRORED]) if tags.get(_MIRRORED, "").isdecimal() else 0

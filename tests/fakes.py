@@ -18,7 +18,15 @@ from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import Entry
 from include.adapters.registry import CHAMPION, Training, Version
-from include.errors import AlreadyExists, ArtifactChanged, Conflict, ObjectMissing, RegistryUnreachable, TrialFailed
+from include.errors import (
+    AlreadyExists,
+    ArtifactChanged,
+    Conflict,
+    ObjectMissing,
+    RegistryError,
+    RegistryUnreachable,
+    TrialFailed,
+)
 from include.models.contract import Model
 from include.services import Services
 from include.settings import Settings
@@ -167,6 +175,7 @@ class FakeRegistry:
 
     def remove_version(self, model_name: str, number: str) -> None:
         self._write(lambda: self.versions.pop(number, None))
+        self.aliases = {alias: carrier for alias, carrier in self.aliases.items() if carrier != number}
 
     def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
         self._answer()
@@ -176,6 +185,9 @@ class FakeRegistry:
         self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        self._answer()
+        if number not in self.versions:
+            raise RegistryError(f"{alias} -> {number}: there is no such version")
         self._write(lambda: self.aliases.update({alias: number}))
 
     def drop_alias(self, model_name: str, alias: str) -> None:

@@ -206,3 +206,18 @@ def test_a_change_by_hand_that_a_backfill_finds_is_of_today(agreed: World) -> No
     reconcile(agreed, -300)
     newest = entries(agreed)[-1]
     assert (newest.event, newest.at >= before) == ("changed_by_hand", True)
+
+
+@pytest.mark.parametrize("deleted", ["1", "2"])
+def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -> None:
+    """Deleted in MLflow, neither previous, nor anchor, nor champion can carry its alias: the monitor says so and goes on."""
+    promote(agreed, verdict_on("3", "2"))
+    agreed.registry.remove_version("toy", deleted)
+    assert reconcile(agreed).says == "version 3 is champion"
+    anchor, previous = {"1": ("2", "2"), "2": ("1", None)}[deleted]
+    assert agreed.registry.aliases.get("anchor") == anchor
+    assert agreed.registry.aliases.get("previous") == previous
+    agreed.registry.add("pipeline", {})
+    agreed.registry.remove_version("toy", "3")
+    assert reconcile(agreed, 3).by_hand
+    assert reconcile(agreed, 4).says == "nobody is champion"
