@@ -262,12 +262,16 @@ class Question(Reference):
 
 
 class Answer(Reference):
-    """What a person answered; `decision` is None where nobody did in time."""
+    """What a person answered; `decision` is None where nobody did in time.
+
+    `evidence` is what was shown to who answered, where the answer does not name it itself.
+    """
 
     decision: Literal["approve", "reject"] | None
     by: str = "nobody"
     why: str = ""
     at: datetime | None = None
+    evidence: str = ""
 
 
 class Approval(Reference):

@@ -13,6 +13,7 @@ from airflow.sdk import Param
 
 from include.decisions.review import name_of, one_line
 from include.models.contract import Model
+from include.references import Verdict
 from include.run import perform
 from registry_review_trigger import RegistryReviewTrigger
 from slack_alerts import post
@@ -20,6 +21,8 @@ from slack_alerts import post
 APPROVE, REJECT = "Approve", "Reject"
 # Under this key an answer outlives tries of the task: nobody answers twice because MLflow was away for a moment.
 _ANSWER = "answer"
+# Under this one what somebody was asked about: when he answers, the version may have been judged again.
+_ASKED = "asked"
 
 
 class ReviewOperator(HITLOperator):
@@ -43,13 +46,14 @@ class ReviewOperator(HITLOperator):
 
     def execute(self, context: Any) -> Any:
         """The approval; where a person has to answer first, the task is parked, and goes on in one of the methods below."""
-        approval = self._perform(context, context["task_state_store"].get(_ANSWER))
+        approval = self._perform(context, self._kept(context))
         question = approval["question"]
         if not question:
             return approval
         self._tell(question)
         if question["where"] == "registry":
             self._watch(question)
+        context["task_state_store"].set(_ASKED, question["evidence"])
         self.subject, self.body = question["subject"], question["body"]
         self.response_timeout = datetime.fromisoformat(question["until"]) - datetime.now(UTC)
         return super().execute(context)
@@ -58,7 +62,7 @@ class ReviewOperator(HITLOperator):
         """Somebody answered in Airflow, or the time is over. Airflow checks neither form nor length of what REST sends."""
         if "error" in event:
             self.process_trigger_event_error(event)
-        answer = answer_in(event)
+        answer = answer_in(event) | {"evidence": context["task_state_store"].get(_ASKED) or ""}
         context["task_state_store"].set(_ANSWER, answer)
         return self._perform(context, answer)
 
@@ -68,6 +72,11 @@ class ReviewOperator(HITLOperator):
         if approval["question"]:
             self._watch(approval["question"])
         return approval
+
+    def _kept(self, context: Any) -> Any:
+        """What was answered before, if it was to this very judgement."""
+        kept = context["task_state_store"].get(_ANSWER)
+        return kept if kept and kept.get("evidence") == Verdict.model_validate(self.verdict).evidence else None
 
     def _perform(self, context: Any, answer: Any) -> dict[str, Any]:
         given = {"answer": answer} if answer else {}

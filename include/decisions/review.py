@@ -81,7 +81,7 @@ def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
     """The answer that the tags of a version hold, or what is wrong with it in words; empty where nobody has answered.
 
     >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, Asked("0123456789abcdef"))
-    Answer(says='', decision='approve', by='alice', why='', at=None)
+    Answer(says='', decision='approve', by='alice', why='', at=None, evidence='')
     """
     said = tags.get(REVIEW, "").strip()
     by, why = name_of(tags.get(REVIEW_BY, "")), one_line(tags.get(REVIEW_REASON, ""))
@@ -118,6 +118,13 @@ def worth(answer: Answer, verdict: Verdict) -> str:
             f"approved by {answer.by} without a reason: what the gate found inconclusive is overridden with one, or not at all"
         )
     return ""
+
+
+def given_for_other(answer: Answer, verdict: Verdict) -> str:
+    """That an answer was given for another judgement than this one, in words; empty where it was not."""
+    if answer.evidence in ("", verdict.evidence):
+        return ""
+    return f"it was given for the evidence {answer.evidence[:_SHORT]}, this is {verdict.evidence[:_SHORT]}"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from include.decisions.review import (
     Standing,
     answer_in,
     asked_until,
+    given_for_other,
     moved,
     name_of,
     needs_a_person,
@@ -129,16 +130,18 @@ class _Review:
 
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer is worth, recorded with who, when and why."""
-        at = answer.at or datetime.now(UTC)
+        at, stale = answer.at or datetime.now(UTC), given_for_other(answer, self.verdict)
         answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
         void, refused = self._moved(), worth(answer, self.verdict)
-        if void and answer.decision == "approve":
+        if stale:
+            approval = self._refused(answer.by, f"the answer by {answer.by} is void: {stale}", at, answer.why)
+        elif void and answer.decision == "approve":
             approval = self._refused(answer.by, f"the approval by {answer.by} is void: {void}", at, answer.why)
         elif refused:
             approval = self._refused(answer.by, refused, at, answer.why)
         else:
             approval = self._approved(answer, at)
-        if approval.approved or answer.decision != "approve":
+        if not stale and (approval.approved or answer.decision != "approve"):
             self._record(answer, approval)
         if "is gone" not in void:
             self._close(approval, at, in_registry)

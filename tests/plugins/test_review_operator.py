@@ -18,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 import airflow.providers.standard.operators.hitl as hitl
 import review_operator as ours
+from include.references import Verdict
 from tests.toy import MODEL, changed
 
 until = datetime.now(UTC) + timedelta(hours=1)
+verdict = Verdict(verdict="promote", reasons=(), version="2", artifact_digest="d", champion_version="1")
 
 class Store:
     def __init__(self, kept): self.kept = kept
@@ -33,7 +35,9 @@ class Task:
 
 def attempt(given):
     done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
-    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
+    judged = verdict.model_copy(update={"reasons": (given["because"],)})
+    done["evidence"] = judged.evidence
+    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": judged.evidence,
                 "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
     def perform(step, model_name, context, **inputs):
@@ -45,7 +49,7 @@ def attempt(given):
     ours.perform, ours.post = perform, done["posted"].append
     hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
     operator = ours.ReviewOperator(
-        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict={"verdict": "promote"})
+        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict=judged.model_dump(mode="json"))
     context = {"task_state_store": Store(done["kept"]), "task_instance": Task(), "params": {}}
     event = given["event"]
     if event and event.get("responded_at"): event["responded_at"] = datetime.fromisoformat(event["responded_at"])
@@ -88,7 +92,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
     into, out = process.stdin, process.stdout
 
     def run(method: str = "execute", event: Any = None, where: str = "airflow", **given: Any) -> dict[str, Any]:
-        told = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
+        told = {"kept": {}, "outage": False, "decided": False, "because": "better"} | given | {"method": method, "event": event, "where": where}
         into.write(json.dumps(told) + "\n")
         into.flush()
         found: dict[str, Any] = json.loads(next(line for line in out if line.startswith("done ")).removeprefix("done "))
@@ -158,7 +162,7 @@ def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answ
     (performed,) = done["performed"]
     assert done["returned"]["question"] is None
     if answer:
-        assert performed["answer"] == answer
+        assert performed["answer"] == answer | {"evidence": ""}
     else:
         assert performed["answer"]["why"].startswith("a <b>xxx")
         assert len(performed["answer"]["why"]) == 500
@@ -166,13 +170,26 @@ def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answ
 
 def test_an_answer_survives_an_outage(attempt: Try) -> None:
     """MLflow was away when somebody answered: the task is tried again with that answer, and asks nobody a second time."""
-    failed = attempt("execute_complete", answered("Approve", why="good"), outage=True)
+    asked = attempt()
+    failed = attempt("execute_complete", answered("Approve", why="good"), outage=True, kept=asked["kept"])
     assert failed["raised"]
     done = attempt(kept=failed["kept"])
     assert done["performed"][0]["answer"]["why"] == "good"
     assert done["returned"]["approved"]
-    assert done["kept"] == {}
+    assert "answer" not in done["kept"]
     assert done["asked"] == []
+
+
+def test_an_answer_holds_for_what_was_shown(attempt: Try) -> None:
+    """Judged again before the answer was carried out: the step hears what it was given for, or somebody is asked anew."""
+    asked = attempt()
+    event = answered("Approve", why="good")
+    heard = attempt("execute_complete", event, kept=asked["kept"], because="judged again")
+    assert heard["performed"][0]["answer"]["evidence"] == asked["evidence"] != heard["evidence"]
+    failed = attempt("execute_complete", event, kept=asked["kept"], outage=True)
+    again = attempt(kept=failed["kept"], because="judged again")
+    assert "answer" not in again["performed"][0]
+    assert len(again["asked"]) == 1
 
 
 def test_an_answer_in_mlflow_is_waited_for_by_a_trigger(attempt: Try) -> None:
@@ -181,7 +198,7 @@ def test_an_answer_in_mlflow_is_waited_for_by_a_trigger(attempt: Try) -> None:
     method, path, told, timeout = done["deferred"]
     assert (method, path, timeout) == ("look_again", "registry_review_trigger.RegistryReviewTrigger", None)
     assert told["until"] == done["until"]
-    assert (told["version"], told["evidence"], told["needs_reason"]) == ("2", "e" * 64, True)
+    assert (told["version"], told["evidence"], told["needs_reason"]) == ("2", done["evidence"], True)
     assert told["reviewers"] == ["alice", "bob"]
     assert "Answer in MLflow" in done["posted"][0]
     assert done["asked"] == []
@@ -191,7 +208,7 @@ def test_something_new_in_mlflow_is_looked_at(attempt: Try) -> None:
     """If it decides, the task ends; if not, it waits on, until the same time, and tells nobody again."""
     done = attempt("look_again", {"expired": False}, "registry", decided=True)
     assert done["returned"]["approved"]
-    assert done["performed"] == [{"verdict": {"verdict": "promote"}}]
+    assert list(done["performed"][0]) == ["verdict"]
     again = attempt("look_again", {"expired": False}, "registry")
     assert again["deferred"][2]["until"] == again["until"]
     assert again["posted"] == []

@@ -238,6 +238,19 @@ def test_an_answer_about_other_evidence_does_not_count() -> None:
     assert world.review(verdict=world.judged("promote", holdout_digest="newer")).question is not None
 
 
+@pytest.mark.parametrize("answer", [yes(), no()])
+def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
+    """Judged again while somebody read the first card: what was said about that one says nothing about the second."""
+    world = UnderReview()
+    question = world.review().question
+    assert question is not None
+    newer = world.judged("promote", holdout_digest="newer")
+    approval = world.review(answer.model_copy(update={"evidence": question.evidence}), verdict=newer)
+    assert not approval.approved
+    assert f"is void: it was given for the evidence {question.evidence[:12]}, this is {newer.evidence[:12]}" in approval.says
+    assert world.written() == []
+
+
 @pytest.mark.parametrize("where", ["airflow", "registry"])
 def test_killed_at_any_write_it_ends_the_same(where: Where) -> None:
     """The rerun finds what was said, and says it on the version."""
