@@ -37,8 +37,8 @@ def attempt(given):
     done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
     judged = verdict.model_copy(update={"reasons": (given["because"],)})
     done["evidence"] = judged.evidence
-    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": judged.evidence,
-                "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
+    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card",
+                "evidence": judged.evidence, "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
     def perform(step, model_name, context, **inputs):
         done["performed"].append(inputs)
@@ -92,7 +92,11 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
     into, out = process.stdin, process.stdout
 
     def run(method: str = "execute", event: Any = None, where: str = "airflow", **given: Any) -> dict[str, Any]:
-        told = {"kept": {}, "outage": False, "decided": False, "because": "better"} | given | {"method": method, "event": event, "where": where}
+        told = (
+            {"kept": {}, "outage": False, "decided": False, "because": "better"}
+            | given
+            | {"method": method, "event": event, "where": where}
+        )
         into.write(json.dumps(told) + "\n")
         into.flush()
         found: dict[str, Any] = json.loads(next(line for line in out if line.startswith("done ")).removeprefix("done "))
