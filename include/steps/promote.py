@@ -6,6 +6,7 @@ one in the verdict, the approval with the evidence, the artifact with its digest
 Safe to run again: what was done is found in the ledger, a run killed half-way is completed or undone, and says which.
 """
 
+from include.adapters.registry import EVIDENCE
 from include.errors import ArtifactChanged, ChampionMoved
 from include.handover import Handover, handover
 from include.models.contract import Model
@@ -21,7 +22,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
 
     Raises:
         ArtifactChanged: the artifact is not the one that was validated.
-        ChampionMoved: the champion is not the one that the challenger was compared with.
+        ChampionMoved: the champion is not the one that the challenger was compared with, or the verdict is not the newest.
         Locked: somebody else is changing this model's champion.
     """
     with handover(services, model, request, "promote") as begun:
@@ -34,6 +35,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
             return _promoted(begun, verdict)
         _refuse_changed_artifact(services, model, verdict)
         _refuse_moved_champion(begun, verdict)
+        _refuse_older_judgement(services, model, verdict)
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
         begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.says, evidence)
         return _promoted(begun, verdict)
@@ -93,6 +95,16 @@ def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict)
         raise ArtifactChanged(
             f"{model.name} version {verdict.version}: the artifact has digest {found[:16]}, validated was "
             f"{str(verdict.artifact_digest)[:16]}. Somebody replaced it: train and validate again."
+        )
+
+
+def _refuse_older_judgement(services: Services, model: Model, verdict: Verdict) -> None:
+    newest = services.registry.version(model.name, str(verdict.version)).tags.get(EVIDENCE, verdict.evidence)
+    if newest != verdict.evidence:
+        raise ChampionMoved(
+            f"{model.name}: version {verdict.version} was judged again since: the newest evidence is {newest[:12]}, this "
+            f"verdict's is {verdict.evidence[:12]}. The verdict is void: see the run that judged it last, or run "
+            f"{model.name}.retrain again."
         )
 
 

@@ -171,3 +171,14 @@ def test_a_champion_that_kept_the_alias_challenger_loses_it(contest: World) -> N
     nothing = verdict_on("2", "2").model_copy(update={"verdict": "keep", "version": None})
     promote(contest, nothing, NO)
     assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
+
+
+def test_a_verdict_of_before_is_void_once_the_version_is_judged_again(contest: World) -> None:
+    """An old run's promote, cleared after the same training was found and judged anew: its verdict counts no more."""
+    verdict = verdict_on("2", "1")
+    contest.registry.versions["2"].tags["evidence"] = "another"
+    with pytest.raises(ChampionMoved, match="version 2 was judged again"):
+        promote(contest, verdict)
+    assert contest.registry.aliases["champion"] == "1"
+    contest.registry.versions["2"].tags["evidence"] = verdict.evidence
+    assert promote(contest, verdict).promoted
