@@ -32,13 +32,23 @@ def run(services: Services, model: Model, request: Request, rehearsed: Rehearsed
         )
     key = f"{request.run_id}: {rehearsed.current} to {rehearsed.target}"
     with handover(services, model, request, "roll_back") as begun:
-        if begun.state.champion == rehearsed.target and services.ledger.newest_of(model.name, "rolled_back", key):
+        if any((entry.event, entry.key) == ("rolled_back", key) for entry in services.ledger.entries(model.name)):
+            _refuse_done(begun, rehearsed)
             begun.mirror()
             return _rolled_back(begun, rehearsed)
         _refuse_what_moved(begun, rehearsed)
         evidence = {"artifact_digest": rehearsed.artifact_digest, "sample": rehearsed.sample, "override": request.override}
         begun.move("rolling_back", rehearsed.target, key, request.asked_by, request.reason, evidence)
         return _rolled_back(begun, rehearsed)
+
+
+def _refuse_done(begun: Handover, rehearsed: Rehearsed) -> None:
+    name, now = begun.model.name, begun.state.champion
+    if now != rehearsed.target:
+        raise ChampionMoved(
+            f"{name}: this run rolled back to version {rehearsed.target} before, and version {now or 'none'} is champion "
+            f"since. It is not done again: see the ledger, then run {name}.rollback anew if it is needed."
+        )
 
 
 def _refuse_what_moved(begun: Handover, rehearsed: Rehearsed) -> None:

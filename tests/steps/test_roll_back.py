@@ -90,3 +90,17 @@ def test_there_is_a_champion_at_every_moment(promoted_twice: World) -> None:
     promoted_twice.registry.champions.clear()
     roll_back(promoted_twice)
     assert set(promoted_twice.registry.champions) == {"4", "3"} or set(promoted_twice.registry.champions) == {"3"}
+
+
+def test_a_rollback_that_was_taken_back_is_not_done_again(promoted_twice: World) -> None:
+    """Brought back with override, a version stays, although somebody clears the run that had rolled back from it."""
+    rehearsed = rehearse(promoted_twice)
+    promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    back = rehearse(promoted_twice, "4", override=True)
+    promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, rehearsed=back)
+    for number in range(60):
+        refused = verdict_on("2", "4").model_copy(update={"verdict": "keep", "reasons": (str(number),)})
+        promote(promoted_twice, refused)
+    with pytest.raises(ChampionMoved, match="this run rolled back to version 3 before, and version 4 is champion since"):
+        promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    assert promoted_twice.registry.aliases["champion"] == "4"
