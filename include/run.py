@@ -24,7 +24,7 @@ class Request:
 
     `run_id` names the Airflow run; work is never keyed by it, only traced to it. `override` lets a champion be replaced that
     cannot be scored, or a version come back that was rolled back from; `asked_by` is the person who started the run. `target`
-    and `dry_run` are a rollback's.
+    and `dry_run` are a rollback's, and so is `instead_of`: the champion that an event wants to go back from.
     """
 
     as_of: datetime
@@ -36,6 +36,7 @@ class Request:
     asked_by: str = "the schedule"
     target: str | None = None
     dry_run: bool = False
+    instead_of: str | None = None
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
@@ -68,6 +69,7 @@ def request_from(context: Mapping[str, Any]) -> Request:
         asked_by=str(getattr(run, "triggering_user_name", None) or event.get("by") or "the schedule"),
         target=params.get("target") or event.get("target"),
         dry_run=bool(params.get("dry_run")),
+        instead_of=event.get("instead_of"),
     )
 
 

@@ -59,7 +59,7 @@ def test_by_hand_an_empty_form_means_now() -> None:
 
 def test_a_field_that_the_form_does_not_have_is_refused() -> None:
     """A misspelt `asof` must not quietly mean now."""
-    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, force, reason"):
+    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, dry_run, force"):
         request("manual", conf={"asof": FORM.isoformat()}, params={})
 
 
