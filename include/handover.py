@@ -15,6 +15,7 @@ from typing import Any
 from include.adapters.lock import Held
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
 from include.history import Entry, Event, Fact, State
+from include.markdown_text import one_line
 from include.models.contract import Model
 from include.run import Request
 from include.services import Services
@@ -210,7 +211,14 @@ def handover(services: Services, model: Model, request: Request, step: str) -> I
 
 
 def fact(request: Request, event: Event, key: str, *, by: str, reason: str, version: str | None, **more: Any) -> Fact:
-    """What a step wants to be written, in the name of its run."""
+    """What a step wants to be written, in the name of its run; words that may be somebody's are one readable line."""
     return Fact(
-        event=event, key=key, as_of=request.as_of, by=by, reason=reason[:1000], run_id=request.run_id, version=version, **more
+        event=event,
+        key=key,
+        as_of=request.as_of,
+        by=one_line(by, 200),
+        reason=one_line(reason, 1000),
+        run_id=request.run_id,
+        version=version,
+        **more,
     )

@@ -37,8 +37,8 @@ def attempt(given):
     done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
     judged = verdict.model_copy(update={"reasons": (given["because"],)})
     done["evidence"] = judged.evidence
-    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card",
-                "evidence": judged.evidence, "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
+    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "version": "2",
+                "evidence": judged.evidence, "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
     def perform(step, model_name, context, **inputs):
         done["performed"].append(inputs)
