@@ -6,6 +6,7 @@ and if not it is abandoned. Aliases `previous` and `anchor`, tags, and the mirro
 ledger, so they are set again until they are right.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,6 +72,9 @@ class Handover:
         """Make aliases and tags in MLflow say what the ledger says; what is right already is not written again."""
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
+        if not aliases and not tags:
+            # Somebody deleted the model itself: there is nothing left that could carry an alias or a tag.
+            return
         previous = self.state.previous
         if aliases.get(PREVIOUS) != previous:
             # Deleted in MLflow, it can carry nothing.
@@ -85,13 +89,17 @@ class Handover:
             self._set_alias(ANCHOR, oldest)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
-        mirrored = int(tags[_MIRRORED]) if tags.get(_MIRRORED, "").isdecimal() else 0
-        entries = self.services.ledger.entries(name, after=mirrored)
+        entries = self.services.ledger.entries(name, after=self._mirrored(tags.get(_MIRRORED, "")))
         for entry in entries:
             self._mirror_entry(entry)
         if entries:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
+
+    def _mirrored(self, tag: str) -> int:
+        """The newest entry that is mirrored; 0 where the tag holds no number of an entry, because somebody changed it."""
+        number = int(tag) if re.fullmatch("[0-9]{1,10}", tag) else 0
+        return number if number <= self.sequence else 0
 
     def drop_challenger(self, number: str) -> None:
         """Take the alias challenger from this version; a newer challenger keeps it."""

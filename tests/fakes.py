@@ -182,6 +182,8 @@ class FakeRegistry:
         return dict(self.aliases), dict(self.model_tags)
 
     def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
+        if not self.versions:
+            raise RegistryError(f"there is no model {model_name}")
         self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:

@@ -221,3 +221,23 @@ def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -
     agreed.registry.remove_version("toy", "3")
     assert reconcile(agreed, 3).by_hand
     assert reconcile(agreed, 4).says == "nobody is champion"
+
+
+@pytest.mark.parametrize("forged", ["9" * 5000, "999999", "-1", "\u0663", ""])
+def test_a_forged_tag_hides_no_entry(agreed: World, forged: str) -> None:
+    """Up to where the ledger is mirrored is kept in a tag that anybody may change: then all of it is mirrored again."""
+    agreed.registry.model_tags["ledger_mirrored"] = forged
+    agreed.registry.versions["2"].tags.clear()
+    agreed.registry.aliases["champion"] = "3"
+    reconcile(agreed)
+    assert any(name.endswith("changed_by_hand") for name in agreed.registry.versions["3"].tags)
+    assert agreed.registry.model_tags["ledger_mirrored"] == str(entries(agreed)[-1].sequence)
+
+
+def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> None:
+    """With all its versions and tags: nobody is champion any more, and the monitor goes on saying so."""
+    agreed.registry.versions.clear()
+    agreed.registry.aliases.clear()
+    agreed.registry.model_tags.clear()
+    assert reconcile(agreed).by_hand
+    assert reconcile(agreed, 3).says == "nobody is champion"
