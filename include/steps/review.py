@@ -83,7 +83,8 @@ class _Review:
         if void := self._moved():
             return self._refused("the gate", f"void before anybody was asked: {void}")
         version = self._version()
-        until = _until(version, self.what.evidence) or datetime.now(UTC) + self.model.review_within
+        longest = datetime.now(UTC) + self.model.review_within
+        until = min(_until(version, self.what.evidence) or longest, longest)
         url = self.services.registry.version_url(self.model.name, self.number)
         card = self._card(version)
         run_url = airflow_run_url(self.services.settings, self.model, self.request.run_id)
