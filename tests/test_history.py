@@ -142,7 +142,7 @@ def test_the_state_in_an_entry_is_proved_too() -> None:
 def test_an_entry_with_values_of_other_kinds_is_none(changed: dict[str, Any]) -> None:
     """Whoever may write to the bucket breaks the ledger, in our words, and neither a page nor a task in Python's."""
     document = json.loads(chain(*promoted("1"))[-1].to_bytes()) | changed
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Entry.from_bytes(json.dumps(document).encode())
 
 
