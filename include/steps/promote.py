@@ -28,7 +28,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
     with handover(services, model, request, "promote") as begun:
         if verdict.version is None:
             return _nothing_judged(begun, verdict)
-        if refused := _refusal(verdict, approval):
+        if refused := _refusal(verdict, approval) or _unknown_approval(begun, verdict, approval):
             return _refuse(begun, verdict, approval, refused)
         if _is_done(begun, verdict):
             begun.mirror()
@@ -55,6 +55,17 @@ def _refusal(verdict: Verdict, approval: Approval) -> str:
     if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
         return f"{verdict.says or verdict.verdict}; nobody may override that here"
     return ""
+
+
+def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> str:
+    """That the ledger does not know the approval of the person that it takes; empty where it does, or takes none."""
+    services, model = begun.services, begun.model
+    if verdict.verdict == "promote" and services.settings.review.get(model.name, model.review) == "none":
+        return ""
+    known = services.ledger.newest_of(model.name, "approved", verdict.evidence)
+    if known and known.by == approval.by:
+        return ""
+    return f"the ledger knows no approval by {approval.by} of the evidence {verdict.evidence[:12]}: clear the task review"
 
 
 def _is_done(begun: Handover, verdict: Verdict) -> bool:
