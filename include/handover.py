@@ -183,10 +183,11 @@ class Handover:
 
     def _record_by_hand(self, now: str | None) -> None:
         old, newest = self.state.champion, self.services.ledger.newest(self.model.name)
+        first = not self.state.were_champion and self._only_answers()
         # Begun, and killed between its two entries: it is no change by anybody's hand.
-        if newest is None or (newest.event == "found" and newest.evidence.get("then") == now):
+        if newest is None or first or (newest.event == "found" and newest.evidence.get("then") == now):
             before = self.services.registry.aliased(self.model.name, PREVIOUS)
-            if newest is None and before and before.number != now:
+            if first and before and before.number != now:
                 why, then = "it was previous when the ledger began", {"then": now}
                 self.write(
                     "found", f"found {before.number}", "reconcile", why, before.number, new=before.number, evidence=then
@@ -200,6 +201,11 @@ class Handover:
         self.write("changed_by_hand", f"{old} to {now}", _BY_HAND, reason, now or old, new=now, evidence=evidence)
         self.by_hand = True
         self.found.append(reason)
+
+
+    def _only_answers(self) -> bool:
+        """Whether the ledger holds nothing but what reviewers said: that is written without a look at the champion."""
+        return all(entry.event in ("approved", "rejected") for entry in self.services.ledger.entries(self.model.name))
 
 
 @contextmanager

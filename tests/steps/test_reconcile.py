@@ -4,8 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from include.handover import fact
 from include.history import Entry, term_at
 from include.references import Reconciled
+from include.run import Request
 from tests.fakes import Crash
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import World, day
@@ -241,3 +243,13 @@ def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> N
     agreed.registry.model_tags.clear()
     assert reconcile(agreed).by_hand
     assert reconcile(agreed, 3).says == "nobody is champion"
+
+
+def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:
+    """Where a person approves before any run has looked at the champion, nobody is said to have made it by hand."""
+    three.registry.aliases = {"champion": "3", "previous": "1"}
+    said = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", "e", by="alice", reason="r", version="2")
+    three.services.ledger.append("toy", said)
+    assert not reconcile(three).by_hand
+    assert events(three) == [("approved", "2"), ("found", "1"), ("found", "3")]
+    assert three.services.ledger.state("toy").previous == "1"
