@@ -1,8 +1,9 @@
 """What is no longer needed, and its removal: refused challengers, old predictions, references of versions that are gone.
 
 Never removed: a version that carries an alias, was ever champion, is under review, or is younger than what is kept; the run of
-any version with its card, scorecard and plots; snapshots, curated rows, quarantine, status documents and the ledger. So what
-the ledger names as evidence stays, and every version that could be rolled back to.
+any version with its card, scorecard and plots; predictions that a look at a probation rests on; snapshots, curated rows,
+quarantine, status documents and the ledger. So what the ledger names as evidence stays, and every version that could be rolled
+back to.
 """
 
 from collections.abc import Sequence
