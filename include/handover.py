@@ -6,6 +6,7 @@ and if not it is abandoned. Aliases `previous` and `anchor`, tags, and the mirro
 ledger, so they are set again until they are right.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from typing import Any
 from include.adapters.lock import Held
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
 from include.history import Entry, Event, Fact, State, fact_in
+from include.markdown_text import one_line
 from include.models.contract import Model
 from include.run import Request
 from include.services import Services
@@ -70,25 +72,34 @@ class Handover:
         """Make aliases and tags in MLflow say what the ledger says; what is right already is not written again."""
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
+        if not aliases and not tags:
+            # Somebody deleted the model itself: there is nothing left that could carry an alias or a tag.
+            return
         previous = self.state.previous
-        if previous and aliases.get(PREVIOUS) != previous and registry.exists(name, previous):
-            self._set_alias(PREVIOUS, previous)
-        elif not previous and PREVIOUS in aliases:
-            self.lock.renew()
-            registry.drop_alias(name, PREVIOUS)
+        if aliases.get(PREVIOUS) != previous:
+            # Deleted in MLflow, it can carry nothing.
+            if previous and registry.exists(name, previous):
+                self._set_alias(PREVIOUS, previous)
+            elif PREVIOUS in aliases:
+                self.lock.renew()
+                registry.drop_alias(name, PREVIOUS)
         if ANCHOR not in aliases and self.state.champion:
             # Challengers to come may not walk away from it in small steps; a person may freeze another.
-            there = [number for number in self.state.were_champion if registry.exists(name, number)]
-            self._set_alias(ANCHOR, there[0])
+            oldest = next((old for old in self.state.were_champion if registry.exists(name, old)), self.state.champion)
+            self._set_alias(ANCHOR, oldest)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
-        mirrored = int(tags[_MIRRORED]) if tags.get(_MIRRORED, "").isdecimal() else 0
-        entries = self.services.ledger.entries(name, after=mirrored)
+        entries = self.services.ledger.entries(name, after=self._mirrored(tags.get(_MIRRORED, "")))
         for entry in entries:
             self._mirror_entry(entry)
         if entries:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
+
+    def _mirrored(self, tag: str) -> int:
+        """The newest entry that is mirrored; 0 where the tag holds no number of an entry, because somebody changed it."""
+        number = int(tag) if re.fullmatch("[0-9]{1,10}", tag) else 0
+        return number if number <= self.sequence else 0
 
     def drop_challenger(self, number: str) -> None:
         """Take the alias challenger from this version; a newer challenger keeps it."""
@@ -162,10 +173,11 @@ class Handover:
 
     def _record_by_hand(self, now: str | None) -> None:
         old, newest = self.state.champion, self.services.ledger.newest(self.model.name)
+        first = not self.state.were_champion and self._only_answers()
         # Begun, and killed between its two entries: it is no change by anybody's hand.
-        if newest is None or (now is not None and newest.evidence.get("then") == now):
+        if first or newest is None or (now is not None and newest.evidence.get("then") == now):
             before = self.services.registry.aliased(self.model.name, PREVIOUS)
-            if newest is None and before and before.number != now:
+            if first and before and before.number != now:
                 why, then = "it was previous when the ledger began", {"then": now}
                 self.write(
                     "found", f"found {before.number}", "reconcile", why, before.number, new=before.number, evidence=then
@@ -179,6 +191,10 @@ class Handover:
         self.write("changed_by_hand", f"{old} to {now}", _BY_HAND, reason, now or old, new=now, evidence=evidence)
         self.by_hand = True
         self.found.append(reason)
+
+    def _only_answers(self) -> bool:
+        """Whether the ledger holds nothing but what reviewers said: that is written without a look at the champion."""
+        return all(entry.event in ("approved", "rejected") for entry in self.services.ledger.entries(self.model.name))
 
 
 @contextmanager
@@ -198,7 +214,14 @@ def handover(services: Services, model: Model, request: Request, step: str) -> I
 
 
 def fact(request: Request, event: Event, key: str, *, by: str, reason: str, version: str | None, **more: Any) -> Fact:
-    """What a step wants to be written, in the name of its run."""
+    """What a step wants to be written, in the name of its run; words that may be somebody's are one readable line."""
     return Fact(
-        event=event, key=key, as_of=request.as_of, by=by, reason=reason[:1000], run_id=request.run_id, version=version, **more
+        event=event,
+        key=key,
+        as_of=request.as_of,
+        by=one_line(by, 200),
+        reason=one_line(reason, 1000),
+        run_id=request.run_id,
+        version=version,
+        **more,
     )

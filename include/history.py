@@ -136,15 +136,26 @@ class Entry:
             known = {name.name for name in fields(cls)}
             if not isinstance(document, dict) or set(document) != known:
                 raise ValueError("not the fields of an entry")
+            if wrong := [name for name, kind in _KINDS.items() if not isinstance(document[name], kind)]:
+                raise ValueError(f"{', '.join(wrong)}: not what an entry holds")
             times = {name: datetime.fromisoformat(document[name]) for name in ("at", "as_of")}
+            if not all(time.tzinfo for time in times.values()):
+                raise ValueError("a time without a zone")
             return cls(**(document | times | {"after": State.from_json(document["after"])}))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
     @property
     def digest(self) -> str:
         """What the next entry is chained to: 64 hex digits."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+_KINDS: dict[str, Any] = (
+    {"sequence": int, "evidence": dict, "after": dict}
+    | dict.fromkeys(("chained_to", "event", "key", "model", "by", "reason", "run_id"), str)
+    | dict.fromkeys(("version", "before", "champion"), str | None)
+)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What is no longer needed, and its removal: refused challengers, old predictions, references of versions that are gone.
 
 Never removed: a version that carries an alias, was ever champion, is under review, or is younger than what is kept; the run of
-any version with its card, scorecard and plots; snapshots, curated rows, quarantine, status documents and the ledger. So what
-the ledger names as evidence stays, and every version that could be rolled back to.
+any version with its card, scorecard and plots; predictions that a look at a probation rests on; snapshots, curated rows,
+quarantine, status documents and the ledger. So what the ledger names as evidence stays, and every version that could be rolled
+back to.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from include.run import Request
 from include.services import Services
 
 SHORTEST = timedelta(days=30)
-_UNDER_REVIEW, _REVIEWED = "review_asked", "reviewed"
+_UNDER_REVIEW = "review_asked"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def plan(services: Services, model: Model, now: datetime, keep: timedelta) -> Pl
     reasons = {version.number: why_kept(version, aliases, state, now - keep) for version in versions}
     gone = [version for version in versions if not reasons[version.number]]
     digests = {v.tags.get("train_digest", "") for v in versions if reasons[v.number]}
-    objects = services.lake.predictions_before(model.name, now - keep)
+    named = {key for entry in services.ledger.entries(model.name) for key in entry.evidence.get("predictions", ())}
+    objects = [found for found in services.lake.predictions_before(model.name, now - keep) if found[0] not in named]
     objects += services.lake.references_but(model.name, digests, now - keep)
     kept = tuple((number, why) for number, why in reasons.items() if why)
     return Plan(tuple(version.number for version in gone), tuple(objects), kept)
@@ -60,7 +62,7 @@ def why_kept(version: Version, aliases: dict[str, str], state: State, before: da
             tried is not None and version.number in (tried.version, tried.against),
         ),
         ("a run is about to make it champion", state.moving is not None and version.number == state.moving.new),
-        ("it is under review", _UNDER_REVIEW in version.tags and _REVIEWED not in version.tags),
+        ("it is under review", _UNDER_REVIEW in version.tags),
         ("nobody has judged it yet", "verdict" not in version.tags),
         ("it is young", version.created is None or version.created >= before),
     ):
@@ -75,13 +77,14 @@ def carry_out(services: Services, model: Model, request: Request, planned: Plan,
         still = plan(services, model, now, keep)
         versions = tuple(number for number in planned.versions if number in still.versions)
         objects = tuple(entry for entry in planned.objects if entry in still.objects)
+        done = Plan(versions, objects, still.kept)
+        if versions or objects:
+            # Before anything goes: whoever is killed on the way has told more than he did, never less.
+            begun.write("pruned", request.run_id, request.asked_by, in_words(done), None, evidence={"versions": versions})
         for number in versions:
             begun.lock.renew()
             services.registry.remove_version(model.name, number)
         services.lake.remove(_keys(objects))
-        done = Plan(versions, objects, still.kept)
-        if versions or objects:
-            begun.write("pruned", f"{request.run_id}", request.asked_by, in_words(done), None, evidence={"versions": versions})
     return done
 
 

@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from include.errors import DataError
+from include.markdown_text import one_line
 
 _log = logging.getLogger(__name__)
+_LONGEST = 1000
 _FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "target", "dry_run", "override"}
 
 
@@ -24,7 +26,7 @@ class Request:
 
     `run_id` names the Airflow run; work is never keyed by it, only traced to it. `override` lets a champion be replaced that
     cannot be scored, or a version come back that was rolled back from; `asked_by` is the person who started the run. `target`
-    and `dry_run` are a rollback's.
+    and `dry_run` are a rollback's, and so is `instead_of`: the champion that an event wants to go back from.
     """
 
     as_of: datetime
@@ -36,6 +38,7 @@ class Request:
     asked_by: str = "the schedule"
     target: str | None = None
     dry_run: bool = False
+    instead_of: str | None = None
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
@@ -44,7 +47,8 @@ def request_from(context: Mapping[str, Any]) -> Request:
     A run that was started by hand has an interval too, inferred from the schedule; empty means now there, not the last slot.
 
     Raises:
-        DataError: `as_of` is not a time, or the run was started with a field that the form does not have.
+        DataError: `as_of` is not a time, a box is neither ticked nor empty, or the run was started with a field that the form
+            does not have.
     """
     params = context.get("params") or {}
     event = _newest_event(context)
@@ -57,18 +61,36 @@ def request_from(context: Mapping[str, Any]) -> Request:
         )
     slot = None if run.run_type == "manual" else context.get("data_interval_end")
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
-    reason = params.get("reason") or event.get("reason") or ("manual" if run.run_type == "manual" else "cadence")
+    reason = _words(params.get("reason")) or _words(event.get("reason"))
     return Request(
         as_of=moment("as_of", as_of),
-        reason=str(reason),
+        reason=reason or ("manual" if run.run_type == "manual" else "cadence"),
         run_id=str(run.run_id),
-        force=bool(params.get("force")),
-        override=bool(params.get("replace_unscorable_champion") or params.get("override")),
-        reason_given=bool(str(params.get("reason") or event.get("reason") or "").strip()),
-        asked_by=str(getattr(run, "triggering_user_name", None) or event.get("by") or "the schedule"),
-        target=params.get("target") or event.get("target"),
-        dry_run=bool(params.get("dry_run")),
+        force=_ticked(params, "force"),
+        override=_ticked(params, "replace_unscorable_champion") or _ticked(params, "override"),
+        reason_given=bool(reason),
+        asked_by=_words(getattr(run, "triggering_user_name", None)) or _sender(event) or "the schedule",
+        target=_words(params.get("target")) or _words(event.get("target")) or None,
+        dry_run=_ticked(params, "dry_run"),
+        instead_of=_words(event.get("instead_of")) or None,
     )
+
+
+def _words(value: object) -> str:
+    """What somebody outside wrote, on one line; empty where it holds nothing that can be read."""
+    return one_line(str(value), _LONGEST).strip() if value else ""
+
+
+def _sender(event: Mapping[str, Any]) -> str:
+    """Who made an event. One that came through Airflow's API, which says so itself, may name anybody."""
+    return "an event posted to Airflow" if event.get("from_rest_api") else _words(event.get("by"))
+
+
+def _ticked(params: Mapping[str, Any], name: str) -> bool:
+    value = params.get(name)
+    if value not in (None, True, False):
+        raise DataError(f"{name}={value!r:.50} is no answer; accepted are true and false. Trigger again with one of them.")
+    return bool(value)
 
 
 def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
@@ -101,8 +123,8 @@ def moment(name: str, value: datetime | str) -> datetime:
     try:
         # A schedule's interval comes as pendulum's own kind of datetime, whose differences cannot be divided by a timedelta.
         found = datetime.fromisoformat(value.isoformat() if isinstance(value, datetime) else value)
-    except (TypeError, ValueError) as error:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{name}={value!r} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
+            f"{name}={value!r:.100} is not a time; accepted is ISO 8601 such as 2013-03-18T00:00:00Z. Trigger again with one."
         ) from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -183,17 +183,21 @@ class FakeRegistry:
 
     def remove_version(self, model_name: str, number: str) -> None:
         self._write(lambda: self.versions.pop(number, None))
+        self.aliases = {alias: carrier for alias, carrier in self.aliases.items() if carrier != number}
 
     def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
         self._answer()
         return dict(self.aliases), dict(self.model_tags)
 
     def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
+        if not self.versions:
+            raise RegistryError(f"there is no model {model_name}")
         self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        self._answer()
         if number not in self.versions:
-            raise RegistryError(f"no version {number}")
+            raise RegistryError(f"{alias} -> {number}: there is no such version")
         self._write(lambda: self.aliases.update({alias: number}))
 
     def drop_alias(self, model_name: str, alias: str) -> None:

@@ -1,5 +1,6 @@
 """The ledger's words: each entry follows from the one before it, and what they add up to can be asked for any moment."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -132,6 +133,17 @@ def test_the_state_in_an_entry_is_proved_too() -> None:
     entries = chain(*promoted("1", "2"))
     forged = replace(entries[3], champion="1", after=replace(entries[3].after, champion="1"))
     assert "another state" in " ".join(faults([*entries[:3], forged], [e.to_bytes() for e in [*entries[:3], forged]]))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"after": "x"}, {"sequence": "1"}, {"at": "2026-05-01"}, {"by": 5}, {"evidence": []}, {"reason": None}, {"version": 3}],
+)
+def test_an_entry_with_values_of_other_kinds_is_none(changed: dict[str, Any]) -> None:
+    """Whoever may write to the bucket breaks the ledger, in our words, and neither a page nor a task in Python's."""
+    document = json.loads(chain(*promoted("1"))[-1].to_bytes()) | changed
+    with pytest.raises(ValueError, match=r"."):
+        Entry.from_bytes(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"null", b"{}", b"[1]", b'{"sequence": 1}', b"\xff"])

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from demo import prune as command
+from include.handover import fact
 from include.models import find_model
 from include.prune import carry_out, plan
 from include.run import Request
+from tests.fakes import Crash
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import MODEL, World, day
 
@@ -94,6 +96,34 @@ def test_what_became_needed_meanwhile_stays(old: World) -> None:
     promote(old, verdict_on("3", "2"))
     assert carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP).versions == ()
     assert "3" in old.registry.versions
+
+
+def test_what_the_ledger_names_as_evidence_stays(old: World) -> None:
+    """A look at a probation rests on predictions: they are there for as long as the entry is."""
+    key = "predictions/toy/2024-01-05T000000Z/v2-a.parquet"
+    said = fact(REQUEST, "looked", "2 look 1", by="probation", reason="r", version="2", evidence={"predictions": [key]})
+    old.services.ledger.append("toy", said)
+    assert [kept for kept, _ in plan(old.services, MODEL, NOW, KEEP).objects] == ["references/toy/d3/reference.json.gz"]
+
+
+def test_a_question_that_was_answered_wrongly_is_still_open(old: World) -> None:
+    """What is wrong with an answer is told in the tag `reviewed`, while there is time to correct it."""
+    old.registry.versions["5"].tags["reviewed"] = "not counted yet: set review_by to your name"
+    assert "5" not in plan(old.services, MODEL, NOW, KEEP).versions
+
+
+def test_nothing_is_removed_that_the_ledger_does_not_tell(old: World) -> None:
+    """Killed after any removal, what had gone by then is in an entry."""
+    planned = plan(old.services, MODEL, NOW, KEEP)
+    old.lake.delete = raising  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP)
+    assert "3" not in old.registry.versions
+    assert "1 versions (3) and 2 objects" in old.services.ledger.proved("toy")[-1].reason
+
+
+def raising(key: str) -> None:
+    raise Crash(key)
 
 
 @pytest.mark.parametrize(

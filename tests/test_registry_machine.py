@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from include.errors import ChampionMoved, NoSuchTarget, ProvingGroundError
+from include.handover import fact
 from include.references import Approval, Rehearsed, Verdict
 from include.run import Request
 from tests.crashing import Process, dying
@@ -97,6 +98,10 @@ class Registry(RuleBasedStateMachine):
             override=who == "override",
             evidence="of something else" if who == "stale" else verdict.evidence,
         )
+        if who == "override":
+            request = Request(as_of=day(1), reason="", run_id="review")
+            said = fact(request, "approved", verdict.evidence, by=who, reason="r", version=verdict.version)
+            self.world.services.ledger.append("toy", said)
         self.do("promote", f"retrain {self.verdicts.index(verdict)}", fault, verdict=verdict, approval=approval)
         self.model_promote(verdict, who)
 

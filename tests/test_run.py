@@ -1,5 +1,6 @@
 """What a run is about: the form first, then the newest asset event, then the schedule."""
 
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +60,7 @@ def test_by_hand_an_empty_form_means_now() -> None:
 
 def test_a_field_that_the_form_does_not_have_is_refused() -> None:
     """A misspelt `asof` must not quietly mean now."""
-    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, force, reason"):
+    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, dry_run, force"):
         request("manual", conf={"asof": FORM.isoformat()}, params={})
 
 
@@ -100,11 +101,11 @@ def test_times_are_utc(typed: str, as_of: datetime) -> None:
     assert found.tzinfo is UTC
 
 
-@pytest.mark.parametrize("bad", ["yesterday", "2024-13-01", 20240101])
+@pytest.mark.parametrize("bad", ["yesterday", "2024-13-01", 20240101, "0001-01-01T00:00:00+23:59"])
 def test_a_bad_time_is_refused_with_its_value(bad: Any) -> None:
     """The message says what was given and what is accepted, whether a form or an event said it."""
     for given in ({"params": {"as_of": bad}}, {"events": {"asset": [event(bad)]}}):
-        with pytest.raises(DataError, match=f"as_of={bad!r} is not a time; accepted is ISO 8601"):
+        with pytest.raises(DataError, match=re.escape(f"as_of={bad!r} is not a time; accepted is ISO 8601")):
             request(**given)
 
 
@@ -121,3 +122,31 @@ def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> 
     assert (asked.override, asked.reason_given, asked.asked_by) == (True, True, "carol")
     unasked = request("scheduled", params={})
     assert (unasked.override, unasked.reason_given, unasked.asked_by) == (False, False, "the schedule")
+
+
+@pytest.mark.parametrize("field", ["force", "override", "dry_run", "replace_unscorable_champion"])
+def test_a_box_that_is_neither_ticked_nor_empty_is_refused(field: str) -> None:
+    """Airflow does not check a field that this DAG's form lacks: the text "false" must not tick it."""
+    with pytest.raises(DataError, match=f"{field}='false' is no answer; accepted are true and false"):
+        request("manual", params={field: "false"})
+    assert not request("manual", params={field: None}).override
+
+
+def test_words_of_a_form_or_an_event_are_one_readable_line() -> None:
+    """Ten megabytes, newlines, right-to-left marks and nulls end here: nothing after it has to cut them."""
+    hostile = "a\n<b>\u202e\x00\ud800" + "x" * 10_000_000
+    told = SimpleNamespace(extra={"as_of": SECOND, "reason": hostile, "by": hostile, "target": hostile, "instead_of": 3})
+    for asked in (request(events={"asset": [told]}), request("manual", params={"reason": hostile, "target": hostile})):
+        for text in (asked.reason, asked.target or "", asked.asked_by):
+            assert len(text) <= 1000
+            assert text.isprintable()
+    assert request(events={"asset": [told]}).instead_of == "3"
+    assert not request("manual", params={"reason": "\u200b\u202e"}).reason_given
+
+
+def test_who_posted_an_event_is_not_who_it_says() -> None:
+    """Anybody who may post an event to Airflow can write a name into it: the ledger must not take it for a person's."""
+    told = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "alice", "from_rest_api": True})
+    assert request("asset_triggered", {"asset": [told]}).asked_by == "an event posted to Airflow"
+    ours = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "probation"})
+    assert request("asset_triggered", {"asset": [ours]}).asked_by == "probation"

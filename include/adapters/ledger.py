@@ -75,9 +75,9 @@ class Ledger:
                 "Nothing more is written here; the task is tried again."
             )
 
-    def newest_of(self, model_name: str, event: str, key: str) -> Entry | None:
-        """The newest entry of an event about one thing, among the newest fifty."""
-        for stored in reversed(self._keys(model_name)[-_REPEATED_WITHIN:]):
+    def newest_of(self, model_name: str, event: str, key: str, within: int = _REPEATED_WITHIN) -> Entry | None:
+        """The newest entry of an event about one thing, among so many of the newest."""
+        for stored in reversed(self._keys(model_name)[-within:]):
             entry = self._read(model_name, stored)
             if (entry.event, entry.key) == (event, key):
                 return entry

@@ -6,6 +6,7 @@ one in the verdict, the approval with the evidence, the artifact with its digest
 Safe to run again: what was done is found in the ledger, a run killed half-way is completed or undone, and says which.
 """
 
+from include.adapters.registry import EVIDENCE
 from include.errors import ArtifactChanged, ChampionMoved
 from include.handover import Handover, handover
 from include.models.contract import Model
@@ -21,19 +22,20 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
 
     Raises:
         ArtifactChanged: the artifact is not the one that was validated.
-        ChampionMoved: the champion is not the one that the challenger was compared with.
+        ChampionMoved: the champion is not the one that the challenger was compared with, or the verdict is not the newest.
         Locked: somebody else is changing this model's champion.
     """
     with handover(services, model, request, "promote") as begun:
         if verdict.version is None:
             return _nothing_judged(begun, verdict)
-        if refused := _refusal(verdict, approval):
+        if refused := _refusal(verdict, approval) or _unknown_approval(begun, verdict, approval):
             return _refuse(begun, verdict, approval, refused)
         if _is_done(begun, verdict):
             begun.mirror()
             return _promoted(begun, verdict)
         _refuse_changed_artifact(services, model, verdict)
         _refuse_moved_champion(begun, verdict)
+        _refuse_older_judgement(services, model, verdict)
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
         begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.reasons[0], evidence)
         return _promoted(begun, verdict)
@@ -53,6 +55,17 @@ def _refusal(verdict: Verdict, approval: Approval) -> str:
     if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
         return f"{verdict.says or verdict.verdict}; nobody may override that here"
     return ""
+
+
+def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> str:
+    """That the ledger does not know the approval of the person that it takes; empty where it does, or takes none."""
+    services, model = begun.services, begun.model
+    if verdict.verdict == "promote" and services.settings.review.get(model.name, model.review) == "none":
+        return ""
+    known = services.ledger.newest_of(model.name, "approved", verdict.evidence)
+    if known and known.by == approval.by:
+        return ""
+    return f"the ledger knows no approval by {approval.by} of the evidence {verdict.evidence[:12]}: clear the task review"
 
 
 def _is_done(begun: Handover, verdict: Verdict) -> bool:
@@ -93,6 +106,16 @@ def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict)
         raise ArtifactChanged(
             f"{model.name} version {verdict.version}: the artifact has digest {found[:16]}, validated was "
             f"{str(verdict.artifact_digest)[:16]}. Somebody replaced it: train and validate again."
+        )
+
+
+def _refuse_older_judgement(services: Services, model: Model, verdict: Verdict) -> None:
+    newest = services.registry.version(model.name, str(verdict.version)).tags.get(EVIDENCE, verdict.evidence)
+    if newest != verdict.evidence:
+        raise ChampionMoved(
+            f"{model.name}: version {verdict.version} was judged again since: the newest evidence is {newest[:12]}, this "
+            f"verdict's is {verdict.evidence[:12]}. The verdict is void: see the run that judged it last, or run "
+            f"{model.name}.retrain again."
         )
 
 

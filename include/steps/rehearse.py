@@ -9,7 +9,7 @@ import hashlib
 
 import numpy as np
 
-from include.errors import ArtifactChanged, DataError, NoSuchTarget, TrialFailed
+from include.errors import ArtifactChanged, ChampionMoved, DataError, NoSuchTarget, TrialFailed
 from include.handover import handover
 from include.history import State
 from include.models.contract import Model
@@ -26,6 +26,7 @@ def run(services: Services, model: Model, request: Request) -> Rehearsed:
     Raises:
         DataError: no reason was given.
         NoSuchTarget: there is none, or the one that was named may not be gone back to; the message lists those that may.
+        ChampionMoved: the champion is not the one that an event asked to go back from.
         ArtifactChanged: its file is not the one that was promoted.
         TrialFailed: its file cannot be loaded and asked.
     """
@@ -33,6 +34,12 @@ def run(services: Services, model: Model, request: Request) -> Rehearsed:
         raise DataError(f"{model.name}.rollback was started without a reason. Trigger it again and say why: it is kept.")
     with handover(services, model, request, "rehearse") as begun:
         state = begun.state
+    if request.instead_of and state.champion != request.instead_of:
+        raise ChampionMoved(
+            f"{model.name}: going back from version {request.instead_of[:50]} was asked for, and version "
+            f"{state.champion or 'none'} is champion by now. Nothing has to be done; to go back from that one, run "
+            f"{model.name}.rollback."
+        )
     target = _target(model, request, state)
     if not services.registry.exists(model.name, target):
         raise NoSuchTarget(

@@ -32,7 +32,7 @@ from include.decisions.review import (
     worth,
 )
 from include.decisions.review_words import in_airflow, in_registry, subject
-from include.handover import fact, handover
+from include.handover import fact
 from include.history import Entry, Event
 from include.models.contract import Model
 from include.references import Answer, Approval, Question, Verdict
@@ -83,7 +83,8 @@ class _Review:
         if void := self._moved():
             return self._refused("the gate", f"void before anybody was asked: {void}")
         version = self._version()
-        until = _until(version, self.what.evidence) or datetime.now(UTC) + self.model.review_within
+        longest = datetime.now(UTC) + self.model.review_within
+        until = min(_until(version, self.what.evidence) or longest, longest)
         url = self.services.registry.version_url(self.model.name, self.number)
         card = self._card(version)
         run_url = airflow_run_url(self.services.settings, self.model, self.request.run_id)
@@ -130,17 +131,18 @@ class _Review:
 
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer is worth, recorded with who, when and why."""
-        at = answer.at or datetime.now(UTC)
-        void = "; ".join(filter(None, [shown(answer, self.what.evidence), self._moved()]))
+        at, stale = answer.at or datetime.now(UTC), shown(answer, self.what.evidence)
         answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
-        refused = worth(answer, self.verdict)
-        if void and answer.decision == "approve":
+        void, refused = self._moved(), worth(answer, self.verdict)
+        if stale:
+            approval = self._refused(answer.by, f"the answer by {answer.by} is void: {stale}", at, answer.why)
+        elif void and answer.decision == "approve":
             approval = self._refused(answer.by, f"the approval by {answer.by} is void: {void}", at, answer.why)
         elif refused:
             approval = self._refused(answer.by, refused, at, answer.why)
         else:
             approval = self._approved(answer, at)
-        if approval.approved or answer.decision != "approve":
+        if not stale and (approval.approved or answer.decision != "approve"):
             self._record(answer, approval)
         if "is gone" not in void:
             self._close(approval, at, in_registry)
@@ -169,10 +171,6 @@ class _Review:
         if approval.override:
             evidence |= {"overridden": self.verdict.verdict}
         reason = (answer.why or "no reason given") if answer.decision else approval.says
-        if self.services.ledger.newest(self.model.name) is None:
-            # The ledger of an installation that had none begins with the champion that it has.
-            with handover(self.services, self.model, self.request, "review"):
-                pass
         said = fact(self.request, event, key, by=answer.by, reason=reason, version=self.verdict.version, evidence=evidence)
         self.services.ledger.append(self.model.name, said)
 

@@ -14,6 +14,9 @@ from include.services import Services
 
 IF_IT_FAILS = "There is a champion: the old one, or the target if its alias had moved. Clearing the task completes the rest."
 
+# A run that is cleared after more entries than these is looked at by whoever clears it.
+_REMEMBERED = 1000
+
 
 def run(services: Services, model: Model, request: Request, rehearsed: Rehearsed) -> RolledBack:
     """Move the alias, or say what would be moved.
@@ -32,13 +35,23 @@ def run(services: Services, model: Model, request: Request, rehearsed: Rehearsed
         )
     key = f"{request.run_id}: {rehearsed.current} to {rehearsed.target}"
     with handover(services, model, request, "roll_back") as begun:
-        if begun.state.champion == rehearsed.target and services.ledger.newest_of(model.name, "rolled_back", key):
+        if services.ledger.newest_of(model.name, "rolled_back", key, within=_REMEMBERED):
+            _refuse_done(begun, rehearsed)
             begun.mirror()
             return _rolled_back(begun, rehearsed)
         _refuse_what_moved(begun, rehearsed)
         evidence = {"artifact_digest": rehearsed.artifact_digest, "sample": rehearsed.sample, "override": request.override}
         begun.move("rolling_back", rehearsed.target, key, request.asked_by, request.reason, evidence)
         return _rolled_back(begun, rehearsed)
+
+
+def _refuse_done(begun: Handover, rehearsed: Rehearsed) -> None:
+    name, now = begun.model.name, begun.state.champion
+    if now != rehearsed.target:
+        raise ChampionMoved(
+            f"{name}: this run rolled back to version {rehearsed.target} before, and version {now or 'none'} is champion "
+            f"since. It is not done again: see the ledger, then run {name}.rollback anew if it is needed."
+        )
 
 
 def _refuse_what_moved(begun: Handover, rehearsed: Rehearsed) -> None:

@@ -38,14 +38,18 @@ AS_OF = "2024-01-12T00:00:00+00:00"
 
 
 def probation(decision: str, then: str) -> list[Any]:
-    return ["_after_probation", {"decision": decision, "then": then, "against": "1", "says": "look 1 of 2"}, AS_OF]
+    return [
+        "_after_probation",
+        {"decision": decision, "then": then, "version": "2", "against": "1", "says": "look 1 of 2"},
+        AS_OF,
+    ]
 
 
 def triage(action: str) -> list[Any]:
     return ["_after_triage", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF]
 
 
-ROLLBACK = [".needs_rollback", {"as_of": AS_OF, "reason": "look 1 of 2", "target": "1", "by": "probation"}]
+ROLLBACK = [".needs_rollback", {"as_of": AS_OF, "reason": "look 1 of 2", "target": "1", "by": "probation", "instead_of": "2"}]
 RETRAINING = [".needs_retraining", {"as_of": AS_OF, "reason": "it decayed"}]
 CASES = [
     (probation("worse", "propose"), 1, []),

@@ -97,6 +97,7 @@ def test_a_worse_version_is_found_on_ranked_answers(shop: World) -> None:
     words = pd.DataFrame({"words": list(WORDS[:3]) * 20})
     blind = build(1).fit(words, np.array([f"code {2 - n % 3}" for n in range(60)]))
     second = verdict_on(shop.registry.add(blind, dict(shop.registry.versions["1"].tags)).number, "1")
+    shop.registry.annotate("toy", str(second.version), {"evidence": second.evidence})
     assert shop.do("promote", day(9), verdict=second, approval=yes(second)).promoted
     delivered(shop, 12)
     found = shop.do("probation", day(12), scored=shop.scored(day(12)))

@@ -30,6 +30,7 @@ def promoted(world: World, new: Any, as_of: int = 9) -> World:
     old = str(world.services.ledger.state("toy").champion)
     version = world.registry.add(new, dict(world.registry.versions["1"].tags)).number
     verdict = verdict_on(version, old)
+    world.registry.annotate("toy", version, {"evidence": verdict.evidence})
     assert world.do("promote", day(as_of), verdict=verdict, approval=yes(verdict)).promoted
     return world
 

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved, RegistryUnreachable
+from include.handover import fact
 from include.references import Approval, Promotion, Verdict
+from include.run import Request
 from tests.fakes import Crash
-from tests.toy import World, day
+from tests.toy import World, changed, day
 
+REQUEST = Request(as_of=day(1), reason="", run_id="run")
 NO = Approval(approved=False, by="the gate")
 
 
@@ -171,3 +174,28 @@ def test_a_champion_that_kept_the_alias_challenger_loses_it(contest: World) -> N
     nothing = verdict_on("2", "2").model_copy(update={"verdict": "keep", "version": None})
     promote(contest, nothing, NO)
     assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
+
+
+def test_a_verdict_of_before_is_void_once_the_version_is_judged_again(contest: World) -> None:
+    """An old run's promote, cleared after the same training was found and judged anew: its verdict counts no more."""
+    verdict = verdict_on("2", "1")
+    contest.registry.versions["2"].tags["evidence"] = "another"
+    with pytest.raises(ChampionMoved, match="version 2 was judged again"):
+        promote(contest, verdict)
+    assert contest.registry.aliases["champion"] == "1"
+    contest.registry.versions["2"].tags["evidence"] = verdict.evidence
+    assert promote(contest, verdict).promoted
+
+
+@pytest.mark.parametrize(("word", "where"), [("promote", "airflow"), ("promote", "registry"), ("inconclusive", "none")])
+def test_an_approval_that_the_ledger_does_not_know_is_none(contest: World, word: Any, where: Any) -> None:
+    """What one task hands to the next can be edited in Airflow: whoever approves is in the ledger, or did not."""
+    contest.model = changed(contest.model, review=where)
+    verdict = verdict_on("2", "1").model_copy(update={"verdict": word})
+    forged = yes(verdict).model_copy(update={"by": "alice", "override": word == "inconclusive"})
+    assert not promote(contest, verdict, forged).promoted
+    assert "no approval by alice" in contest.services.ledger.proved("toy")[-1].reason
+    said = fact(REQUEST, "approved", verdict.evidence, by="alice", reason="r", version="2")
+    contest.services.ledger.append("toy", said)
+    assert not promote(contest, verdict, forged.model_copy(update={"by": "bob"})).promoted
+    assert promote(contest, verdict, forged).promoted

@@ -4,8 +4,10 @@ from datetime import datetime
 
 import pytest
 
+from include.handover import fact
 from include.history import Entry, term_at
 from include.references import Reconciled
+from include.run import Request
 from tests.fakes import Crash
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import World, day
@@ -208,10 +210,46 @@ def test_a_change_by_hand_that_a_backfill_finds_is_of_today(agreed: World) -> No
     assert (newest.event, newest.at >= before) == ("changed_by_hand", True)
 
 
-def test_a_version_that_somebody_deleted_stops_nothing(agreed: World) -> None:
-    """The aliases that would follow from the ledger stay away; the champion is watched as before, by any later run."""
-    del agreed.registry.versions["1"]
-    agreed.registry.aliases = {"champion": "2"}
-    for number in (2, 3):
-        assert reconcile(agreed, number).champion_version == "2"
-    assert agreed.registry.aliases == {"champion": "2", "anchor": "2"}
+@pytest.mark.parametrize("deleted", ["1", "2"])
+def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -> None:
+    """Deleted in MLflow, neither previous, nor anchor, nor champion can carry its alias: the monitor says so and goes on."""
+    promote(agreed, verdict_on("3", "2"))
+    agreed.registry.remove_version("toy", deleted)
+    assert reconcile(agreed).says == "version 3 is champion"
+    anchor, previous = {"1": ("2", "2"), "2": ("1", None)}[deleted]
+    assert agreed.registry.aliases.get("anchor") == anchor
+    assert agreed.registry.aliases.get("previous") == previous
+    agreed.registry.add("pipeline", {})
+    agreed.registry.remove_version("toy", "3")
+    assert reconcile(agreed, 3).by_hand
+    assert reconcile(agreed, 4).says == "nobody is champion"
+
+
+@pytest.mark.parametrize("forged", ["9" * 5000, "999999", "-1", "\u0663", ""])
+def test_a_forged_tag_hides_no_entry(agreed: World, forged: str) -> None:
+    """Up to where the ledger is mirrored is kept in a tag that anybody may change: then all of it is mirrored again."""
+    agreed.registry.model_tags["ledger_mirrored"] = forged
+    agreed.registry.versions["2"].tags.clear()
+    agreed.registry.aliases["champion"] = "3"
+    reconcile(agreed)
+    assert any(name.endswith("changed_by_hand") for name in agreed.registry.versions["3"].tags)
+    assert agreed.registry.model_tags["ledger_mirrored"] == str(entries(agreed)[-1].sequence)
+
+
+def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> None:
+    """With all its versions and tags: nobody is champion any more, and the monitor goes on saying so."""
+    agreed.registry.versions.clear()
+    agreed.registry.aliases.clear()
+    agreed.registry.model_tags.clear()
+    assert reconcile(agreed).by_hand
+    assert reconcile(agreed, 3).says == "nobody is champion"
+
+
+def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:
+    """Where a person approves before any run has looked at the champion, nobody is said to have made it by hand."""
+    three.registry.aliases = {"champion": "3", "previous": "1"}
+    said = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", "e", by="alice", reason="r", version="2")
+    three.services.ledger.append("toy", said)
+    assert not reconcile(three).by_hand
+    assert events(three) == [("approved", "2"), ("found", "1"), ("found", "3")]
+    assert three.services.ledger.state("toy").previous == "1"

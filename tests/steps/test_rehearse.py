@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import ArtifactChanged, DataError, NoSuchTarget, RegistryUnreachable, TrialFailed
+from include.errors import ArtifactChanged, ChampionMoved, DataError, NoSuchTarget, RegistryUnreachable, TrialFailed
 from include.references import Rehearsed
 from tests.fakes import MemoryStore
 from tests.steps.test_promote import promote, verdict_on
@@ -120,3 +120,10 @@ def test_an_outage_rehearses_nothing(promoted_twice: World) -> None:
     promoted_twice.registry.down = True
     with pytest.raises(RegistryUnreachable):
         rehearse(promoted_twice)
+
+
+def test_a_rollback_from_a_version_that_is_gone_already_does_nothing(promoted_twice: World) -> None:
+    """Probation asked to go back from 3; by the time that its run starts, 4 is champion, and nobody said a word about 4."""
+    with pytest.raises(ChampionMoved, match="going back from version 3 was asked for, and version 4 is champion by now"):
+        rehearse(promoted_twice, "1", instead_of="3")
+    assert rehearse(promoted_twice, "3", instead_of="4").target == "3"

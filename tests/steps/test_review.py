@@ -133,6 +133,17 @@ def test_asking_again_does_not_make_the_time_longer() -> None:
     assert again.until > first.until
 
 
+def test_nobody_makes_the_time_longer_than_the_model_allows() -> None:
+    """The tag that says until when is anybody's to change in MLflow; who changes it keeps no retraining waiting for ever."""
+    world = UnderReview()
+    first = world.review().question
+    assert first is not None
+    world.set(review_asked=f"9999-12-31T00:00:00+00:00 about {first.evidence[:12]}")
+    again = world.review().question
+    assert again is not None
+    assert again.until <= datetime.now(UTC) + MODEL.review_within
+
+
 @pytest.mark.parametrize("word", ["promote", "inconclusive"])
 def test_an_approval_is_kept_with_who_when_and_why(word: str) -> None:
     """In the ledger, bound to its evidence, and on the version; what goes beyond the gate is recorded as an override."""
@@ -247,6 +258,20 @@ def test_an_answer_about_other_evidence_does_not_count() -> None:
     world = UnderReview()
     world.review(yes())
     assert world.review(verdict=world.judged("promote", holdout_digest="newer")).question is not None
+
+
+@pytest.mark.parametrize("answer", [yes(), no()])
+def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
+    """Judged again while somebody read the first card: what was said about that one says nothing about the second."""
+    world = UnderReview()
+    question = world.review().question
+    assert question is not None
+    newer = world.judged("promote", holdout_digest="newer")
+    shown, asked = question.evidence[:12], newer.evidence[:12]
+    approval = world.review(answer.model_copy(update={"evidence": shown}), verdict=newer)
+    assert not approval.approved
+    assert f"is void: the page showed the evidence {shown}, asked was about {asked}" in approval.says
+    assert world.written() == []
 
 
 @pytest.mark.parametrize("where", ["airflow", "registry"])

@@ -90,3 +90,27 @@ def test_there_is_a_champion_at_every_moment(promoted_twice: World) -> None:
     promoted_twice.registry.champions.clear()
     roll_back(promoted_twice)
     assert set(promoted_twice.registry.champions) == {"4", "3"} or set(promoted_twice.registry.champions) == {"3"}
+
+
+def test_a_rollback_that_was_taken_back_is_not_done_again(promoted_twice: World) -> None:
+    """Brought back with override, a version stays, although somebody clears the run that had rolled back from it."""
+    rehearsed = rehearse(promoted_twice)
+    promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    back = rehearse(promoted_twice, "4", override=True)
+    promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, rehearsed=back)
+    for number in range(60):
+        refused = verdict_on("2", "4").model_copy(update={"verdict": "keep", "reasons": (str(number),)})
+        promote(promoted_twice, refused)
+    with pytest.raises(ChampionMoved, match="this run rolled back to version 3 before, and version 4 is champion since"):
+        promoted_twice.do("roll_back", day(1), rehearsed=rehearsed)
+    assert promoted_twice.registry.aliases["champion"] == "4"
+
+
+def test_words_of_others_are_one_readable_line_in_ledger_and_tags(promoted_twice: World) -> None:
+    """A null or half a character would make MLflow's database refuse the tag, and every later run with it."""
+    hostile = "no\n<script>\u202e\x00\ud800" + "x" * 100_000
+    roll_back(promoted_twice, reason=hostile, asked_by=hostile)
+    entry, tags = promoted_twice.services.ledger.proved("toy")[-1], promoted_twice.registry.versions["4"].tags
+    assert (len(entry.reason), len(entry.by)) == (1000, 200)
+    assert all(text.isprintable() for text in (entry.reason, entry.by, *tags.values()))
+    assert entry.reason.startswith("no <script>xxx")
