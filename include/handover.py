@@ -119,6 +119,8 @@ class Handover:
         if entry.champion == about:
             tags[WAS_CHAMPION] = "true"
         self.services.registry.annotate(self.model.name, about, tags)
+        if entry.champion == about and entry.event in ("rolled_back", "changed_by_hand"):
+            self.services.registry.drop_tags(self.model.name, about, [ROLLED_BACK])
         if entry.event == "rolled_back" and entry.before and self.services.registry.exists(self.model.name, entry.before):
             marked = {ROLLED_BACK: f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"[:500]}
             self.services.registry.annotate(self.model.name, entry.before, marked)

@@ -114,3 +114,11 @@ def test_words_of_others_are_one_readable_line_in_ledger_and_tags(promoted_twice
     assert (len(entry.reason), len(entry.by)) == (1000, 200)
     assert all(text.isprintable() for text in (entry.reason, entry.by, *tags.values()))
     assert entry.reason.startswith("no <script>xxx")
+
+
+def test_a_version_brought_back_is_not_marked_any_more(promoted_twice: World) -> None:
+    """In MLflow, the tag says who is not promoted again; what the ledger says about the first rollback stays."""
+    roll_back(promoted_twice)
+    promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, rehearsed=rehearse(promoted_twice, "4", override=True))
+    tags = promoted_twice.registry.versions
+    assert ("rolled_back" in tags["3"].tags, "rolled_back" in tags["4"].tags) == (True, False)
