@@ -53,10 +53,10 @@ def probation_text(model_name: str, decision: str, says: str, then: str) -> str:
 
 
 def by_hand_text(model_name: str, says: str) -> str:
-    """One Slack message about a champion that was changed by hand; text from outside is cut to one line and escaped."""
+    """One Slack message about a champion or a ledger that was changed by hand; text from outside is escaped."""
     advice = f"The ledger keeps it with the time at which it was noticed. If nobody meant it, run {model_name}.rollback."
     return "\n".join(
-        (f":large_yellow_circle: *{_escaped(model_name)}* · champion changed by hand", _escaped(says), f"_{_escaped(advice)}_")
+        (f":large_yellow_circle: *{_escaped(model_name)}* · changed by hand", _escaped(says), f"_{_escaped(advice)}_")
     )
 
 

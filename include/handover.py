@@ -99,7 +99,15 @@ class Handover:
     def _mirrored(self, tag: str) -> int:
         """The newest entry that is mirrored; 0 where the tag holds no number of an entry, because somebody changed it."""
         number = int(tag) if re.fullmatch("[0-9]{1,10}", tag) else 0
-        return number if number <= self.sequence else 0
+        if number > self.sequence:
+            # The ledger is written first, so its mirror never goes further.
+            self.by_hand = True
+            self.found.append(
+                f"MLflow mirrors entry {number} and the ledger ends with {self.sequence}: somebody removed entries, or "
+                f"changed the tag {_MIRRORED}"
+            )
+            return 0
+        return number
 
     def drop_challenger(self, number: str) -> None:
         """Take the alias challenger from this version; a newer challenger keeps it."""

@@ -6,17 +6,16 @@ import unicodedata
 _LONGEST = 500
 
 
-def one_line(text: str, longest: int) -> str:
-    r"""Text from outside on one line of at most so many characters, without what turns or hides other text.
+def one_line(text: object, longest: int) -> str:
+    r"""What somebody wrote, cut, on one line, without characters that are not seen or that turn the text around.
 
-    That is control characters, and format characters such as right-to-left marks: an attacker's favourites.
-
-    >>> one_line("pay\n\u202eme\x1b[31m", 20)
-    'pay me[31m'
+    >>> one_line("a\n<b>\u202e c\x00", 20)
+    'a <b> c'
     """
     # Cut first: somebody may have pasted ten megabytes.
-    line = " ".join(text[: 4 * longest].split())
-    return "".join(sign for sign in line if unicodedata.category(sign)[0] != "C")[:longest]
+    beginning = str(text)[: 4 * longest]
+    seen = "".join(c if c.isprintable() else " " for c in beginning if unicodedata.category(c) not in ("Cf", "Cs"))
+    return " ".join(seen.split())[:longest].strip()
 
 
 def plain(text: str) -> str:

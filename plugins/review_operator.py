@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from include.decisions.review import name_of, one_line
+from include.decisions.review import name_of, why_of
 from include.models.contract import Model
 from include.run import perform
 from registry_review_trigger import RegistryReviewTrigger
@@ -105,7 +105,7 @@ def answer_in(event: Mapping[str, Any]) -> dict[str, Any]:
         "decision": "approve" if [word for word, _, _ in chosen] == [APPROVE] else "reject",
         "evidence": chosen[0][2],
         "by": name if name == user else f"{name} ({user})",
-        "why": one_line(why) if isinstance(why, str) else "",
+        "why": why_of(why) if isinstance(why, str) else "",
         "at": at.isoformat() if isinstance(at, datetime) else at,
     }
 

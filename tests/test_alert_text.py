@@ -123,7 +123,7 @@ def test_a_probation_that_ends_badly_says_why_and_what_to_do(decision: str, then
 def test_a_champion_changed_by_hand_is_told() -> None:
     """Whoever is on call hears of it, and how to undo it."""
     text = by_hand_text("toy", "version 3 was made champion by hand; version 2 was")
-    assert "champion changed by hand" in text
+    assert "· changed by hand" in text
     assert "version 3 was made champion by hand; version 2 was" in text
     assert "run toy.rollback" in text
 

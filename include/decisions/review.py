@@ -3,11 +3,11 @@
 Light, because Airflow's triggerer imports it.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from include.markdown_text import one_line
 from include.references import Answer, Question, Verdict
 
 # The tags on a version by which a person answers in MLflow's page, and those by which the pipeline tells how things stand.
@@ -19,19 +19,13 @@ _LONGEST_REASON = 500
 _SHORT = 12
 
 
-def one_line(text: object, longest: int = _LONGEST_REASON) -> str:
-    r"""What a person wrote, cut, on one line, without characters that are not seen or that turn the text around.
-
-    >>> one_line("a\n<b>\u202e c\x00")
-    'a <b> c'
-    """
-    beginning = str(text)[: 4 * longest]
-    seen = "".join(c if c.isprintable() else " " for c in beginning if unicodedata.category(c) not in ("Cf", "Cs"))
-    return " ".join(seen.split())[:longest].strip()
+def why_of(text: object) -> str:
+    """A person's reason: on one line, cut, and readable."""
+    return one_line(text, _LONGEST_REASON)
 
 
 def name_of(text: object) -> str:
-    """A person's name, as `one_line`."""
+    """A person's name, likewise."""
     return one_line(text, _LONGEST_NAME)
 
 
@@ -84,7 +78,7 @@ def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
     Answer(says='', decision='approve', by='alice', why='', at=None, evidence='')
     """
     said = tags.get(REVIEW, "").strip()
-    by, why = name_of(tags.get(REVIEW_BY, "")), one_line(tags.get(REVIEW_REASON, ""))
+    by, why = name_of(tags.get(REVIEW_BY, "")), why_of(tags.get(REVIEW_REASON, ""))
     decisions: dict[str, Literal["approve", "reject"]] = {asked.approve: "approve", asked.reject: "reject"}
     if not said:
         return ""

@@ -25,9 +25,9 @@ from include.decisions.review import (
     moved,
     name_of,
     needs_a_person,
-    one_line,
     overrides,
     shown,
+    why_of,
     with_section,
     worth,
 )
@@ -132,7 +132,7 @@ class _Review:
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer is worth, recorded with who, when and why."""
         at, stale = answer.at or datetime.now(UTC), shown(answer, self.what.evidence)
-        answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=one_line(answer.why), at=at)
+        answer = Answer(decision=answer.decision, by=name_of(answer.by) or "somebody", why=why_of(answer.why), at=at)
         void, refused = self._moved(), worth(answer, self.verdict)
         if stale:
             approval = self._refused(answer.by, f"the answer by {answer.by} is void: {stale}", at, answer.why)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.review import Asked, Standing, answer_in, moved, needs_a_person, one_line, with_section, worth
+from include.decisions.review import Asked, Standing, answer_in, moved, needs_a_person, with_section, worth
 from include.decisions.review_words import in_airflow, in_registry
+from include.markdown_text import one_line
 from include.references import Answer, Verdict
 from tests.toy import day
 

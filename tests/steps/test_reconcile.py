@@ -253,3 +253,16 @@ def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World
     assert not reconcile(three).by_hand
     assert events(three) == [("approved", "2"), ("found", "1"), ("found", "3")]
     assert three.services.ledger.state("toy").previous == "1"
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_a_ledger_that_was_cut_off_is_told(agreed: World, left: int) -> None:
+    """Its end, or all of it, removed: the chain that is left is whole, but MLflow mirrors more; it is told once."""
+    kept = sorted(key for key in agreed.lake.objects if key.startswith("ledger/"))
+    for key in kept[left:]:
+        agreed.lake.delete(key)
+    found = reconcile(agreed)
+    assert found.by_hand
+    assert "MLflow mirrors entry 4 and the ledger ends with" in found.says
+    assert agreed.registry.aliases["champion"] == "2"
+    assert not reconcile(agreed, 3).by_hand
