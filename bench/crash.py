@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,12 +68,12 @@ class Trials:
         self._digest = services.registry.artifact_digest(model.name, self._first.number)
         found = services.registry._client.get_model_version(model.name, self._first.number)
         self._source, self._run_id = str(found.source), str(found.run_id)
-        self._trials = 0
+        self._trials, self._prefix = 0, f"crash_{uuid.uuid4().hex[:8]}"
 
     def before(self) -> Model:
         """A model with three versions, of which 2 has replaced 1, and 3 is the challenger."""
         self._trials += 1
-        model = replace(self._model, name=f"{self._model.name[:30]}_crash_{self._trials}")
+        model = replace(self._model, name=f"{self._prefix}_{self._trials}")
         client = self._services.registry._client
         client.create_registered_model(model.name)
         for _ in range(3):
@@ -145,7 +146,7 @@ def _registered(services: Services, model: Model) -> Version:
     )
     pipeline = model.build(model.seed).fit(rows, [float(turn % 5) for turn in range(len(rows))])
     training = Training(
-        key=f"crash{int(time.time())}",
+        key=uuid.uuid4().hex,
         params={},
         metrics={},
         tags={"trained_until": AS_OF.isoformat()},
