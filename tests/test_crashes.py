@@ -203,7 +203,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_two_contenders_in_every_order(before: World, pair: str) -> None:
-    """Each is overtaken after every number of calls, and comes back after every other: one champion, and one wins."""
+    """The first is overtaken after any of its calls, the second after every fifth: one champion, and one wins."""
     first, second, champions = PAIRS[pair]
     counts = [undisturbed(before, Case(work, "", None))[1] for work in (first, second)]
     longest = [len(process.calls) for process in counts]
