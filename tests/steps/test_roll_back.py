@@ -113,7 +113,7 @@ def test_words_of_others_are_one_readable_line_in_ledger_and_tags(promoted_twice
     entry, tags = promoted_twice.services.ledger.proved("toy")[-1], promoted_twice.registry.versions["4"].tags
     assert (len(entry.reason), len(entry.by)) == (1000, 200)
     assert all(text.isprintable() for text in (entry.reason, entry.by, *tags.values()))
-    assert entry.reason.startswith("no <script>xxx")
+    assert entry.reason.startswith("no <script> xxx")
 
 
 def test_a_version_brought_back_is_not_marked_any_more(promoted_twice: World) -> None:
