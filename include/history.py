@@ -291,7 +291,7 @@ def terms(entries: Iterable[Entry]) -> list[Term]:
     """Who was champion from when to when, oldest first."""
     changes = [entry for entry in entries if entry.event in _TAKES_OFFICE and entry.champion != entry.before]
     ends = [*(entry.at for entry in changes[1:]), None]
-    return [Term(entry.champion, entry.at, end, entry) for entry, end in zip(changes, ends, strict=True)]
+    return [Term(entry.champion, entry.at, end, entry) for entry, end in zip(changes, ends, strict=False)]
 
 
 def term_at(entries: Iterable[Entry], moment: datetime) -> Term | None:

@@ -56,6 +56,16 @@ def test_what_was_in_production_at_a_moment_is_one_sentence(hours: float, senten
     assert sentence in ledger_card("toy", ENTRIES, NOW + hours * HOUR)
 
 
+def test_where_only_refusals_happened_nothing_was_in_production() -> None:
+    """A model whose first challengers were all rejected has a ledger, and no term."""
+    entries = chain(said("rejected", version="1", by="dora", reason="not yet"), said("refused", version="1"))
+    page = ledger_card("toy", entries, NOW)
+    assert "**Nobody is champion.**" in page
+    assert "Nothing was in production yet." in page
+    assert "| rejected | 1 | dora | not yet |" in page
+    assert "nothing was in production**" in page
+
+
 def test_a_model_without_a_history_says_so() -> None:
     """No table of nothing."""
     assert "Nothing has happened yet" in ledger_card("toy", [])
