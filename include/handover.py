@@ -15,13 +15,13 @@ from typing import Any
 
 from include.adapters.lock import Held
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
-from include.history import Entry, Event, Fact, State, fact_in
+from include.errors import ArtifactChanged
+from include.history import OUTCOME, Entry, Event, Fact, State, fact_in
 from include.markdown_text import one_line
 from include.models.contract import Model
 from include.run import Request
 from include.services import Services
 
-_OUTCOME: dict[str, Event] = {"promoting": "promoted", "rolling_back": "rolled_back"}
 # Of the model in MLflow: the newest entry of the ledger that is mirrored on its versions.
 _MIRRORED = "ledger_mirrored"
 _BY_HAND = "somebody in MLflow"
@@ -65,7 +65,7 @@ class Handover:
         if event == "promoting" and old:
             self._set_alias(PREVIOUS, old)
         self._set_alias(CHAMPION, new)
-        self.write(_OUTCOME[event], key, by, reason, new, new=new, evidence=evidence)
+        self.write(OUTCOME[event], key, by, reason, new, new=new, evidence=evidence)
         self.mirror()
 
     def mirror(self) -> None:
@@ -119,19 +119,18 @@ class Handover:
     def _mirror_entry(self, entry: Entry) -> None:
         """One tag per entry on the version that it is about, so that people can read it there; an intent says nothing yet."""
         about = entry.version
-        if about is None or entry.event in _OUTCOME or not self.services.registry.exists(self.model.name, about):
+        if about is None or entry.event in OUTCOME or not self.services.registry.exists(self.model.name, about):
             return
         self.lock.renew()
-        said = f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"
-        tags = {f"ledger.{entry.sequence:06d}.{entry.event}": said[:500]}
+        said = f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"[:500]
+        tags = {f"ledger.{entry.sequence:06d}.{entry.event}": said}
         if entry.champion == about:
             tags[WAS_CHAMPION] = "true"
         self.services.registry.annotate(self.model.name, about, tags)
         if entry.champion == about and entry.event in ("rolled_back", "changed_by_hand"):
             self.services.registry.drop_tags(self.model.name, about, [ROLLED_BACK])
         if entry.event == "rolled_back" and entry.before and self.services.registry.exists(self.model.name, entry.before):
-            marked = {ROLLED_BACK: f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.by}: {entry.reason}"[:500]}
-            self.services.registry.annotate(self.model.name, entry.before, marked)
+            self.services.registry.annotate(self.model.name, entry.before, {ROLLED_BACK: said})
 
     def _set_alias(self, alias: str, number: str) -> None:
         self.lock.renew()
@@ -164,7 +163,7 @@ class Handover:
 
     def _complete(self, began: Entry, new: str) -> None:
         """The outcome of an intent, in the name and as of the time of the run that began it: whoever mends decided nothing."""
-        outcome = replace(fact_in(began), event=_OUTCOME[began.event], version=new, new=new)
+        outcome = replace(fact_in(began), event=OUTCOME[began.event], version=new, new=new)
         self._append(outcome)
 
     def _came_late(self, now: str) -> bool:
@@ -235,3 +234,16 @@ def fact(request: Request, event: Event, key: str, *, by: str, reason: str, vers
         version=version,
         **more,
     )
+
+
+def refuse_changed_artifact(model: Model, number: str, found: str, expected: str | None, was: str, advice: str) -> None:
+    """The version's file has the digest that is expected of it; `was` says of what that is, `advice` what to do if not.
+
+    Raises:
+        ArtifactChanged: it is another one, or nobody knows which it was.
+    """
+    if found != expected:
+        raise ArtifactChanged(
+            f"{model.name} version {number}: the artifact has digest {found[:16]}, {was} was {str(expected)[:16]}. "
+            f"Somebody replaced it: {advice}."
+        )

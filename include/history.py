@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Literal, get_args
 
 # What moves the alias is written twice: as an intent before, and as done (or abandoned) after.
@@ -30,7 +31,8 @@ Event = Literal[
     "pruned",
 ]
 EVENTS: tuple[str, ...] = get_args(Event)
-_INTENTS = {"promoting": "promoted", "rolling_back": "rolled_back"}
+# Each intent with its outcome.
+OUTCOME: dict[str, Event] = {"promoting": "promoted", "rolling_back": "rolled_back"}
 _TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
 # Said again about the same thing by a second run, these are found and not repeated.
 SAID_ONCE = ("approved", "rejected", "refused", "looked", "rollback_proposed", "probation_ended")
@@ -203,7 +205,7 @@ def following(newest: Entry | None, model: str, fact: Fact, at: datetime) -> Ent
 
 def applied(state: State, fact: Fact) -> State:
     """The state after a fact."""
-    if fact.event in _INTENTS and fact.new:
+    if fact.event in OUTCOME and fact.new:
         return replace(state, moving=Move(fact.event, state.champion, fact.new, fact.key))
     if fact.event == "abandoned":
         return replace(state, moving=None, written_off=state.moving.new if state.moving else None)
@@ -290,8 +292,10 @@ class Term:
 def terms(entries: Iterable[Entry]) -> list[Term]:
     """Who was champion from when to when, oldest first."""
     changes = [entry for entry in entries if entry.event in _TAKES_OFFICE and entry.champion != entry.before]
-    ends = [*(entry.at for entry in changes[1:]), None]
-    return [Term(entry.champion, entry.at, end, entry) for entry, end in zip(changes, ends, strict=False)]
+    return [
+        Term(entry.champion, entry.at, next_one.at if next_one else None, entry)
+        for entry, next_one in zip_longest(changes, changes[1:])
+    ]
 
 
 def term_at(entries: Iterable[Entry], moment: datetime) -> Term | None:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from include.history import Entry, Term, term_at, terms
+from include.history import OUTCOME, Entry, Term, term_at, terms
 from include.markdown_text import plain
 
 _NEWEST = 200
 _LONGEST = 2000
-# Only what happened: an intent whose outcome is written says nothing more.
-_INTENTS = ("promoting", "rolling_back")
 
 
 def ledger_card(model_name: str, entries: Sequence[Entry], asked: datetime | None = None) -> str:
@@ -77,7 +75,8 @@ def _terms(entries: Sequence[Entry]) -> list[str]:
 
 
 def _events(entries: Sequence[Entry]) -> list[str]:
-    told = [entry for entry in entries if entry.event not in _INTENTS or entry is entries[-1]]
+    # An intent whose outcome is written says nothing more.
+    told = [entry for entry in entries if entry.event not in OUTCOME or entry is entries[-1]]
     head = ["|  | when | as of | what | version | who | why |", "| ---: | --- | --- | --- | --- | --- | --- |"]
     rows = [
         f"| {entry.sequence} | {_time(entry.at)} | {_time(entry.as_of)} | {_word(entry)} | {plain(entry.version or '')} | "

@@ -6,11 +6,11 @@ quarantine, status documents and the ledger. So what the ledger names as evidenc
 back to.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.adapters.registry import Version
+from include.decisions.review import REVIEW_ASKED
 from include.handover import handover
 from include.history import State
 from include.models.contract import Model
@@ -18,7 +18,6 @@ from include.run import Request
 from include.services import Services
 
 SHORTEST = timedelta(days=30)
-_UNDER_REVIEW = "review_asked"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def why_kept(version: Version, aliases: dict[str, str], state: State, before: da
             tried is not None and version.number in (tried.version, tried.against),
         ),
         ("a run is about to make it champion", state.moving is not None and version.number == state.moving.new),
-        ("it is under review", _UNDER_REVIEW in version.tags),
+        ("it is under review", REVIEW_ASKED in version.tags),
         ("nobody has judged it yet", "verdict" not in version.tags),
         ("it is young", version.created is None or version.created >= before),
     ):
@@ -84,7 +83,7 @@ def carry_out(services: Services, model: Model, request: Request, planned: Plan,
         for number in versions:
             begun.lock.renew()
             services.registry.remove_version(model.name, number)
-        services.lake.remove(_keys(objects))
+        services.lake.remove(key for key, _ in objects)
     return done
 
 
@@ -92,7 +91,3 @@ def in_words(done: Plan) -> str:
     """One sentence."""
     named = f" ({', '.join(done.versions[:20])}{', …' if len(done.versions) > 20 else ''})" if done.versions else ""
     return f"{len(done.versions)} versions{named} and {len(done.objects)} objects of {done.size / 1e6:.1f} MB"
-
-
-def _keys(objects: Sequence[tuple[str, int]]) -> list[str]:
-    return [key for key, _ in objects]

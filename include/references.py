@@ -186,6 +186,10 @@ class Trained(Reference):
     run_url: str | None = None
 
 
+# By so many digits of its evidence a judgement is named: on buttons and tags, and in the name of its card.
+SHORT = 12
+
+
 class Verdict(Reference):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 

@@ -13,6 +13,7 @@ from airflow.sdk import Param
 
 from include.decisions.review import name_of, why_of
 from include.models.contract import Model
+from include.references import SHORT
 from include.run import perform
 from registry_review_trigger import RegistryReviewTrigger
 from slack_alerts import post
@@ -51,7 +52,7 @@ class ReviewOperator(HITLOperator):
         if question["where"] == "registry":
             self._watch(question)
         # An answer says what it is about: a task that was cleared shows the question of its first try, whatever is asked now.
-        self.options = [f"{word} {question['evidence'][:12]}" for word in (APPROVE, REJECT)]
+        self.options = [f"{word} {question['evidence'][:SHORT]}" for word in (APPROVE, REJECT)]
         self.defaults = self.options[1:]
         self.subject, self.body = question["subject"], question["body"]
         self.response_timeout = datetime.fromisoformat(question["until"]) - datetime.now(UTC)

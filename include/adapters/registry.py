@@ -28,11 +28,12 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from include.adapters.fresh_process import Trial, try_artifact
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
+from include.references import SHORT
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # The frozen reference: the first champion, until a person moves it.
 ANCHOR = "anchor"
-# A tag: the version was promoted once, so that taking the alias from it by hand lasts.
+# A tag, for people: the version was champion once. What follows from it is in the ledger.
 WAS_CHAMPION = "was_champion"
 # A tag: the version was champion and was rolled back from; when, by whom and why.
 ROLLED_BACK = "rolled_back"
@@ -368,7 +369,7 @@ class Registry:
 
 def card_path(evidence: str) -> str:
     """Where the decision card of one verdict is kept, beside the run of the version; `decision_card.md` is the newest one."""
-    return f"cards/{evidence[:12]}.md"
+    return f"cards/{evidence[:SHORT]}.md"
 
 
 def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:

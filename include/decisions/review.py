@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from include.markdown_text import one_line
-from include.references import Answer, Question, Verdict
+from include.references import SHORT, Answer, Question, Verdict
 
 # The tags on a version by which a person answers in MLflow's page, and those by which the pipeline tells how things stand.
 REVIEW, REVIEW_BY, REVIEW_REASON = "review", "review_by", "review_reason"
@@ -16,7 +16,6 @@ REVIEW_ASKED, REVIEWED = "review_asked", "reviewed"
 NOBODY = "nobody"
 _LONGEST_NAME = 100
 _LONGEST_REASON = 500
-_SHORT = 12
 
 
 def why_of(text: object) -> str:
@@ -58,12 +57,12 @@ class Asked:
     @property
     def approve(self) -> str:
         """What the tag `review` is set to by who approves."""
-        return f"approve-{self.evidence[:_SHORT]}"
+        return f"approve-{self.evidence[:SHORT]}"
 
     @property
     def reject(self) -> str:
         """What the tag `review` is set to by who rejects."""
-        return f"reject-{self.evidence[:_SHORT]}"
+        return f"reject-{self.evidence[:SHORT]}"
 
 
 def overrides(verdict: Verdict) -> bool:
@@ -96,7 +95,7 @@ def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
 def _not_ours(said: str, asked: Asked) -> str:
     word, _, of = said.partition("-")
     accepted = f"this judgement's are {asked.approve} and {asked.reject}"
-    if word in ("approve", "reject") and len(of) == _SHORT:
+    if word in ("approve", "reject") and len(of) == SHORT:
         return f"void: {one_line(said, 30)} is for other evidence; {accepted}"
     return f"not counted: {REVIEW} is {one_line(said, 30)}; {accepted}"
 
@@ -121,7 +120,7 @@ def shown(answer: Answer, evidence: str) -> str:
     """
     if not answer.evidence or evidence.startswith(answer.evidence):
         return ""
-    return f"the page showed the evidence {answer.evidence}, asked was about {evidence[:_SHORT]}"
+    return f"the page showed the evidence {answer.evidence}, asked was about {evidence[:SHORT]}"
 
 
 @dataclass(frozen=True)
@@ -148,13 +147,13 @@ def moved(verdict: Verdict, now: Standing) -> str:
         ),
         (
             now.artifact_digest != verdict.artifact_digest,
-            f"the artifact of version {version} has digest {now.artifact_digest[:_SHORT]}, "
-            f"judged was {str(verdict.artifact_digest)[:_SHORT]}",
+            f"the artifact of version {version} has digest {now.artifact_digest[:SHORT]}, "
+            f"judged was {str(verdict.artifact_digest)[:SHORT]}",
         ),
         (
             now.evidence != verdict.evidence,
-            f"version {version} was judged again: its evidence is {str(now.evidence)[:_SHORT]}, "
-            f"asked was about {verdict.evidence[:_SHORT]}",
+            f"version {version} was judged again: its evidence is {str(now.evidence)[:SHORT]}, "
+            f"asked was about {verdict.evidence[:SHORT]}",
         ),
     )
     return "; ".join(said for changed, said in changes if changed)
@@ -179,4 +178,4 @@ def with_section(section: str, card: str, longest: int) -> str:
 
 def asked_until(question: Question) -> str:
     """The tag that says until when somebody is asked, and about what."""
-    return f"{question.until.isoformat()} about {question.evidence[:_SHORT]}"
+    return f"{question.until.isoformat()} about {question.evidence[:SHORT]}"

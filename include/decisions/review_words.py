@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from include.decisions.review import REVIEW, REVIEW_BY, REVIEW_REASON, Asked, overrides
-from include.references import Verdict
+from include.references import SHORT, Verdict
 
 
 def subject(model_name: str, verdict: Verdict) -> str:
@@ -21,7 +21,7 @@ def in_airflow(model_name: str, verdict: Verdict, asked: Asked, until: datetime,
             f"* **Reject**: {_if_not(verdict)}",
             f"* **No answer until {_time(until)}** means no.",
             "",
-            f"Your answer holds for evidence `{asked.evidence[:12]}` alone: {_BOUND}",
+            f"Your answer holds for evidence `{asked.evidence[:SHORT]}` alone: {_BOUND}",
             "",
             f"[Version {verdict.version} in MLflow]({version_url})",
             "",

@@ -7,10 +7,10 @@ Safe to run again: what was done is found in the ledger, a run killed half-way i
 """
 
 from include.adapters.registry import EVIDENCE
-from include.errors import ArtifactChanged, ChampionMoved
-from include.handover import Handover, handover
+from include.errors import ChampionMoved
+from include.handover import Handover, handover, refuse_changed_artifact
 from include.models.contract import Model
-from include.references import Approval, Promotion, Verdict
+from include.references import SHORT, Approval, Promotion, Verdict
 from include.run import Request
 from include.services import Services
 
@@ -27,13 +27,17 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
     """
     with handover(services, model, request, "promote") as begun:
         if verdict.version is None:
-            return _nothing_judged(begun, verdict)
+            # It may be the champion that carries the alias challenger, where a promotion was killed before its last move.
+            begun.mirror()
+            return _stays(begun)
         if refused := _refusal(verdict, approval) or _unknown_approval(begun, verdict, approval):
             return _refuse(begun, verdict, approval, refused)
         if _is_done(begun, verdict):
             begun.mirror()
             return _promoted(begun, verdict)
-        _refuse_changed_artifact(services, model, verdict)
+        found = services.registry.artifact_digest(model.name, verdict.version)
+        advice = "train and validate again"
+        refuse_changed_artifact(model, verdict.version, found, verdict.artifact_digest, "validated", advice)
         _refuse_moved_champion(begun, verdict)
         _refuse_older_judgement(services, model, verdict)
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
@@ -49,8 +53,8 @@ def _refusal(verdict: Verdict, approval: Approval) -> str:
         return approval.says or f"not approved: {approval.why or verdict.verdict}"
     if approval.evidence != verdict.evidence:
         return (
-            f"the approval by {approval.by} is void: it was given for the evidence {approval.evidence[:12] or 'of nothing'}, "
-            f"this is {verdict.evidence[:12]}"
+            f"the approval by {approval.by} is void: it was given for the evidence "
+            f"{approval.evidence[:SHORT] or 'of nothing'}, this is {verdict.evidence[:SHORT]}"
         )
     if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
         return f"{verdict.says or verdict.verdict}; nobody may override that here"
@@ -65,13 +69,15 @@ def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> 
     known = services.ledger.newest_of(model.name, "approved", verdict.evidence)
     if known and known.by == approval.by:
         return ""
-    return f"the ledger knows no approval by {approval.by} of the evidence {verdict.evidence[:12]}: clear the task review"
+    return f"the ledger knows no approval by {approval.by} of the evidence {verdict.evidence[:SHORT]}: clear the task review"
 
 
 def _is_done(begun: Handover, verdict: Verdict) -> bool:
     """Whether an earlier try of this very promotion got through, and nothing has happened since."""
-    newest = begun.services.ledger.newest_of(begun.model.name, "promoted", verdict.evidence)
-    return newest is not None and begun.state.champion == verdict.version
+    # The ledger is only asked where it can say yes: it is read entry by entry.
+    return begun.state.champion == verdict.version and bool(
+        begun.services.ledger.newest_of(begun.model.name, "promoted", verdict.evidence)
+    )
 
 
 def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
@@ -100,21 +106,12 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
         )
 
 
-def _refuse_changed_artifact(services: Services, model: Model, verdict: Verdict) -> None:
-    found = services.registry.artifact_digest(model.name, str(verdict.version))
-    if found != verdict.artifact_digest:
-        raise ArtifactChanged(
-            f"{model.name} version {verdict.version}: the artifact has digest {found[:16]}, validated was "
-            f"{str(verdict.artifact_digest)[:16]}. Somebody replaced it: train and validate again."
-        )
-
-
 def _refuse_older_judgement(services: Services, model: Model, verdict: Verdict) -> None:
     newest = services.registry.version(model.name, str(verdict.version)).tags.get(EVIDENCE, verdict.evidence)
     if newest != verdict.evidence:
         raise ChampionMoved(
-            f"{model.name}: version {verdict.version} was judged again since: the newest evidence is {newest[:12]}, this "
-            f"verdict's is {verdict.evidence[:12]}. The verdict is void: see the run that judged it last, or run "
+            f"{model.name}: version {verdict.version} was judged again since: the newest evidence is {newest[:SHORT]}, this "
+            f"verdict's is {verdict.evidence[:SHORT]}. The verdict is void: see the run that judged it last, or run "
             f"{model.name}.retrain again."
         )
 
@@ -138,12 +135,6 @@ def _refuse(begun: Handover, verdict: Verdict, approval: Approval, why: str) -> 
         begun.write("refused", key, approval.by, why, verdict.version, evidence=verdict.named_evidence())
     begun.mirror()
     begun.drop_challenger(verdict.version)
-    return _stays(begun)
-
-
-def _nothing_judged(begun: Handover, verdict: Verdict) -> Promotion:
-    # The champion itself, where a promotion was killed before its last move and a new run found nothing left to judge.
-    begun.mirror()
     return _stays(begun)
 
 

@@ -9,8 +9,8 @@ import hashlib
 
 import numpy as np
 
-from include.errors import ArtifactChanged, ChampionMoved, DataError, NoSuchTarget, TrialFailed
-from include.handover import handover
+from include.errors import ChampionMoved, DataError, NoSuchTarget, TrialFailed
+from include.handover import handover, refuse_changed_artifact
 from include.history import State
 from include.models.contract import Model
 from include.references import Rehearsed
@@ -46,7 +46,8 @@ def run(services: Services, model: Model, request: Request) -> Rehearsed:
             f"{model.name} version {target} is not in MLflow any more: somebody deleted it. {_accepted(model, request, state)}"
         )
     digest = services.registry.artifact_digest(model.name, target)
-    _refuse_changed_artifact(services, model, target, digest)
+    promoted = _promoted_digest(services, model, target) or digest
+    refuse_changed_artifact(model, target, digest, promoted, "promoted", "name another target")
     rows, says = _ask(services, model, target)
     return Rehearsed(
         target=target,
@@ -84,14 +85,10 @@ def _accepted(model: Model, request: Request, state: State) -> str:
     return f"Accepted are: {', '.join(open_) or 'none'}."
 
 
-def _refuse_changed_artifact(services: Services, model: Model, target: str, found: str) -> None:
+def _promoted_digest(services: Services, model: Model, target: str) -> str:
+    """Digest of the file that was promoted; empty for a version that somebody made champion by hand."""
     promoted = services.ledger.newest_about(model.name, "promoted", target)
-    expected = str(promoted.evidence.get("artifact_digest") or "") if promoted else ""
-    if expected and found != expected:
-        raise ArtifactChanged(
-            f"{model.name} version {target}: the artifact has digest {found[:16]}, promoted was {expected[:16]}. Somebody "
-            "replaced it: name another target."
-        )
+    return str(promoted.evidence.get("artifact_digest") or "") if promoted else ""
 
 
 def _ask(services: Services, model: Model, target: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ from include.decisions.review_words import in_airflow, in_registry, subject
 from include.handover import fact
 from include.history import Entry, Event
 from include.models.contract import Model
-from include.references import Answer, Approval, Question, Verdict
+from include.references import SHORT, Answer, Approval, Question, Verdict
 from include.run import Request
 from include.services import Services
 from include.steps.train import airflow_run_url
@@ -107,7 +107,7 @@ class _Review:
     def _announce_question(self, version: Version, question: Question, card: str | None) -> None:
         """On the version's page. What was set for an earlier question goes: a name must not stand under another answer."""
         stale = [name for name in (REVIEW, REVIEW_BY, REVIEW_REASON, REVIEWED) if name in version.tags]
-        if _about(version) != question.evidence[:12]:
+        if _about(version) != question.evidence[:SHORT]:
             self.services.registry.drop_tags(self.model.name, self.number, stale)
         description = None
         if card is not None:
@@ -120,7 +120,7 @@ class _Review:
         if not self.services.registry.exists(self.model.name, self.number):
             return Answer(decision=None, why="the version is gone")
         version = self._version()
-        found = answer_in(version.tags, self.what) if _about(version) == self.what.evidence[:12] else ""
+        found = answer_in(version.tags, self.what) if _about(version) == self.what.evidence[:SHORT] else ""
         if isinstance(found, Answer):
             return found.model_copy(update={"at": datetime.now(UTC)})
         if found and found != version.tags.get(REVIEWED):
@@ -225,7 +225,7 @@ def _about(version: Version) -> str:
 
 def _until(version: Version, evidence: str) -> datetime | None:
     """Until when somebody is being asked about this evidence: asking again does not make it longer."""
-    if _about(version) != evidence[:12]:
+    if _about(version) != evidence[:SHORT]:
         return None
     try:
         until = datetime.fromisoformat(version.tags[REVIEW_ASKED].partition(" ")[0])

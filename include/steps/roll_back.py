@@ -5,8 +5,8 @@ again, an intent is written, the alias moves, the outcome is written. The versio
 promoted again. Moves nothing with `dry_run`. Safe to run again: a run killed half-way is completed or undone, and says which.
 """
 
-from include.errors import ArtifactChanged, ChampionMoved
-from include.handover import Handover, handover
+from include.errors import ChampionMoved
+from include.handover import Handover, handover, refuse_changed_artifact
 from include.models.contract import Model
 from include.references import Rehearsed, RolledBack
 from include.run import Request
@@ -61,12 +61,8 @@ def _refuse_what_moved(begun: Handover, rehearsed: Rehearsed) -> None:
             f"{name}: the champion is version {now or 'none'}, it was {rehearsed.current or 'none'} when version "
             f"{rehearsed.target} was rehearsed. See the ledger, then run {name}.rollback again if it is still needed."
         )
-    found = begun.services.registry.artifact_digest(name, rehearsed.target)
-    if found != rehearsed.artifact_digest:
-        raise ArtifactChanged(
-            f"{name} version {rehearsed.target}: the artifact has digest {found[:16]}, rehearsed was "
-            f"{rehearsed.artifact_digest[:16]}. Somebody replaced it: run {name}.rollback with another target."
-        )
+    found, advice = begun.services.registry.artifact_digest(name, rehearsed.target), f"run {name}.rollback with another target"
+    refuse_changed_artifact(begun.model, rehearsed.target, found, rehearsed.artifact_digest, "rehearsed", advice)
 
 
 def _rolled_back(begun: Handover, rehearsed: Rehearsed) -> RolledBack:
