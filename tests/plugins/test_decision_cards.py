@@ -1,40 +1,26 @@
 """The card of a decision is read in the run that made it, by those who may, and nothing in it acts on who reads it."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-# Airflow settles where it lives when it is imported, so it is asked in a process of its own, on an empty database there, which
-# mounts the plugin as Airflow's own server does.
-ASK = """
-import json, sys
+from tests.plugins.airflow_process import DATABASE, told_by
+
+# The plugin is mounted as Airflow's own server does.
+ASK = (
+    DATABASE
+    + """
 from urllib.parse import quote
-from sqlalchemy import insert, text
-from airflow import settings
-settings.configure_orm()
-from airflow.models import import_all_models
-from airflow.models.base import Base
 from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
-import_all_models()
-Base.metadata.create_all(settings.engine)
 returned, asked = json.loads(sys.stdin.read())
 with create_session() as session:
-    session.execute(text("pragma foreign_keys = off"))
     for number, (dag_id, run_id, tasks) in enumerate(returned, start=1):
-        session.execute(text(
-            "insert into dag_run (id, dag_id, run_id, run_type, run_after, state, clear_number)"
-            " values (:id, :dag, :run, 'manual', '2024-01-01', 'success', 0)").bindparams(id=number, dag=dag_id, run=run_id))
+        add_run(session, number, dag_id, run_id)
         for task_id, value in tasks.items():
             session.execute(insert(XComModel).values(
                 dag_run_id=number, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=-1, key="return_value",
@@ -69,7 +55,7 @@ def ask(path, dag_id, run_id, role, by):
 
 print(chr(10) + json.dumps([view["destination"], sorted(loaded), [ask(*each) for each in asked]]))
 """
-ROOT = Path(__file__).parents[2]
+)
 RUN = "manual__2024-01-01T00:00:00+00:00_a/b?&#"
 VERSION = "https://mlflow.example/#/models/toy/versions/2"
 PICTURE = b"\x89PNG\r\n not much of one"
@@ -212,27 +198,10 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = tmp_path_factory.mktemp("airflow")
     server = MlflowStandIn()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
-        "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{server.server_address[1]}",
-        "NO_PROXY": "127.0.0.1",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK],
-        input=json.dumps([RETURNED, asked]),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    destination, loaded, said = told_by(ASK, home, [RETURNED, asked], MLFLOW_TRACKING_URI=address)
     server.shutdown()
     server.server_close()
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    destination, loaded, said = json.loads(answer.stdout.splitlines()[-1])
     pages = {who: Page(*page) for who, page in zip(asked, said, strict=True)}
     return {"pages": pages, "destination": destination, "loaded": loaded, "mlflow": server.asked}
 

@@ -1,9 +1,5 @@
 """The tab "Ledger" of a model's DAGs: for Airflow's own users, and honest about what it cannot read."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,8 @@ from include.adapters.ledger import Ledger
 from include.errors import StoreUnreachable
 from include.history import Entry
 from tests.fakes import MemoryStore
-from tests.plugins.test_decision_cards import ASK, ROOT
+from tests.plugins.airflow_process import told_by
+from tests.plugins.test_decision_cards import ASK
 from tests.test_history import promoted, said
 
 DAG = "traffic_volume.retrain"
@@ -72,23 +69,9 @@ def test_a_broken_ledger_and_a_silent_store_are_said(monkeypatch: pytest.MonkeyP
 def test_only_airflows_own_users_see_it(tmp_path: Path) -> None:
     """Who is not logged in, or may not read the DAG, gets nothing; the page forbids every script."""
     who = [("viewer", "cookie"), ("", "cookie"), ("none", "cookie")]
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
-        "PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "NO_PROXY": "127.0.0.1",
-    }
-    asked = json.dumps([[], [("ledger/{DAG_ID}", DAG, "any", *each) for each in who]])
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK], input=asked, capture_output=True, text=True, check=False, env=environment, timeout=300
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    seen, stranger, nobody = json.loads(answer.stdout.splitlines()[-1])[2]
+    asked = [("ledger/{DAG_ID}", DAG, "any", *each) for each in who]
+    nowhere = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    seen, stranger, nobody = told_by(ASK, tmp_path, [[], asked], **nowhere)[2]
     assert seen[0] == 503
     assert "did not hand out the ledger" in seen[1]
     assert "default-src 'none'" in seen[2]["content-security-policy"]

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -17,32 +14,24 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 import mlflow_webhook
-from tests.plugins.test_review_trigger import EVIDENCE, RIGHT, ROOT, registry
+from tests.plugins.airflow_process import DATABASE, told_by
+from tests.plugins.test_review_trigger import EVIDENCE, RIGHT, registry
 
 SECRET = "not to be guessed by anybody"
 TAG = {"name": "traffic_volume", "version": "2", "key": "review", "value": "approve-0123456789ab"}
-# In a process of its own, because Airflow settles where it lives when it is imported: a database with one task in each of
-# these states, each with a trigger. Then it looks early at each version, and tells how many went on, and what became of each.
-ASK = """
-import json, sys, uuid
-from sqlalchemy import insert, select, text
-from airflow import settings
-settings.configure_orm()
-from airflow.models import import_all_models
-from airflow.models.base import Base
+# One task in each of these states, each with a trigger. Then it looks early at each version, and tells how many went on, and
+# what became of each.
+ASK = (
+    DATABASE
+    + """
+import uuid
+from sqlalchemy import select
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
-from airflow.utils.session import create_session
-import_all_models()
-Base.metadata.create_all(settings.engine)
 tasks, name, versions = json.loads(sys.stdin.read())
 with create_session() as session:
-    session.execute(text("pragma foreign_keys = off"))
     for number, (dag_id, task_id, state, classpath, kwargs) in enumerate(tasks):
-        session.execute(text(
-            "insert into dag_run (id, dag_id, run_id, run_type, run_after, state, clear_number)"
-            " values (:id, :dag, :run, 'manual', '2024-01-01', 'running', 0)").bindparams(
-                id=number + 1, dag=dag_id, run=str(number)))
+        add_run(session, number + 1, dag_id, str(number), "running")
         trigger = Trigger(classpath, kwargs)
         session.add(trigger)
         session.flush()
@@ -57,6 +46,7 @@ with create_session() as session:
         select(TaskInstance.state, TaskInstance.trigger_id, TaskInstance.next_kwargs).order_by(TaskInstance.run_id)).all()
 print(chr(10) + json.dumps([went_on, [list(map(str, each)) for each in found]]))
 """
+)
 
 
 @pytest.fixture
@@ -210,24 +200,7 @@ TASKS = [
 def early(home: Path, tags: dict[str, str], *versions: object) -> tuple[list[int], list[list[str]]]:
     """How many tasks went on at a look at each of these versions, and what became of each task."""
     with registry(tags) as address:
-        environment = os.environ | {
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
-            "MLFLOW_TRACKING_URI": address,
-            "NO_PROXY": "127.0.0.1",
-        }
-        answer = subprocess.run(
-            [sys.executable, "-c", ASK],
-            input=json.dumps([TASKS, "traffic_volume", versions]),
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    went_on, found = json.loads(answer.stdout.splitlines()[-1])
+        went_on, found = told_by(ASK, home, [TASKS, "traffic_volume", versions], MLFLOW_TRACKING_URI=address)
     return went_on, found
 
 

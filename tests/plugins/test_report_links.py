@@ -1,33 +1,20 @@
 """The buttons on tasks lead to web pages that the run itself told of, and to nothing else."""
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-# Airflow settles where it lives when it is imported, so it is asked in a process of its own, on an empty database there.
-ASK = """
-import json, sys
-from sqlalchemy import insert, text
-from airflow import settings
-settings.configure_orm()
-from airflow.models import import_all_models
-from airflow.models.base import Base
+from tests.plugins.airflow_process import DATABASE, told_by
+
+ASK = (
+    DATABASE
+    + """
 from airflow.models.taskinstancekey import TaskInstanceKey
 from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
-import_all_models()
-Base.metadata.create_all(settings.engine)
 returned, asked, stored = json.loads(sys.stdin.read())
 with create_session() as session:
-    session.execute(text("pragma foreign_keys = off"))
     for number, dag_id in enumerate(returned, start=1):
-        session.execute(text(
-            "insert into dag_run (id, dag_id, run_id, run_type, run_after, state, clear_number)"
-            " values (:id, :dag, 'run', 'manual', '2024-01-01', 'success', 0)").bindparams(id=number, dag=dag_id))
+        add_run(session, number, dag_id, "run")
         for task_id, value in returned[dag_id].items():
             session.execute(insert(XComModel).values(
                 dag_run_id=number, dag_id=dag_id, run_id="run", task_id=task_id, map_index=-1, key="return_value",
@@ -40,6 +27,7 @@ said = [
 ]
 print(chr(10) + json.dumps([said, [web_address(text, "url") for text in stored]]))
 """
+)
 VERSION, CARD, REPORT = (
     "https://mlflow.example/#/models/toy/versions/2",
     "http://mlflow.example/card",
@@ -89,21 +77,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, s
     tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce", "refit", "recommend")
     asked = [(dag_id, task_id) for dag_id in [*RETURNED, "never.retrain"] for task_id in tasks]
     home = tmp_path_factory.mktemp("airflow")
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK],
-        input=json.dumps([RETURNED, asked, list(STORED)]),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    said, addresses = json.loads(answer.stdout.splitlines()[-1])
+    said, addresses = told_by(ASK, home, [RETURNED, asked, list(STORED)])
     return dict(zip(asked, said, strict=True)), addresses
 
 

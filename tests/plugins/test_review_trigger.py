@@ -1,9 +1,6 @@
 """Waiting for a reviewer's tags: what wakes it, what does not, and that its time ends when it was said to."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,8 +9,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
-# In a process of its own, because Airflow settles where it lives when it is imported.
+from tests.plugins.airflow_process import told_by
+
 ASK = """
 import asyncio, json, sys, time
 from importlib import import_module
@@ -26,7 +23,7 @@ async def first():
         return event.payload
 began = time.monotonic()
 said = asyncio.run(first())
-print("done " + json.dumps([said, time.monotonic() - began]))
+print(chr(10) + json.dumps([said, time.monotonic() - began]))
 """
 EVIDENCE = "0123456789ab" + "c" * 52
 RIGHT = {"review": "approve-0123456789ab", "review_by": "alice"}
@@ -69,21 +66,8 @@ def waited(home: Path, address: str, seconds: float = 30.0, **changes: Any) -> t
     until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
     told = {"model_name": "toy", "version": "2", "evidence": EVIDENCE, "needs_reason": False, "reviewers": []}
     kwargs = told | {"until": until, "every": 0.1} | changes
-    answer = subprocess.run(
-        [sys.executable, "-c", ASK],
-        input=json.dumps(["registry_review_trigger.RegistryReviewTrigger", kwargs]),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ
-        | {
-            "AIRFLOW_HOME": str(home),
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}",
-            "MLFLOW_TRACKING_URI": address,
-        },
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    event, took = json.loads(answer.stdout.splitlines()[-1].removeprefix("done "))
+    told = ["registry_review_trigger.RegistryReviewTrigger", kwargs]
+    event, took = told_by(ASK, home, told, MLFLOW_TRACKING_URI=address)
     return event, took
 
 
