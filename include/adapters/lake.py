@@ -12,6 +12,7 @@
     replays/<model>/<digest>/…                             models of the past: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
+    board/<model>/<kind>.json                              the newest of them: see adapters/board.py
 
 Every key says what it is about, so writing twice writes the same thing.
 """
@@ -23,13 +24,14 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.adapters.board import Board
 from include.adapters.object_store import ObjectStore
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
@@ -53,6 +55,7 @@ class Lake:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._board = Board(store)
 
     # Deliveries
 
@@ -195,9 +198,12 @@ class Lake:
         """Whether there is an object under this key."""
         return self._store.stat(key) is not None
 
-    def write_status(self, model_name: str, kind: str, as_of: datetime, document: dict[str, Any]) -> None:
+    def write_status(
+        self, model_name: str, kind: Literal["monitor", "retrain"], as_of: datetime, document: dict[str, Any]
+    ) -> None:
         """Write what a run found, as of a time; the same run again overwrites its own words."""
         self._store.put(f"status/{model_name}/{kind}/{_stamp(as_of)}.json", _json(document))
+        self._board.post_newest(model_name, kind, as_of, document)
 
     def statuses(self, model_name: str, kind: str) -> list[dict[str, Any]]:
         """All documents of a kind, oldest first."""
@@ -216,6 +222,7 @@ class Lake:
     def write_profile(self, model_name: str, period: datetime, document: dict[str, Any]) -> None:
         """Write the noise profile of a period; measured again, it overwrites its own words."""
         self._store.put(self._profile(model_name, period), _json(document))
+        self._board.post_newest(model_name, "profile", period, document)
 
     def profile(self, model_name: str, period: datetime) -> dict[str, Any] | None:
         """The noise profile of a period, or None."""

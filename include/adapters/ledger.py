@@ -5,12 +5,17 @@
 What an entry is, and what follows from it: `include/history.py`.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from include.adapters.board import Board
 from include.adapters.object_store import ObjectStore
-from include.errors import AlreadyExists, LedgerBroken, Locked
+from include.errors import AlreadyExists, LedgerBroken, Locked, StoreError
 from include.history import SAID_ONCE, Entry, Fact, State, faults, following
+from include.tally import Tally
+
+_log = logging.getLogger(__name__)
 
 _RACES = 20
 # How far back a fact that was said before is looked for.
@@ -26,6 +31,7 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, now: Callable[[], datetime] = _now) -> None:
         self._store = store
+        self._board = Board(store)
         self.now = now
 
     def newest(self, model_name: str) -> Entry | None:
@@ -60,11 +66,28 @@ class Ledger:
                 self._store.create_if_absent(_key(model_name, entry.sequence), entry.to_bytes())
             except AlreadyExists:
                 continue
+            self._post(model_name, entry)
             return entry
         raise LedgerBroken(
             f"the ledger of {model_name}: {_RACES} other writers came first, one after the other. "
             "See who writes it; then clear the task."
         )
+
+    def _post(self, model_name: str, entry: Entry) -> None:
+        """Put the tally on the board. It is for looking at: the next entry makes up for one that could not be written."""
+        try:
+            tally = self.tally(model_name)
+            new = [entry] if tally.sequence == entry.sequence - 1 else self.entries(model_name, tally.sequence)
+            self._board.post(model_name, "ledger", tally.counting(new).as_json())
+        except (StoreError, ValueError) as error:
+            _log.warning("the board of %s is behind its ledger: %s", model_name, error)
+
+    def tally(self, model_name: str) -> Tally:
+        """What is on the board about this ledger; where that is no tally, counting begins anew."""
+        try:
+            return Tally.from_json(self._board.document(model_name, "ledger") or Tally().as_json())
+        except (KeyError, TypeError, ValueError):
+            return Tally()
 
     def _refuse_overtaken(self, model_name: str, keys: list[str], seen: int) -> None:
         since = [self._read(model_name, key) for key in keys if key > _key(model_name, seen)]

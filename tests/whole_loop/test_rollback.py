@@ -15,7 +15,7 @@ NOBODY = "0"
 
 
 def never_champion(loop: Loop, as_of: datetime) -> str:
-    """A version that never was champion, trained now if there is none: any other would be a step back, and lead further back."""
+    """A version that never was champion, trained now if there is none: any other would be a step back."""
     for _ in range(4):
         were = Ledger(loop.lake_store).state(loop.model.name).were_champion
         if never := [str(version.version) for version in loop.versions() if str(version.version) not in were]:

@@ -1,0 +1,90 @@
+"""The board on the object store: for each model the newest of what its runs said, so that nobody has to read histories.
+
+    board/<model>/monitor.json    the newest status document of a check, and so on for `retrain`
+    board/<model>/profile.json    the noise profile of the newest period
+    board/<model>/ledger.json     the tally of the ledger
+
+All of it is made from what is kept elsewhere for good: a board that was lost fills up again, run by run.
+"""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from include.adapters.object_store import Entry, ObjectStore
+from include.errors import CorruptObject, ObjectMissing
+
+Kind = Literal["monitor", "retrain", "profile", "ledger"]
+_READERS = 8
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One document on the board; `at` is when the store got it, which is when the run said it."""
+
+    at: datetime
+    document: Mapping[str, Any]
+
+
+class Board:
+    """One board for all models. Every method may raise a StoreError."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._read: dict[str, tuple[str, Posted]] = {}
+
+    def post(self, model_name: str, kind: Kind, document: Mapping[str, Any]) -> None:
+        """Put up a document in place of the one before."""
+        self._store.put(_key(model_name, kind), json.dumps(document, indent=1, sort_keys=True, default=str).encode())
+
+    def post_newest(self, model_name: str, kind: Kind, as_of: datetime, document: Mapping[str, Any]) -> None:
+        """Put up a document as of a time, unless one as of a later time is there: a back-fill is not news."""
+        if self._newest(model_name, kind) <= as_of:
+            self.post(model_name, kind, {**document, "as_of": as_of.isoformat()})
+
+    def _newest(self, model_name: str, kind: Kind) -> datetime:
+        """As of when the document up there is; long ago where there is none, or something that somebody else put there."""
+        try:
+            return datetime.fromisoformat((self.document(model_name, kind) or {})["as_of"])
+        except (ValueError, KeyError, TypeError):
+            return datetime.min.replace(tzinfo=UTC)
+
+    def document(self, model_name: str, kind: Kind) -> dict[str, Any] | None:
+        """What is up there, or None."""
+        try:
+            return dict(json.loads(self._store.read(_key(model_name, kind))))
+        except ObjectMissing:
+            return None
+
+    def all(self) -> dict[str, dict[str, Posted]]:
+        """Everything by model and kind. What has not changed since the last look is not read again: one list tells.
+
+        Raises:
+            CorruptObject: somebody else wrote there.
+        """
+        listed = {entry.key: entry for entry in self._store.entries("board/")}
+        changed = [entry for key, entry in listed.items() if self._read.get(key, ("",))[0] != entry.etag]
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = list(pool.map(self._posted, changed))
+        self._read |= {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
+        self._read = {key: kept for key, kept in self._read.items() if key in listed}
+        board: dict[str, dict[str, Posted]] = {}
+        for key, (_, posted) in self._read.items():
+            _, model_name, name = key.split("/")
+            board.setdefault(model_name, {})[name.removesuffix(".json")] = posted
+        return board
+
+    def _posted(self, entry: Entry) -> Posted:
+        try:
+            return Posted(entry.modified, dict(json.loads(self._store.read(entry.key))))
+        except (ValueError, TypeError) as error:
+            raise CorruptObject(
+                f"{entry.key} is no document of ours ({str(error)[:100]}): delete it, the model's next run writes it again."
+            ) from error
+
+
+def _key(model_name: str, kind: Kind) -> str:
+    return f"board/{model_name}/{kind}.json"
