@@ -32,6 +32,8 @@ class Settings(BaseModel):
     review: Mapping[str, Review] = Field({}, alias="PROVING_GROUND_REVIEW")
     # What MLflow signs its webhook with; without it the route is not there.
     mlflow_webhook_secret: SecretStr | None = Field(None, alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET", min_length=16)
+    # What Prometheus shows to be let in; without it there are no metrics.
+    metrics_token: SecretStr | None = Field(None, alias="PROVING_GROUND_METRICS_TOKEN", min_length=16)
 
     @field_validator("s3_endpoint", "mlflow_tracking_uri", "mlflow_url", "airflow_url")
     @classmethod
@@ -87,5 +89,5 @@ _READ_ELSEWHERE = {"PROVING_GROUND_AIRFLOW_PORT", "PROVING_GROUND_MLFLOW_PORT", 
 def _in_words(problem: object) -> str:
     assert isinstance(problem, dict)
     name, value, why = problem["loc"][0], problem.get("input"), problem["msg"].removeprefix("Value error, ")
-    shown = "(hidden)" if name.endswith("_SECRET") else repr(value)
+    shown = "(hidden)" if name.endswith(("_SECRET", "_TOKEN")) else repr(value)
     return f"{name}={shown} cannot be used: {why}. Set it as in .env.example."

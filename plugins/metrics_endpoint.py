@@ -1,0 +1,85 @@
+"""`/proving-ground/metrics` for Prometheus: what the board says about every model.
+
+Prometheus is no user of Airflow's: a bearer token of its own lets it in, and lets it read these figures and nothing else.
+Without PROVING_GROUND_METRICS_TOKEN there is no such page.
+"""
+
+import asyncio
+import hmac
+import logging
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from include.adapters.board import Board
+
+_log = logging.getLogger(__name__)
+
+
+@cache
+def _board(bucket: str, endpoint: str | None, region: str) -> "Board":
+    """Kept, because it remembers what it has read."""
+    from include.adapters.board import Board
+    from include.adapters.object_store import ObjectStore
+
+    return Board(ObjectStore.connect(bucket, endpoint=endpoint, region=region))
+
+
+def answer(authorization: str) -> tuple[int, bytes]:
+    """Status and body for a request with this header; every failure is a status that Prometheus takes for `up == 0`."""
+    from include.errors import ProvingGroundError
+    from include.exposition import exposition
+    from include.models import all_models
+    from include.settings import Settings
+
+    try:
+        settings = Settings.read(os.environ)
+        if settings.metrics_token is None:
+            return 404, b""
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}"
+        if not hmac.compare_digest(expected.encode(), authorization.encode()):
+            return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
+        board = _board(settings.lake_bucket, settings.s3_endpoint, settings.s3_region)
+        return 200, exposition(all_models(), board.all())
+    except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
+        # The last three: somebody else wrote on the board.
+        _log.error("no metrics: %s: %s", type(error).__name__, error)
+        return 503, b"No metrics; the log of the api-server says why.\n"
+
+
+@cache
+def _app() -> "Starlette":
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    from include.exposition import CONTENT_TYPE
+
+    async def metrics(request: "Request") -> "Response":
+        status, body = await asyncio.to_thread(answer, request.headers.get("Authorization", ""))
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return Response(body, status, headers, media_type=CONTENT_TYPE)
+
+    return Starlette(routes=[Route("/metrics", metrics)])
+
+
+async def endpoint(scope: Any, receive: Any, send: Any) -> None:
+    """The page as an application for Airflow to mount, without Airflow's users; made when first called."""
+    await _app()(scope, receive, send)
+
+
+_ROUTES: list[Any] = [{"app": endpoint, "url_prefix": "/proving-ground", "name": "Metrics for Prometheus"}]
+
+
+class MetricsEndpoint(AirflowPlugin):
+    """What Airflow reads from this file."""
+
+    name = "metrics_endpoint"
+    fastapi_apps = _ROUTES

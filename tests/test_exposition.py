@@ -1,0 +1,87 @@
+"""What Prometheus is told: the figures of the documents that real steps wrote, and nothing where nothing is known."""
+
+import math
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from include.adapters.board import Board, Posted
+from include.exposition import exposition
+from include.history import Fact
+from tests.test_history import said
+from tests.toy import TOY, World, day
+
+Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def told(board: Any) -> Told:
+    families = text_string_to_metric_families(exposition([TOY], board).decode())
+    return {
+        (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def of(found: Told, name: str, **labels: str) -> float | None:
+    return found.get((name, tuple(sorted({"model": "toy", **labels}.items()))))
+
+
+def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
+    """No figure is made up: what is not known is not there."""
+    found = told({})
+    assert {name for name, _ in found} == {"check_period_seconds", "stale_after_seconds"}
+    assert of(found, "check_period_seconds") == TOY.feed.period.total_seconds()
+
+
+def test_what_the_steps_of_a_check_found_is_told(world: World) -> None:
+    """The documents are those that the real triage and the real ledger wrote."""
+    from include.references import Checked, Drift, Moved, Quality, Scored
+
+    moved = tuple(Moved(view=name, kind="shift", what="", effect=1.0, weight=0.3) for name in ("x", "z"))
+    world.do(
+        "triage",
+        day(9),
+        checked=Checked(rows=90, quarantined=10, reasons={}),
+        scored=Scored(champion=None, period=None),
+        drift=Drift(period=day(8), columns=3, moved=moved, drifted=("x", "z")),
+        quality=Quality(period=day(7), metric="roc_auc", value=0.8, low=0.75, high=0.85, reference=0.9, newest_maturity=0.4),
+    )
+    for event, key in (("promoting", "a"), ("promoted", "a"), ("promoting", "b")):
+        fact: Fact = said(event, "1" if key == "a" else "2", key=key, evidence={"verdict": "promote"})  # type: ignore[arg-type]
+        world.services.ledger.append("toy", fact)
+    world.services.lake.write_profile("toy", day(8), {"rows": 9, "quarantined": 0.1, "rates": {"x": {"missing": 0.25}}})
+    found = told(Board(world.lake).all())
+    assert of(found, "quarantined_rows_ratio") == 0.1
+    assert of(found, "drifted_features") == 2
+    assert math.isclose(of(found, "drifted_weight_ratio") or 0, 0.6)
+    assert of(found, "quality", metric="roc_auc", maturity="measured") == 0.8
+    assert of(found, "quality", metric="roc_auc", maturity="estimated") is None
+    assert of(found, "quality_decayed") == 0
+    assert of(found, "finding_info", action="retrain") == 1
+    assert of(found, "champion_info", version="1") == 1
+    assert of(found, "verdicts_total", verdict="promote") == 1
+    assert of(found, "ledger_events_total", event="promoting") == 2
+    assert of(found, "promotion_start_timestamp_seconds") == world.services.ledger.newest("toy").at.timestamp()  # type: ignore[union-attr]
+    assert of(found, "noise_ratio", feature="x", kind="missing") == 0.25
+
+
+def test_names_from_outside_stay_inside_their_label() -> None:
+    """A column whose name holds quotes and line ends adds no series of its own."""
+    from datetime import UTC, datetime
+
+    spiteful = 'x"} 1\nproving_ground_quality{model="other'
+    document = {"rates": {spiteful: {"missing": 0.5}}}
+    found = told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    assert of(found, "noise_ratio", feature=spiteful, kind="missing") == 0.5
+    assert not [name for name, labels in found if ("model", "other") in labels]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_what_is_no_number_is_not_told(value: float | None) -> None:
+    """An alert on a comparison with NaN would be silent for ever; an absent series is seen."""
+    from datetime import UTC, datetime
+
+    document = {"rates": {"x": {"missing": value}}}
+    assert of(told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}}), "noise_ratio") is None
