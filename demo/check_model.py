@@ -112,7 +112,7 @@ def judge(
 
 
 def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[Finding]:
-    """Whether the holdout can show a loss of a margin: two fits on halves of the training rows differ by more than two versions."""
+    """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
     columns = (*model.features, replace(model.label, optional=True))
     rows = sort_rows(table, model.feed.key, model.feed.time, columns).good
     told = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
@@ -150,7 +150,8 @@ def deliver(landing: Landing, model: Model, table: pd.DataFrame, moment: datetim
     ):
         rows = table if stream == "features" else table[labelled if not model.label.optional else told <= moment]
         columns = list(dict.fromkeys(columns))
-        for start, part in rows.groupby(period[rows.index].clip(lower=known - model.feed.period)):
+        for begins, part in rows.groupby(period[rows.index].where(period >= known, known - model.feed.period)):
+            start = pd.Timestamp(str(begins))
             key = f"{model.name}/{stream}/{'until-' if start < known else ''}{start:%Y-%m-%dT%H}.csv"
             landing.put(key, part[columns].to_csv(index=False, lineterminator="\n").encode())
             keys.append(key)

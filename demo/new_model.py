@@ -87,7 +87,7 @@ def filled_in(template: str, found: Guess) -> str:
         (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above"),
     ]
     for pattern, line in swaps:
-        template, count = re.subn(pattern, lambda _, line=line: line, template)
+        template, count = re.subn(pattern, line.replace("\\", r"\\"), template)
         assert count == 1, pattern
     return template.replace("HistGradientBoostingClassifier", _TREES[found.task])
 

@@ -81,7 +81,7 @@ def kind_of(values: pd.Series) -> str:
         return "number"
     if pd.to_datetime(there, utc=True, errors="coerce", format="ISO8601").notna().all():
         return "time"
-    wordy = there.astype("str").str.split().str.len().mean() > _WORDS_OF_A_TEXT
+    wordy = there.astype("str").map(lambda said: len(said.split())).mean() > _WORDS_OF_A_TEXT
     return "text" if wordy and there.nunique() > _FEW_VALUES else "category"
 
 

@@ -128,8 +128,8 @@ def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> I
     """What the feed's check would say of each column, counted, with an example."""
     reasons = sort_rows(table, model.feed.key, model.feed.time, columns).reasons
     rows: dict[str, list[int]] = {}
-    for row, said in reasons.items():
-        for reason in said:
+    for row, broken in reasons.items():
+        for reason in broken:
             rows.setdefault(reason, []).append(row)
     for reason, those in rows.items():
         name, _, said = reason.partition(": ")
@@ -226,7 +226,7 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Fi
 
 
 def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
-    there = set(model.periods_of(typed[model.feed.time]))
+    there = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
     first, last = min(there), max(there)
     whole = int((last - first) / model.feed.period) + 1
     if whole > len(there):
