@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test check bench bench-gate lock check-model replay ledger prune
+.PHONY: help demo down test check bench bench-gate lock new-model check-model replay ledger prune
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,9 +47,14 @@ lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@$(PYTHON) -m pip install --quiet $(UV)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
 
-check-model: $(READY) ## whether a model keeps the contract (MODEL=name)
-	@test -n "$(MODEL)" || { echo "make check-model needs MODEL=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m pytest tests/models -k "$(MODEL)"
+new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn, DATA=sample.csv guesses the columns)
+	@test -n "$(NAME)" || { echo "make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional)." >&2; exit 2; }
+	@$(BIN)/python -m demo.new_model "$(NAME)" $(if $(DATA),"$(DATA)")
+
+check-model: $(READY) ## whether a model keeps the contract (NAME=churn), is right about DATA=sample.csv, and what the gate says
+	@test -n "$(NAME)" || { echo "make check-model needs NAME=name, a file in include/models." >&2; exit 2; }
+	@$(BIN)/python -m pytest tests/models -k "$(NAME)"
+	@if [ -n "$(DATA)" ]; then $(BIN)/python -m demo.check_model "$(NAME)" "$(DATA)"; fi
 
 replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the running stack)
 	@test -n "$(MODEL)" || { echo "make replay needs MODEL=name, a file in include/models." >&2; exit 2; }

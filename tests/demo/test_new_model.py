@@ -1,0 +1,60 @@
+"""`make new-model` writes a file that is a model, or says why not."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from demo import model_template, new_model
+from include.models.contract import Model
+from tests.models.test_contract import CHECKS, Check
+
+
+def sample(path: Path) -> Path:
+    """A hundred days of a made-up shop."""
+    count = 200
+    pd.DataFrame(
+        {
+            "visit_id": [f"v{number}" for number in range(count)],
+            "at": pd.date_range("2024-01-01", periods=count, freq="12h").strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "pages": [number % 7 + 0.5 for number in range(count)],
+            "from": ["advert" if number % 3 else "letter" for number in range(count)],
+            "said": [f"I would like number {number} please" for number in range(count)],
+            "bought": [number % 2 for number in range(count)],
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
+def test_the_template_is_a_valid_model(examine: Check) -> None:
+    """Whoever changes one line at a time begins with something that works."""
+    examine(model_template.MODEL)
+
+
+def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
+    """Kinds, key, time and label come from the values; the file is a model and formatted as ours are."""
+    path = new_model.write("shop", sample(tmp_path / "sample.csv"), tmp_path)
+    model: Model = runpy.run_path(str(path))["MODEL"]
+    assert [(column.name, column.kind) for column in model.features] == [
+        ("pages", "number"),
+        ("from", "category"),
+        ("said", "text"),
+    ]
+    assert (model.feed.key, model.feed.time, model.label.name, model.task) == (("visit_id",), "at", "bought", "binary")
+    guessed = [line for line in path.read_text().splitlines() if line.startswith("    Column(")]
+    assert all("# GUESS:" in line for line in guessed)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
+
+
+@pytest.mark.parametrize("name", ["Churn", "1st", "class", "contract", "../escape", ""])
+def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name is told, and no file is written or overwritten."""
+    (tmp_path / "contract.py").write_text("kept")
+    assert new_model.main([name], tmp_path) == 1
+    assert f"NAME={name!r}" in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == ["contract.py"]
+    assert (tmp_path / "contract.py").read_text() == "kept"
