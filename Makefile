@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down test check bench bench-gate lock new-model check-model replay ledger prune
+.PHONY: help demo down env test test-grown-up check bench bench-gate lock new-model check-model replay ledger prune
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,20 @@ down: ## end everything that `make demo` left running
 test: $(READY) ## every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
+env: ## a .env for docker compose, with secrets made up (run again, it adds what is missing and changes nothing)
+	@$(PYTHON) demo/make_env.py
+
+test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis)
+	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
+
 check: $(READY) ## style, types, layers, compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@# Every variable that it insists on gets a value, so that it is validated whole.
-	@env $$(grep -o '^[A-Z_]*=$$' .env.example | sed 's/$$/checked/') $(BIN)/docker-compose --file docker-compose.yaml config -q
+	@env $$(grep -oE '[$$][{][A-Z_]+:[?]' docker-compose.yaml | tr -d '$${:?' | sed 's/$$/=checked/') \
+	  $(BIN)/docker-compose --env-file .env.example --file docker-compose.yaml config -q
 
 bench: $(BENCHES:%=bench-%) ## every benchmark
 

@@ -1,6 +1,7 @@
 """What Prometheus is told: the figures of the documents that real steps wrote, and nothing where nothing is known."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,14 +10,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from include.adapters.board import Board, Posted
 from include.exposition import exposition
 from include.history import Fact
+from include.references import Checked, Drift, Moved, Quality, Scored
 from tests.test_history import said
-from tests.toy import TOY, World, day
+from tests.toy import MODEL, World, day
 
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def told(board: Any) -> Told:
-    families = text_string_to_metric_families(exposition([TOY], board).decode())
+    families = text_string_to_metric_families(exposition([MODEL], board).decode())
     return {
         (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
         for family in families
@@ -32,13 +34,12 @@ def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
     """No figure is made up: what is not known is not there."""
     found = told({})
     assert {name for name, _ in found} == {"check_period_seconds", "stale_after_seconds"}
-    assert of(found, "check_period_seconds") == TOY.feed.period.total_seconds()
+    assert of(found, "check_period_seconds") == MODEL.feed.period.total_seconds()
 
 
-def test_what_the_steps_of_a_check_found_is_told(world: World) -> None:
+def test_what_the_steps_of_a_check_found_is_told() -> None:
     """The documents are those that the real triage and the real ledger wrote."""
-    from include.references import Checked, Drift, Moved, Quality, Scored
-
+    world = World()
     moved = tuple(Moved(view=name, kind="shift", what="", effect=1.0, weight=0.3) for name in ("x", "z"))
     world.do(
         "triage",
@@ -69,8 +70,6 @@ def test_what_the_steps_of_a_check_found_is_told(world: World) -> None:
 
 def test_names_from_outside_stay_inside_their_label() -> None:
     """A column whose name holds quotes and line ends adds no series of its own."""
-    from datetime import UTC, datetime
-
     spiteful = 'x"} 1\nproving_ground_quality{model="other'
     document = {"rates": {spiteful: {"missing": 0.5}}}
     found = told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
@@ -81,7 +80,5 @@ def test_names_from_outside_stay_inside_their_label() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
 def test_what_is_no_number_is_not_told(value: float | None) -> None:
     """An alert on a comparison with NaN would be silent for ever; an absent series is seen."""
-    from datetime import UTC, datetime
-
     document = {"rates": {"x": {"missing": value}}}
     assert of(told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}}), "noise_ratio") is None

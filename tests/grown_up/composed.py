@@ -1,0 +1,202 @@
+"""What stands in docker-compose.yaml, as plain processes: only names, ports and paths are translated to this machine's."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from demo.environment import PROJECT, inherited
+from demo.make_env import completed, required
+from demo.processes import Running, end, launch
+
+COMPOSE = PROJECT / "docker-compose.yaml"
+# Every port that stands in the file for a service that runs here; each is given a free one.
+PORTS = ("5432", "6379", "8333", "9333", "8888", "9340", "23646", "5000", "8080", "9125")
+HOSTS = ("postgres", "redis", "seaweedfs", "mlflow", "api-server", "statsd-exporter")
+NEEDED = {"redis-server": "redis-server", "redis-cli": "redis-tools", "wget": "wget", "runuser": "util-linux", "bash": "bash"}
+POSTGRES_PROGRAMS = "/usr/lib/postgresql/*/bin/initdb"
+
+
+class Composed:
+    """The services of the file as processes below one folder; what Loop asks of a stack, it answers."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.passwords: dict[str, str] = {}
+        self.running: dict[str, Running] = {}
+        self._postgres = _programs()
+        self.services = self._read()
+        self._numbers = _free_ports()
+        (home / "logs").mkdir()
+
+    @property
+    def airflow_url(self) -> str:
+        """Where the api-server answers."""
+        return f"http://127.0.0.1:{self._numbers['8080']}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where MLflow answers."""
+        return f"http://127.0.0.1:{self._numbers['5000']}"
+
+    @property
+    def s3_endpoint(self) -> str:
+        """Where the object store answers."""
+        return f"http://127.0.0.1:{self._numbers['8333']}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables of the api-server, translated."""
+        return self.told("api-server")
+
+    def start(self, service: str, name: str = "") -> None:
+        """Start a service's own command with its own variables; `name` is its container's where there are several."""
+        name = name or service
+        for volume in self._volumes(service).values():
+            Path(volume).mkdir(parents=True, exist_ok=True)
+        surroundings = self._surroundings(service, name)
+        if service == "postgres":
+            self._init_postgres()
+        self.running[name] = launch(name, self.command(service), surroundings, self.home / "logs", self.home)
+
+    def start_and_wait(self, *services: str, seconds: float = 120) -> None:
+        """Start services, and return when the health check of each says yes."""
+        for service in services:
+            self.start(service)
+        for service in services:
+            self.wait_healthy(service, seconds=seconds)
+
+    def wait_healthy(self, service: str, name: str = "", *, seconds: float = 120) -> None:
+        """Run the health check that stands in the file until it says yes."""
+        name, until = name or service, time.monotonic() + seconds
+        while not self.is_healthy(service, name):
+            assert self.running[name].is_alive(), f"{name} ended: {self.running[name].last_words()}"
+            assert time.monotonic() < until, f"{name} is not healthy after {seconds:.0f} s: {self.running[name].last_words()}"
+            time.sleep(0.5)
+
+    def is_healthy(self, service: str, name: str) -> bool:
+        """What its health check says once."""
+        kind, *words = self.services[service]["healthcheck"]["test"]
+        command = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
+        answer = subprocess.run(
+            [self.translated(word, service) for word in command],
+            env=self._surroundings(service, name),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return answer.returncode == 0
+
+    def run(self, service: str) -> None:
+        """Start a service that ends by itself, and wait for it."""
+        self.start(service)
+        handle = self.running[service].handle
+        assert handle is not None
+        assert handle.wait(timeout=120) == 0, self.running[service].last_words()
+
+    def stop(self) -> None:
+        """End everything."""
+        end(self.running.values())
+
+    def command(self, service: str) -> list[str]:
+        """Its entry point and its command, translated."""
+        told = self.services[service]
+        words = [self.translated(word, service) for word in [*(told.get("entrypoint") or []), *told["command"]]]
+        if service != "postgres":
+            return words
+        # The image's entry point drops root's rights and names the data; so does this.
+        data = self._volumes(service)["/var/lib/postgresql/data"]
+        return [*_as_postgres(), str(self._postgres / words[0]), *words[1:], "-D", data, "-k", data]
+
+    def told(self, service: str) -> dict[str, str]:
+        """Its variables, translated."""
+        told = self.services[service]["environment"]
+        return {name: "127.0.0.1" if value in HOSTS else self.translated(value, service) for name, value in told.items()}
+
+    def translated(self, text: str, service: str) -> str:
+        """The table: host names, ports and container paths, and nothing else, become this machine's."""
+        text = re.sub(rf"\b({'|'.join(HOSTS)})(?=:\d)", "127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")
+        text = text.replace("listen_addresses=*", "listen_addresses=127.0.0.1")
+        text = re.sub(rf"\b({'|'.join(PORTS)})\b", lambda found: str(self._numbers[found[0]]), text)
+        paths = {**self._volumes(service), "/opt/proving-ground": str(PROJECT), "/opt/airflow": f"{self.home}/{service}"}
+        for inside, outside in paths.items():
+            text = re.sub(rf"(?<![\w/.]){re.escape(inside)}\b", outside, text)
+        return text
+
+    def _volumes(self, service: str) -> dict[str, str]:
+        """Named volumes, by their path in the container: shared here by those that share them there."""
+        named = [volume for volume in self.services[service].get("volumes", []) if volume["type"] == "volume"]
+        return {volume["target"]: f"{self.home}/volumes/{volume['source']}" for volume in named}
+
+    def _surroundings(self, service: str, name: str) -> dict[str, str]:
+        # What the image sets, what the engine sets (the name of the container), and what the file sets.
+        here = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "HOSTNAME": name, "NO_PROXY": "127.0.0.1"}
+        path = f"{Path(sys.executable).parent}:{self._postgres}:{os.environ['PATH']}"
+        return {**inherited(), **here, "PATH": path, **self.told(service)}
+
+    def _read(self) -> dict[str, Any]:
+        """The file as docker compose itself reads it, with the .env that `make env` makes."""
+        text, _ = completed((PROJECT / ".env.example").read_text(), required(COMPOSE.read_text()))
+        variables = self.home / ".env"
+        variables.write_text(text)
+        self.passwords["admin"] = str(dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))["AIRFLOW_ADMIN_PASSWORD"])
+        program = Path(sys.executable).with_name("docker-compose")
+        ask = [str(program), "--env-file", str(variables), "--file", str(COMPOSE), "config", "--format", "json"]
+        answer = subprocess.run(ask, env=inherited(), capture_output=True, text=True, check=True).stdout
+        # It writes what can be read again: a dollar is doubled.
+        services: dict[str, Any] = json.loads(answer.replace("$$", "$"))["services"]
+        return services
+
+    def _init_postgres(self) -> None:
+        """What the image's entry point does with a fresh volume: user, password and database as the variables name them."""
+        told, data = self.told("postgres"), self._volumes("postgres")["/var/lib/postgresql/data"]
+        password = self.home / "postgres.password"
+        password.write_text(told["POSTGRES_PASSWORD"])
+        if os.geteuid() == 0:
+            # The user postgres must come through to the data, and own them.
+            for folder in [self.home, *self.home.parents][:4]:
+                if folder != Path("/tmp"):  # open to all already
+                    folder.chmod(folder.stat().st_mode | 0o011)
+            for path in (data, password):
+                shutil.chown(path, "postgres")
+        made = ["initdb", "-D", data, "-U", told["POSTGRES_USER"], f"--pwfile={password}", "-A", "scram-sha-256", "-N"]
+        subprocess.run([*_as_postgres(), str(self._postgres / made[0]), *made[1:]], check=True, capture_output=True, cwd="/")
+        single = ["--single", "-D", data, "postgres"]
+        make = f"create database {told['POSTGRES_DB']}\n"
+        program = [*_as_postgres(), str(self._postgres / "postgres"), *single]
+        subprocess.run(program, input=make, text=True, check=True, capture_output=True, cwd="/")
+
+
+def _as_postgres() -> list[str]:
+    return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+
+def _programs() -> Path:
+    """Where Postgres's programs are; fails, and says what to install, if anything is missing."""
+    missing = {package for program, package in NEEDED.items() if not shutil.which(program)}
+    found = sorted(Path("/").glob(POSTGRES_PROGRAMS.lstrip("/")))
+    on_path = shutil.which("initdb")
+    if not found and not on_path:
+        missing.add("postgresql")
+    assert not missing, f"programs are missing; install them first: apt-get install {' '.join(sorted(missing))}"
+    return Path(on_path).parent if on_path else found[-1].parent
+
+
+def _free_ports() -> dict[str, int]:
+    """A free port for each; SeaweedFS takes each of its own plus 10,000 too."""
+    while True:
+        start = 12_000 + secrets.randbelow(600) * 20
+        numbers = {port: start + place for place, port in enumerate(PORTS)}
+        if all(_is_free(number) and _is_free(number + 10_000) for number in numbers.values()):
+            return numbers
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
