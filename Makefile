@@ -30,7 +30,7 @@ test: $(READY) ## every test (ARGS="-k name" for some)
 env: ## a .env for docker compose, with secrets made up (run again, it adds what is missing and changes nothing)
 	@$(PYTHON) demo/make_env.py
 
-test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis)
+test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
 	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
 
 check: $(READY) ## style, types, layers, compose file
