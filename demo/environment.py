@@ -122,7 +122,7 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _PASSED_ON}
 
 
-_PASSED_ON = {"AIRFLOW_CONN_SLACK_WEBHOOK", "PROVING_GROUND_REVIEW"}
+_PASSED_ON = {"AIRFLOW_CONN_SLACK_WEBHOOK", "PROVING_GROUND_METRICS_TOKEN", "PROVING_GROUND_REVIEW"}
 
 
 def _plain() -> dict[str, str]:
