@@ -106,7 +106,8 @@ def _of_check(document: Mapping[str, Any]) -> Samples:
     yield "finding_info", (document["finding"]["action"],), 1
     if delivered := checked["rows"] + checked["quarantined"]:
         yield "quarantined_rows_ratio", (), checked["quarantined"] / delivered
-    if drift["period"]:
+    # None were compared while nobody was champion.
+    if drift["columns"]:
         yield "features", (), drift["columns"]
         yield "drifted_features", (), len(drift["drifted"])
         yield "drifted_weight_ratio", (), min(1.0, sum(one["weight"] for one in drift["moved"]))

@@ -68,6 +68,17 @@ def test_what_the_steps_of_a_check_found_is_told() -> None:
     assert of(found, "noise_ratio", feature="x", kind="missing") == 0.25
 
 
+def test_before_there_is_a_champion_no_drift_is_told() -> None:
+    """Nothing was compared: that is not the same as nothing has moved."""
+    world = World()
+    drift, quality = Drift(period=day(8)), Quality(period=None, metric="roc_auc")
+    nobody = Scored(champion=None, period=day(8))
+    world.do("triage", day(9), checked=Checked(rows=9, quarantined=0, reasons={}), scored=nobody, drift=drift, quality=quality)
+    found = told(Board(world.lake).all())
+    assert of(found, "last_check_timestamp_seconds") is not None
+    assert {of(found, name) for name in ("features", "drifted_features", "drifted_weight_ratio")} == {None}
+
+
 def test_names_from_outside_stay_inside_their_label() -> None:
     """A column whose name holds quotes and line ends adds no series of its own."""
     spiteful = 'x"} 1\nproving_ground_quality{model="other'
