@@ -14,11 +14,10 @@ from rich.console import Console
 from demo.environment import PROJECT
 from include.decisions.column_guess import Guess, guess
 from include.errors import ModelError, ProvingGroundError
-from include.models.contract import Column
+from include.models.contract import NAME, Column
 
 TEMPLATE = Path(__file__).with_name("model_template.py")
 MODELS = PROJECT / "include/models"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 
 
 def main(arguments: list[str], models: Path = MODELS) -> int:
@@ -46,7 +45,7 @@ def write(name: str, data: Path | None, models: Path = MODELS) -> Path:
         DataError: nothing can be guessed from the data.
     """
     taken = sorted(file.stem for file in models.glob("*.py"))
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ModelError(
             f"NAME={name!r} cannot name a model: accepted are lower-case letters, digits and _, at most 50, a letter first, "
             "and no word of Python's own. Choose another, such as churn."

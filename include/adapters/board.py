@@ -66,13 +66,15 @@ class Board:
             CorruptObject: somebody else wrote there.
         """
         listed = {entry.key: entry for entry in self._store.entries("board/")}
-        changed = [entry for key, entry in listed.items() if self._read.get(key, ("",))[0] != entry.etag]
+        # Taken once and replaced whole: two scrapes may look at the same time.
+        before = self._read
+        changed = [entry for key, entry in listed.items() if before.get(key, ("",))[0] != entry.etag]
         with ThreadPoolExecutor(_READERS) as pool:
             found = list(pool.map(self._posted, changed))
-        self._read |= {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
-        self._read = {key: kept for key, kept in self._read.items() if key in listed}
+        now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
+        self._read = now = {key: kept for key, kept in now.items() if key in listed}
         board: dict[str, dict[str, Posted]] = {}
-        for key, (_, posted) in self._read.items():
+        for key, (_, posted) in now.items():
             _, model_name, name = key.split("/")
             board.setdefault(model_name, {})[name.removesuffix(".json")] = posted
         return board

@@ -22,7 +22,7 @@ Task = Literal["binary", "multiclass", "regression"]
 if TYPE_CHECKING:
     import pandas as pd
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -264,7 +264,7 @@ class Model:
         """
         names = [column.name for column in self.features]
         for wrong, message in (
-            (not _NAME.fullmatch(self.name), f"name {self.name!r}: use lower-case letters, digits and _, at most 50"),
+            (not NAME.fullmatch(self.name), f"name {self.name!r}: use lower-case letters, digits and _, at most 50"),
             (len(set(names)) != len(names), f"features: {sorted({n for n in names if names.count(n) > 1})} appear twice"),
             (self.label.name in names, f"label {self.label.name!r} is also a feature: the model would read its answer"),
             (
