@@ -55,7 +55,7 @@ class Ports:
         while True:
             start = 12_000 + secrets.randbelow(1_000) * 10
             ports = cls(airflow=start + 5, mlflow=start + 6, s3=start)
-            if all(_is_free(port) for port, _, _ in ports.needed()):
+            if all(is_free(port) for port, _, _ in ports.needed()):
                 return ports
 
     def needed(self) -> list[tuple[int, str, str]]:
@@ -233,6 +233,7 @@ def _port(name: str, text: str) -> int:
     return int(text)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens there on this machine now."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -5,14 +5,13 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from demo.environment import PROJECT, inherited
+from demo.environment import PROJECT, inherited, is_free
 from demo.make_env import completed, required
 from demo.processes import Running, end, launch
 
@@ -193,10 +192,5 @@ def _free_ports() -> dict[str, int]:
     while True:
         start = 12_000 + secrets.randbelow(600) * 20
         numbers = {port: start + place for place, port in enumerate(PORTS)}
-        if all(_is_free(number) and _is_free(number + 10_000) for number in numbers.values()):
+        if all(is_free(number) and is_free(number + 10_000) for number in numbers.values()):
             return numbers
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0

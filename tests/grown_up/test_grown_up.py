@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from demo.processes import Running
 from tests.grown_up.composed import Composed
 from tests.whole_loop.loop import FIRST, Loop, wait_for
+from tests.whole_loop.test_killed import kill
 
 pytestmark = pytest.mark.timeout(900)
 WORKERS = ("worker-1", "worker-2")
@@ -45,7 +45,8 @@ def test_the_loop_survives_the_death_of_a_celery_worker(composed: Composed) -> N
     retrain = loop.started("retrain", str(loop.run("monitor", monitor)["start_date"]))
 
     victim = wait_for(lambda: performing(composed, loop, retrain), "train to run", seconds=120, every=0.05)
-    kill(composed.running[victim])
+    # Every process of it at once, as when its machine loses power.
+    kill(*composed.running[victim].members())
 
     assert loop.finished("retrain", retrain, seconds=300) == "success", loop.tasks("retrain", retrain)
     assert loop.task("retrain", retrain, "train")["try_number"] == 2
@@ -69,12 +70,3 @@ def performing(composed: Composed, loop: Loop, run: str) -> str | None:
             except psutil.Error:
                 continue
     return None
-
-
-def kill(worker: Running) -> None:
-    """`kill -9` to every process of a worker at once, as when its machine loses power."""
-    members = worker.members()
-    for process in members:
-        process.suspend()
-    for process in members:
-        process.kill()
