@@ -27,6 +27,7 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "ledger_entries": ((), "Entries in the ledger: the number of the newest."),
     "last_check_timestamp_seconds": ((), "When the newest check ended."),
     "last_retraining_timestamp_seconds": ((), "When the newest retraining ended, whatever it decided."),
+    "last_retraining_duration_seconds": ((), "How long the newest retraining took, waiting for a person included."),
     "check_period_seconds": ((), "How often fresh data come: one period of the feed."),
     "stale_after_seconds": ((), "After what time without a retraining the model asks for one."),
     "finding_info": (("action",), "1 for what the newest check said has to be done."),
@@ -82,13 +83,19 @@ def _samples(model: Model, posted: Mapping[str, Posted]) -> Samples:
     if "ledger" in posted:
         yield from _of_ledger(Tally.from_json(posted["ledger"].document))
     if "retrain" in posted:
-        yield "last_retraining_timestamp_seconds", (), posted["retrain"].at.timestamp()
+        yield from _of_retraining(posted["retrain"])
     if "monitor" in posted:
         yield "last_check_timestamp_seconds", (), posted["monitor"].at.timestamp()
         yield from _of_check(posted["monitor"].document)
     if "profile" in posted:
         for feature, kinds in posted["profile"].document["rates"].items():
             yield from (("noise_ratio", (feature, kind), rate) for kind, rate in kinds.items())
+
+
+def _of_retraining(posted: Posted) -> Samples:
+    yield "last_retraining_timestamp_seconds", (), posted.at.timestamp()
+    if started := posted.document.get("started"):
+        yield "last_retraining_duration_seconds", (), (posted.at - datetime.fromisoformat(started)).total_seconds()
 
 
 def _of_ledger(tally: Tally) -> Samples:

@@ -26,7 +26,8 @@ class Request:
 
     `run_id` names the Airflow run; work is never keyed by it, only traced to it. `override` lets a champion be replaced that
     cannot be scored, or a version come back that was rolled back from; `asked_by` is the person who started the run. `target`
-    and `dry_run` are a rollback's, and so is `instead_of`: the champion that an event wants to go back from.
+    and `dry_run` are a rollback's, and so is `instead_of`: the champion that an event wants to go back from. `started` is when
+    Airflow started the run: told, and never decided by.
     """
 
     as_of: datetime
@@ -39,6 +40,7 @@ class Request:
     target: str | None = None
     dry_run: bool = False
     instead_of: str | None = None
+    started: datetime | None = None
 
 
 def request_from(context: Mapping[str, Any]) -> Request:
@@ -73,6 +75,7 @@ def request_from(context: Mapping[str, Any]) -> Request:
         target=_words(params.get("target")) or _words(event.get("target")) or None,
         dry_run=_ticked(params, "dry_run"),
         instead_of=_words(event.get("instead_of")) or None,
+        started=getattr(run, "start_date", None),
     )
 
 

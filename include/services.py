@@ -2,16 +2,18 @@
 
 import os
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from include.settings import Settings
 
 if TYPE_CHECKING:
+    from include.adapters.board import Board
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
+    from include.adapters.records import Records
     from include.adapters.registry import Registry
 
 
@@ -52,3 +54,35 @@ def build_services(settings: Settings | None = None) -> Services:
         ledger=Ledger(lake),
         locks=Locks(lake),
     )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What pages and metrics are made from. Light: the api-server has no need of frames, nor of MLflow."""
+
+    settings: Settings
+    board: "Board"
+    records: "Records"
+    ledger: "Ledger"
+
+
+def reader() -> Reader:
+    """The lake as the environment names it, for who only looks.
+
+    Raises:
+        SettingsError: the environment holds a value that cannot be used.
+    """
+    settings = Settings.read(os.environ)
+    return Reader(settings, *_read_side(settings.lake_bucket, settings.s3_endpoint, settings.s3_region))
+
+
+@cache
+def _read_side(bucket: str, endpoint: str | None, region: str) -> tuple["Board", "Records", "Ledger"]:
+    """Kept, because the board remembers what it has read."""
+    from include.adapters.board import Board
+    from include.adapters.ledger import Ledger
+    from include.adapters.object_store import ObjectStore
+    from include.adapters.records import Records
+
+    store = ObjectStore.connect(bucket, endpoint=endpoint, region=region)
+    return Board(store), Records(store), Ledger(store)

@@ -2,7 +2,6 @@
 
 import html
 import logging
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +37,9 @@ def ledger_page(dag_id: str) -> tuple[int, str]:
 
 
 def _entries(model_name: str) -> "list[Entry]":
-    from include.adapters.ledger import Ledger
-    from include.adapters.object_store import ObjectStore
-    from include.settings import Settings
+    from include.services import reader
 
-    settings = Settings.read(os.environ)
-    store = ObjectStore.connect(settings.lake_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
-    return Ledger(store).proved(model_name)
+    return reader().ledger.proved(model_name)
 
 
 def _sentence(dag_id: str, why: str) -> str:

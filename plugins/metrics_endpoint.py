@@ -7,7 +7,6 @@ Without PROVING_GROUND_METRICS_TOKEN there is no such page.
 import asyncio
 import hmac
 import logging
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from include.adapters.board import Board
-
 _log = logging.getLogger(__name__)
-
-
-@cache
-def _board(bucket: str, endpoint: str | None, region: str) -> "Board":
-    """Kept, because it remembers what it has read."""
-    from include.adapters.board import Board
-    from include.adapters.object_store import ObjectStore
-
-    return Board(ObjectStore.connect(bucket, endpoint=endpoint, region=region))
 
 
 def answer(authorization: str) -> tuple[int, bytes]:
@@ -37,17 +25,17 @@ def answer(authorization: str) -> tuple[int, bytes]:
     from include.errors import ProvingGroundError
     from include.exposition import exposition
     from include.models import all_models
-    from include.settings import Settings
+    from include.services import reader
 
     try:
-        settings = Settings.read(os.environ)
+        read = reader()
+        settings = read.settings
         if settings.metrics_token is None:
             return 404, b""
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
         if not hmac.compare_digest(expected.encode(), authorization.encode()):
             return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
-        board = _board(settings.lake_bucket, settings.s3_endpoint, settings.s3_region)
-        return 200, exposition(all_models(), board.all())
+        return 200, exposition(all_models(), read.board.all())
     except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
         # The last three: somebody else wrote on the board.
         _log.error("no metrics: %s: %s", type(error).__name__, error)

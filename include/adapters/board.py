@@ -59,6 +59,10 @@ class Board:
         except ObjectMissing:
             return None
 
+    def of(self, model_name: str) -> dict[str, Posted]:
+        """What is up there about one model, by kind; errors as for `all`."""
+        return {_kind(entry.key): self._posted(entry) for entry in self._store.entries(f"board/{model_name}/")}
+
     def all(self) -> dict[str, dict[str, Posted]]:
         """Everything by model and kind. What has not changed since the last look is not read again: one list tells.
 
@@ -75,8 +79,7 @@ class Board:
         self._read = now = {key: kept for key, kept in now.items() if key in listed}
         board: dict[str, dict[str, Posted]] = {}
         for key, (_, posted) in now.items():
-            _, model_name, name = key.split("/")
-            board.setdefault(model_name, {})[name.removesuffix(".json")] = posted
+            board.setdefault(key.split("/")[1], {})[_kind(key)] = posted
         return board
 
     def _posted(self, entry: Entry) -> Posted:
@@ -86,6 +89,10 @@ class Board:
             raise CorruptObject(
                 f"{entry.key} is no document of ours ({str(error)[:100]}): delete it, the model's next run writes it again."
             ) from error
+
+
+def _kind(key: str) -> str:
+    return key.rsplit("/", 1)[-1].removesuffix(".json")
 
 
 def _key(model_name: str, kind: Kind) -> str:

@@ -23,16 +23,15 @@ import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.adapters.board import Board
-from include.adapters.object_store import ObjectStore
+from include.adapters.records import Records, as_json, moment_of, stamp
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
 from include.references import LandedFile, Snapshot
@@ -47,15 +46,11 @@ def file_id(file: LandedFile) -> str:
 
 def period_in(key: str) -> datetime:
     """Start of the period that a curated file belongs to."""
-    return _moment(key.split("/")[3])
+    return moment_of(key.split("/")[3])
 
 
-class Lake:
+class Lake(Records):
     """The lake bucket."""
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._board = Board(store)
 
     # Deliveries
 
@@ -66,7 +61,7 @@ class Lake:
 
     def finish_file(self, model_name: str, file: LandedFile, outcome: dict[str, Any]) -> None:
         """Mark a landing file as done: the last write about it."""
-        self._store.put(f"intake/{model_name}/{file_id(file)}.json", _json({"key": file.key, "etag": file.etag} | outcome))
+        self._store.put(f"intake/{model_name}/{file_id(file)}.json", as_json({"key": file.key, "etag": file.etag} | outcome))
 
     def quarantine(self, model_name: str, file: LandedFile, rows: list[dict[str, Any]]) -> str:
         """Keep rows that may not go on, one JSON object a line; returns the key."""
@@ -138,11 +133,11 @@ class Lake:
 
     def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
         """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
-        low, high = _stamp(start), _stamp(end)
+        low, high = stamp(start), stamp(end)
         files = [{"key": key, "sha256": _digest_in(key)} for key in keys if low <= key.split("/")[3] < high]
         manifest = {"model": model.name, "start": start.isoformat(), "end": end.isoformat(), "files": files}
-        digest = hashlib.sha256(_json(manifest)).hexdigest()
-        self._create_once(f"snapshots/{model.name}/{digest}.json", _json(manifest))
+        digest = hashlib.sha256(as_json(manifest)).hexdigest()
+        self._create_once(f"snapshots/{model.name}/{digest}.json", as_json(manifest))
         return Snapshot(digest=digest, start=start, end=end, rows=rows, says=f"{rows:,} rows in {len(files)} files")
 
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
@@ -160,7 +155,7 @@ class Lake:
     def predictions_key(self, model_name: str, period: datetime, version: str, rows: pd.DataFrame) -> str:
         """Where predictions of a version for exactly these rows are kept."""
         about = hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()[:16]
-        return f"predictions/{model_name}/{_stamp(period)}/v{version}-{about}.parquet"
+        return f"predictions/{model_name}/{stamp(period)}/v{version}-{about}.parquet"
 
     def beside(self, key: str, version: str) -> str:
         """Where predictions of another version are kept for the rows that a key of predictions is about."""
@@ -169,7 +164,7 @@ class Lake:
 
     def predictions_before(self, model_name: str, moment: datetime) -> list[tuple[str, int]]:
         """Keys and bytes of the predictions for periods that start before a time."""
-        last = f"predictions/{model_name}/{_stamp(moment)}"
+        last = f"predictions/{model_name}/{stamp(moment)}"
         return [(entry.key, entry.size) for entry in self._store.entries(f"predictions/{model_name}/") if entry.key < last]
 
     def references_but(self, model_name: str, digests: Collection[str], moment: datetime) -> list[tuple[str, int]]:
@@ -193,46 +188,6 @@ class Lake:
     def read_table(self, key: str) -> pd.DataFrame:
         """Rows written by `write_table`."""
         return pd.read_parquet(io.BytesIO(self._store.read(key)))
-
-    def holds(self, key: str) -> bool:
-        """Whether there is an object under this key."""
-        return self._store.stat(key) is not None
-
-    def write_status(
-        self, model_name: str, kind: Literal["monitor", "retrain"], as_of: datetime, document: dict[str, Any]
-    ) -> None:
-        """Write what a run found, as of a time; the same run again overwrites its own words."""
-        self._store.put(f"status/{model_name}/{kind}/{_stamp(as_of)}.json", _json(document))
-        self._board.post_newest(model_name, kind, as_of, document)
-
-    def statuses(self, model_name: str, kind: str) -> list[dict[str, Any]]:
-        """All documents of a kind, oldest first."""
-        return [json.loads(self._store.read(entry.key)) for entry in self._store.entries(f"status/{model_name}/{kind}/")]
-
-    def status_times(self, model_name: str, kind: str) -> list[datetime]:
-        """As-of times of all documents of a kind, oldest first, without reading one."""
-        keys = [entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")]
-        return [_moment(key.rsplit("/", 1)[-1].removesuffix(".json")) for key in keys]
-
-    def status(self, model_name: str, kind: str, as_of: datetime) -> dict[str, Any] | None:
-        """The document of a kind as of exactly this time, or None."""
-        key = f"status/{model_name}/{kind}/{_stamp(as_of)}.json"
-        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
-
-    def write_profile(self, model_name: str, period: datetime, document: dict[str, Any]) -> None:
-        """Write the noise profile of a period; measured again, it overwrites its own words."""
-        self._store.put(self._profile(model_name, period), _json(document))
-        self._board.post_newest(model_name, "profile", period, document)
-
-    def profile(self, model_name: str, period: datetime) -> dict[str, Any] | None:
-        """The noise profile of a period, or None."""
-        key = self._profile(model_name, period)
-        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
-
-    def profiles(self, model_name: str, until: datetime) -> list[dict[str, Any]]:
-        """The noise profiles of the periods that start before a time, oldest first."""
-        keys = [entry.key for entry in self._store.entries(f"profiles/{model_name}/")]
-        return [json.loads(self._store.read(key)) for key in keys if key < self._profile(model_name, until)]
 
     # Replays
 
@@ -273,32 +228,12 @@ class Lake:
 
     def write_summary(self, model_name: str, digest: str, period: datetime, document: dict[str, Any]) -> None:
         """Keep the summary of a period, made to be compared with the reference of a digest."""
-        self._store.put(f"{_reference(model_name, digest)}{_stamp(period)}.json", json.dumps(document).encode())
+        self._store.put(f"{_reference(model_name, digest)}{stamp(period)}.json", json.dumps(document).encode())
 
     def summary(self, model_name: str, digest: str, period: datetime) -> dict[str, Any] | None:
         """The document that `write_summary` kept, or None."""
-        key = f"{_reference(model_name, digest)}{_stamp(period)}.json"
+        key = f"{_reference(model_name, digest)}{stamp(period)}.json"
         return dict(json.loads(self._store.read(key))) if self.holds(key) else None
-
-    def remember(self, model_name: str, version: str, kind: str, period: datetime, document: dict[str, Any]) -> None:
-        """Keep what a period showed about a version; the same period again overwrites its own words."""
-        self._store.put(f"memory/{model_name}/v{version}/{kind}/{_stamp(period)}.json", _json(document))
-
-    def remembered(self, model_name: str, version: str, kind: str, before: datetime, newest: int = 520) -> dict[datetime, Any]:
-        """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
-        prefix = f"memory/{model_name}/v{version}/{kind}/"
-        keys = {
-            _moment(entry.key.removeprefix(prefix).removesuffix(".json")): entry.key for entry in self._store.entries(prefix)
-        }
-        wanted = sorted(period for period in keys if period < before)[-newest:]
-        return {period: json.loads(self._store.read(keys[period])) for period in wanted}
-
-    def remembered_of_all(self, model_name: str, kind: str, before: datetime) -> dict[str, dict[datetime, Any]]:
-        """By version, what was remembered of the periods that start before a time, oldest first."""
-        prefix = f"memory/{model_name}/"
-        keys = [entry.key for entry in self._store.entries(prefix) if f"/{kind}/" in entry.key]
-        versions = sorted({key.removeprefix(f"{prefix}v").split("/", 1)[0] for key in keys}, key=int)
-        return {version: self.remembered(model_name, version, kind, before) for version in versions}
 
     # Below the surface
 
@@ -314,11 +249,8 @@ class Lake:
         ends = np.cumsum([len(table) for table in tables])
         return dict(zip(keys, np.split(kept, ends[:-1]), strict=True))
 
-    def _profile(self, model_name: str, period: datetime) -> str:
-        return f"profiles/{model_name}/{_stamp(period)}.json"
-
     def _curated(self, model_name: str, stream: str, start: datetime) -> str:
-        return f"curated/{model_name}/{stream}/{_stamp(start)}/"
+        return f"curated/{model_name}/{stream}/{stamp(start)}/"
 
     def _newest_rows(self, model: Model, by: list[str], keys: list[str], columns: list[str]) -> pd.DataFrame:
         wanted = list(dict.fromkeys([*by, model.feed.time, *columns]))
@@ -373,15 +305,3 @@ def _parquet(rows: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
-
-
-def _moment(stamp: str) -> datetime:
-    return datetime.strptime(stamp, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")

@@ -118,6 +118,10 @@ class Ledger:
         """All entries with a sequence above `after`, oldest first."""
         return [self._read(model_name, key) for key in self._keys(model_name) if key > _key(model_name, after)]
 
+    def newest_entries(self, model_name: str, count: int) -> list[Entry]:
+        """So many of the newest entries, newest first."""
+        return [self._read(model_name, key) for key in self._keys(model_name)[: -count - 1 : -1]]
+
     def proved(self, model_name: str) -> list[Entry]:
         """All entries, once it is proved that none was changed, left out or put in between.
 

@@ -25,6 +25,7 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, pr
         {
             "as_of": request.as_of.isoformat(),
             "run_id": request.run_id,
+            "started": request.started.isoformat() if request.started else None,
             "trigger": request.reason,
             "verdict": verdict.model_dump(mode="json"),
             "promotion": promotion.model_dump(mode="json"),

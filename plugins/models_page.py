@@ -1,0 +1,148 @@
+"""The page "Models" in Airflow's navigation, and a tab "Model" on a model's DAGs: what stands how, and how it got there.
+
+Made by the api-server from the board and from the records of the newest runs; the browser runs no script. It only shows:
+whoever may read a model's monitor in Airflow sees its line and its page, and there is nothing on them to press.
+"""
+
+import html
+import logging
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from decision_cards import HEADERS, document
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from include.models.contract import Model
+    from include.settings import Settings
+
+# Two years of weeks: more than can be told apart in a picture.
+_NEWEST = 104
+_ENTRIES = 12
+_STAGES = ("monitor", "retrain", "rollback", "replay")
+# Airflow draws it as an image: it has no colour of the page's to take.
+_BARS = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23{}' "
+    "stroke-width='2' stroke-linecap='round'%3E%3Cpath d='M4 20V11M10 20V4M16 20v-7M22 20H2'/%3E%3C/svg%3E"
+)
+_log = logging.getLogger(__name__)
+
+
+def models_page(readable: Collection[str], now: datetime) -> tuple[int, str]:
+    """Status and HTML of the list of all models whose monitor is among the readable DAGs."""
+    from airflow_facts import in_airflow
+    from include.models import all_models
+    from include.overview import overview
+    from include.pages import render
+    from include.services import reader
+
+    models = [model for model in all_models() if f"{model.name}.monitor" in readable]
+    lines = overview(models, reader().board.all(), in_airflow(model.name for model in models), now)
+    return 200, render("models.html", lines=lines, now=now)
+
+
+def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
+    """Status and HTML of the page of the model that a DAG belongs to."""
+    from include.models import find_model, model_names
+
+    name = dag_id.rpartition(".")[0]
+    if name not in model_names():
+        return 404, _sentence(dag_id, "Only a model's own DAGs have a page here.")
+    return 200, _page(find_model(name), now)
+
+
+def _page(model: "Model", now: datetime) -> str:
+    from airflow_facts import in_airflow
+    from include import history_charts as charts
+    from include.overview import InAirflow, line
+    from include.pages import render
+    from include.services import reader
+
+    read = reader()
+    checks = read.records.statuses(model.name, "monitor", _NEWEST)
+    retrainings = read.records.statuses(model.name, "retrain", _NEWEST)
+    axis = charts.axis_of(checks)
+    return render(
+        "model.html",
+        one=line(model, read.board.of(model.name), in_airflow([model.name]).get(model.name, InAirflow()), now),
+        now=now,
+        plot=charts,
+        quality_picture=charts.quality_picture(axis, checks, retrainings) if axis else None,
+        drift_picture=charts.drift_picture(axis, checks) if axis else (),
+        noise_picture=charts.noise_picture(axis, read.records.profiles(model.name, now, _NEWEST)) if axis else (),
+        retrainings=retrainings[: -_ENTRIES - 1 : -1],
+        entries=read.ledger.newest_entries(model.name, _ENTRIES),
+        links=_links(model.name, read.settings, checks[-1] if checks else None),
+    )
+
+
+def _links(name: str, settings: "Settings", newest: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in _STAGES]
+    report = newest["drift"]["report_url"] if newest else None
+    return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]
+
+
+def _told(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
+    """A page, or a sentence on why there is none: an object store that does not answer is no traceback."""
+    from include.errors import ProvingGroundError
+
+    try:
+        return page(*asked, datetime.now(UTC))
+    except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
+        # The last three: somebody else wrote among the records.
+        _log.error("no page: %s: %s", type(error).__name__, error)
+        return 503, _sentence("Models", "The object store did not hand out what is known; the api-server's log says why.")
+
+
+def _sentence(title: str, why: str) -> str:
+    return document(title, f'<p class="why">{html.escape(why)}</p>')
+
+
+@cache
+def _app() -> "FastAPI":
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import HTMLResponse
+
+    app = FastAPI(dependencies=[Depends(get_user)], openapi_url=None)
+
+    # Neither is async: the page waits for the store, and is made in a thread.
+    def show_all(user: Any = Depends(get_user)) -> HTMLResponse:  # noqa: B008 - how FastAPI is told
+        status, page = _told(models_page, get_auth_manager().get_authorized_dag_ids(user=user))
+        return HTMLResponse(page, status, HEADERS)
+
+    def show(dag_id: str) -> HTMLResponse:
+        status, page = _told(model_page, dag_id)
+        return HTMLResponse(page, status, HEADERS)
+
+    app.get("/")(show_all)
+    app.get("/{dag_id}", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN))])(show)
+    return app
+
+
+async def models(scope: Any, receive: Any, send: Any) -> None:
+    """The pages as an application for Airflow to mount, for its own users; made when first asked."""
+    await _app()(scope, receive, send)
+
+
+_PAGES: list[Any] = [{"app": models, "url_prefix": "/models", "name": "Models"}]
+_VIEWS: list[Any] = [
+    {"name": "Models", "href": "models/", "destination": "nav", "url_route": "models", "nav_top_level": True}
+    | {"icon": _BARS.format("27272a"), "icon_dark_mode": _BARS.format("fafafa")},
+    {"name": "Model", "href": "models/{DAG_ID}", "destination": "dag", "url_route": "model"},
+]
+
+
+class ModelsPage(AirflowPlugin):
+    """What Airflow reads from this file."""
+
+    name = "models_page"
+    fastapi_apps = _PAGES
+    external_views = _VIEWS
