@@ -1,4 +1,4 @@
-"""What Prometheus is told about every model, in its text format, from the board alone. Light: the api-server loads it.
+"""What Prometheus is told about every model, in its text format, from the board and Airflow. Light: the api-server loads it.
 
 Times are Unix seconds. A figure that is not known is left out, never 0: an alert on it then sees nothing, and the alert on a
 check that is too old sees why.
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from include.adapters.board import Posted
 from include.models.contract import Model
+from include.overview import InAirflow
 from include.tally import Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,6 +29,8 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "last_check_timestamp_seconds": ((), "When the newest check ended."),
     "last_retraining_timestamp_seconds": ((), "When the newest retraining ended, whatever it decided."),
     "last_retraining_duration_seconds": ((), "How long the newest retraining took, waiting for a person included."),
+    "review_start_timestamp_seconds": ((), "Since when a review waits for a person; absent where none does."),
+    "review_within_seconds": ((), "How long a review waits; no answer means no."),
     "check_period_seconds": ((), "How often fresh data come: one period of the feed."),
     "stale_after_seconds": ((), "After what time without a retraining the model asks for one."),
     "finding_info": (("action",), "1 for what the newest check said has to be done."),
@@ -51,7 +54,7 @@ _COUNTERS = {
 Samples = Iterator[tuple[str, tuple[str, ...], float | None]]
 
 
-def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]]) -> bytes:
+def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]], airflow: Mapping[str, InAirflow]) -> bytes:
     """All metrics of these models; a model that has not run yet has only what its file says."""
     families: dict[str, Metric] = {
         name: GaugeMetricFamily(_PREFIX + name, words, labels=["model", *labels]) for name, (labels, words) in _GAUGES.items()
@@ -59,7 +62,7 @@ def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]
         name: CounterMetricFamily(_PREFIX + name, words, labels=["model", label]) for name, (label, words) in _COUNTERS.items()
     }
     for model in models:
-        for name, labels, value in _samples(model, board.get(model.name, {})):
+        for name, labels, value in _samples(model, board.get(model.name, {}), airflow.get(model.name, InAirflow())):
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
@@ -77,9 +80,11 @@ class _Made(Collector):
         return self._families
 
 
-def _samples(model: Model, posted: Mapping[str, Posted]) -> Samples:
+def _samples(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:
     yield "check_period_seconds", (), model.feed.period.total_seconds()
     yield "stale_after_seconds", (), model.oldest.total_seconds()
+    yield "review_within_seconds", (), model.review_within.total_seconds()
+    yield "review_start_timestamp_seconds", (), _seconds(airflow.review_since)
     if "ledger" in posted:
         yield from _of_ledger(Tally.from_json(posted["ledger"].document))
     if "retrain" in posted:

@@ -171,14 +171,14 @@ def noise_picture(axis: Axis, profiles: Documents) -> tuple[Mess, ...]:
 
 
 def round_values(low: float, high: float) -> list[float]:
-    """Three to six round numbers between two.
+    """Two to seven round numbers between two.
 
     >>> round_values(0.63, 0.77)
     [0.65, 0.7, 0.75]
     """
-    rough = (high - low) / 4
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    largest = (high - low) / 2.5
+    size = 10.0 ** math.floor(math.log10(largest))
+    step = max(size * factor for factor in (1, 2, 5) if factor == 1 or size * factor <= largest)
     first = math.ceil(low / step - 1e-9)
     return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 

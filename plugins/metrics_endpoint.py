@@ -1,4 +1,4 @@
-"""`/proving-ground/metrics` for Prometheus: what the board says about every model.
+"""`/proving-ground/metrics` for Prometheus: what the board says about every model, and which reviews wait.
 
 Prometheus is no user of Airflow's: a bearer token of its own lets it in, and lets it read these figures and nothing else.
 Without PROVING_GROUND_METRICS_TOKEN there is no such page.
@@ -22,9 +22,10 @@ _log = logging.getLogger(__name__)
 
 def answer(authorization: str) -> tuple[int, bytes]:
     """Status and body for a request with this header; every failure is a status that Prometheus takes for `up == 0`."""
+    from airflow_facts import in_airflow
     from include.errors import ProvingGroundError
     from include.exposition import exposition
-    from include.models import all_models
+    from include.models import all_models, model_names
     from include.services import reader
 
     try:
@@ -35,7 +36,7 @@ def answer(authorization: str) -> tuple[int, bytes]:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
         if not hmac.compare_digest(expected.encode(), authorization.encode()):
             return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
-        return 200, exposition(all_models(), read.board.all())
+        return 200, exposition(all_models(), read.board.all(), in_airflow(model_names()))
     except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
         # The last three: somebody else wrote on the board.
         _log.error("no metrics: %s: %s", type(error).__name__, error)

@@ -1,7 +1,7 @@
 """What Prometheus is told: the figures of the documents that real steps wrote, and nothing where nothing is known."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from include.adapters.board import Board, Posted
 from include.exposition import exposition
 from include.history import Fact
+from include.overview import InAirflow
 from include.references import Checked, Drift, Moved, Quality, Scored
 from tests.test_history import said
 from tests.toy import MODEL, World, day
@@ -17,8 +18,9 @@ from tests.toy import MODEL, World, day
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def told(board: Any) -> Told:
-    families = text_string_to_metric_families(exposition([MODEL], board).decode())
+def told(board: Any, airflow: InAirflow | None = None) -> Told:
+    told_of = {"toy": airflow} if airflow else {}
+    families = text_string_to_metric_families(exposition([MODEL], board, told_of).decode())
     return {
         (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
         for family in families
@@ -33,7 +35,7 @@ def of(found: Told, name: str, **labels: str) -> float | None:
 def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
     """No figure is made up: what is not known is not there."""
     found = told({})
-    assert {name for name, _ in found} == {"check_period_seconds", "stale_after_seconds"}
+    assert {name for name, _ in found} == {"check_period_seconds", "stale_after_seconds", "review_within_seconds"}
     assert of(found, "check_period_seconds") == MODEL.feed.period.total_seconds()
 
 
@@ -77,6 +79,18 @@ def test_before_there_is_a_champion_no_drift_is_told() -> None:
     found = told(Board(world.lake).all())
     assert of(found, "last_check_timestamp_seconds") is not None
     assert {of(found, name) for name in ("features", "drifted_features", "drifted_weight_ratio")} == {None}
+
+
+def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
+    """From when Airflow started the run to when it was announced; no review, no series."""
+    started = datetime(2024, 1, 1, tzinfo=UTC)
+    posted = Posted(started + timedelta(minutes=90), {"started": started.isoformat()})
+    found = told({"toy": {"retrain": posted}}, InAirflow("run", started))
+    assert of(found, "last_retraining_duration_seconds") == 5400
+    assert of(found, "review_start_timestamp_seconds") == started.timestamp()
+    found = told({"toy": {"retrain": Posted(started, {})}}, InAirflow())
+    assert of(found, "last_retraining_duration_seconds") is None
+    assert of(found, "review_start_timestamp_seconds") is None
 
 
 def test_names_from_outside_stay_inside_their_label() -> None:

@@ -7,6 +7,8 @@ from starlette.testclient import TestClient
 
 import metrics_endpoint
 from include.adapters.board import Board
+from include.adapters.ledger import Ledger
+from include.adapters.records import Records
 from include.errors import StoreUnreachable
 from tests.fakes import MemoryStore
 
@@ -17,7 +19,8 @@ TOKEN = "a token of some length"
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     store: Any = MemoryStore()
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr(metrics_endpoint, "_board", lambda *_: Board(store))
+    monkeypatch.setattr("include.services._read_side", lambda *_: (Board(store), Records(store), Ledger(store)))
+    monkeypatch.setattr("airflow_facts.in_airflow", lambda names: {})
     return store
 
 
@@ -67,5 +70,5 @@ def test_a_silent_store_and_a_spoilt_board_are_a_failed_scrape(store: Any, monke
     def silent(*_: object) -> None:
         raise StoreUnreachable("s3://lake at http://secret")
 
-    monkeypatch.setattr(metrics_endpoint, "_board", silent)
+    monkeypatch.setattr("include.services._read_side", silent)
     assert (ask().status_code, "secret" in ask().text) == (503, False)

@@ -1,0 +1,200 @@
+"""The pages "Models": who may read a model's monitor sees it, nobody else does, and there is nothing to press."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import models_page
+from include import services
+from include.adapters.board import Board
+from include.adapters.ledger import Ledger
+from include.adapters.records import Records
+from include.overview import InAirflow
+from include.references import Checked, Drift, Moved, Quality, Scored
+from include.settings import Settings
+from tests.fakes import MemoryStore
+from tests.plugins.airflow_process import DATABASE, told_by
+from tests.plugins.test_decision_cards import ASK
+from tests.test_history import said
+from tests.toy import MODEL, World, day
+
+NOW = datetime(2024, 2, 1, tzinfo=UTC)
+SPITE = "<script>alert(1)</script>"
+# Airflow's list of what a user may read comes from its own table.
+DAGS = """
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
+with create_session() as session:
+    session.add(DagBundleModel(name="here", version=None))
+    session.flush()
+    for dag_id in ("traffic_volume.monitor", "traffic_volume.retrain", "flight_delays.monitor"):
+        session.add(DagModel(dag_id=dag_id, bundle_name="here", fileloc="x", next_dagrun_create_after=None))
+"""
+MONITOR = "traffic_volume.monitor"
+NOWHERE = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+
+
+def served(monkeypatch: pytest.MonkeyPatch, store: Any, airflow: InAirflow | None = None) -> None:
+    """Let the pages read this store, for the toy model alone."""
+    reader = services.Reader(Settings.read({}), Board(store), Records(store), Ledger(store))
+    monkeypatch.setattr("include.services.reader", lambda: reader)
+    monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
+    monkeypatch.setattr("include.models.find_model", lambda _: MODEL)
+    monkeypatch.setattr("include.models.model_names", lambda: ["toy"])
+    monkeypatch.setattr("airflow_facts.in_airflow", lambda names: {name: airflow or InAirflow() for name in names})
+
+
+def lived_in() -> World:
+    """A model with a champion, two checks, and words from outside in all of them."""
+    world = World().with_days(12)
+    _, _, verdict = world.challenge(day(13))
+    world.do("announce", day(13), verdict=verdict, promotion=world.promote(day(13), verdict))
+    for number in (13, 14):
+        moved = (Moved(view=SPITE, kind="shift", what=SPITE, effect=1.0, weight=0.3),)
+        world.do(
+            "triage",
+            day(number),
+            checked=Checked(rows=90, quarantined=10, reasons={}),
+            scored=Scored(champion=None, period=day(number - 1)),
+            drift=Drift(period=day(number - 1), columns=3, moved=moved, drifted=(SPITE,), report_url="javascript:alert(1)"),
+            quality=Quality(period=day(number - 2), metric="roc_auc", value=0.8, low=0.75, high=0.85, reference=0.9),
+        )
+        world.services.lake.write_profile("toy", day(number - 1), {"period": day(number - 1), "rates": {SPITE: {"typo": 0.3}}})
+    world.services.ledger.append("toy", said("refused", version="3", reason=SPITE))
+    return world
+
+
+def test_the_pages_show_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Champion, review that waits, quality, pictures, retrainings and ledger."""
+    waits = InAirflow("manual__1", NOW - timedelta(hours=5), NOW + timedelta(days=1))
+    served(monkeypatch, lived_in().lake, waits)
+    status, every = models_page.models_page({"toy.monitor"}, NOW)
+    assert status == 200
+    assert "version 1" in every
+    assert "for 5 h" in every
+    status, page = models_page.model_page("toy.monitor", NOW)
+    assert status == 200
+    for said_there in (
+        "waits for a person",
+        "2024-01-13: roc_auc 0.8",
+        "promote",
+        "Noise in production",
+        "/ledger/toy.monitor",
+    ):
+        assert said_there in page
+
+
+def test_nothing_that_came_from_outside_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Column names, reasons and addresses are text; there is no script, no form and no button."""
+    served(monkeypatch, lived_in().lake)
+    for page in (models_page.models_page({"toy.monitor"}, NOW)[1], models_page.model_page("toy.monitor", NOW)[1]):
+        for act in ("<script", "javascript:", "<form", "<button", "<input", "onclick"):
+            assert act not in page
+
+
+def test_a_model_that_one_may_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even its name."""
+    served(monkeypatch, lived_in().lake)
+    assert "toy" not in models_page.models_page({"toy.retrain", "other.monitor"}, NOW)[1]
+
+
+@pytest.mark.parametrize("dag_id", ["nobody.monitor", "", "../../x", f"{SPITE}.monitor"])
+def test_other_dags_have_no_page(monkeypatch: pytest.MonkeyPatch, dag_id: str) -> None:
+    """No name from outside becomes a key in the store."""
+    served(monkeypatch, None)
+    status, page = models_page.model_page(dag_id, NOW)
+    assert (status, "<script" in page) == (404, False)
+
+
+def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board that cannot be read is a sentence."""
+    store: Any = MemoryStore()
+    store.put("board/toy/monitor.json", b"{}")
+    served(monkeypatch, store)
+    for status, page in (
+        models_page._told(models_page.models_page, {"toy.monitor"}),
+        models_page._told(models_page.model_page, "toy.monitor"),
+    ):
+        assert status == 503
+        assert "log says why" in page
+
+
+def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the page asks for, not by the clock: one list of the board and, the second time, no document at all."""
+    world = lived_in()
+    documents = {key: world.lake.read(key) for key in (entry.key for entry in world.lake.entries("board/"))}
+    for number in range(500):
+        for key, data in documents.items():
+            world.lake.put(key.replace("/toy/", f"/m{number}/"), data)
+    models = [replace(MODEL, name=f"m{number}") for number in range(500)]
+    served(monkeypatch, world.lake)
+    monkeypatch.setattr("include.models.all_models", lambda: models)
+    readable = {f"{model.name}.monitor" for model in models}
+    models_page.models_page(readable, NOW)
+    read: list[str] = []
+    monkeypatch.setattr(type(world.lake), "read", lambda _, key: read.append(key))
+    began = time.process_time()
+    status, page = models_page.models_page(readable, NOW)
+    assert (status, read) == (200, [])
+    assert page.count("version 1") >= 500
+    # Ten times what it takes: a loop over something slow would show, a busy machine does not.
+    assert time.process_time() - began < 5
+
+
+def test_only_airflows_own_users_see_them(tmp_path: Path) -> None:
+    """Who is not logged in gets nothing, who may read no DAG gets no model; the pages forbid every script."""
+    code = ASK.replace("from fastapi import FastAPI\n", DAGS + "\nfrom fastapi import FastAPI\n", 1)
+    who = [("viewer", "cookie"), ("", "cookie"), ("none", "cookie")]
+    asked = [(path, MONITOR, "any", *each) for path in ("models/", "models/{DAG_ID}") for each in who]
+    every, stranger, nobody, one, unknown, may_not = told_by(code, tmp_path, [[], asked], **NOWHERE)[2]
+    assert (every[0], stranger[0]) == (503, 401)
+    assert "did not hand out" in every[1]
+    assert "traffic_volume" not in stranger[1] + nobody[1]
+    assert (one[0], unknown[0], may_not[0]) == (503, 401, 403)
+    assert "default-src 'none'" in one[2]["content-security-policy"]
+
+
+def test_airflow_tells_what_waits_and_what_comes_next(tmp_path: Path) -> None:
+    """Parked reviews of both kinds, the next retraining, a paused DAG; other tasks and other DAGs are no review."""
+    code = (
+        DATABASE
+        + """
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
+from airflow.utils import timezone
+from sqlalchemy import text
+when = timezone.datetime(2024, 3, 1)
+with create_session() as session:
+    session.add(DagBundleModel(name="here", version=None))
+    session.flush()
+    for name, paused in (("a", False), ("b", False), ("c", True), ("d", False)):
+        session.add(DagModel(dag_id=f"{name}.retrain", bundle_name="here", fileloc="x", is_paused=paused,
+                             next_dagrun_create_after=when))
+    session.flush()
+    session.execute(text("pragma foreign_keys = off"))
+    tasks = [("a.retrain", "review", "awaiting_input", "2024-02-02"), ("a.retrain", "review", "deferred", "2024-02-01"),
+             ("b.retrain", "review", "success", "2024-02-01"), ("b.retrain", "train", "deferred", "2024-02-01"),
+             ("e.retrain", "review", "deferred", "2024-02-01")]
+    for number, (dag, task, state, at) in enumerate(tasks):
+        add_run(session, number + 1, dag, f"run{number}")
+        session.execute(text(
+            "insert into task_instance (id, task_id, dag_id, run_id, map_index, state, start_date, pool, pool_slots,"
+            " try_number, max_tries, custom_operator_name, executor_config)"
+            " values (:id, :task, :dag, :run, -1, :state, :at, 'p', 1, 1, 1, '', '')"
+        ).bindparams(id=f"{number:032x}", task=task, dag=dag, run=f"run{number}", state=state, at=at + " 00:00:00.000000"))
+
+from airflow_facts import in_airflow
+found = in_airflow(["a", "b", "c", "x"])
+print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], str(one.next_retraining)[:10], one.paused]
+                            for name, one in found.items()}))
+"""
+    )
+    assert told_by(code, tmp_path, []) == {
+        "a": ["run1", "2024-02-01", "2024-03-01", False],
+        "b": [None, "None", "2024-03-01", False],
+        "c": [None, "None", "None", True],
+    }
