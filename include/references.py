@@ -205,6 +205,8 @@ class Verdict(Reference):
     suite_digest: str | None = None
     criteria_digest: str | None = None
     card_url: str | None = None
+    # What came of each of the gate's checks, by its name.
+    checks: dict[str, str] = {}
 
     @property
     def evidence(self) -> str:

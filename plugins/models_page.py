@@ -6,10 +6,11 @@ whoever may read a model's monitor in Airflow sees its line and its page, and th
 
 import html
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -18,9 +19,12 @@ from decision_cards import HEADERS, document
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from include.ml_test_score import Score
     from include.models.contract import Model
+    from include.services import Reader
     from include.settings import Settings
 
+Document = Mapping[str, Any]
 # Two years of weeks: more than can be told apart in a picture.
 _NEWEST = 104
 _ENTRIES = 12
@@ -67,21 +71,51 @@ def _page(model: "Model", now: datetime) -> str:
     checks = read.records.statuses(model.name, "monitor", _NEWEST)
     retrainings = read.records.statuses(model.name, "retrain", _NEWEST)
     axis = charts.axis_of(checks)
+    posted = read.board.of(model.name)
+    judged = next((each for each in reversed(retrainings) if each["verdict"]["version"]), None)
     return render(
         "model.html",
-        one=line(model, read.board.of(model.name), in_airflow([model.name]).get(model.name, InAirflow()), now),
+        one=line(model, posted, in_airflow([model.name]).get(model.name, InAirflow()), now),
         now=now,
         plot=charts,
         quality_picture=charts.quality_picture(axis, checks, retrainings) if axis else None,
         drift_picture=charts.drift_picture(axis, checks) if axis else (),
         noise_picture=charts.noise_picture(axis, read.records.profiles(model.name, now, _NEWEST)) if axis else (),
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
+        score=_score(read, model, judged, checks, posted),
+        evidence=_evidence(model.name, judged, checks),
         entries=read.ledger.newest_entries(model.name, _ENTRIES),
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 
 
-def _links(name: str, settings: "Settings", newest: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+def _score(
+    read: "Reader", model: "Model", judged: Document | None, checks: Sequence[Document], posted: Mapping[str, Any]
+) -> "Score":
+    from include.ml_test_score import Known, ml_test_score
+
+    known = Known.of(
+        judged["verdict"].get("checks", {}) if judged else {},
+        checks[-1] if checks else None,
+        replayed=read.records.was_replayed(model.name),
+        went_back="ledger" in posted and "rolled_back" in posted["ledger"].document["events"],
+        commit=read.settings.git_commit,
+    )
+    return ml_test_score(model, known)
+
+
+def _evidence(name: str, judged: Document | None, checks: Sequence[Document]) -> dict[str, str]:
+    """Where the evidence of the ML Test Score is seen, as addresses: pages beside this one first, then files in MLflow."""
+    found = {"ledger": f"../ledger/{name}.monitor"}
+    if checks:
+        found["findings"] = f"../decision-cards/{name}.monitor?run_id={quote(checks[-1]['run_id'], safe='')}"
+    if judged:
+        found["card"] = f"../decision-cards/{name}.retrain?run_id={quote(judged['run_id'], safe='')}"
+        found["source"] = str(judged["verdict"]["card_url"]).replace("decision_card.md", "model_source.py")
+    return found
+
+
+def _links(name: str, settings: "Settings", newest: Document | None) -> list[tuple[str, Any]]:
     dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in _STAGES]
     report = newest["drift"]["report_url"] if newest else None
     return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]

@@ -78,6 +78,10 @@ class Records:
         versions = sorted({key.removeprefix(f"{prefix}v").split("/", 1)[0] for key in keys}, key=int)
         return {version: self.remembered(model_name, version, kind, before) for version in versions}
 
+    def was_replayed(self, model_name: str) -> bool:
+        """Whether a replay of this model was ever begun."""
+        return any(True for _ in self._store.entries(f"replays/{model_name}/"))
+
     def holds(self, key: str) -> bool:
         """Whether there is an object under this key."""
         return self._store.stat(key) is not None

@@ -22,7 +22,8 @@ _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 class CardFacts:
     """What the card tells beside the evidence; `champion` is None where the challenger is compared with nobody.
 
-    `mess` tells what noise production itself has; `override` what a person allowed, and who; `plot_url` where the picture is.
+    `mess` tells what noise production itself has; `override` what a person allowed, and who; `plot_url` where the picture is;
+    `test_score` the ML Test Score in a line.
     """
 
     model: str
@@ -43,6 +44,7 @@ class CardFacts:
     mess: Sequence[str] = ()
     override: str = ""
     plot_url: str | None = None
+    test_score: str = ""
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
@@ -53,6 +55,8 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
     head, foot = _heading(decision, facts), _footing(criteria, facts)
     if scorecard and decision.verdict != "blocked":
         foot.append("The gate passed its self-test on these rows: two planted bad challengers refused, a good one accepted.")
+    if facts.test_score:
+        foot += ["", facts.test_score]
     sections = _sections(scorecard, criteria, facts) if scorecard else []
     for kept in range(len(sections), -1, -1):
         left_out = [] if kept == len(sections) else ["The rest is in `scorecard.json`, beside the run.", ""]

@@ -7,6 +7,7 @@ Blocks, never passes, when a check cannot be made. Safe to run again: the same d
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from include.decisions.scorecard import CLEAN, Scorecard
 from include.decisions.slices import partition
 from include.decisions.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
+from include.ml_test_score import Known, ml_test_score
 from include.models.contract import Model
 from include.noise.profile import NoiseProfile, typical
 from include.noise.suite import NoiseSuite, suite_for
@@ -80,9 +82,10 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         holdout_digest=assembled.holdout.digest,
         suite_digest=trial.suite.digest(),
         criteria_digest=model.criteria_digest,
+        checks=dict(made := checks(decision, scorecard, model.criteria, lane, trial.cost)),
         says=f"{decision.verdict}: {decision.reasons[0]}",
     )
-    made = checks(decision, scorecard, model.criteria, lane, trial.cost)
+    facts = replace(facts, test_score=_test_score(services, model, request, made))
     tags = _tags(verdict, lane, made, airflow_run_url(services.settings, model, request.run_id))
     card_url = _record(services, model, versions["challenger"], decision, scorecard, facts, trial, tags)
     return verdict.model_copy(update={"card_url": card_url})
@@ -282,6 +285,19 @@ def _facts(
         mess=trial.mess,
         override=trial.override,
     )
+
+
+def _test_score(services: Services, model: Model, request: Request, made: Mapping[str, Outcome]) -> str:
+    """The ML Test Score from what was on record as of this run."""
+    times = [moment for moment in services.lake.status_times(model.name, "monitor") if moment <= request.as_of]
+    known = Known.of(
+        made,
+        services.lake.status(model.name, "monitor", times[-1]) if times else None,
+        replayed=services.lake.was_replayed(model.name),
+        went_back="rolled_back" in services.ledger.tally(model.name).events,
+        commit=services.settings.git_commit,
+    )
+    return ml_test_score(model, known).sentence
 
 
 def _cost_on(version: Version) -> Cost:
