@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,17 @@ import yaml
 import metrics_endpoint
 from include.adapters.board import Board
 from include.adapters.ledger import Ledger
+from include.adapters.records import Records
+from include.overview import InAirflow
+from include.references import Checked
 from tests.fakes import MemoryStore
+from tests.test_dashboards import queries
 from tests.test_history import promoted
+from tests.toy import MODEL, World, day, rows
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
 TOKEN = "a token of some length"
+CHECKED = Checked(rows=90, quarantined=10, reasons={})
 
 
 def program(name: str) -> str:
@@ -42,8 +49,40 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     store: Any = MemoryStore()
     for fact in promoted("1", "2"):
         Ledger(store).append("traffic_volume", fact)
+    _tell_of(monkeypatch, store)
+    yield from _served()
+
+
+@pytest.fixture
+def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The same about the toy model, whose steps have run: promoted, checked, measured, and another review waits."""
+    world = World().with_days(15)
+    messy = rows(15).drop(columns="y")
+    messy.loc[:9, "z"] = None
+    world.deliver("features", "15", messy)
+    _, _, verdict = world.challenge(day(13))
+    promotion = world.promote(day(13), verdict)
+    world.do("announce", day(13), verdict=verdict, promotion=promotion, asked={"started": datetime.now(UTC)})
+    scored = world.do("score", day(16), checked=world.take_in(day(16)))
+    quality = world.do("measure_quality", day(16), scored=scored)
+    drift = world.do("detect_drift", day(16), checked=CHECKED, scored=scored)
+    # No estimate where nothing is without labels yet, as here.
+    guessed = {"estimate": 0.8, "estimate_low": 0.7, "estimate_high": 0.9, "estimate_of": day(15)}
+    quality = quality.model_copy(update=guessed)
+    world.do("triage", day(16), checked=CHECKED, scored=scored, drift=drift, quality=quality)
+    _tell_of(monkeypatch, world.lake)
+    monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
+    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {"toy": InAirflow("run", datetime.now(UTC))})
+    yield from _served()
+
+
+def _tell_of(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr(metrics_endpoint, "_board", lambda *_: Board(store))
+    monkeypatch.setattr("include.services._read_side", lambda *_: (Board(store), Records(store), Ledger(store)))
+    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {})
+
+
+def _served() -> Iterator[int]:
 
     async def mounted(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -114,6 +153,17 @@ def test_it_reads_the_metrics(endpoint: int, tmp_path: Path) -> None:
         assert known["proving_ground_champion_info"][0]["type"] == "gauge"
         # Before the first look nothing was up: that alert may still be waiting to be resolved.
         assert {alert["state"] for alert in said(address, "alerts")["alerts"]} <= {"pending"}
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_every_query_of_the_dashboards_is_answered(lived_in: int, tmp_path: Path) -> None:
+    """With figures: a panel that stays empty is a mistake in its query."""
+    process, address = prometheus(tmp_path, lived_in, TOKEN)
+    try:
+        for query in queries("toy"):
+            assert asked(address, query)
     finally:
         process.terminate()
         process.wait()

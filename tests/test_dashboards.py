@@ -1,0 +1,70 @@
+"""The dashboards for Grafana: of figures that there are, drawn where they can be seen.
+
+That Prometheus answers each of their queries is shown by `make test-grown-up`.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.exposition import _COUNTERS, _GAUGES
+
+FOLDER = Path(__file__).parents[1] / "deploy" / "grafana"
+BOARDS: dict[str, Any] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("dashboards/*.json"))}
+KNOWN = {*_GAUGES, *(f"{name}_total" for name in _COUNTERS)}
+
+
+def queries(model: str) -> list[str]:
+    """Every query of every dashboard, as Grafana sends it about a model."""
+    said = [target["expr"] for board in BOARDS.values() for panel in board["panels"] for target in panel["targets"]]
+    said += [
+        re.sub(r"label_values\((\w+), (\w+)\)", r"group by (\2) (\1)", variable["query"]["query"])
+        for board in BOARDS.values()
+        for variable in board["templating"]["list"]
+    ]
+    return [query.replace("$model", model).replace("$__range", "1h") for query in said]
+
+
+def test_there_is_one_of_all_models_and_one_of_each() -> None:
+    """Grafana finds both by their own names, and each leads to the other."""
+    assert {name: board["uid"] for name, board in BOARDS.items()} == {
+        "model": "proving-ground-model",
+        "models": "proving-ground-models",
+    }
+    assert "/d/proving-ground-model?" in json.dumps(BOARDS["models"])
+
+
+@pytest.mark.parametrize("query", queries("any"))
+def test_a_query_asks_for_figures_that_are_told(query: str) -> None:
+    """A metric that was renamed would leave its panel empty for ever."""
+    assert set(re.findall(r"proving_ground_(\w+)", query)) <= KNOWN
+    assert "$" not in query
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_panels_say_what_they_show_and_cover_no_other(name: str) -> None:
+    """Each has a sentence, a place of its own, and the data source that is provisioned."""
+    (source,) = yaml.safe_load((FOLDER / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    taken: set[tuple[int, int]] = set()
+    panels = BOARDS[name]["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["description"].endswith(".")
+        assert panel["datasource"]["uid"] == source["uid"]
+        place = panel["gridPos"]
+        cells = {
+            (x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_every_figure_of_a_model_is_on_a_dashboard_or_in_an_alert() -> None:
+    """Nothing is measured that nobody sees."""
+    seen = json.dumps(BOARDS) + (FOLDER.parent / "prometheus/rules.yml").read_text()
+    assert sorted(name for name in KNOWN if f"proving_ground_{name}" not in seen) == []
