@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up check bench bench-gate lock new-model check-model replay ledger prune
+.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,14 +33,21 @@ env: ## a .env for docker compose, with secrets made up (run again, it adds what
 test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
 	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
 
-check: $(READY) ## style, types, layers, compose file
+check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml include plugins dags deploy
 	@# Every variable that it insists on gets a value, so that it is validated whole.
 	@env $$(grep -oE '[$$][{][A-Z_]+:[?]' docker-compose.yaml | tr -d '$${:?' | sed 's/$$/=checked/') \
 	  $(BIN)/docker-compose --env-file .env.example --file docker-compose.yaml config -q
+
+audit: $(READY) ## known vulnerabilities in the lock (says so where no database of them can be reached)
+	@$(BIN)/python -m demo.audit
+
+sbom: $(READY) ## what the lock holds, as CycloneDX: sbom.json
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --of JSON --output-reproducible -o sbom.json 2>/dev/null
 
 bench: $(BENCHES:%=bench-%) ## every benchmark
 

@@ -1,0 +1,156 @@
+"""Least privilege on a real S3 server: each role can do its work, and nothing of the others'."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+import models_page
+from demo.stack import Stack
+from deploy.s3_roles import grant, roles
+from include import services
+from include.adapters.board import Board
+from include.adapters.lake import Lake
+from include.adapters.landing import Landing
+from include.adapters.ledger import Ledger
+from include.adapters.lock import Locks
+from include.adapters.object_store import ObjectStore
+from include.adapters.records import Records
+from include.overview import InAirflow
+from include.settings import Settings
+from tests.fakes import FakeRegistry
+from tests.toy import MODEL, World, day, rows
+
+Keys = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def users(seaweedfs: Stack) -> dict[str, Keys]:
+    """Keys by role, made by the program that the docs name."""
+    iam = boto3.client("iam", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1")
+    made = {role: grant(iam, role, policy) for role, policy in roles().items()}
+    assert all(made.values())
+    assert grant(iam, "pages", roles()["pages"]) == {}, "who is there keeps the keys"
+    time.sleep(2)
+    return made
+
+
+@contextmanager
+def acting_as(keys: Keys) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in keys.items():
+            patch.setenv(name, value)
+        yield
+
+
+def client(seaweedfs: Stack, keys: Keys) -> Any:
+    names = {name.lower(): value for name, value in keys.items()}
+    return boto3.client("s3", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1", **names)
+
+
+def may(act: Callable[[], object]) -> bool:
+    """Whether the store lets it be done; any other failure is a failure of the test."""
+    try:
+        act()
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+            raise
+        return False
+    return True
+
+
+# What is where, and who may read, write, delete and list it.
+ALLOWED = {
+    "landing/toy/features/x.csv": {"upstream": "w", "pipeline": "rl", "pages": "", "mlflow": ""},
+    "lake/curated/toy/x": {"upstream": "", "pipeline": "rwl", "pages": "", "mlflow": ""},
+    "lake/quarantine/toy/x": {"upstream": "", "pipeline": "rwl", "pages": "", "mlflow": ""},
+    "lake/snapshots/toy/x": {"upstream": "", "pipeline": "rwl", "pages": "", "mlflow": ""},
+    "lake/ledger/nobody/x": {"upstream": "", "pipeline": "rwl", "pages": "rl", "mlflow": ""},
+    "lake/status/nobody/x": {"upstream": "", "pipeline": "rwl", "pages": "rl", "mlflow": ""},
+    "lake/predictions/toy/x": {"upstream": "", "pipeline": "rwdl", "pages": "", "mlflow": ""},
+    "mlflow/1/x": {"upstream": "", "pipeline": "", "pages": "", "mlflow": "rwdl"},
+}
+
+
+@pytest.mark.parametrize("role", sorted(roles()))
+@pytest.mark.parametrize("place", ALLOWED)
+def test_a_role_may_do_this_and_nothing_else(seaweedfs: Stack, users: dict[str, Keys], place: str, role: str) -> None:
+    """Read, write, delete, list: exactly what stands in the table, asked of the server with the role's own keys."""
+    bucket, _, key = place.partition("/")
+    root, mine = client(seaweedfs, {}), client(seaweedfs, users[role])
+    root.put_object(Bucket=bucket, Key=key, Body=b"1")
+    acts: dict[str, Callable[[], object]] = {
+        "r": lambda: mine.get_object(Bucket=bucket, Key=key),
+        "w": lambda: mine.put_object(Bucket=bucket, Key=key, Body=b"2"),
+        "d": lambda: mine.delete_object(Bucket=bucket, Key=key),
+        "l": lambda: mine.list_objects_v2(Bucket=bucket, Prefix=key.rpartition("/")[0] + "/"),
+    }
+    found = "".join(name for name, act in acts.items() if may(act))
+    root.delete_object(Bucket=bucket, Key=key)
+    assert sorted(found) == sorted(ALLOWED[place][role])
+
+
+def test_nobody_but_the_administrator_makes_users(seaweedfs: Stack, users: dict[str, Keys]) -> None:
+    """A stolen key cannot give itself more."""
+    for keys in users.values():
+        names = {name.lower(): value for name, value in keys.items()}
+        iam = boto3.client("iam", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1", **names)
+        assert not may(lambda iam=iam: iam.create_user(UserName=uuid.uuid4().hex))
+        assert not may(lambda iam=iam: iam.put_user_policy(UserName="x", PolicyName="x", PolicyDocument=roles()["pipeline"]))
+
+
+def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upstream delivers, the real steps train and promote, and the pages are made, each with its own keys alone."""
+    name = f"toy{uuid.uuid4().hex[:8]}"
+    model = replace(MODEL, name=name)
+
+    def store(bucket: str) -> ObjectStore:
+        return ObjectStore.connect(bucket, endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+
+    with acting_as(users["upstream"]):
+        landing = store("landing")
+        for number in range(12):
+            whole = rows(number)
+            for stream, part in (("features", whole.drop(columns="y")), ("labels", whole[["id", "at", "y"]])):
+                landing.put(f"{name}/{stream}/{number:02}.csv", part.to_csv(index=False).encode())
+    with acting_as(users["pipeline"]):
+        lake = store("lake")
+        real = services.Services(
+            Settings.read({}),
+            Landing(store("landing")),
+            Lake(lake),
+            FakeRegistry(),
+            Ledger(lake),
+            Locks(lake),  # type: ignore[arg-type]
+        )
+
+        class There(World):
+            @property
+            def services(self) -> services.Services:
+                return real
+
+        world = There(model=model)
+        # Deliveries are seen as of when they landed, which is today.
+        world.take_in(datetime.now(UTC))
+        assembled, trained, verdict = world.challenge(day(13))
+        assert verdict.verdict == "promote", (assembled, trained, verdict)
+        world.do("announce", day(13), verdict=verdict, promotion=world.promote(day(13), verdict))
+    with acting_as(users["pages"]):
+        lake = store("lake")
+        reader = services.Reader(Settings.read({}), Board(lake), Records(lake), Ledger(lake))
+        monkeypatch.setattr("include.services.reader", lambda: reader)
+        monkeypatch.setattr("include.models.all_models", lambda: [model])
+        monkeypatch.setattr("include.models.model_names", lambda: [name])
+        monkeypatch.setattr("include.models.find_model", lambda _: model)
+        monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {name: InAirflow()})
+        now = datetime.now(UTC)
+        assert "version 1" in models_page.models_page({f"{name}.monitor"}, now)[1]
+        assert "promoted" in models_page.model_page(f"{name}.monitor", now)[1]
+        assert Ledger(lake).proved(name)
