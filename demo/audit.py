@@ -1,7 +1,7 @@
 """`make audit`: known vulnerabilities in the lock, and an honest word where nobody could be asked.
 
-pip-audit ends well also when it could look nothing up. Here: 0 nothing is known against any package, 1 something is, 2 not every
-package could be looked up (without the internet that is none).
+pip-audit ends well also when it could look nothing up. Here: 0 nothing is known against any package, 1 something is, 2 not
+every package could be looked up (without the internet that is none).
 """
 
 import json
