@@ -235,7 +235,7 @@ class ObjectStore:
                 # AWS answers 409 while another conditional write is under way: undecided, so ask again.
                 if _code(error.__cause__) != "ConditionalRequestConflict" or attempt == _CONTESTED_ATTEMPTS:
                     raise
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311  # nosec B311: jitter, not a secret
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311  # nosec B311
         raise AssertionError("the last attempt returns or raises")
 
     def _landed_before_a_retry(self, error: Conflict, key: str, data: bytes) -> str | None:

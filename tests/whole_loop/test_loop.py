@@ -3,7 +3,9 @@
 import gzip
 import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -208,3 +210,17 @@ def test_a_replay_answers_from_the_history_that_there_is(loop: Loop, first_champ
     said = loop.log("replay", run, "recommend")
     assert "nothing to recommend" in said, said[-2000:]
     assert loop.aliases() == before
+
+
+def test_no_secret_is_in_a_log_or_in_what_tasks_hand_over(loop: Loop, first_champion: Story) -> None:
+    """Keys, passwords and signing secrets stay where they were put: not in a log, an XCom, a form or an audit entry."""
+    kept = json.loads((loop.stack.home / "secrets.json").read_text())
+    secrets = [value for value in [*kept.values(), *kept.pop("passwords").values()] if isinstance(value, str)]
+    assert len(secrets) >= 7
+    logs = [*(loop.stack.home / "logs").iterdir(), *(loop.stack.home / "airflow" / "logs").rglob("*.log")]
+    said = {path.name: path.read_bytes() for path in logs}
+    assert any(b"challenger is version" in text for text in said.values()), "these are not the logs of the tasks"
+    with closing(sqlite3.connect(loop.stack.home / "airflow" / "airflow.db")) as database:
+        for table in ("xcom", "rendered_task_instance_fields", "log", "dag_run", "task_instance"):
+            said[table] = repr(database.execute(f"select * from {table}").fetchall()).encode()
+    assert [name for name, text in said.items() for secret in secrets if secret.encode() in text] == []
