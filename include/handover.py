@@ -236,6 +236,12 @@ def fact(request: Request, event: Event, key: str, *, by: str, reason: str, vers
     )
 
 
+def promoted_digest(services: Services, model: Model, number: str) -> str:
+    """Digest of the file that was promoted; empty for a version that somebody made champion by hand."""
+    promoted = services.ledger.newest_about(model.name, "promoted", number)
+    return str(promoted.evidence.get("artifact_digest") or "") if promoted else ""
+
+
 def refuse_changed_artifact(model: Model, number: str, found: str, expected: str | None, was: str, advice: str) -> None:
     """The version's file has the digest that is expected of it; `was` says of what that is, `advice` what to do if not.
 

@@ -288,8 +288,9 @@ class Registry:
             found = _digest(folder)
             if expected_digest and found != expected_digest:
                 raise ArtifactChanged(
-                    f"{model.name} version {number}: the artifact has digest {found[:16]}, "
-                    f"validated was {expected_digest[:16]}. Somebody replaced it: train and validate again."
+                    f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was "
+                    f"{expected_digest[:16]}. "
+                    f"Somebody replaced it. If it is champion run {model.name}.rollback, else train and validate again."
                 )
             return _load_trusted(model, number, folder / _ARTIFACT)
 

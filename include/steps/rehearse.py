@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 
 from include.errors import ChampionMoved, DataError, NoSuchTarget, TrialFailed
-from include.handover import handover, refuse_changed_artifact
+from include.handover import handover, promoted_digest, refuse_changed_artifact
 from include.history import State
 from include.models.contract import Model
 from include.references import Rehearsed
@@ -46,7 +46,7 @@ def run(services: Services, model: Model, request: Request) -> Rehearsed:
             f"{model.name} version {target} is not in MLflow any more: somebody deleted it. {_accepted(model, request, state)}"
         )
     digest = services.registry.artifact_digest(model.name, target)
-    promoted = _promoted_digest(services, model, target) or digest
+    promoted = promoted_digest(services, model, target) or digest
     refuse_changed_artifact(model, target, digest, promoted, "promoted", "name another target")
     rows, says = _ask(services, model, target)
     return Rehearsed(
@@ -83,12 +83,6 @@ def _accepted(model: Model, request: Request, state: State) -> str:
     closed = {state.champion, *(() if request.override else state.rolled_back)}
     open_ = [version for version in state.were_champion if version not in closed]
     return f"Accepted are: {', '.join(open_) or 'none'}."
-
-
-def _promoted_digest(services: Services, model: Model, target: str) -> str:
-    """Digest of the file that was promoted; empty for a version that somebody made champion by hand."""
-    promoted = services.ledger.newest_about(model.name, "promoted", target)
-    return str(promoted.evidence.get("artifact_digest") or "") if promoted else ""
 
 
 def _ask(services: Services, model: Model, target: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from include.decisions.periods import waiting_periods
 from include.decisions.predictions import Floats, Predictions, Ranking, as_columns, best_classes
 from include.decisions.probation import periods_of_probation
 from include.errors import DataError, ProvingGroundError, RegistryError, StoreError
+from include.handover import promoted_digest
 from include.history import OnProbation
 from include.models.contract import Model
 from include.references import Champion, Checked, Scored, Shadow, Shadowed
@@ -32,7 +33,11 @@ IF_IT_FAILS = "Fresh data are curated but not scored; the champion is unchanged.
 
 
 def run(services: Services, model: Model, request: Request, checked: Checked) -> Scored:
-    """Predictions for the newest periods that had ended as of the request."""
+    """Predictions for the newest periods that had ended as of the request.
+
+    Raises:
+        ArtifactChanged: the champion's file is not the one that was promoted.
+    """
     newest = model.period_of(request.as_of) - model.feed.period
     champion = services.registry.champion(model.name)
     if champion is None:
@@ -41,7 +46,7 @@ def run(services: Services, model: Model, request: Request, checked: Checked) ->
     recent = [newest - model.feed.period * back for back in reversed(range(waiting_periods(model)))]
     tried = services.ledger.state(model.name).on_probation
     probation, given_up = _probation(model, request, champion.number, tried, newest)
-    pipeline = services.registry.load(model, champion.number)
+    pipeline = services.registry.load(model, champion.number, promoted_digest(services, model, champion.number))
     said = {
         start: _score(services, model, request, champion.number, pipeline, start)
         for start in sorted({*recent, *probation})

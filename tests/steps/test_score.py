@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
+from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
 from tests.steps.test_probation import live, pipeline, promoted
 from tests.toy import World, changed, day, rows
 
@@ -54,6 +54,15 @@ def test_a_new_champion_scores_recent_periods_again(seasoned: World) -> None:
     made = seasoned.registry.add(seasoned.registry.pipelines["1"], seasoned.registry.versions["1"].tags)
     seasoned.registry.set_alias("toy", "champion", made.number)
     assert not set(first) & set(seasoned.scored(day(8)).prediction_keys)
+
+
+def test_a_champion_whose_file_was_replaced_is_not_asked(tried: World) -> None:
+    """What answers must be what was promoted: the check stops, and says what to do."""
+    champion = tried.registry.aliases["champion"]
+    assert tried.scored(day(16)).champion.version == champion
+    tried.registry.digests[champion] = "tampered"
+    with pytest.raises(ArtifactChanged):
+        tried.scored(day(16))
 
 
 def test_a_period_without_rows_is_passed_over(seasoned: World) -> None:
