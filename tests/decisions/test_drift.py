@@ -119,8 +119,8 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
     (wider, "speed", "shift", "wider (+"),
     (gaps, "speed", "mess", "missing in 10% of rows, usually in 0%"),
     (greener, "colour", "shift", "'green': "),
-    (purple, "colour", "new", "were never seen in training (most often 'purple')"),
-    (vegan, "note (words)", "new", "of its words were never seen in training (most often 'is', 'it', 'vegan')"),
+    (purple, "colour", "new", "were never seen in training (most often «purple»)"),
+    (vegan, "note (words)", "new", "of its words were never seen in training (most often «is», «it», «vegan»)"),
     (longer, "note (length)", "shift", "median "),
 ]
 

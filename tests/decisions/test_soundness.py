@@ -48,5 +48,5 @@ def test_shared_keys_are_counted_and_one_is_shown() -> None:
     """By key alone: a row that was delivered again at another time is the same row."""
     holdout, seen = pd.DataFrame({"id": ["a", "b"]}), pd.DataFrame({"id": ["b", "c"]})
     said = soundness.overlap(("id",), holdout, seen, "7")
-    assert said == ["1 rows of the holdout are in champion 7's training data, such as {'id': 'b'}"]
+    assert said == ["1 rows of the holdout are in champion 7's training data, such as «{'id': 'b'}»"]
     assert soundness.overlap(("id",), holdout, seen.tail(1), "7") == []
