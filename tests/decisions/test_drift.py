@@ -118,7 +118,7 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
     (shifted, "speed", "shift", "median "),
     (wider, "speed", "shift", "wider (+"),
     (gaps, "speed", "mess", "missing in 10% of rows, usually in 0%"),
-    (greener, "colour", "shift", "'green': "),
+    (greener, "colour", "shift", "«green»: "),
     (purple, "colour", "new", "were never seen in training (most often «purple»)"),
     (vegan, "note (words)", "new", "of its words were never seen in training (most often «is», «it», «vegan»)"),
     (longer, "note (length)", "shift", "median "),
