@@ -191,7 +191,7 @@ def _cause(error: BaseException | None) -> str:
 
 
 def _first_reason(verdict: Mapping[str, Any]) -> str:
-    return _escaped(next(iter(verdict["reasons"]), verdict.get("says") or ""))
+    return _escaped(next(iter(verdict.get("reasons") or ()), verdict.get("says") or ""))
 
 
 def _card(verdict: Mapping[str, Any], run_url: str) -> str:

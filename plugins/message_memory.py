@@ -56,6 +56,7 @@ class Memory:
     def _in_store(self, step: "Callable[[Flow], tuple[Flow, Found]]") -> Found:
         from include.adapters.board import EVERYBODY
         from include.decisions.messages import Flow, drained
+        from include.errors import ProvingGroundError
 
         left = Flow() if self._looked else _left_in_variable()
         self._looked = True
@@ -66,7 +67,12 @@ class Memory:
             found[:] = [answer]
             return flow.model_dump(mode="json")
 
-        _board().revise(EVERYBODY, "messages", revised, within=_PATIENCE)
+        try:
+            _board().revise(EVERYBODY, "messages", revised, within=_PATIENCE)
+        except ProvingGroundError:
+            if left.counts:
+                _in_variable(lambda flow: (drained(flow, left, time.time())[0], None))
+            raise
         return found[0]
 
 

@@ -1,4 +1,4 @@
-"""What is told to people, and when: each function takes what a step returned, tells of it if there is something to tell.
+"""What is told to people, and when: each function takes what a step returned, tells of it where it should, and hands it on.
 
 The words are in `include/alert_text.py`, delivery is in `slack_delivery`.
 """
@@ -7,7 +7,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from slack_delivery import post
@@ -37,34 +38,50 @@ def report_failure(context: Context) -> None:
         _log.exception("the alert could not be written")
 
 
-def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> Returned:
+def _never_in_the_way(tell: Callable[..., None]) -> Callable[..., Returned]:
+    """What cannot be told is logged; the last argument, what the step returned, is handed on whatever happens."""
+
+    @wraps(tell)
+    def told(*arguments: Any) -> Returned:
+        try:
+            tell(*arguments)
+        except Exception:  # noqa: BLE001 - a message is never a reason for a step to fail
+            _log.exception("the message could not be written")
+        returned: Returned = arguments[-1]
+        return returned
+
+    return told
+
+
+@_never_in_the_way
+def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
     """A champion that somebody changed."""
     from include.alert_text import by_hand_text
 
     if agreed["by_hand"]:
         _tell("by_hand", context, by_hand_text(model_name, agreed["says"], _page(context)))
-    return agreed
 
 
-def tell_probation(model_name: str, context: Context, found: Returned) -> Returned:
+@_never_in_the_way
+def tell_probation(model_name: str, context: Context, found: Returned) -> None:
     """A probation that did not end well."""
     from include.alert_text import probation_text
 
     text = probation_text(model_name, found["decision"], found["says"], found["then"], _page(context))
     _tell("probation", context, text)
-    return found
 
 
-def tell_finding(model_name: str, context: Context, found: Returned) -> Returned:
+@_never_in_the_way
+def tell_finding(model_name: str, context: Context, found: Returned) -> None:
     """What triage found, where somebody has to look."""
     from include.alert_text import finding_text
 
     text = finding_text(model_name, found["action"], found["reason"], found["advice"], _page(context))
     _tell("silence" if found["action"] == "alarm" else "page", context, text)
-    return found
 
 
-def tell_started(model_name: str, context: Context, assembled: Returned) -> Returned:
+@_never_in_the_way
+def tell_started(model_name: str, context: Context, assembled: Returned) -> None:
     """A retraining that has something to train: once, however often its run is cleared."""
     from include.alert_text import cause_in_words, started_text
     from include.run import request_from
@@ -74,12 +91,12 @@ def tell_started(model_name: str, context: Context, assembled: Returned) -> Retu
         person = request.asked_by if context["dag_run"].run_type == "manual" else ""
         cause = cause_in_words(request.reason, person)
         _tell("started", context, started_text(model_name, cause, assembled, _page(context)), about="")
-    return assembled
 
 
+@_never_in_the_way
 def tell_decision(
     model_name: str, context: Context, verdict: Returned, approval: Returned, promotion: Returned, announced: Returned
-) -> Returned:
+) -> None:
     """What a retraining came to; a task that is cleared tells again only what is new."""
     from include.alert_text import promoted_text, verdict_text
 
@@ -89,10 +106,10 @@ def tell_decision(
         _tell("promoted", context, promoted_text(model_name, verdict, promotion, approval["by"], page), about)
     else:
         _tell("verdict", context, verdict_text(model_name, verdict, promotion, approval["says"], page), about)
-    return announced
 
 
-def tell_rolled_back(model_name: str, context: Context, done: Returned) -> Returned:
+@_never_in_the_way
+def tell_rolled_back(model_name: str, context: Context, done: Returned) -> None:
     """An earlier champion that is back."""
     from include.alert_text import rolled_back_text
     from include.run import request_from
@@ -101,9 +118,9 @@ def tell_rolled_back(model_name: str, context: Context, done: Returned) -> Retur
         request = request_from(context)
         text = rolled_back_text(model_name, done, request.asked_by, request.reason, _page(context))
         _tell("rolled_back", context, text, about="")
-    return done
 
 
+@_never_in_the_way
 def tell_question(question: Mapping[str, Any], reviewers: list[str], verdict: Mapping[str, Any]) -> None:
     """A question that waits for a person."""
     from include.alert_text import approval_text

@@ -6,7 +6,7 @@ Nothing is lost in silence: what was held back or could not be delivered is coun
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +14,8 @@ Kind = Literal[
     "failure", "outage", "started", "verdict", "approval", "promoted", "rolled_back", "silence", "page", "by_hand", "probation"
 ]
 Outcome = Literal["delivered", "held_back", "failed", "unconfigured"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # Seconds. An outage is told again after so long, if it still stops tasks.
 OUTAGE_WINDOW = 15 * 60
