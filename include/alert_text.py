@@ -187,7 +187,7 @@ def _cause(error: BaseException | None) -> str:
         return "the worker process died; nothing more is known"
     if isinstance(error, ProvingGroundError):
         return _escaped(str(error)) or type(error).__name__
-    return "what it says is in the log: it may quote rows"
+    return "What it says may quote rows, so it is only in the log."
 
 
 def _first_reason(verdict: Mapping[str, Any]) -> str:

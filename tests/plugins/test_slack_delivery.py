@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 # Each line of the input is a failure of one task, or with `text` a message. Airflow's Variable is a file here, because the
 # real one needs a task (tests/whole_loop/test_slack.py has that). Answers what came of it, and after how many seconds.
 TELL = """
-import json, sys, time
+import json, logging, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 import airflow.sdk
@@ -40,6 +40,7 @@ class Variable:
     def set(cls, key, value, description=None): cls.path.write_text(value)
 
 airflow.sdk.Variable = Variable
+logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
 print("ready", flush=True)
 for line in sys.stdin:
     given, began = json.loads(line), time.monotonic()
