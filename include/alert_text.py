@@ -52,8 +52,7 @@ def outage_text(dag_id: str, step: str, error: ProvingGroundError, log_url: str)
         _RED,
         f"*{_escaped(service)}* cannot be used ({type(error).__name__}) · first in *{_escaped(dag_id)}*, {_escaped(step)}",
         _cause(error),
-        f"{_SERVICE_ADVICE[service]}; then clear the failed tasks. Champions are unchanged, unless a promotion was under way: "
-        "clearing it completes that.",
+        f"{_SERVICE_ADVICE[service]}; then clear the failed tasks. Every model keeps its champion.",
         _link(log_url, "Log and retry"),
     )
 
@@ -187,7 +186,7 @@ def _cause(error: BaseException | None) -> str:
         return "the worker process died; nothing more is known"
     if isinstance(error, ProvingGroundError):
         return _escaped(str(error)) or type(error).__name__
-    return "What it says may quote rows, so it is only in the log."
+    return "What it says may quote rows, so it is only in the log." if str(error) else "It says nothing more."
 
 
 def _first_reason(verdict: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ import html
 import re
 import unicodedata
 
+from include.errors import ProvingGroundError
+
 _LONGEST = 500
 _OF_DATA = re.compile("«[^»]*(?:»|$)")
 
@@ -37,6 +39,11 @@ def of_data(words: object, longest: int = 300) -> str:
     "«could not convert string to float: '1O'»"
     """
     return f"«{one_line(str(words).replace('«', '').replace('»', ''), longest)}»"
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says. Of one that is not ours it is marked: libraries quote the value that they choke on."""
+    return one_line(error, _LONGEST) if isinstance(error, ProvingGroundError) else of_data(error)
 
 
 def without_data(line: str) -> str:

@@ -19,7 +19,7 @@ from include.decisions.predictions import Floats, Predictions, Ranking, as_colum
 from include.decisions.probation import periods_of_probation
 from include.errors import DataError, ProvingGroundError, RegistryError, StoreError
 from include.history import OnProbation
-from include.markdown_text import of_data
+from include.markdown_text import words_of
 from include.models.contract import Model
 from include.references import Champion, Checked, Scored, Shadow, Shadowed
 from include.run import Request
@@ -89,7 +89,7 @@ def _shadow(services: Services, model: Model, request: Request, tried: OnProbati
     except (ProvingGroundError, *CANNOT_SCORE) as error:
         if getattr(error, "transient", False) or isinstance(error, StoreError):
             raise
-        why = f"version {tried.against} cannot score any more: {type(error).__name__}: {of_data(error)}"
+        why = f"version {tried.against} cannot score any more: {type(error).__name__}: {words_of(error)}"
         return shadow.model_copy(update={"periods": tuple(periods), "impossible": why, "says": why})
     said = f"version {tried.against} has scored {len(periods)} of them since the promotion in shadow"
     return shadow.model_copy(update={"periods": tuple(periods), "says": said})

@@ -215,7 +215,7 @@ def test_a_value_called_like_a_figure_is_a_value() -> None:
     now = Newest(summary, None, None, NoiseProfile(ROWS), float("nan"), 0)
     moved = found(known, now)["status"]
     assert kind_of(moved) == "shift"
-    assert "'missing': 5" in in_words(moved, known, now)
+    assert "«missing»: 5" in in_words(moved, known, now)
 
 
 def test_unseen_is_a_lower_bound_where_only_the_newest_period_has_very_many_values() -> None:

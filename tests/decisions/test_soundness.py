@@ -39,7 +39,7 @@ def test_labels_are_immature_below_the_share_that_the_feed_names() -> None:
 def test_labels_that_fit_no_task_are_shown() -> None:
     """The first five values are in the message."""
     assert soundness.unusable_labels(MODEL, np.array([1.0, 2.0])) == [
-        "labels of the holdout are [1.0, 2.0]; a binary model needs both 0 and 1, and nothing else"
+        "labels of the holdout are «[1.0, 2.0]»; a binary model needs both 0 and 1, and nothing else"
     ]
     assert soundness.unusable_labels(MODEL, np.array([0.0, 1.0])) == []
 
