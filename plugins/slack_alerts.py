@@ -127,7 +127,8 @@ def tell_question(question: Mapping[str, Any], reviewers: list[str], verdict: Ma
     from include.decisions.messages import Message
 
     subject, where, until, url = (question[name] for name in ("subject", "where", "until", "url"))
-    post(Message("approval", approval_text(subject, where, until, url, reviewers, verdict)))
+    text = approval_text(subject, where, until, url, reviewers, verdict)
+    post(Message("approval", text, once=_named("approval", subject, question["evidence"], until)))
 
 
 def _tell(kind: "Kind", context: Context, text: str, about: str | None = None) -> None:
@@ -135,8 +136,13 @@ def _tell(kind: "Kind", context: Context, text: str, about: str | None = None) -
     from include.decisions.messages import Message
 
     if text:
-        run, told = context["dag_run"], hashlib.sha256((text if about is None else about).encode()).hexdigest()[:12]
-        post(Message(kind, text, once=f"{kind} {run.dag_id} {run.run_id} {told}"[:300]))
+        run = context["dag_run"]
+        post(Message(kind, text, once=_named(kind, run.dag_id, run.run_id, text if about is None else about)))
+
+
+def _named(kind: "Kind", *told: object) -> str:
+    """A short name of what must not be told twice."""
+    return f"{kind} {hashlib.sha256(json.dumps([str(one) for one in told]).encode()).hexdigest()[:24]}"
 
 
 def _page(context: Context) -> str:
