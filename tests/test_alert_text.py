@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include import errors
 from include.alert_text import (
     approval_text,
     by_hand_text,
@@ -140,6 +141,14 @@ def test_an_outage_is_about_the_service() -> None:
     text = outage_text("toy.monitor", "pull", RegistryUnreachable("no answer"), LINK)
     assert text.startswith(":red_circle: *MLflow* cannot be used (RegistryUnreachable) · first in *toy.monitor*, pull")
     assert "Check that its server runs" in text
+
+
+def test_every_outage_has_its_message() -> None:
+    """Whatever error says that a service cannot be used, the message says what to do about that service."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.outage]
+    assert {kind.__name__ for kind in kinds} >= {"StoreUnreachable", "RegistryUnreachable", "AccessDenied"}
+    for kind in kinds:
+        assert "Check that" in outage_text("toy.monitor", "pull", kind("no answer"), LINK)
 
 
 def test_what_nobody_got_is_one_line() -> None:
