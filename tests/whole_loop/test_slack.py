@@ -167,4 +167,5 @@ def test_the_environment_can_name_slack(loop: Loop, receiver: Receiver) -> None:
     )
     said = [line for line in answer.stdout.splitlines() if line.startswith("posted")]
     assert said == ["posted True", "posted True", "posted False"]
-    assert receiver.texts == ["as told", "otherwise"]
+    # The first may have a second line, about what an earlier test kept Slack from taking.
+    assert [text.splitlines()[0] for text in receiver.texts] == ["as told", "otherwise"]
