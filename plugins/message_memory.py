@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,7 +58,10 @@ class Memory:
         from include.adapters.board import EVERYBODY
         from include.decisions.messages import Flow, drained
         from include.errors import ProvingGroundError
+        from include.settings import Settings
 
+        settings = Settings.read(os.environ)
+        board = _board(settings.lake_bucket, settings.s3_endpoint, settings.s3_region)
         left = Flow() if self._looked else _left_in_variable()
         self._looked = True
         found: list[Found] = []
@@ -68,7 +72,7 @@ class Memory:
             return flow.model_dump(mode="json")
 
         try:
-            _board().revise(EVERYBODY, "messages", revised, within=_PATIENCE)
+            board.revise(EVERYBODY, "messages", revised, within=_PATIENCE)
         except ProvingGroundError:
             if left.counts:
                 _in_variable(lambda flow: (drained(flow, left, time.time())[0], None))
@@ -76,16 +80,14 @@ class Memory:
         return found[0]
 
 
-def _board() -> "Board":
+@cache
+def _board(bucket: str, endpoint: str | None, region: str) -> "Board":
+    """Kept, because making a client takes longer than what it is asked."""
     from include.adapters.board import Board
     from include.adapters.object_store import ObjectStore
-    from include.settings import Settings
 
-    settings = Settings.read(os.environ)
     # A store that is away has been waited for long enough by the task itself.
-    return Board(
-        ObjectStore.connect(settings.lake_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region, patience=2)
-    )
+    return Board(ObjectStore.connect(bucket, endpoint=endpoint, region=region, patience=2))
 
 
 def _left_in_variable() -> "Flow":

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,11 +219,9 @@ def test_no_count_is_lost_between_processes(workers: Workers, receiver: Receiver
     workers.start(3)
     said = [{"text": f"message {number}"} for number in range(10)]
     threads = [threading.Thread(target=workers.tell, args=said, kwargs={"worker": one}) for one in range(3)]
-    began = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     flow = workers.flow
     assert (flow.count("verdict", "delivered"), flow.count("verdict", "held_back"), len(receiver.texts)) == (20, 10, 20)
-    assert time.monotonic() - began < 30
