@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune
+.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune slack-preview
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the r
 ledger: $(READY) ## what was in production when, and who decided it (MODEL=name, AT=2026-05-03T14:00Z for one moment)
 	@test -n "$(MODEL)" || { echo "make ledger needs MODEL=name, a file in include/models." >&2; exit 2; }
 	@$(BIN)/python -m demo.ledger $(MODEL) $(AT)
+
+slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
+	@$(BIN)/python -m demo.slack_preview $(PAGE)
 
 DAYS ?= 180
 SURE ?= no

@@ -20,12 +20,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from include.alert_text import by_hand_text, finding_text, probation_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform, request_from
 from run_form import form
-from slack_alerts import post
+from slack_alerts import tell_by_hand, tell_finding, tell_probation
 from task_policy import task_defaults
 
 
@@ -50,7 +49,7 @@ def monitor(model: Model) -> DAG:
 
         @task
         def reconcile(**context: Any) -> dict[str, Any]:
-            return _after_reconcile(model, perform("reconcile", model.name, context))
+            return tell_by_hand(model.name, context, perform("reconcile", model.name, context))
 
         @task
         def pull(**context: Any) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def monitor(model: Model) -> DAG:
 
         @task(outlets=[going_back])
         def probation(scored: Any, outlet_events: Any = None, **context: Any) -> dict[str, Any]:
-            found = perform("probation", model.name, context, scored=scored)
+            found = tell_probation(model.name, context, perform("probation", model.name, context, scored=scored))
             return _after_probation(model, found, request_from(context).as_of.isoformat(), outlet_events[going_back])
 
         @task
@@ -82,6 +81,7 @@ def monitor(model: Model) -> DAG:
             checked: Any, scored: Any, drift: Any, quality: Any, outlet_events: Any = None, **context: Any
         ) -> dict[str, Any]:
             found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
+            tell_finding(model.name, context, found)
             return _after_triage(model, found, request_from(context).as_of.isoformat(), outlet_events[retraining])
 
         checked = check(pull())
@@ -91,15 +91,7 @@ def monitor(model: Model) -> DAG:
     return dag
 
 
-def _after_reconcile(model: Model, agreed: dict[str, Any]) -> dict[str, Any]:
-    if agreed["by_hand"]:
-        post(by_hand_text(model.name, agreed["says"]))
-    return agreed
-
-
 def _after_probation(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
-    if text := probation_text(model.name, found["decision"], found["says"], found["then"]):
-        post(text)
     if (found["decision"], found["then"]) == ("worse", "roll_back"):
         event = {"as_of": as_of, "reason": found["says"], "target": found["against"], "by": "probation"}
         event["instead_of"] = found["version"]
@@ -108,8 +100,6 @@ def _after_probation(model: Model, found: dict[str, Any], as_of: str, events: An
 
 
 def _after_triage(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
-    if text := finding_text(model.name, found["action"], found["reason"], found["advice"]):
-        post(text)
     if found["action"] == "retrain":
         events.add(Asset(name=f"{model.name}.needs_retraining"), extra={"as_of": as_of, "reason": found["reason"]})
     return found

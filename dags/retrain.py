@@ -11,6 +11,7 @@
   champion.
 * **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is
   completed.
+* **Messages:** that it started and why, what somebody is asked, and what came of it.
 * The **decision card** is the description of the version in MLflow; its address is in the log of `announce`.
 """
 
@@ -19,13 +20,12 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from include.alert_text import announcement_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
 from review_operator import ReviewOperator
 from run_form import form, override
-from slack_alerts import post
+from slack_alerts import tell_decision, tell_started
 from task_policy import task_defaults
 
 
@@ -48,7 +48,7 @@ def retrain(model: Model) -> DAG:
 
         @task
         def assemble(**context: Any) -> dict[str, Any]:
-            return perform("assemble", model.name, context)
+            return tell_started(model.name, context, perform("assemble", model.name, context))
 
         @task
         def train(assembled: Any, **context: Any) -> dict[str, Any]:
@@ -63,15 +63,14 @@ def retrain(model: Model) -> DAG:
             return perform("promote", model.name, context, verdict=verdict, approval=approval)
 
         @task
-        def announce(verdict: Any, promotion: Any, **context: Any) -> dict[str, Any]:
+        def announce(verdict: Any, approval: Any, promotion: Any, **context: Any) -> dict[str, Any]:
             announced = perform("announce", model.name, context, verdict=verdict, promotion=promotion)
-            post(announcement_text(announced["says"]))
-            return announced
+            return tell_decision(model.name, context, verdict, approval, promotion, announced)
 
         assembled = assemble()
         verdict = validate(assembled, train(assembled))
         review = ReviewOperator(task_id="review", model=model, verdict=verdict)
-        announce(verdict, promote(verdict, review.output))
+        announce(verdict, review.output, promote(verdict, review.output))
     return dag
 
 

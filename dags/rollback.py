@@ -17,12 +17,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
-from include.alert_text import announcement_text
 from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
 from run_form import rollback_form
-from slack_alerts import post
+from slack_alerts import tell_rolled_back
 from task_policy import task_defaults
 
 
@@ -46,10 +45,7 @@ def rollback(model: Model) -> DAG:
 
         @task
         def roll_back(rehearsed: Any, **context: Any) -> dict[str, Any]:
-            done = perform("roll_back", model.name, context, rehearsed=rehearsed)
-            if done["rolled_back"]:
-                post(announcement_text(f"{model.name}: {done['says']}"))
-            return done
+            return tell_rolled_back(model.name, context, perform("roll_back", model.name, context, rehearsed=rehearsed))
 
         roll_back(rehearse())
     return dag

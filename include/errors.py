@@ -37,6 +37,8 @@ class ProvingGroundError(Exception):
     """The root of the family."""
 
     transient = False
+    # The service that stops every model at once where this is raised; empty where it is about one model.
+    outage = ""
 
 
 class SettingsError(ProvingGroundError):
@@ -83,18 +85,25 @@ class StoreUnreachable(StoreError):
     """The store gave no answer, or one that says "later"."""
 
     transient = True
+    outage = "object store"
 
 
 class AccessDenied(StoreError):
     """The credentials are wrong or may not do this."""
 
+    outage = "object store"
+
 
 class BucketMissing(StoreError):
     """The bucket does not exist."""
 
+    outage = "object store"
+
 
 class WrongRegion(StoreError):
     """The bucket lives in another region."""
+
+    outage = "object store"
 
 
 class ObjectMissing(StoreError):
@@ -131,6 +140,7 @@ class RegistryUnreachable(RegistryError):
     """The registry gave no answer within the limits set for it."""
 
     transient = True
+    outage = "MLflow"
 
 
 class UntrustedModel(RegistryError):

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.adapters.board import Posted
+from include.adapters.board import EVERYBODY, Posted
+from include.decisions.messages import KINDS, OUTCOMES, Flow
 from include.models.contract import Model
 from include.overview import InAirflow
 from include.tally import Tally
@@ -51,6 +52,8 @@ _COUNTERS = {
     "verdicts": ("verdict", "Verdicts of the gate, by their word."),
     "ledger_events": ("event", "Entries of the ledger, by their event."),
 }
+# Of all models together.
+MESSAGES = "messages"
 Samples = Iterator[tuple[str, tuple[str, ...], float | None]]
 
 
@@ -66,8 +69,18 @@ def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
-    registry.register(_Made(families.values()))
+    registry.register(_Made([*families.values(), _messages(board.get(EVERYBODY, {}))]))
     return generate_latest(registry)
+
+
+def _messages(posted: Mapping[str, Posted]) -> Metric:
+    """0 for what never happened: a counter that begins at 1 has not increased, for Prometheus."""
+    family = CounterMetricFamily(_PREFIX + MESSAGES, "Messages to people, by what became of them.", labels=["kind", "outcome"])
+    flow = Flow.read(posted["messages"].document if "messages" in posted else None)
+    for kind in KINDS:
+        for outcome in OUTCOMES:
+            family.add_metric([kind, outcome], flow.count(kind, outcome))
+    return family
 
 
 class _Made(Collector):

@@ -1,9 +1,13 @@
 """Text from outside inside markdown: on cards in MLflow and in Airflow. Light, because the api-server loads it."""
 
 import html
+import re
 import unicodedata
 
+from include.errors import ProvingGroundError
+
 _LONGEST = 500
+_OF_DATA = re.compile("«[^»]*(?:»|$)")
 
 
 def one_line(text: object, longest: int) -> str:
@@ -26,3 +30,26 @@ def plain(text: str) -> str:
     """
     escaped = html.escape(one_line(text, _LONGEST), quote=False)
     return "".join(f"\\{character}" if character in "\\`*_[]|#" else character for character in escaped)
+
+
+def of_data(words: object, longest: int = 300) -> str:
+    """Words that may hold values of rows, in «», so that a message to people can leave them out.
+
+    >>> of_data("could not convert string to float: '1O»'")
+    "«could not convert string to float: '1O'»"
+    """
+    return f"«{one_line(str(words).replace('«', '').replace('»', ''), longest)}»"
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says. Of one that is not ours it is marked: libraries quote the value that they choke on."""
+    return one_line(error, _LONGEST) if isinstance(error, ProvingGroundError) else of_data(error)
+
+
+def without_data(line: str) -> str:
+    """A line without what `of_data` has marked, also where the line was cut in the middle of it.
+
+    >>> without_data("x: frozen at «4711»; y: «cut he")
+    'x: frozen at «…»; y: «…»'
+    """
+    return _OF_DATA.sub("«…»", line)

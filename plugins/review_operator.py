@@ -16,7 +16,7 @@ from include.models.contract import Model
 from include.references import SHORT
 from include.run import perform
 from registry_review_trigger import RegistryReviewTrigger
-from slack_alerts import post
+from slack_alerts import tell_question
 
 APPROVE, REJECT = "Approve", "Reject"
 # Under this key an answer outlives tries of the task: nobody answers twice because MLflow was away for a moment.
@@ -48,7 +48,7 @@ class ReviewOperator(HITLOperator):
         question = approval["question"]
         if not question:
             return approval
-        self._tell(question)
+        tell_question(question, self.reviewers, self.verdict)
         if question["where"] == "registry":
             self._watch(question)
         # An answer says what it is about: a task that was cleared shows the question of its first try, whatever is asked now.
@@ -86,11 +86,6 @@ class ReviewOperator(HITLOperator):
         trigger = RegistryReviewTrigger(model_name=self.model_name, reviewers=self.reviewers, **told)
         self.defer(trigger=trigger, method_name="look_again")
         raise AssertionError("defer always raises")
-
-    def _tell(self, question: Mapping[str, Any]) -> None:
-        from include.alert_text import approval_text
-
-        post(approval_text(question["subject"], question["where"], question["until"], question["url"], self.reviewers))
 
 
 def answer_in(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,35 +1,153 @@
-"""Slack messages through Airflow's Slack provider and its connection `slack_webhook`; without it they are logged."""
+"""What is told to people, and when: each function takes what a step returned, tells of it where it should, and hands it on.
 
+The words are in `include/alert_text.py`, delivery is in `slack_delivery`.
+"""
+
+import hashlib
+import json
 import logging
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
-CONNECTION = "slack_webhook"
+from slack_delivery import post
+
+if TYPE_CHECKING:
+    from include.decisions.messages import Kind
+
 _log = logging.getLogger(__name__)
+Context = Mapping[str, Any]
+Returned = dict[str, Any]
 
 
-def report_failure(context: Mapping[str, Any]) -> None:
+def report_failure(context: Context) -> None:
     """Task callback: say what failed and what state things are in. Never makes anything worse: it raises nothing."""
-    from include.alert_text import failure_text
+    from include.alert_text import failure_text, outage_text
+    from include.decisions.messages import Message
+    from include.errors import ProvingGroundError
 
     try:
-        failed = context["ti"]
-        post(failure_text(failed.dag_id, failed.task_id, context.get("exception"), failed.log_url))
+        failed, error = context["ti"], context.get("exception")
+        if isinstance(error, ProvingGroundError) and error.outage:
+            text = outage_text(failed.dag_id, failed.task_id, error, failed.log_url)
+            post(Message("outage", text, outage=error.outage))
+        else:
+            post(Message("failure", failure_text(failed.dag_id, failed.task_id, error, failed.log_url)))
     except Exception:  # noqa: BLE001 - an alert that cannot be written must not hide the failure that it is about
         _log.exception("the alert could not be written")
 
 
-def post(text: str) -> bool:
-    """Send a message; False, and a line in the log, when Slack is not set up or does not take it."""
-    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+def _never_in_the_way(tell: Callable[..., None]) -> Callable[..., Returned]:
+    """What cannot be told is logged; the last argument, what the step returned, is handed on whatever happens."""
 
-    try:
-        SlackWebhookHook(slack_webhook_conn_id=CONNECTION, timeout=10).send(text=text)
-    except AirflowNotFoundException:
-        _log.warning("no connection %s, so this goes no further than the log: %s", CONNECTION, text)
-        return False
-    except Exception:  # noqa: BLE001 - a delivery that fails must never fail the pipeline
-        _log.exception("Slack did not take the message: %s", text)
-        return False
-    return True
+    @wraps(tell)
+    def told(*arguments: Any) -> Returned:
+        try:
+            tell(*arguments)
+        except Exception:  # noqa: BLE001 - a message is never a reason for a step to fail
+            _log.exception("the message could not be written")
+        returned: Returned = arguments[-1]
+        return returned
+
+    return told
+
+
+@_never_in_the_way
+def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
+    """A champion that somebody changed."""
+    from include.alert_text import by_hand_text
+
+    if agreed["by_hand"]:
+        _tell("by_hand", context, by_hand_text(model_name, agreed["says"], _page(context)))
+
+
+@_never_in_the_way
+def tell_probation(model_name: str, context: Context, found: Returned) -> None:
+    """A probation that did not end well."""
+    from include.alert_text import probation_text
+
+    text = probation_text(model_name, found["decision"], found["says"], found["then"], _page(context))
+    _tell("probation", context, text)
+
+
+@_never_in_the_way
+def tell_finding(model_name: str, context: Context, found: Returned) -> None:
+    """What triage found, where somebody has to look."""
+    from include.alert_text import finding_text
+
+    text = finding_text(model_name, found["action"], found["reason"], found["advice"], _page(context))
+    _tell("silence" if found["action"] == "alarm" else "page", context, text)
+
+
+@_never_in_the_way
+def tell_started(model_name: str, context: Context, assembled: Returned) -> None:
+    """A retraining that has something to train: once, however often its run is cleared."""
+    from include.alert_text import cause_in_words, started_text
+    from include.run import request_from
+
+    if assembled["train"]:
+        request = request_from(context)
+        person = request.asked_by if context["dag_run"].run_type == "manual" else ""
+        cause = cause_in_words(request.reason, person)
+        _tell("started", context, started_text(model_name, cause, assembled, _page(context)), about="")
+
+
+@_never_in_the_way
+def tell_decision(
+    model_name: str, context: Context, verdict: Returned, approval: Returned, promotion: Returned, announced: Returned
+) -> None:
+    """What a retraining came to; a task that is cleared tells again only what is new."""
+    from include.alert_text import promoted_text, verdict_text
+
+    page = _page(context)
+    about = json.dumps([verdict, promotion["promoted"], promotion["champion_version"]], sort_keys=True)
+    if promotion["promoted"]:
+        _tell("promoted", context, promoted_text(model_name, verdict, promotion, approval["by"], page), about)
+    else:
+        _tell("verdict", context, verdict_text(model_name, verdict, promotion, approval["says"], page), about)
+
+
+@_never_in_the_way
+def tell_rolled_back(model_name: str, context: Context, done: Returned) -> None:
+    """An earlier champion that is back."""
+    from include.alert_text import rolled_back_text
+    from include.run import request_from
+
+    if done["rolled_back"]:
+        request = request_from(context)
+        text = rolled_back_text(model_name, done, request.asked_by, request.reason, _page(context))
+        _tell("rolled_back", context, text, about="")
+
+
+@_never_in_the_way
+def tell_question(question: Mapping[str, Any], reviewers: list[str], verdict: Mapping[str, Any]) -> None:
+    """A question that waits for a person."""
+    from include.alert_text import approval_text
+    from include.decisions.messages import Message
+
+    subject, where, until, url = (question[name] for name in ("subject", "where", "until", "url"))
+    text = approval_text(subject, where, until, url, reviewers, verdict)
+    post(Message("approval", text, once=_named("approval", subject, question["evidence"], until)))
+
+
+def _tell(kind: "Kind", context: Context, text: str, about: str | None = None) -> None:
+    """Once a run; `about` is what makes it another message, where the text does not."""
+    from include.decisions.messages import Message
+
+    if text:
+        run = context["dag_run"]
+        post(Message(kind, text, once=_named(kind, run.dag_id, run.run_id, text if about is None else about)))
+
+
+def _named(kind: "Kind", *told: object) -> str:
+    """A short name of what must not be told twice."""
+    return f"{kind} {hashlib.sha256(json.dumps([str(one) for one in told]).encode()).hexdigest()[:24]}"
+
+
+def _page(context: Context) -> str:
+    from include.alert_text import run_url
+    from include.settings import Settings
+
+    run = context["dag_run"]
+    return run_url(Settings.read(os.environ).airflow_url, run.dag_id, str(run.run_id))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from include.adapters.board import Board, Posted
+from include.adapters.board import EVERYBODY, Board, Posted
+from include.decisions.messages import KINDS, OUTCOMES, Flow
 from include.exposition import exposition
 from include.history import Fact
 from include.overview import InAirflow
@@ -35,7 +36,8 @@ def of(found: Told, name: str, **labels: str) -> float | None:
 def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
     """No figure is made up: what is not known is not there."""
     found = told({})
-    assert {name for name, _ in found} == {"check_period_seconds", "stale_after_seconds", "review_within_seconds"}
+    own = {name for name, labels in found if ("model", "toy") in labels}
+    assert own == {"check_period_seconds", "stale_after_seconds", "review_within_seconds"}
     assert of(found, "check_period_seconds") == MODEL.feed.period.total_seconds()
 
 
@@ -107,3 +109,14 @@ def test_what_is_no_number_is_not_told(value: float | None) -> None:
     """An alert on a comparison with NaN would be silent for ever; an absent series is seen."""
     document = {"rates": {"x": {"missing": value}}}
     assert of(told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}}), "noise_ratio") is None
+
+
+def test_messages_are_counted_by_what_became_of_them() -> None:
+    """For all models together; what never happened is 0, so that the first failure is an increase."""
+    document = Flow(counts={"failure failed": 2, "verdict delivered": 5}).model_dump(mode="json")
+    found = told({EVERYBODY: {"messages": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    counted = {labels: value for (name, labels), value in found.items() if name == "messages_total"}
+    assert counted[("kind", "failure"), ("outcome", "failed")] == 2
+    assert counted[("kind", "verdict"), ("outcome", "delivered")] == 5
+    assert (len(counted), sum(counted.values())) == (len(KINDS) * len(OUTCOMES), 7)
+    assert sum(value for (name, _), value in told({}).items() if name == "messages_total") == 0

@@ -3,21 +3,26 @@
     board/<model>/monitor.json    the newest status document of a check, and so on for `retrain`
     board/<model>/profile.json    the noise profile of the newest period
     board/<model>/ledger.json     the tally of the ledger
+    board/_all/messages.json      how many messages went out, and what the next one has to say
 
 All of it is made from what is kept elsewhere for good: a board that was lost fills up again, run by run.
 """
 
 import json
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from include.adapters.object_store import Entry, ObjectStore
-from include.errors import CorruptObject, ObjectMissing
+from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing, StoreUnreachable
 
-Kind = Literal["monitor", "retrain", "profile", "ledger"]
+Kind = Literal["monitor", "retrain", "profile", "ledger", "messages"]
+# In place of a model: no model may be called so.
+EVERYBODY = "_all"
 _READERS = 8
 
 
@@ -38,7 +43,7 @@ class Board:
 
     def post(self, model_name: str, kind: Kind, document: Mapping[str, Any]) -> None:
         """Put up a document in place of the one before."""
-        self._store.put(_key(model_name, kind), json.dumps(document, indent=1, sort_keys=True, default=str).encode())
+        self._store.put(_key(model_name, kind), _bytes(document))
 
     def post_newest(self, model_name: str, kind: Kind, as_of: datetime, document: Mapping[str, Any]) -> None:
         """Put up a document as of a time, unless one as of a later time is there: a back-fill is not news."""
@@ -62,6 +67,38 @@ class Board:
     def of(self, model_name: str) -> dict[str, Posted]:
         """What is up there about one model, by kind; errors as for `all`."""
         return {_kind(entry.key): self._posted(entry) for entry in self._store.entries(f"board/{model_name}/")}
+
+    def revise(
+        self, model_name: str, kind: Kind, step: Callable[[dict[str, Any] | None], dict[str, Any]], within: float
+    ) -> None:
+        """Make a new document of the one that is there (None: of nothing); of any number of writers none undoes another's.
+
+        `step` may be called several times.
+
+        Raises:
+            StoreUnreachable: others were quicker, for `within` seconds.
+        """
+        key, until = _key(model_name, kind), time.monotonic() + within
+        while time.monotonic() < until:
+            there = self._store.stat(key)
+            try:
+                if there is None:
+                    self._store.create_if_absent(key, _bytes(step(None)))
+                else:
+                    self._store.compare_and_set(key, _bytes(step(self._known(there))), there.etag)
+            except (AlreadyExists, Conflict, ObjectMissing):
+                time.sleep(random.uniform(0.005, 0.1))  # noqa: S311  # jitter, not a secret
+            else:
+                return
+        raise StoreUnreachable(f"{key}: others wrote it again and again for {within} s. Try again.")
+
+    def _known(self, entry: Entry) -> dict[str, Any] | None:
+        """What is there; None for what is no document of ours: it is written anew."""
+        try:
+            document = json.loads(self._store.read(entry.key, etag=entry.etag))
+        except ValueError:
+            return None
+        return document if isinstance(document, dict) else None
 
     def all(self) -> dict[str, dict[str, Posted]]:
         """Everything by model and kind. What has not changed since the last look is not read again: one list tells.
@@ -93,6 +130,10 @@ class Board:
 
 def _kind(key: str) -> str:
     return key.rsplit("/", 1)[-1].removesuffix(".json")
+
+
+def _bytes(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
 
 
 def _key(model_name: str, kind: Kind) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import TrialFailed
+from include.markdown_text import of_data
 
 _ROWS = "rows.parquet"
 _PATIENCE = 300
@@ -58,8 +59,9 @@ def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame)
             "Make the model smaller or quicker, and run retrain again."
         ) from error
     if done.returncode:
+        said = of_data(" ".join(done.stderr.split())[-_SAID:], _SAID)
         raise TrialFailed(
-            f"{path.name}: a fresh process could not load it and answer: {' '.join(done.stderr.split())[-_SAID:]} "
+            f"{path.name}: a fresh process could not load it and answer: {said} "
             "What was logged is not what was trained: correct `build`, and run retrain again."
         )
     found = json.loads(done.stdout.splitlines()[-1])

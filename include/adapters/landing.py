@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from include.adapters.object_store import Entry, ObjectStore
 from include.errors import UnreadableFile
+from include.markdown_text import of_data
 from include.references import LandedFile
 
 Stream = Literal["features", "labels"]
@@ -49,7 +50,7 @@ class Landing:
             return _parse(file.key, gzip.decompress(data) if file.key.endswith(".gz") else data)
         except (ValueError, OSError, EOFError, zlib.error, pa.ArrowException) as error:
             raise UnreadableFile(
-                f"landing file {file.key} ({len(data):,} bytes) cannot be read: {' '.join(str(error).split())}. "
+                f"landing file {file.key} ({len(data):,} bytes) cannot be read: {type(error).__name__}: {of_data(error)}. "
                 f"Accepted are {', '.join(SUFFIXES)}; deliver it again under the same name, or remove it; then clear the "
                 "run from pull."
             ) from error

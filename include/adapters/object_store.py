@@ -101,13 +101,16 @@ class ObjectStore:
         self._page_size = 1000
 
     @classmethod
-    def connect(cls, bucket: str, *, endpoint: str | None, region: str) -> "ObjectStore":
-        """A store with boto3's own credential chain; nothing is sent yet. No `endpoint` means AWS."""
+    def connect(cls, bucket: str, *, endpoint: str | None, region: str, patience: float | None = None) -> "ObjectStore":
+        """A store with boto3's own credential chain; nothing is sent yet. No `endpoint` means AWS.
+
+        With `patience`, in seconds, each request is made once and waited for no longer.
+        """
         config = Config(
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=patience or 10,
+            read_timeout=patience or 60,
             # Four attempts wait 3.5 s on average: a dead store is reported while somebody still looks.
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries={"mode": "standard", "total_max_attempts": 1 if patience else 4},
             s3={"addressing_style": "path" if endpoint else "auto"},
             max_pool_connections=16,
         )

@@ -10,6 +10,7 @@ from include.decisions.figures import COMPONENTS, MISSING, OTHERS, UNSEEN, VALUE
 from include.decisions.predictions import Floats
 from include.decisions.reference import Reference
 from include.decisions.summaries import TEXT_WORDS, Numbers, Values, is_of_words
+from include.markdown_text import of_data
 from include.noise.profile import IN_WORDS
 from include.references import Moved
 
@@ -69,7 +70,7 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
         return f"{one.now:.1%} of its {things} were never seen in training{_examples(one.view, reference, newest)}"
     if one.figure in COMPONENTS:
         return _moved_number(one, reference, newest)
-    name = f"the rarer {things}" if one.figure == OTHERS else repr(one.figure.removeprefix(VALUE))
+    name = f"the rarer {things}" if one.figure == OTHERS else of_data(one.figure.removeprefix(VALUE))
     return f"{name}: {one.now:.1%} of its {things}, usually {one.usual:.1%}"
 
 
@@ -97,4 +98,4 @@ def _examples(name: str, reference: Reference, newest: Newest) -> str:
         return ""
     often = {value: n for value, n in view.counts.items() if n >= _FEWEST_ROWS and value not in usual.whole.counts}
     common = sorted(often, key=lambda value: (-often[value], value))[:_EXAMPLES]
-    return f" (most often {', '.join(map(repr, common))})" if common else ""
+    return f" (most often {', '.join(map(of_data, common))})" if common else ""

@@ -7,6 +7,7 @@ import numpy as np
 from include.decisions.figures import View
 from include.decisions.reference import Reference
 from include.decisions.summaries import Numbers, Summary, Values, column_of
+from include.markdown_text import of_data
 from include.models.contract import Column, Feed
 from include.noise.profile import NoiseProfile
 
@@ -76,7 +77,7 @@ def _sign(view: View, usual: Sequence[View]) -> str:
         return f"missing in every row, usually in {missing:.0%}"
     if view.is_constant and view.present > 1 and _never_stands_still(usual):
         value = view.low if isinstance(view, Numbers) else next(iter(view.counts))
-        return f"frozen at {value!r}"
+        return f"frozen at {of_data(value)}"
     return ""
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from include.decisions.periods import label_known
 from include.decisions.predictions import Labels
+from include.markdown_text import of_data
 from include.models.contract import Model
 
 
@@ -38,7 +39,9 @@ def unusable_labels(model: Model, labels: Labels) -> list[str]:
     problems = [f"the holdout has {len(labels)} labelled rows"] if len(labels) < 2 else []
     found = set(labels.tolist())
     if model.task == "binary" and found != {0.0, 1.0}:
-        problems.append(f"labels of the holdout are {sorted(found)[:5]}; a binary model needs both 0 and 1, and nothing else")
+        problems.append(
+            f"labels of the holdout are {of_data(sorted(found)[:5])}; a binary model needs both 0 and 1, and nothing else"
+        )
     return problems
 
 
@@ -47,4 +50,5 @@ def overlap(key: Sequence[str], delivered: pd.DataFrame, seen: pd.DataFrame, cha
     shared = delivered[list(key)].merge(seen[list(key)], on=list(key))
     if shared.empty:
         return []
-    return [f"{len(shared)} rows of the holdout are in champion {champion}'s training data, such as {dict(shared.iloc[0])}"]
+    first = of_data(dict(shared.iloc[0]))
+    return [f"{len(shared)} rows of the holdout are in champion {champion}'s training data, such as {first}"]

@@ -13,6 +13,7 @@ from include.adapters.lake import period_in
 from include.decisions.periods import choose_split, count_periods, label_known
 from include.decisions.predictions import Labels
 from include.errors import NotEnoughHistory, OverlappingRows
+from include.markdown_text import of_data
 from include.models.contract import Model
 from include.references import Assembled
 from include.run import Request
@@ -86,7 +87,8 @@ def _refuse_overlap(model: Model, training: pd.DataFrame, held_out: pd.DataFrame
     key = list(model.feed.key)
     shared = held_out[key].merge(training[key], on=key)
     if len(shared):
+        first = of_data(shared.iloc[0].to_dict())
         raise OverlappingRows(
-            f"{model.name}: {len(shared)} keys are in training and in the holdout, the first is {shared.iloc[0].to_dict()}. "
+            f"{model.name}: {len(shared)} keys are in training and in the holdout, the first is {first}. "
             f"A comparison would be unsound. Correct feed.key in include/models/{model.name}.py, or ask upstream."
         )

@@ -14,6 +14,7 @@ import pandas as pd
 
 from include.decisions.contract import Sorted, missing_columns, sort_rows
 from include.errors import BrokenFeed
+from include.markdown_text import of_data
 from include.models.contract import Column, Model
 from include.references import Batch, Checked, LandedFile
 from include.run import Request
@@ -69,7 +70,8 @@ def _sort(services: Services, model: Model, file: LandedFile) -> _Delivery:
         absent = [name for name in absent if name not in left_out]
     if absent:
         raise BrokenFeed(
-            f"landing file {file.key} lacks the columns {', '.join(absent)}; it has {', '.join(map(str, delivered.columns))}. "
+            f"landing file {file.key} lacks the columns {', '.join(absent)}; it has "
+            f"{of_data(', '.join(map(str, delivered.columns)))}. "
             f"Deliver it again under the same name, or change include/models/{model.name}.py."
         )
     return _Delivery(file, delivered, sort_rows(delivered, model.feed.key, model.feed.time, columns))

@@ -12,6 +12,7 @@ import numpy as np
 from include.errors import ChampionMoved, DataError, NoSuchTarget, TrialFailed
 from include.handover import handover, promoted_digest, refuse_changed_artifact
 from include.history import State
+from include.markdown_text import of_data
 from include.models.contract import Model
 from include.references import Rehearsed
 from include.run import Request
@@ -90,6 +91,8 @@ def _ask(services: Services, model: Model, target: str) -> tuple[str, str]:
     rows = services.registry.example(model.name, target)
     tried = services.registry.try_out(model, target, rows)
     if not len(tried.answers) or not np.isfinite(tried.answers).all():
-        raise TrialFailed(f"{model.name} version {target} answers {tried.answers.tolist()[:3]}: that is no prediction.")
+        raise TrialFailed(
+            f"{model.name} version {target} answers {of_data(tried.answers.tolist()[:3])}: that is no prediction."
+        )
     digest = hashlib.sha256(rows.to_json(orient="split").encode()).hexdigest()
     return digest, f"a fresh process loaded it in {tried.load_seconds:.1f} s and it answered {len(rows)} stored rows"

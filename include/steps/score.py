@@ -20,6 +20,7 @@ from include.decisions.probation import periods_of_probation
 from include.errors import DataError, ProvingGroundError, RegistryError, StoreError
 from include.handover import promoted_digest
 from include.history import OnProbation
+from include.markdown_text import words_of
 from include.models.contract import Model
 from include.references import Champion, Checked, Scored, Shadow, Shadowed
 from include.run import Request
@@ -93,7 +94,7 @@ def _shadow(services: Services, model: Model, request: Request, tried: OnProbati
     except (ProvingGroundError, *CANNOT_SCORE) as error:
         if getattr(error, "transient", False) or isinstance(error, StoreError):
             raise
-        why = f"version {tried.against} cannot score any more: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        why = f"version {tried.against} cannot score any more: {type(error).__name__}: {words_of(error)}"
         return shadow.model_copy(update={"periods": tuple(periods), "impossible": why, "says": why})
     said = f"version {tried.against} has scored {len(periods)} of them since the promotion in shadow"
     return shadow.model_copy(update={"periods": tuple(periods), "says": said})

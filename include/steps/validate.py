@@ -24,6 +24,7 @@ from include.decisions.scorecard import CLEAN, Scorecard
 from include.decisions.slices import partition
 from include.decisions.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
+from include.markdown_text import words_of
 from include.ml_test_score import Known, ml_test_score
 from include.models.contract import Model
 from include.noise.profile import NoiseProfile, typical
@@ -212,7 +213,7 @@ def _ask(
     except (ProvingGroundError, *CANNOT_SCORE) as error:
         if getattr(error, "transient", False) or isinstance(error, (ModelError, ArtifactChanged)):
             raise
-        wrong = [f"{name} cannot be scored: {type(error).__name__}: {' '.join(str(error).split())[:300]}"]
+        wrong = [f"{name} cannot be scored: {type(error).__name__}: {words_of(error)}"]
     if not wrong:
         trial.said[role], trial.pipelines[role] = said, pipeline
     elif role != "challenger" and request.override:

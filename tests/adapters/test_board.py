@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from include.adapters.board import Board
+from include.adapters.board import EVERYBODY, Board
 from include.adapters.lake import Lake
 from include.adapters.ledger import Ledger
 from include.errors import CorruptObject, StoreUnreachable
+from include.models.contract import NAME
 from include.tally import Tally
 from tests.fakes import MemoryStore
 from tests.test_history import promoted, said
@@ -121,3 +122,50 @@ def test_a_spoilt_tally_is_counted_anew(store: Any, spoilt: bytes) -> None:
     store.put("board/toy/ledger.json", spoilt)
     ledger.append("toy", said("looked", key="x"))
     assert ledger.tally("toy") == Tally().counting(ledger.entries("toy"))
+
+
+class ContestedStore(MemoryStore):
+    """Somebody else writes between a look and a write, `rivals` times."""
+
+    rivals = 0
+
+    def stat(self, key: str) -> Any:
+        found = super().stat(key)
+        if self.rivals:
+            self.rivals -= 1
+            number = json.loads(self.objects[key][0])["n"] if found else 0
+            self.objects[key] = (json.dumps({"n": number + 1}).encode(), self.now)
+        return found
+
+
+def one_more(document: dict[str, Any] | None) -> dict[str, Any]:
+    return {"n": (document or {"n": 0})["n"] + 1}
+
+
+def test_of_writers_at_the_same_time_none_undoes_another() -> None:
+    """Whether the document was there or not: three rivals and we make four."""
+    store: Any = ContestedStore()
+    store.rivals = 3
+    Board(store).revise(EVERYBODY, "messages", one_more, within=10)
+    assert Board(store).document(EVERYBODY, "messages") == {"n": 4}
+
+
+def test_a_document_that_is_always_taken_is_given_up() -> None:
+    """After the time that the caller has, with an error that says that trying again can help."""
+    store: Any = ContestedStore()
+    store.rivals = 10_000
+    with pytest.raises(StoreUnreachable, match="others wrote it again and again"):
+        Board(store).revise(EVERYBODY, "messages", one_more, within=0.3)
+
+
+@pytest.mark.parametrize("spoilt", [b"no json", b"[1]"])
+def test_what_is_no_document_is_written_anew(store: Any, spoilt: bytes) -> None:
+    """Whatever somebody put there."""
+    store.put("board/_all/messages.json", spoilt)
+    Board(store).revise(EVERYBODY, "messages", one_more, within=10)
+    assert Board(store).document(EVERYBODY, "messages") == {"n": 1}
+
+
+def test_no_model_is_called_like_everybody() -> None:
+    """So that nobody's documents stand among the messages."""
+    assert not NAME.fullmatch(EVERYBODY)

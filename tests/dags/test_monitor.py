@@ -13,7 +13,10 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 RUN = """
 import json, runpy, sys
+from types import SimpleNamespace
+import slack_alerts
 monitor = runpy.run_path("dags/monitor.py")
+context = {"dag_run": SimpleNamespace(dag_id="toy.monitor", run_id="run")}
 model = monitor["all_models"]()[0]
 told = []
 
@@ -25,8 +28,10 @@ class Events(list):
 
 def after(name, found, *more):
     events, posted = Events(), []
-    monitor[name].__globals__["post"] = posted.append
-    monitor[name](model, found, *more, *([events] if more else []))
+    slack_alerts.post = posted.append
+    assert getattr(slack_alerts, f"tell_{name}")(model.name, context, found) is found
+    if more:
+        monitor["_after_triage" if name == "finding" else f"_after_{name}"](model, found, *more, events)
     told.append([len(posted), events])
 
 
@@ -39,14 +44,14 @@ AS_OF = "2024-01-12T00:00:00+00:00"
 
 def probation(decision: str, then: str) -> list[Any]:
     return [
-        "_after_probation",
+        "probation",
         {"decision": decision, "then": then, "version": "2", "against": "1", "says": "look 1 of 2"},
         AS_OF,
     ]
 
 
 def triage(action: str) -> list[Any]:
-    return ["_after_triage", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF]
+    return ["finding", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF]
 
 
 ROLLBACK = [".needs_rollback", {"as_of": AS_OF, "reason": "look 1 of 2", "target": "1", "by": "probation", "instead_of": "2"}]
@@ -58,8 +63,8 @@ CASES = [
     (probation("passed", "roll_back"), 0, []),
     (triage("retrain"), 0, [RETRAINING]),
     (triage("page"), 1, []),
-    (["_after_reconcile", {"by_hand": True, "says": "version 3 was made champion by hand"}], 1, []),
-    (["_after_reconcile", {"by_hand": False, "says": "version 2 is champion"}], 0, []),
+    (["by_hand", {"by_hand": True, "says": "version 3 was made champion by hand"}], 1, []),
+    (["by_hand", {"by_hand": False, "says": "version 2 is champion"}], 0, []),
 ]
 
 

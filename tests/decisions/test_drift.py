@@ -118,9 +118,9 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
     (shifted, "speed", "shift", "median "),
     (wider, "speed", "shift", "wider (+"),
     (gaps, "speed", "mess", "missing in 10% of rows, usually in 0%"),
-    (greener, "colour", "shift", "'green': "),
-    (purple, "colour", "new", "were never seen in training (most often 'purple')"),
-    (vegan, "note (words)", "new", "of its words were never seen in training (most often 'is', 'it', 'vegan')"),
+    (greener, "colour", "shift", "«green»: "),
+    (purple, "colour", "new", "were never seen in training (most often «purple»)"),
+    (vegan, "note (words)", "new", "of its words were never seen in training (most often «is», «it», «vegan»)"),
     (longer, "note (length)", "shift", "median "),
 ]
 
@@ -215,7 +215,7 @@ def test_a_value_called_like_a_figure_is_a_value() -> None:
     now = Newest(summary, None, None, NoiseProfile(ROWS), float("nan"), 0)
     moved = found(known, now)["status"]
     assert kind_of(moved) == "shift"
-    assert "'missing': 5" in in_words(moved, known, now)
+    assert "«missing»: 5" in in_words(moved, known, now)
 
 
 def test_unseen_is_a_lower_bound_where_only_the_newest_period_has_very_many_values() -> None:

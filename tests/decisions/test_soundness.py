@@ -39,7 +39,7 @@ def test_labels_are_immature_below_the_share_that_the_feed_names() -> None:
 def test_labels_that_fit_no_task_are_shown() -> None:
     """The first five values are in the message."""
     assert soundness.unusable_labels(MODEL, np.array([1.0, 2.0])) == [
-        "labels of the holdout are [1.0, 2.0]; a binary model needs both 0 and 1, and nothing else"
+        "labels of the holdout are «[1.0, 2.0]»; a binary model needs both 0 and 1, and nothing else"
     ]
     assert soundness.unusable_labels(MODEL, np.array([0.0, 1.0])) == []
 
@@ -48,5 +48,5 @@ def test_shared_keys_are_counted_and_one_is_shown() -> None:
     """By key alone: a row that was delivered again at another time is the same row."""
     holdout, seen = pd.DataFrame({"id": ["a", "b"]}), pd.DataFrame({"id": ["b", "c"]})
     said = soundness.overlap(("id",), holdout, seen, "7")
-    assert said == ["1 rows of the holdout are in champion 7's training data, such as {'id': 'b'}"]
+    assert said == ["1 rows of the holdout are in champion 7's training data, such as «{'id': 'b'}»"]
     assert soundness.overlap(("id",), holdout, seen.tail(1), "7") == []

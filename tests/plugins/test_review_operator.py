@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 import airflow.providers.standard.operators.hitl as hitl
 import review_operator as ours
+import slack_alerts
 from tests.toy import MODEL, changed
 
 until = datetime.now(UTC) + timedelta(hours=1)
@@ -42,7 +43,7 @@ def attempt(given):
         asks = given["where"] and "answer" not in inputs and not given["decided"]
         return {"approved": not asks, "question": question if asks else None}
 
-    ours.perform, ours.post = perform, done["posted"].append
+    ours.perform, slack_alerts.post = perform, lambda message: done["posted"].append(message.text)
     hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
     operator = ours.ReviewOperator(
         task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict={"verdict": "promote"})

@@ -72,7 +72,7 @@ def test_a_row_in_training_and_in_the_holdout_fails_the_run(world: World) -> Non
         lake.read_snapshot(world.model, holdout.digest)["id"]
     )
     with pytest.raises(
-        OverlappingRows, match=r"toy: 1 keys are in training and in the holdout, the first is \{'id': 'again'\}"
+        OverlappingRows, match=r"toy: 1 keys are in training and in the holdout, the first is «\{'id': 'again'\}»"
     ):
         world.do("assemble", day(9))
 

@@ -71,7 +71,7 @@ def test_as_many_bad_rows_as_are_accepted_go_to_quarantine(world: World) -> None
 def test_a_missing_column_is_named(world: World) -> None:
     """Every row would lack it, so nothing goes on and what is there is listed."""
     world.deliver("features", "00", features().drop(columns="colour"))
-    with pytest.raises(BrokenFeed, match="lacks the columns colour; it has id, at, x, z"):
+    with pytest.raises(BrokenFeed, match="lacks the columns colour; it has «id, at, x, z»"):
         world.take_in(day(1))
     assert not world.lake.objects
 

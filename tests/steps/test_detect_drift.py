@@ -135,7 +135,7 @@ def test_labels_that_change_are_told_when_they_come(seasoned: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "named"), [({"x": 1.25}, "x: frozen at 1.25"), ({"colour": "red"}, "colour: frozen at 'red'")]
+    ("columns", "named"), [({"x": 1.25}, "x: frozen at «1.25»"), ({"colour": "red"}, "colour: frozen at «red»")]
 )
 def test_a_frozen_column_is_a_broken_feed(seasoned: World, columns: dict[str, Any], named: str) -> None:
     """A sensor that says the same all day is named with what it says."""

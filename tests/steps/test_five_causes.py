@@ -60,7 +60,7 @@ def world() -> World:
 def test_a_broken_feed_stops(world: World) -> None:
     """A frozen column: red, and nothing is learned from it."""
     delivered(world, LAST, x=1.25)
-    with pytest.raises(BrokenFeed, match=r"x: frozen at 1\.25"):
+    with pytest.raises(BrokenFeed, match=r"x: frozen at «1\.25»"):
         monitored(world, LAST)
 
 
@@ -125,4 +125,4 @@ def test_something_new_in_the_texts_is_told_before_labels_show_it(world: World) 
     delivered(world, LAST, note=whole["note"].mask(whole.index % 10 == 0, "is this allergy friendly"))
     found = monitored(world, LAST)
     assert found.action == "note"
-    assert "have words never seen in training (most often 'allergy', 'friendly'" in found.reason
+    assert "have words never seen in training (most often «allergy», «friendly»" in found.reason

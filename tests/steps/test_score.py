@@ -134,7 +134,7 @@ def test_late_rows_are_scored_by_both(tried: World) -> None:
     ("broken", "said"),
     [
         (UntrustedModel("it holds a pickle"), "UntrustedModel: it holds a pickle"),
-        (ValueError("could not convert string to float"), "ValueError: could not convert string to float"),
+        (ValueError("could not convert string to float"), "ValueError: «could not convert string to float»"),
     ],
     ids=["untrusted", "other rows than it was made for"],
 )

@@ -1,0 +1,155 @@
+"""Messages to people: which one goes out now, which is held back, and what the next one says about those.
+
+One outage is one message a window, however many models it stops. Beyond that, only so many messages go out in so many minutes.
+Nothing is lost in silence: what was held back or could not be delivered is counted, and told with the next message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+Kind = Literal[
+    "failure", "outage", "started", "verdict", "approval", "promoted", "rolled_back", "silence", "page", "by_hand", "probation"
+]
+Outcome = Literal["delivered", "held_back", "failed", "unconfigured"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+# Seconds. An outage is told again after so long, if it still stops tasks.
+OUTAGE_WINDOW = 15 * 60
+LIMIT, LIMIT_WINDOW = 20, 10 * 60
+# A Slack that asks for a pause gets one, but not for ever.
+LONGEST_PAUSE = 10 * 60
+# So many messages are remembered as told, so that a task that is tried again does not tell twice.
+REMEMBERED = 200
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is to be told: `outage` names the service that is away, `once` what must not be told twice."""
+
+    kind: Kind
+    text: str
+    outage: str = ""
+    once: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Under which name it is counted where it was not delivered."""
+        return self.outage or self.kind
+
+
+class Missed(BaseModel):
+    """How many messages of one cause nobody has got, and since when (Unix seconds)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    since: float
+
+
+class Flow(BaseModel):
+    """All that is remembered about messages, of one size for ever. Times are Unix seconds.
+
+    `counts` are by kind and outcome since the beginning; `sent` are the times of those that count for the limit; `outages` is
+    when each was told last; `told` are the newest that must not be told twice.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    counts: dict[str, int] = {}
+    sent: tuple[float, ...] = ()
+    missed: dict[str, Missed] = {}
+    outages: dict[str, float] = {}
+    told: tuple[str, ...] = ()
+    paused_until: float = 0.0
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any] | None) -> "Flow":
+        """What was kept; a new one where there is none, or something that somebody else put there."""
+        try:
+            return cls.model_validate(document or {})
+        except ValidationError:
+            return cls()
+
+    def count(self, kind: str, outcome: str) -> int:
+        """How many messages of a kind came to this end."""
+        return self.counts.get(f"{kind} {outcome}", 0)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What was decided about one message: it goes out and tells of `missed`, is held back, or was told before."""
+
+    flow: Flow
+    goes: bool
+    repeated: bool = False
+    missed: Mapping[str, Missed] = field(default_factory=dict)
+
+
+def admit(flow: Flow, message: Message, now: float) -> Admitted:
+    """Whether a message goes out now. One that goes is told already: of all that ask at the same time, only the first goes."""
+    if message.once and message.once in flow.told:
+        return Admitted(flow, goes=False, repeated=True)
+    recent = tuple(sorted(time for time in flow.sent if now - time < LIMIT_WINDOW))[-LIMIT:]
+    known = message.outage and now - flow.outages.get(message.outage, 0.0) < OUTAGE_WINDOW
+    if known or now < flow.paused_until or len(recent) >= LIMIT:
+        held = _counted(_missing(flow, message, now), message.kind, "held_back")
+        return Admitted(held.model_copy(update={"sent": recent}), goes=False)
+    # Those who wait for an outage's own next message stay with it.
+    waiting = {name for name, time in flow.outages.items() if name != message.outage and now - time < OUTAGE_WINDOW}
+    missed = {cause: one for cause, one in flow.missed.items() if cause not in waiting}
+    changes = {
+        "sent": (*recent, now),
+        "missed": {cause: one for cause, one in flow.missed.items() if cause in waiting},
+        "outages": flow.outages | ({message.outage: now} if message.outage else {}),
+        "told": (*flow.told, *([message.once] if message.once else []))[-REMEMBERED:],
+    }
+    return Admitted(flow.model_copy(update=changes), goes=True, missed=missed)
+
+
+def settled(
+    flow: Flow, message: Message, outcome: Outcome, now: float, missed: Mapping[str, Missed] | None = None, pause: float = 0.0
+) -> Flow:
+    """What became of a message that went out. One that failed frees its place, so that the next of its outage is tried.
+
+    `missed` is what it told of beside, `pause` for how many seconds Slack asked to be left alone.
+    """
+    flow = _counted(flow, message.kind, outcome)
+    if outcome != "failed":
+        return flow
+    for cause, one in (missed or {}).items():
+        flow = _missing_more(flow, cause, one)
+    changes = {
+        "outages": {name: time for name, time in flow.outages.items() if name != message.outage},
+        "told": tuple(one for one in flow.told if one != message.once),
+        "paused_until": max(flow.paused_until, now + min(pause, LONGEST_PAUSE)),
+    }
+    return _missing(flow.model_copy(update=changes), message, now)
+
+
+def drained(flow: Flow, other: Flow, now: float) -> tuple[Flow, Flow]:
+    """The first with what the second has counted, and the second without it. An outage that goes on keeps its window."""
+    for name, count in other.counts.items():
+        flow = flow.model_copy(update={"counts": flow.counts | {name: flow.counts.get(name, 0) + count}})
+    open_ = {name: time for name, time in other.outages.items() if now - time < OUTAGE_WINDOW}
+    for cause, one in other.missed.items():
+        flow = flow if cause in open_ else _missing_more(flow, cause, one)
+    missed = {cause: one for cause, one in other.missed.items() if cause in open_}
+    return flow, other.model_copy(update={"counts": {}, "missed": missed, "outages": open_})
+
+
+def _counted(flow: Flow, kind: Kind, outcome: Outcome) -> Flow:
+    return flow.model_copy(update={"counts": flow.counts | {f"{kind} {outcome}": flow.count(kind, outcome) + 1}})
+
+
+def _missing(flow: Flow, message: Message, now: float) -> Flow:
+    return _missing_more(flow, message.cause, Missed(count=1, since=now))
+
+
+def _missing_more(flow: Flow, cause: str, more: Missed) -> Flow:
+    before = flow.missed.get(cause)
+    whole = Missed(count=before.count + more.count, since=min(before.since, more.since)) if before else more
+    return flow.model_copy(update={"missed": flow.missed | {cause: whole}})
