@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from include.exposition import _COUNTERS, _GAUGES
+from include.exposition import _COUNTERS, _GAUGES, MESSAGES
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "grafana"
 BOARDS: dict[str, Any] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("dashboards/*.json"))}
-KNOWN = {*_GAUGES, *(f"{name}_total" for name in _COUNTERS)}
+KNOWN = {*_GAUGES, *(f"{name}_total" for name in (*_COUNTERS, MESSAGES))}
 
 
 def queries(model: str) -> list[str]:

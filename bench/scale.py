@@ -1,0 +1,231 @@
+"""What do a hundred models cost Airflow? Four hundred DAGs against four, on the real scheduler, and the page of five hundred.
+
+Copies of this project with one model, a hundred and five hundred, each with its own embedded stack. Per copy: how long each DAG
+file takes to import and to be processed, how soon the scheduler has taken up the first task of a run of every model, all asked
+for at once, and how long the page "Models" takes. Not how long two cores need for all those tasks: that is up to the workers.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bench import results
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("monitor", "replay", "retrain", "rollback")
+MANY = 100
+PAGES = 500
+_REPEATS = 5
+# Inside an interpreter that has loaded Airflow, as the process has in which Airflow parses.
+_IMPORT = """
+import sys, time
+import airflow.sdk
+began = time.process_time()
+import importlib.util
+spec = importlib.util.spec_from_file_location("dag_file", sys.argv[1])
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+took = time.process_time() - began
+heavy = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "boto3", "pyarrow"} & set(sys.modules)
+assert not heavy, heavy
+print(took)
+"""
+
+
+def main() -> int:
+    """Measure, print, write."""
+    if len(sys.argv) > 1:
+        print(json.dumps(lived(int(sys.argv[1]), Path(sys.argv[2]))))
+        return 0
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="scale-") as home:
+        for models in (1, MANY, PAGES):
+            copy = copied(Path(home) / str(models), models)
+            figures[f"import_cpu_seconds_{models}"] = {stage: imported(copy, stage) for stage in STAGES}
+            figures |= {f"{name}_{models}": value for name, value in in_copy(copy, models).items()}
+    alone, many = figures["import_cpu_seconds_1"], figures[f"import_cpu_seconds_{MANY}"]
+    figures["import_ratio"] = {stage: many[stage] / alone[stage] for stage in STAGES}
+    worst = max(figures["import_ratio"].values())
+    for name, value in figures.items():
+        print(f"{name:28} {value}")
+    aims = {
+        "import_ratio": "< 2 for each DAG file",
+        "page_500_seconds": "< 1",
+        "first_task_seconds": "of 100 runs at once < 60",
+    }
+    met = worst < 2 and figures[f"page_500_seconds_{MANY}"] < 1 and figures[f"first_task_seconds_{MANY}"] < 60
+    results.write("scale", figures, aims, met)
+    return 0
+
+
+def copied(copy: Path, models: int) -> Path:
+    """The project with so many models, all like the smallest example."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in listed.split("\0")[:-1]:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    example = (ROOT / "include/models/traffic_volume.py").read_text()
+    for path in (copy / "include/models").glob("[!_]*.py"):
+        if path.stem != "contract":
+            path.unlink()
+    for number in range(models):
+        text = example.replace('name="traffic_volume"', f'name="{name_of(number)}"')
+        (copy / f"include/models/{name_of(number)}.py").write_text(text)
+    return copy
+
+
+def name_of(number: int) -> str:
+    """The name of a model of this benchmark."""
+    return f"traffic_{number:03}"
+
+
+def imported(copy: Path, stage: str) -> float:
+    """CPU seconds that a DAG file takes to import, the median of some."""
+    command = [sys.executable, "-c", _IMPORT, str(copy / f"dags/{stage}.py")]
+    told = [
+        subprocess.run(command, cwd=copy, env=_surroundings(copy), capture_output=True, check=True, text=True).stdout
+        for _ in range(_REPEATS)
+    ]
+    return statistics.median(float(each.splitlines()[-1]) for each in told)
+
+
+def in_copy(copy: Path, models: int) -> dict[str, float]:
+    """What `lived` measures, in a process whose project is the copy."""
+    command = [sys.executable, "-m", "bench.scale", str(models), str(copy / ".stack")]
+    answer = subprocess.run(command, cwd=copy, env=_surroundings(copy), stdout=subprocess.PIPE, check=True, text=True)
+    return dict(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def lived(models: int, home: Path) -> dict[str, float]:
+    """Start the stack of this very copy, and look at Airflow."""
+    from demo.airflow_api import AirflowApi
+    from demo.stack import Ports, Stack
+
+    stack = Stack(home, Ports.free())
+    try:
+        stack.start()
+        api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
+        began = time.monotonic()
+        dags = {f"{name_of(number)}.{stage}" for number in range(models) for stage in STAGES}
+        wait_for_dags(api, dags)
+        found = {"known_seconds": time.monotonic() - began, **processed(home)}
+        if models <= MANY:
+            found["first_task_seconds"] = taken_up(api, models, home)
+        filled(stack, models)
+        found["page_first_seconds"] = paged(api)
+        found["page_seconds"] = statistics.median(paged(api) for _ in range(_REPEATS))
+        return found
+    finally:
+        stack.stop()
+
+
+def wait_for_dags(api: Any, dags: set[str]) -> None:
+    """Until Airflow knows them; its API hands out a hundred at a time."""
+    until = time.monotonic() + 900
+    while time.monotonic() < until:
+        known: set[str] = set()
+        while page := [dag["dag_id"] for dag in api.get("dags", limit=100, offset=len(known))["dags"]]:
+            known |= set(page)
+        if dags <= known:
+            return
+        time.sleep(1)
+    raise AssertionError(f"{len(dags - known)} DAGs are not known after fifteen minutes")
+
+
+def processed(home: Path) -> dict[str, float]:
+    """How long the real DAG processor took for its slowest file, from Airflow's own books: import, serialize, write."""
+    with closing(sqlite3.connect(home / "airflow" / "airflow.db")) as database:
+        took = database.execute("select max(last_parse_duration) from dag").fetchone()[0]
+    return {"processed_seconds": float(took)}
+
+
+def taken_up(api: Any, models: int, home: Path) -> float:
+    """Seconds from asking for a run of every model until the scheduler has taken up the first task of all of them."""
+    for number in range(models):
+        dag = f"{name_of(number)}.replay"
+        api.post(f"dags/{dag}/dagRuns", {"logical_date": None, "dag_run_id": "bench", "conf": {}})
+    with closing(sqlite3.connect(home / "airflow" / "airflow.db")) as database:
+        until = time.monotonic() + 600
+        query = "select count(distinct dag_id) from task_instance where run_id = 'bench' and state is not null"
+        while database.execute(query).fetchone()[0] < models and time.monotonic() < until:
+            time.sleep(0.2)
+        asked, seen = database.execute(
+            "select min(julianday(queued_at)), max(julianday(start_date)) from dag_run where run_id = 'bench'"
+        ).fetchone()
+        last = database.execute("select max(julianday(scheduled_dttm)) from task_instance where run_id = 'bench'").fetchone()[
+            0
+        ]
+    return float(max(seen, last) - asked) * 86400
+
+
+def paged(api: Any) -> float:
+    """Wall seconds of the page "Models", as a user who is signed in gets it."""
+    began = time.perf_counter()
+    api.page("models/")
+    return time.perf_counter() - began
+
+
+def filled(stack: Any, models: int) -> None:
+    """Documents of every model on the board."""
+    import boto3
+
+    told = stack.environment()
+    store = boto3.client(
+        "s3",
+        endpoint_url=stack.s3_endpoint,
+        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        region_name="us-east-1",
+    )
+    for number in range(models):
+        for kind, document in _DOCUMENTS.items():
+            store.put_object(Bucket="lake", Key=f"board/{name_of(number)}/{kind}.json", Body=json.dumps(document).encode())
+
+
+# As runs write them, with what a page shows.
+_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "monitor": {
+        "as_of": "2024-01-08T00:00:00+00:00",
+        "checked": {"rows": 168, "quarantined": 0},
+        "scored": {"champion": {"version": "1"}, "period": "2024-01-01T00:00:00Z"},
+        "drift": {"columns": 6, "drifted": [], "moved": [], "report_url": None},
+        "quality": dict.fromkeys(("value", "low", "high", "estimate", "newest_maturity", "period", "reference"), None)
+        | {"metric": "mae", "decayed": False},
+        "finding": {"action": "nothing", "reason": "mae 327 holds against 321"},
+    },
+    "ledger": {
+        "sequence": 2,
+        "events": {"promoting": 1, "promoted": 1},
+        "verdicts": {"promote": 1},
+        "champion_since": "2024-01-08T00:00:00+00:00",
+        "moving_since": None,
+        "state": {
+            "champion": "1",
+            "lineage": [],
+            "were_champion": ["1"],
+            "rolled_back": [],
+            "moving": None,
+            "on_probation": None,
+            "written_off": None,
+        },
+    },
+    "retrain": {"as_of": "2024-01-08T00:00:00+00:00", "verdict": {"verdict": "promote", "version": "1", "card_url": None}},
+}
+
+
+def _surroundings(copy: Path) -> dict[str, str]:
+    """This process's variables, with the copy as the project."""
+    return os.environ | {"PYTHONPATH": f"{copy}{os.pathsep}{copy / 'plugins'}", "AIRFLOW_HOME": str(copy / "nowhere")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
