@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.registry import Registry
+    from include.adapters.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Services:
     registry: "Registry"
     ledger: "Ledger"
     locks: "Locks"
+    serving: "Serving | None" = None
 
 
 def build_services(settings: Settings | None = None) -> Services:
@@ -40,6 +42,7 @@ def build_services(settings: Settings | None = None) -> Services:
     from include.adapters.lock import Locks
     from include.adapters.object_store import ObjectStore
     from include.adapters.registry import Registry
+    from include.adapters.serving import Serving
 
     settings = settings or Settings.read(os.environ)
     connect = partial(ObjectStore.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
@@ -51,4 +54,5 @@ def build_services(settings: Settings | None = None) -> Services:
         registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
+        serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
     )

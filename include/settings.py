@@ -24,6 +24,8 @@ class Settings(BaseModel):
     s3_region: str = Field("us-east-1", alias="PROVING_GROUND_S3_REGION", min_length=1)
     landing_bucket: str = Field("landing", alias="PROVING_GROUND_LANDING_BUCKET", min_length=3)
     lake_bucket: str = Field("lake", alias="PROVING_GROUND_LAKE_BUCKET", min_length=3)
+    # Where the champion is published for inference servers; without it, nowhere.
+    serving_bucket: str | None = Field(None, alias="PROVING_GROUND_SERVING_BUCKET", min_length=3)
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", alias="MLFLOW_TRACKING_URI")
     mlflow_url: str = Field("http://127.0.0.1:5000", alias="PROVING_GROUND_MLFLOW_URL")
     airflow_url: str = Field("http://127.0.0.1:8080", alias="PROVING_GROUND_AIRFLOW_URL")
