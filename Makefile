@@ -59,9 +59,9 @@ lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@$(PYTHON) -m pip install --quiet $(UV)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
 
-# What MLServer loads models with stands at the versions that train them.
+# What MLServer loads models with stands at the versions that train them. From uvloop 0.22 on its worker processes do not start.
 lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving/requirements.txt, with hashes
-	@{ echo '$(MLSERVER)'; grep -E '^(boto3|joblib|numpy|pandas|scikit-learn|scipy|skops)==' requirements.txt | tr -d '\\'; } \
+	@{ echo '$(MLSERVER)'; echo 'uvloop<0.22'; grep -E '^(boto3|joblib|numpy|pandas|scikit-learn|scipy|skops)==' requirements.txt | tr -d '\\'; } \
 	  | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
 	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/requirements.txt
 

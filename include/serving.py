@@ -1,4 +1,4 @@
-"""Handing the champion to whoever serves it: what inference servers read follows from the ledger, and is set until it is right.
+"""Handing the champion to whoever serves it: what inference servers read follows from the ledger, until it is right.
 
 Off unless PROVING_GROUND_SERVING_BUCKET names a bucket. Called under the model's lock, whenever the champion was changed or
 looked at; so what a killed run left undone is done by the next one.

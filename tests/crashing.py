@@ -15,8 +15,8 @@ from include.services import Services
 from tests.fakes import Crash
 
 _READS = {
-    "read", "stat", "entries", "aliased", "champion", "version", "exists", "overview", "artifact_digest", "artifact", "try_out", "example",
-    "version_url", "load",
+    "read", "stat", "entries", "aliased", "champion", "version", "exists", "overview", "artifact_digest", "artifact",
+    "try_out", "example", "version_url", "load",
 }  # fmt: skip
 
 

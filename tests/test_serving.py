@@ -1,9 +1,11 @@
-"""What inference servers read is the champion, whole, whatever dies on the way; and nothing is published unless it is asked for."""
+"""What inference servers read is the champion, whole, whatever dies on the way; nothing is published unasked."""
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from tests.crashing import Process, dying
 from tests.test_crashes import Clock, promotion, reconciling, rollback
 from tests.toy import World
 
+ROOT = Path(__file__).parent.parent
 FOLDER = "serving/toy/"
 
 
@@ -176,3 +179,11 @@ def test_nothing_is_published_unless_it_is_asked_for() -> None:
     promotion("1", None)(world, world.services)
     assert not [key for key in world.lake.objects if key.startswith("serving/")]
     assert Settings.read({}).serving_bucket is None
+
+
+def test_mlserver_loads_with_the_libraries_that_train() -> None:
+    """Its environment names the same versions as ours; after a change of the lock, `make lock-serving`."""
+    pins = re.compile(r"^((?:boto3|joblib|numpy|pandas|scikit-learn|scipy|skops)==[^\\\n]*?) *\\?$", flags=re.MULTILINE)
+    ours, theirs = ((ROOT / name).read_text() for name in ("requirements.txt", "deploy/serving/requirements.txt"))
+    assert set(pins.findall(ours)) == set(pins.findall(theirs))
+    assert len(set(pins.findall(ours))) >= 7

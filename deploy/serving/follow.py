@@ -51,7 +51,7 @@ def load(server: str, folder: Path) -> None:
     """Have MLServer load what is in its folder, and drop the files of versions before."""
     settings = json.loads((folder / SETTINGS).read_text())
     request = urllib.request.Request(f"{server}/v2/repository/models/{quote(settings['name'])}/load", method="POST")
-    with urllib.request.urlopen(request, timeout=300):
+    with urllib.request.urlopen(request, timeout=120):
         pass
     for old in folder.glob("[0-9]*-*"):
         if old.name != settings["parameters"]["uri"].removeprefix("./"):
@@ -68,7 +68,7 @@ def main(source: str, folder: str, server: str, seconds: str = "30") -> None:
                 load(server, Path(folder))
                 behind = False
                 _log.info("%s serves what is published at %s", server, source)
-        except Exception:  # the version before goes on being served; the next look tries again
+        except Exception:  # noqa: BLE001 - the version before goes on being served; the next look tries again
             _log.exception("%s could not be brought up to date", server)
         time.sleep(float(seconds))
 

@@ -1,8 +1,8 @@
 """An MLServer runtime for what the pipeline publishes: it loads skops files, and unpickles nothing.
 
 It refuses a file whose digest is not the one it was published under, types that are not scikit-learn's, NumPy's, SciPy's or
-named in SKOPS_TRUSTED_TYPES (separated by commas), and, unless SKOPS_OTHER_LIBRARIES=allow, a model that was trained by libraries
-of other versions than are here. MLServer then goes on with the version that it has.
+named in SKOPS_TRUSTED_TYPES (separated by commas), and, unless SKOPS_OTHER_LIBRARIES=allow, a model that was trained by
+libraries of other versions than are here. MLServer then goes on with the version that it has.
 """
 
 import hashlib

@@ -110,7 +110,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Artifact:
-    """The file of a version, the sha256 of these very bytes, and the libraries that trained it, such as scikit-learn==1.9.1."""
+    """The file of a version, the sha256 of these very bytes, and the libraries that trained it (scikit-learn==1.9.1)."""
 
     data: bytes
     digest: str
