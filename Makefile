@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-serving check bench bench-gate lock lock-serving new-model check-model replay ledger prune
+.PHONY: help demo down env test test-grown-up test-serving test-dask check bench bench-gate lock lock-serving new-model check-model replay ledger prune
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processe
 
 test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion and goes with a promotion and a rollback
 	@$(BIN)/python -m pytest tests/serving $(ARGS)
+
+test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives the result that this machine gives
+	@$(BIN)/python -m pytest tests/dask_cluster $(ARGS)
 
 check: $(READY) ## style, types, layers, compose file
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Where the heavy work of a model is done: in this process, or by the workers of a Dask cluster.
 
-Both run the same code through joblib, and no result depends on which worker did what, or in which order. Workers have to run the
-same release of this project in the same environment: functions go to them by name.
+Both run the same code through joblib, and no result depends on which worker did what, or in which order. Workers have to run
+the same release of this project in the same environment: functions go to them by name.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +61,11 @@ def _alone(function: Callable[..., T], *arguments: Any) -> T:
 def _connected(address: str) -> Iterator[None]:
     from distributed import Client
 
-    with Client(address, timeout=_PATIENCE) as client:
+    try:
+        client = Client(address, timeout=_PATIENCE)  # type: ignore[no-untyped-call]  # it has no types
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
+    with client:
         # A scheduler without workers would keep us waiting for ever.
         client.wait_for_workers(1, timeout=_PATIENCE)
         yield
@@ -72,7 +76,7 @@ def _in_our_words(address: str) -> Iterator[None]:
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield
