@@ -42,7 +42,9 @@ def computing(settings: Settings, model: Model) -> Iterator[None]:
 
 def in_parallel(function: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> list[T]:
     """What a function gives for each tuple of arguments, in their order."""
-    return list(joblib.Parallel()(joblib.delayed(_alone)(function, *arguments) for arguments in calls))
+    # One batch a worker: what its calls have in common, a fitted pipeline most often, is sent once.
+    batch = -(-len(calls) // joblib.effective_n_jobs())
+    return list(joblib.Parallel(batch_size=max(1, batch))(joblib.delayed(_alone)(function, *call) for call in calls))
 
 
 def as_done(function: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> Iterator[T]:
