@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SERVING := .serving
+MLSERVER := mlserver==1.7.1
 UV := uv==0.13.9
 BENCHES := $(sort $(filter-out __init__ results,$(notdir $(basename $(wildcard bench/*.py)))))
 
@@ -12,7 +14,8 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune slack-preview
+.PHONY: help demo down env test test-grown-up test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
+.PHONY: check-model replay ledger prune slack-preview
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +35,12 @@ env: ## a .env for docker compose, with secrets made up (run again, it adds what
 
 test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
 	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
+
+test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion and goes with a promotion and a rollback
+	@$(BIN)/python -m pytest tests/serving $(ARGS)
+
+test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives the result that this machine gives
+	@$(BIN)/python -m pytest tests/dask_cluster $(ARGS)
 
 check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff check .
@@ -60,6 +69,12 @@ bench-%: $(READY) ## one benchmark, named like its file in bench/
 lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@$(PYTHON) -m pip install --quiet $(UV)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
+
+# What MLServer loads models with stands at the versions that train them. From uvloop 0.22 on its worker processes do not start.
+lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving/requirements.txt, with hashes
+	@{ echo '$(MLSERVER)'; echo 'uvloop<0.22'; grep -E '^(boto3|joblib|numpy|pandas|scikit-learn|scipy|skops)==' requirements.txt | tr -d '\\'; } \
+	  | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
+	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/requirements.txt
 
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn, DATA=sample.csv guesses the columns)
 	@test -n "$(NAME)" || { echo "make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional)." >&2; exit 2; }
@@ -97,4 +112,9 @@ $(READY): requirements.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@touch $@
+
+$(SERVING)/.ready: deploy/serving/requirements.txt $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVING)
+	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes -r $<
 	@touch $@

@@ -20,6 +20,7 @@
     │   ├── CorruptObject        the bytes are not those the manifest names
     │   ├── LedgerBroken         the ledger's entries do not follow from each other
     │   └── Locked               somebody else is changing the champion of this model    (transient)
+    ├── ClusterUnreachable       the Dask cluster gave no answer, or lost its workers         (transient)
     ├── TrialFailed              a logged artifact cannot be loaded and queried in a fresh process
     └── RegistryError            the MLflow registry refused or failed
         ├── RegistryUnreachable  no answer within the limits set for it               (transient)
@@ -75,6 +76,12 @@ class OverlappingRows(DataError):
 
 class TrialFailed(ProvingGroundError):
     """A logged artifact cannot be loaded and queried in a fresh process."""
+
+
+class ClusterUnreachable(ProvingGroundError):
+    """The Dask cluster gave no answer, or lost what it was working on."""
+
+    transient = True
 
 
 class StoreError(ProvingGroundError):

@@ -3,7 +3,7 @@
 Under the model's lock: an intent in the ledger, the alias, the outcome in the ledger. What counts is where MLflow's alias
 `champion` is. Whoever comes next finds an intent without an outcome and finishes it: if the alias had moved it is completed,
 and if not it is abandoned. Aliases `previous` and `anchor`, tags, and the mirror of the ledger in MLflow follow from the
-ledger, so they are set again until they are right.
+ledger, so they are set again until they are right; what inference servers read does too.
 """
 
 import re
@@ -21,6 +21,7 @@ from include.markdown_text import one_line
 from include.models.contract import Model
 from include.run import Request
 from include.services import Services
+from include.serving import publish_champion
 
 # Of the model in MLflow: the newest entry of the ledger that is mirrored on its versions.
 _MIRRORED = "ledger_mirrored"
@@ -69,7 +70,7 @@ class Handover:
         self.mirror()
 
     def mirror(self) -> None:
-        """Make aliases and tags in MLflow say what the ledger says; what is right already is not written again."""
+        """Make MLflow, and what is served, say what the ledger says; what is right already is not written again."""
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
         if not aliases and not tags:
@@ -95,6 +96,8 @@ class Handover:
         if entries:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
+        if published := publish_champion(self.services, self.model, self.state.champion, self.lock):
+            self.found.append(published)
 
     def _mirrored(self, tag: str) -> int:
         """The newest entry that is mirrored; 0 where the tag holds no number of an entry, because somebody changed it."""

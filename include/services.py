@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from include.adapters.lock import Locks
     from include.adapters.records import Records
     from include.adapters.registry import Registry
+    from include.adapters.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Services:
     registry: "Registry"
     ledger: "Ledger"
     locks: "Locks"
+    serving: "Serving | None" = None
 
 
 def build_services(settings: Settings | None = None) -> Services:
@@ -42,6 +44,7 @@ def build_services(settings: Settings | None = None) -> Services:
     from include.adapters.lock import Locks
     from include.adapters.object_store import ObjectStore
     from include.adapters.registry import Registry
+    from include.adapters.serving import Serving
 
     settings = settings or Settings.read(os.environ)
     connect = partial(ObjectStore.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
@@ -53,6 +56,7 @@ def build_services(settings: Settings | None = None) -> Services:
         registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
+        serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
     )
 
 

@@ -24,12 +24,16 @@ class Settings(BaseModel):
     s3_region: str = Field("us-east-1", alias="PROVING_GROUND_S3_REGION", min_length=1)
     landing_bucket: str = Field("landing", alias="PROVING_GROUND_LANDING_BUCKET", min_length=3)
     lake_bucket: str = Field("lake", alias="PROVING_GROUND_LAKE_BUCKET", min_length=3)
+    # Where the champion is published for inference servers; without it, nowhere.
+    serving_bucket: str | None = Field(None, alias="PROVING_GROUND_SERVING_BUCKET", min_length=3)
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", alias="MLFLOW_TRACKING_URI")
     mlflow_url: str = Field("http://127.0.0.1:5000", alias="PROVING_GROUND_MLFLOW_URL")
     airflow_url: str = Field("http://127.0.0.1:8080", alias="PROVING_GROUND_AIRFLOW_URL")
     git_commit: str = Field("unknown", alias="PROVING_GROUND_GIT_COMMIT", min_length=1)
     # Who reviews, by model: it goes before what the model's file says.
     review: Mapping[str, Review] = Field({}, alias="PROVING_GROUND_REVIEW")
+    # Where models with compute="dask" are trained, evaluated and replayed.
+    dask_scheduler: str | None = Field(None, alias="PROVING_GROUND_DASK_SCHEDULER")
     # What MLflow signs its webhook with; without it the route is not there.
     mlflow_webhook_secret: SecretStr | None = Field(None, alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET", min_length=16)
     # What Prometheus shows to be let in; without it there are no metrics.
@@ -42,6 +46,14 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an address such as http://127.0.0.1:8333 is accepted")
         return value.rstrip("/") if value else value
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _is_dask_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "tcp://unset:1")
+        if parts.scheme not in ("tcp", "tls") or not parts.hostname or not parts.port:
+            raise ValueError("an address such as tcp://127.0.0.1:8786 is accepted")
+        return value
 
     @field_validator("review", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from slack_alerts import report_failure
 
 _OURS = "include.errors."
+_WORTH_ANOTHER_TRY = ("StoreUnreachable", "RegistryUnreachable", "ClusterUnreachable", "Locked")
 
 
 def task_defaults(owner: str) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def task_defaults(owner: str) -> dict[str, Any]:
         "retry_policy": ExceptionRetryPolicy(
             rules=[
                 RetryRule(
-                    exception=[f"{_OURS}{name}" for name in ("StoreUnreachable", "RegistryUnreachable", "Locked")],
+                    exception=[f"{_OURS}{name}" for name in _WORTH_ANOTHER_TRY],
                     action=RetryAction.RETRY,
                 ),
                 RetryRule(exception=f"{_OURS}ProvingGroundError", action=RetryAction.FAIL),

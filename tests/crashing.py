@@ -9,13 +9,14 @@ from typing import Any
 from include.adapters.lake import Lake
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
+from include.adapters.serving import Serving
 from include.errors import RegistryUnreachable, StoreUnreachable
 from include.services import Services
 from tests.fakes import Crash
 
 _READS = {
-    "read", "stat", "entries", "aliased", "champion", "version", "exists", "overview", "artifact_digest", "try_out", "example",
-    "version_url", "load",
+    "read", "stat", "entries", "aliased", "champion", "version", "exists", "overview", "artifact_digest", "artifact",
+    "try_out", "example", "version_url", "load",
 }  # fmt: skip
 
 
@@ -65,7 +66,8 @@ class Process:
         watched: Any = Watched(store, self, "store")
         registry: Any = Watched(services.registry, self, "registry")
         locks = Locks(watched, sleep=sleep)
-        return replace(services, registry=registry, lake=Lake(watched), ledger=Ledger(watched), locks=locks)
+        serving = Serving(watched) if services.serving else None
+        return replace(services, registry=registry, lake=Lake(watched), ledger=Ledger(watched), locks=locks, serving=serving)
 
 
 class Watched:

@@ -17,7 +17,8 @@ from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import Entry
-from include.adapters.registry import CHAMPION, Training, Version
+from include.adapters.registry import CHAMPION, Artifact, Training, Version
+from include.adapters.serving import Serving
 from include.errors import (
     AlreadyExists,
     ArtifactChanged,
@@ -236,6 +237,10 @@ class FakeRegistry:
         self._answer()
         return self.digests[number]
 
+    def artifact(self, model_name: str, number: str) -> Artifact:
+        self._answer()
+        return Artifact(f"file of {number}".encode(), self.digests[number], ("scikit-learn==1.9.1",))
+
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
         if expected_digest and self.artifact_digest(model.name, number) != expected_digest:
             raise ArtifactChanged(f"version {number}")
@@ -291,7 +296,7 @@ class FakeRegistry:
         self.champions.append(self.aliases.get(CHAMPION))
 
 
-def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry) -> Services:
+def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry, serving: bool = False) -> Services:
     """The real landing and lake over stores in memory, beside a registry in memory."""
     stores: Any = landing, lake
     fake: Any = registry
@@ -302,4 +307,5 @@ def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry) ->
         registry=fake,
         ledger=Ledger(stores[1]),
         locks=Locks(stores[1], sleep=lambda _: None),
+        serving=Serving(stores[1]) if serving else None,
     )

@@ -87,11 +87,12 @@ class World:
     landing: MemoryStore = field(default_factory=lambda: MemoryStore("landing"))
     lake: MemoryStore = field(default_factory=lambda: MemoryStore("lake"))
     registry: FakeRegistry = field(default_factory=FakeRegistry)
+    serving: bool = False
 
     @property
     def services(self) -> Services:
         """As a step gets them."""
-        return services(self.landing, self.lake, self.registry)
+        return services(self.landing, self.lake, self.registry, self.serving)
 
     def deliver(self, stream: str, name: str, frame: pd.DataFrame) -> str:
         """Put a csv file into landing; returns its key."""

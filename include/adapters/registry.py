@@ -108,6 +108,15 @@ class Training:
     files: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Artifact:
+    """The file of a version, the sha256 of these very bytes, and the libraries that trained it (scikit-learn==1.9.1)."""
+
+    data: bytes
+    digest: str
+    requirements: tuple[str, ...]
+
+
 class Registry:
     """One MLflow server. Every method may raise RegistryUnreachable or RegistryError."""
 
@@ -273,6 +282,13 @@ class Registry:
         """Sha256 of the model file behind a version."""
         with self._downloaded(model_name, number) as folder:
             return _digest(folder)
+
+    def artifact(self, model_name: str, number: str) -> Artifact:
+        """The model file behind a version, to be handed on."""
+        with self._downloaded(model_name, number) as folder:
+            data, named = (folder / _ARTIFACT).read_bytes(), folder / "requirements.txt"
+            lines = named.read_text(encoding="utf-8").split() if named.is_file() else []
+            return Artifact(data, hashlib.sha256(data).hexdigest(), tuple(lines))
 
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
         """The fitted pipeline of a version, read from the very bytes that were digested.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from include.errors import ModelError
 
 Kind = Literal["number", "category", "text"]
+Compute = Literal["local", "dask"]
 Review = Literal["none", "airflow", "registry"]
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -226,6 +227,9 @@ class Model:
     Who is asked before a challenger is promoted: with `review` "none" the gate alone decides, with "airflow" a person answers
     in Airflow, with "registry" by a tag on the version in MLflow, within `review_within`. `reviewers` are the users who may
     answer, by their ids in Airflow; empty means anybody who may answer there.
+
+    With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
+    PROVING_GROUND_DASK_SCHEDULER names, with the same results.
     """
 
     name: str
@@ -254,6 +258,7 @@ class Model:
     review: Review = "none"
     reviewers: tuple[str, ...] = ()
     review_within: timedelta = timedelta(days=2)
+    compute: Compute = "local"
     seed: int = 20130101
 
     def __post_init__(self) -> None:
@@ -300,6 +305,10 @@ class Model:
             (
                 isinstance(self.reviewers, str) or not all(isinstance(who, str) and who.strip() for who in self.reviewers),
                 f'reviewers {self.reviewers!r}: name the users one by one, such as ("alice", "bob")',
+            ),
+            (
+                self.compute not in get_args(Compute),
+                f"compute {self.compute!r}: accepted are {', '.join(get_args(Compute))}",
             ),
             (self.review_within <= timedelta(0), f"review_within {self.review_within}: must be longer than nothing"),
             (not 0 <= self.criteria.noisy_share <= 1, f"criteria.noisy_share {self.criteria.noisy_share}: between 0 and 1"),

@@ -18,6 +18,7 @@ import joblib
 import pandas as pd
 from pydantic import TypeAdapter
 
+from include.adapters.compute import as_done, computing
 from include.adapters.lake import period_in
 from include.decisions.metrics import primary_metric
 from include.decisions.past_fits import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
@@ -61,10 +62,11 @@ def run(services: Services, model: Model, request: Request, tell: Tell = in_log)
     done = services.lake.replayed(model.name, digest)
     missing = [fit for fit in plan.fits if fit.name not in done]
     began = time.monotonic()
-    for turn, (fit, table) in enumerate(fitted(model, history, plan, missing), start=1):
-        services.lake.write_table(services.lake.replay_key(model.name, digest, fit.name), table)
-        left = (time.monotonic() - began) / turn * (len(missing) - turn)
-        tell(len(plan.fits) - len(missing) + turn, len(plan.fits), left)
+    with computing(services.settings, model):
+        for turn, (fit, table) in enumerate(fitted(model, history, plan, missing), start=1):
+            services.lake.write_table(services.lake.replay_key(model.name, digest, fit.name), table)
+            left = (time.monotonic() - began) / turn * (len(missing) - turn)
+            tell(len(plan.fits) - len(missing) + turn, len(plan.fits), left)
     return Refitted(
         digest=digest,
         models=len(plan.fits),
@@ -75,8 +77,11 @@ def run(services: Services, model: Model, request: Request, tell: Tell = in_log)
 
 
 def fitted(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fit]) -> Iterator[tuple[Fit, pd.DataFrame]]:
-    """Each model's scores, as they are done: in this process, or over the cores where that takes long."""
+    """Each model's scores, as they are done: on the cluster, in this process, or over the cores where that takes long."""
     if not missing:
+        return
+    if model.compute == "dask":
+        yield from as_done(_refit_named, [(model, history, plan, fit) for fit in missing])
         return
     began = time.monotonic()
     yield missing[0], refit(model, history, plan, missing[0])
@@ -114,6 +119,10 @@ def _over_cores(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequen
         jobs = (joblib.delayed(_refit_from)(path, model, plan, fit) for fit in missing)
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             yield from joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(jobs)
+
+
+def _refit_named(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> tuple[Fit, pd.DataFrame]:
+    return fit, refit(model, history, plan, fit)
 
 
 def _refit_from(path: Path, model: Model, plan: Plan, fit: Fit) -> tuple[Fit, pd.DataFrame]:

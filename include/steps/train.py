@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from include.adapters.compute import computing
 from include.adapters.registry import CHALLENGER, Training, Version
 from include.decisions.baselines import learned_from
 from include.decisions.predictions import Labels
@@ -120,7 +121,8 @@ def _train(
     assert holdout is not None
     labels = labels_of(model, rows)
     began = time.perf_counter()
-    pipeline.fit(*rows_to_fit(model, rows, labels, train.digest))
+    with computing(services.settings, model):
+        pipeline.fit(*rows_to_fit(model, rows, labels, train.digest))
     metrics = {"fit_seconds": time.perf_counter() - began}
     tags = facts | {
         "model": model.name,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import ANCHOR, EVIDENCE, Version, card_path
 from include.decisions import soundness
 from include.decisions.budgets import Cost, calibration_error
@@ -208,7 +209,9 @@ def _ask(
     name = f"{role} {version.number}"
     try:
         pipeline = services.registry.load(model, version.number, challenger_digest if role == "challenger" else None)
-        said = {condition: predict(model, pipeline, frame) for condition, frame in frames.items()}
+        with computing(services.settings, model):
+            answers = in_parallel(predict, [(model, pipeline, frame) for frame in frames.values()])
+            said = dict(zip(frames, answers, strict=True))
         wrong = suspicious_predictions(name, said, said[CLEAN])
     except (ProvingGroundError, *CANNOT_SCORE) as error:
         if getattr(error, "transient", False) or isinstance(error, (ModelError, ArtifactChanged)):
