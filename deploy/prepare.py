@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import psycopg2
 
-BUCKETS = ("landing", "lake", "mlflow")
+BUCKETS = ("landing", "lake", "mlflow", "serving")
 
 
 def main() -> None:
