@@ -132,9 +132,11 @@ def wait_for_dags(api: Any, dags: set[str]) -> None:
     """Until Airflow knows them; its API hands out a hundred at a time."""
     until = time.monotonic() + 900
     while time.monotonic() < until:
-        known: set[str] = set()
-        while page := [dag["dag_id"] for dag in api.get("dags", limit=100, offset=len(known))["dags"]]:
-            known |= set(page)
+        known = {
+            dag["dag_id"]
+            for offset in range(0, len(dags), 100)
+            for dag in api.get("dags", limit=100, offset=offset, order_by="dag_id")["dags"]
+        }
         if dags <= known:
             return
         time.sleep(1)
