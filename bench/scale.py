@@ -1,8 +1,8 @@
 """What do a hundred models cost Airflow? Four hundred DAGs against four, on the real scheduler, and the page of five hundred.
 
 Copies of this project with one model, a hundred and five hundred, each with its own embedded stack. Per copy: how long each
-DAG file takes to import and to be processed, how soon the scheduler has taken up the first task of a run of every model, all asked
-for at once, and how long the page "Models" takes. Not how long two cores need for those tasks: that is the workers' matter.
+DAG file takes to import and to be processed, how soon the scheduler has taken up the first task of a run of every model when
+all are asked for at once, and how long the page "Models" takes. How long two cores need for all those tasks is not measured.
 """
 
 import json
