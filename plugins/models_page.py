@@ -85,6 +85,7 @@ def _page(model: "Model", now: datetime) -> str:
         score=_score(read, model, judged, checks, posted),
         evidence=_evidence(model.name, judged, checks),
         entries=read.ledger.newest_entries(model.name, _ENTRIES),
+        airflow_url=read.settings.airflow_url,
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 
