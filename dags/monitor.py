@@ -20,9 +20,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from include.models import all_models
 from include.models.contract import Model
 from include.run import perform, request_from
+from parsed_models import parsed_models
 from run_form import form
 from slack_alerts import tell_by_hand, tell_finding, tell_probation
 from task_policy import task_defaults
@@ -105,5 +105,5 @@ def _after_triage(model: Model, found: dict[str, Any], as_of: str, events: Any) 
     return found
 
 
-for _model in all_models():
+for _model in parsed_models():
     globals()[f"{_model.name}_monitor"] = monitor(_model)

@@ -16,9 +16,9 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
+from parsed_models import parsed_models
 from run_form import form
 from task_policy import task_defaults
 
@@ -49,5 +49,5 @@ def replay(model: Model) -> DAG:
     return dag
 
 
-for _model in all_models():
+for _model in parsed_models():
     globals()[f"{_model.name}_replay"] = replay(_model)

@@ -20,9 +20,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
-from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
+from parsed_models import parsed_models
 from review_operator import ReviewOperator
 from run_form import form, override
 from slack_alerts import tell_decision, tell_started
@@ -74,5 +74,5 @@ def retrain(model: Model) -> DAG:
     return dag
 
 
-for _model in all_models():
+for _model in parsed_models():
     globals()[f"{_model.name}_retrain"] = retrain(_model)

@@ -17,9 +17,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
-from include.models import all_models
 from include.models.contract import Model
 from include.run import perform
+from parsed_models import parsed_models
 from run_form import rollback_form
 from slack_alerts import tell_rolled_back
 from task_policy import task_defaults
@@ -51,5 +51,5 @@ def rollback(model: Model) -> DAG:
     return dag
 
 
-for _model in all_models():
+for _model in parsed_models():
     globals()[f"{_model.name}_rollback"] = rollback(_model)

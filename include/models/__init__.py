@@ -24,15 +24,16 @@ def model_names() -> list[str]:
 
 
 def find_model(name: str) -> Model:
-    """The model of that name.
+    """The model of that name; no other model's file is looked into.
 
     Raises:
-        ModelError: there is none; the message lists those that exist.
+        ModelError: there is none (the message lists those that exist), or its file cannot be used.
     """
-    models = {model.name: model for model in all_models()}
-    if name not in models:
-        raise ModelError(f"model {name!r} does not exist; there are: {', '.join(models)}. Add include/models/{name}.py.")
-    return models[name]
+    if name not in model_names():
+        raise ModelError(
+            f"model {name!r} does not exist; there are: {', '.join(model_names())}. Add include/models/{name}.py."
+        )
+    return _model_in(name)
 
 
 def _model_in(stem: str) -> Model:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import slack_alerts
 monitor = runpy.run_path("dags/monitor.py")
 context = {"dag_run": SimpleNamespace(dag_id="toy.monitor", run_id="run")}
-model = monitor["all_models"]()[0]
+model = monitor["parsed_models"]()[0]
 told = []
 
 
