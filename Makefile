@@ -60,6 +60,10 @@ bench-%: $(READY) ## one benchmark, named like its file in bench/
 lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@$(PYTHON) -m pip install --quiet $(UV)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
+	@# What KubernetesExecutor needs beside it, for the image alone.
+	@echo apache-airflow-providers-cncf-kubernetes | uv pip compile - --constraint requirements.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet --output-file deploy/kubernetes/requirements.txt \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.txt)
 
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn, DATA=sample.csv guesses the columns)
 	@test -n "$(NAME)" || { echo "make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional)." >&2; exit 2; }
