@@ -12,7 +12,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune slack-preview
+.PHONY: help demo down env test test-grown-up check audit sbom bench bench-gate lock new-model check-model replay ledger prune slack-preview settings-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ ledger: $(READY) ## what was in production when, and who decided it (MODEL=name,
 
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
 	@$(BIN)/python -m demo.slack_preview $(PAGE)
+
+settings-page: $(READY) ## docs/settings.md, from the settings and .env.example
+	@$(BIN)/python -m demo.settings_page
 
 DAYS ?= 180
 SURE ?= no
