@@ -73,7 +73,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
         "is not a file",
         typed=".venv/bin/python -m demo.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
     ),
-    "airflow db migrate": By("tests/grown_up/test_grown_up.py"),
+    "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     "docker build --file deploy/Dockerfile --tag proving-ground:local .": NO_ENGINE,
     "docker compose up -d": NO_ENGINE,

@@ -54,8 +54,11 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
             "passwords.json": json.dumps({"admin": values["AIRFLOW_ADMIN_PASSWORD"]}),
             "password": values["REDIS_PASSWORD"],
         },
-        # KEDA reads it too, and knows no driver's name in it.
-        "proving-ground-database": {"connection": f"postgresql://{database}/airflow"},
+        # The first for KEDA, which knows no driver's name; the second for Airflow, which wants one that it has.
+        "proving-ground-database": {
+            "connection": f"postgresql://{database}/airflow",
+            "sqlalchemy": f"postgresql+psycopg2://{database}/airflow",
+        },
         "proving-ground-broker": {"connection": f"redis://:{quote(values['REDIS_PASSWORD'], safe='')}@{BROKER}"},
         "proving-ground-mlflow": {
             **keys,

@@ -26,7 +26,8 @@ FROM_SECRETS = {
     "AIRFLOW__CORE__FERNET_KEY": ("fernetKeySecretName", "fernet-key"),
     "AIRFLOW__API__SECRET_KEY": ("apiSecretKeySecretName", "api-secret-key"),
     "AIRFLOW__API_AUTH__JWT_SECRET": ("jwtSecretName", "jwt-secret"),
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": ("data.metadataSecretName", "connection"),
+    # Of this one the chart makes an Airflow connection; KEDA reads it.
+    "AIRFLOW_CONN_AIRFLOW_DB": ("data.metadataSecretName", "connection"),
     "AIRFLOW__CELERY__BROKER_URL": ("data.brokerUrlSecretName", "connection"),
 }
 # What is not in the values, and why.
@@ -208,6 +209,16 @@ def test_every_secret_that_is_named_is_made() -> None:
     credentials = MONITORS[0]["spec"]["endpoints"][0]["authorization"]["credentials"]
     assert asked == {(name, key) for name, keys in secrets.items() for key in keys}
     assert (credentials["name"], credentials["key"]) in asked
+
+
+@both
+def test_the_database_is_named_once_for_keda_and_once_for_airflow(values: Any) -> None:
+    """KEDA knows no driver's name in an address, and Airflow takes one that is not in the lock where there is none."""
+    kept = made({name: "value" for name in REQUIRED}, "db")["proving-ground-database"]
+    name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert values["enableBuiltInSecretEnvVars"] == {name: False}
+    assert kept[referenced(values)[name][1]].startswith("postgresql+psycopg2://")
+    assert kept["connection"].startswith("postgresql://")
 
 
 def test_the_secrets_are_made_of_dotenv(tmp_path: Path) -> None:
