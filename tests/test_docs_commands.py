@@ -114,6 +114,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make demo": LOOP,
     "make demo DETACH=1": LOOP,
     "make demo WEEKS=6": LOOP,
+    # Nothing runs, so there is nothing to end and nothing to say.
     "make down": Here(0, ""),
     "make env": Here(0, "readable by you alone", leaves=".env", place="dotenv"),
     "make help": Here(0, "make check-model"),
@@ -123,6 +124,9 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make ledger MODEL=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays"),
     "make ledger MODEL=… AT=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays AT=2026-05-03T14:00Z"),
     "make lock": Cannot("asks a package index, and may change the lock"),
+    "make new-model NAME=churn DATA=~/churn": Here(
+        0, "# GUESS:", typed="make new-model NAME=churn DATA=churn", leaves="include/models/churn.py", place="dotenv"
+    ),
     NEW_MODEL: Here(0, "# GUESS:", leaves="include/models/churn.py"),
     "make prune MODEL=flight_delays": Here(2, NO_STACK),
     "make replay MODEL=flight_delays": Here(2, NO_STACK),
@@ -143,7 +147,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
 def commands(text: str) -> set[str]:
     """The commands of a page: lines of its fenced blocks without their comments, and what stands in inline code."""
     fenced = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    lines = [re.sub(r"\s+#.*", "", line).strip() for block in fenced.findall(text) for line in block.splitlines()]
+    lines = [re.sub(r"^\s*[$] |\s+#.*", "", line).strip() for block in fenced.findall(text) for line in block.splitlines()]
     inline = re.findall(r"`([^`]+)`", fenced.sub("", text))
     return {" ".join(said.split()) for said in [*lines, *inline] if COMMAND.match(said)}
 
@@ -156,7 +160,8 @@ ELSEWHERE = {command: how.node for command, how in COMMANDS.items() if isinstanc
 def test_commands_are_found_in_blocks_and_in_sentences() -> None:
     """A comment behind a command is none of it, a name is no command, and a line may break within one."""
     page = (
-        "Run `make\ndemo`, not `airflow` or `docker-compose.yaml`.\n```\nmake test  # all\n.ci/run\nlanding ─► monitor\n```\n"
+        "Run `make\ndemo`, not `airflow` or `docker-compose.yaml`.\n"
+        "```\n$ make test  # all\n.ci/run\nlanding ─► monitor\n```\n"
     )
     assert commands(page) == {"make demo", "make test", ".ci/run"}
 
@@ -232,7 +237,9 @@ def copy(project: Path) -> Path:
             (project / ".venv" / part.name).symlink_to(part)
     # Newer than the lock, so that make does not install.
     (project / ".venv/.ready").touch()
-    sample(project / "sample.csv")
+    (project / "churn").mkdir()
+    for data in ("sample.csv", "churn/week.csv"):
+        sample(project / data)
     return project
 
 
