@@ -7,8 +7,10 @@ the api-server's command are those of deploy/kubernetes.
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 import requests
 
@@ -34,6 +36,10 @@ PROBES = {
     "triggerer": "airflow jobs check --job-type TriggererJob --local",
     "worker": f"python -m celery --app {CELERY_APP} inspect ping -d celery@$(hostname)",
 }
+KEDA = (
+    "select ceil(count(*)::decimal / %s) from task_instance "
+    "where (state = 'running' or state = 'queued') and queue in ('default')"
+)
 # What belongs to a place: the object store, and the two ports for logs that a machine has only once.
 PLACES = {"https://s3.us-east-1.amazonaws.com": "http://seaweedfs:8333", "airflow-redis": "redis"}
 TEMPLATES = {'{{ include "airflow.fullname" . }}-': "", "{{ .Values.ports.apiServer }}": "8080"}
@@ -139,6 +145,22 @@ def test_the_probes_of_the_chart_say_yes(service: str, released: Released) -> No
     """What lives is not killed: the image and the values have what each probe asks for."""
     answer = released.probe(service)
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_keda_is_told_how_many_workers_there_should_be(released: Released) -> None:
+    """The chart's question, at the address that KEDA reads: a task that waits or runs asks for a worker."""
+    address = released.translated(released.secrets["proving-ground-database"]["connection"], "worker")
+    with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+        cursor.execute(KEDA, (CELERY["config"]["celery"]["worker_concurrency"],))
+        (idle,) = cursor.fetchone() or (None,)
+        # Three more than run by themselves, taken back at the end.
+        cursor.execute("update task_instance set state = 'queued' where id in (select id from task_instance limit 3)")
+        cursor.execute(KEDA, (CELERY["config"]["celery"]["worker_concurrency"],))
+        (busy,) = cursor.fetchone() or (None,)
+        connection.rollback()
+    assert idle is not None
+    assert busy is not None
+    assert busy >= max(idle, 2)
 
 
 def test_the_token_and_the_password_are_those_of_the_secret(released: Released) -> None:
