@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
 .PHONY: help demo down env test test-grown-up test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
-.PHONY: check-model replay ledger prune slack-preview
+.PHONY: check-model replay ledger prune slack-preview settings-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench-%: $(READY) ## one benchmark, named like its file in bench/
 lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@$(PYTHON) -m pip install --quiet $(UV)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --output-file requirements.txt
+	@# What KubernetesExecutor needs beside it, for the image alone.
+	@echo apache-airflow-providers-cncf-kubernetes | uv pip compile - --constraint requirements.txt --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet --output-file deploy/kubernetes/requirements.txt \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.txt)
 
 # What MLServer loads models with stands at the versions that train them. From uvloop 0.22 on its worker processes do not start.
 lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving/requirements.txt, with hashes
@@ -95,6 +99,9 @@ ledger: $(READY) ## what was in production when, and who decided it (MODEL=name,
 
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
 	@$(BIN)/python -m demo.slack_preview $(PAGE)
+
+settings-page: $(READY) ## docs/settings.md, from the settings and .env.example
+	@$(BIN)/python -m demo.settings_page
 
 DAYS ?= 180
 SURE ?= no

@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_LOCK = Path(__file__).parents[1] / "requirements.txt"
+# The second is for the image alone: deploy/Dockerfile.
+_LOCKS = [Path(__file__).parents[1] / lock for lock in ("requirements.txt", "deploy/kubernetes/requirements.txt")]
 
 
 def audited() -> dict[str, Any]:
     """What pip-audit says about every package of the lock; nothing is installed for it."""
     program = Path(sys.executable).with_name("pip-audit")
-    words = ["--requirement", str(_LOCK), "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off"]
+    locks = [word for lock in _LOCKS for word in ("--requirement", str(lock))]
+    words = [*locks, "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off"]
     answer = subprocess.run([program, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     try:
         return dict(json.loads(answer.stdout))
@@ -43,9 +45,10 @@ def verdict(report: dict[str, Any], packages: int) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Say it, and the exit code."""
-    packages = sum("==" in line and not line.startswith((" ", "#")) for line in _LOCK.read_text().splitlines())
-    code, lines = verdict(audited(), packages)
-    print("\n".join(lines))
+    lines = [line for lock in _LOCKS for line in lock.read_text().splitlines()]
+    packages = sum("==" in line and not line.startswith((" ", "#")) for line in lines)
+    code, said = verdict(audited(), packages)
+    print("\n".join(said))
     return code
 
 

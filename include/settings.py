@@ -14,30 +14,80 @@ from include.models.contract import Review
 class Settings(BaseModel):
     """What the pipeline needs to know about where it runs.
 
-    Each field is read from the environment variable in its alias; `.env.example` lists them all, and a test holds the two
-    equal.
+    Each field is read from the environment variable in its alias; `.env.example` lists them all in the same words, and a test
+    holds the two equal. `make settings-page` writes docs/settings.md of both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    s3_endpoint: str | None = Field(None, alias="PROVING_GROUND_S3_ENDPOINT")
-    s3_region: str = Field("us-east-1", alias="PROVING_GROUND_S3_REGION", min_length=1)
-    landing_bucket: str = Field("landing", alias="PROVING_GROUND_LANDING_BUCKET", min_length=3)
-    lake_bucket: str = Field("lake", alias="PROVING_GROUND_LAKE_BUCKET", min_length=3)
-    # Where the champion is published for inference servers; without it, nowhere.
-    serving_bucket: str | None = Field(None, alias="PROVING_GROUND_SERVING_BUCKET", min_length=3)
-    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", alias="MLFLOW_TRACKING_URI")
-    mlflow_url: str = Field("http://127.0.0.1:5000", alias="PROVING_GROUND_MLFLOW_URL")
-    airflow_url: str = Field("http://127.0.0.1:8080", alias="PROVING_GROUND_AIRFLOW_URL")
-    git_commit: str = Field("unknown", alias="PROVING_GROUND_GIT_COMMIT", min_length=1)
-    # Who reviews, by model: it goes before what the model's file says.
-    review: Mapping[str, Review] = Field({}, alias="PROVING_GROUND_REVIEW")
-    # Where models with compute="dask" are trained, evaluated and replayed.
-    dask_scheduler: str | None = Field(None, alias="PROVING_GROUND_DASK_SCHEDULER")
-    # What MLflow signs its webhook with; without it the route is not there.
-    mlflow_webhook_secret: SecretStr | None = Field(None, alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET", min_length=16)
-    # What Prometheus shows to be let in; without it there are no metrics.
-    metrics_token: SecretStr | None = Field(None, alias="PROVING_GROUND_METRICS_TOKEN", min_length=16)
+    s3_endpoint: str | None = Field(
+        None,
+        alias="PROVING_GROUND_S3_ENDPOINT",
+        description="Where the pipeline keeps its data: any S3 that honours If-None-Match and If-Match. Empty means AWS.",
+    )
+    s3_region: str = Field(
+        "us-east-1", alias="PROVING_GROUND_S3_REGION", min_length=1, description="The object store's region."
+    )
+    landing_bucket: str = Field(
+        "landing", alias="PROVING_GROUND_LANDING_BUCKET", min_length=3, description="The bucket that deliveries land in."
+    )
+    lake_bucket: str = Field(
+        "lake",
+        alias="PROVING_GROUND_LAKE_BUCKET",
+        min_length=3,
+        description="The bucket that the pipeline writes: curated rows, snapshots, reports, ledger, status.",
+    )
+    serving_bucket: str | None = Field(
+        None,
+        alias="PROVING_GROUND_SERVING_BUCKET",
+        min_length=3,
+        description="Where the champion is published for MLServer, Seldon Core 2 and KServe. Empty: nowhere. "
+        "See docs/serving.md.",
+    )
+    mlflow_tracking_uri: str = Field(
+        "http://127.0.0.1:5000", alias="MLFLOW_TRACKING_URI", description="Where the pipeline talks to MLflow."
+    )
+    mlflow_url: str = Field(
+        "http://127.0.0.1:5000",
+        alias="PROVING_GROUND_MLFLOW_URL",
+        description="Where people open MLflow, for links in messages and pages.",
+    )
+    airflow_url: str = Field(
+        "http://127.0.0.1:8080",
+        alias="PROVING_GROUND_AIRFLOW_URL",
+        description="Where people open Airflow, for links in messages and pages.",
+    )
+    git_commit: str = Field(
+        "unknown",
+        alias="PROVING_GROUND_GIT_COMMIT",
+        min_length=1,
+        description="The commit that is recorded on every version.",
+    )
+    review: Mapping[str, Review] = Field(
+        {},
+        alias="PROVING_GROUND_REVIEW",
+        description="Who is asked before a challenger is promoted, by model, whatever its file says. "
+        "Empty means as each model's file says. See docs/review.md.",
+    )
+    dask_scheduler: str | None = Field(
+        None,
+        alias="PROVING_GROUND_DASK_SCHEDULER",
+        description="The scheduler of a Dask cluster, for models that say so, such as tcp://host:8786. Empty: there is none. "
+        "See docs/compute.md.",
+    )
+    mlflow_webhook_secret: SecretStr | None = Field(
+        None,
+        alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET",
+        min_length=16,
+        description="What MLflow signs its webhook with. Empty: a review in MLflow is seen by polling alone. "
+        "See docs/review.md.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        alias="PROVING_GROUND_METRICS_TOKEN",
+        min_length=16,
+        description="What Prometheus shows as bearer token at Airflow's /proving-ground/metrics. Empty: there are no metrics.",
+    )
 
     @field_validator("s3_endpoint", "mlflow_tracking_uri", "mlflow_url", "airflow_url")
     @classmethod

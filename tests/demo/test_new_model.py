@@ -50,6 +50,15 @@ def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
 
 
+@pytest.mark.parametrize("column", ["said", "from"])
+def test_a_guessed_model_trusts_what_it_is_made_of(column: str, tmp_path: Path) -> None:
+    """With a column of texts and without one, the contract asks for no other types."""
+    data = sample(tmp_path / "sample.csv")
+    pd.read_csv(data).drop(columns=column).to_csv(data, index=False)
+    model: Model = runpy.run_path(str(new_model.write("shop", data, tmp_path)))["MODEL"]
+    next(examine for examine in CHECKS if examine.__name__ == "survives_the_registry")(model)
+
+
 @pytest.mark.parametrize("name", ["Churn", "1st", "class", "contract", "../escape", ""])
 def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The name is told, and no file is written or overwritten."""
