@@ -41,6 +41,8 @@ EXCEPTIONS = {
 }
 # Addresses and figures that belong to a place, not to the project.
 ELSEWHERE = {
+    "PROVING_GROUND_SERVING_BUCKET",
+    "PROVING_GROUND_DASK_SCHEDULER",
     "PROVING_GROUND_S3_ENDPOINT",
     "MLFLOW_S3_ENDPOINT_URL",
     "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
