@@ -21,7 +21,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
 from include.models.contract import Model
-from include.run import perform, request_from
+from include.run import Request, perform, request_from
 from parsed_models import parsed_models
 from run_form import form
 from slack_alerts import tell_by_hand, tell_finding, tell_probation
@@ -82,7 +82,7 @@ def monitor(model: Model) -> DAG:
         ) -> dict[str, Any]:
             found = perform("triage", model.name, context, checked=checked, scored=scored, drift=drift, quality=quality)
             tell_finding(model.name, context, found)
-            return _after_triage(model, found, request_from(context).as_of.isoformat(), outlet_events[retraining])
+            return _after_triage(model, found, request_from(context), outlet_events[retraining])
 
         checked = check(pull())
         reconcile() >> (scored := score(checked))
@@ -99,9 +99,12 @@ def _after_probation(model: Model, found: dict[str, Any], as_of: str, events: An
     return found
 
 
-def _after_triage(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
+def _after_triage(model: Model, found: dict[str, Any], request: Request, events: Any) -> dict[str, Any]:
     if found["action"] == "retrain":
-        events.add(Asset(name=f"{model.name}.needs_retraining"), extra={"as_of": as_of, "reason": found["reason"]})
+        # What the form said goes with it; where it forced the retraining, it is the reason already.
+        reason = found["reason"] + ("" if request.force else request.by_hand)
+        event = {"as_of": request.as_of.isoformat(), "reason": reason}
+        events.add(Asset(name=f"{model.name}.needs_retraining"), extra=event)
     return found
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from demo.processes import StackError
 
 PROJECT = Path(__file__).resolve().parent.parent
+# What a training depends on.
+_CODE = ("dags", "include", "plugins", "requirements.txt")
 BUCKETS = ("landing", "lake", "mlflow")
 USERS = {"admin": "admin", "viewer": "viewer"}
 
@@ -208,18 +210,20 @@ def _scheduling() -> dict[str, str]:
 
 
 def _git_commit() -> str:
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    """The commit that runs, and whether code beside it runs that is in no commit: a newcomer's own model, most often."""
+    commit = _git("rev-parse", "--verify", "HEAD")
+    if not commit:
         return "unknown"
-    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
+    return f"{commit}+changes" if _git("status", "--porcelain", "--", *_CODE) else commit
+
+
+def _git(*words: str) -> str:
+    """What git says; empty where it cannot."""
+    try:
+        answer = subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _variable(name: str) -> str:

@@ -31,6 +31,7 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "last_retraining_timestamp_seconds": ((), "When the newest retraining ended, whatever it decided."),
     "last_retraining_duration_seconds": ((), "How long the newest retraining took, waiting for a person included."),
     "review_start_timestamp_seconds": ((), "Since when a review waits for a person; absent where none does."),
+    "failed_run_timestamp_seconds": (("stage", "task"), "When the newest run failed; absent where it did not."),
     "review_within_seconds": ((), "How long a review waits; no answer means no."),
     "check_period_seconds": ((), "How often fresh data come: one period of the feed."),
     "stale_after_seconds": ((), "After what time without a retraining the model asks for one."),
@@ -97,6 +98,8 @@ def _samples(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> 
     yield "check_period_seconds", (), model.feed.period.total_seconds()
     yield "stale_after_seconds", (), model.oldest.total_seconds()
     yield "review_within_seconds", (), model.review_within.total_seconds()
+    if failed := airflow.failed:
+        yield "failed_run_timestamp_seconds", (failed.stage, failed.task), failed.at.timestamp()
     yield "review_start_timestamp_seconds", (), _seconds(airflow.review_since)
     if "ledger" in posted:
         yield from _of_ledger(Tally.from_json(posted["ledger"].document))

@@ -70,7 +70,8 @@ def _moved(drift: Mapping[str, Any]) -> list[str]:
     ]
     table = [head, ["---", "---", "---", "---:", "---:", *(["---"] if seasonal else [])], *rows]
     told = "*use: the column's share of what moves the champion's answers; periods: for how many in a row.*"
-    return [*broken, *(f"| {' | '.join(row)} |" for row in table), "", told]
+    # Without the empty line a table is taken for a part of the list.
+    return [*broken, *([""] if broken else []), *(f"| {' | '.join(row)} |" for row in table), "", told]
 
 
 def _sentence(text: object) -> str:

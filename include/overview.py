@@ -20,12 +20,26 @@ _NOBODYS_SILENCE = timedelta(days=3)
 
 @dataclass(frozen=True)
 class InAirflow:
-    """What Airflow alone knows about a model: the review that waits for a person, and when it is retrained next."""
+    """What Airflow alone knows about a model: the review that waits for a person, and when it is retrained next.
+
+    `failed` is the newest of the runs that ended red, where no later run of the same DAG has begun.
+    """
 
     review_run: str | None = None
     review_since: datetime | None = None
     next_retraining: datetime | None = None
     paused: bool = False
+    failed: "FailedRun | None" = None
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that ended red: of which stage, in which task, and when."""
+
+    stage: str
+    run_id: str
+    task: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Line:
     @property
     def urgency(self) -> tuple[int, str]:
         """Lines that ask somebody to look sort first: by what they ask for, then by name."""
-        if self.airflow.review_run or self.moving:
+        if self.airflow.failed or self.airflow.review_run or self.moving:
             return 0, self.name
         if self.silent:
             return 1, self.name

@@ -42,6 +42,11 @@ class Request:
     instead_of: str | None = None
     started: datetime | None = None
 
+    @property
+    def by_hand(self) -> str:
+        """Who started this, and why, where a reason was given: to be added to what else is said."""
+        return f"; started by {self.asked_by}: {self.reason}" if self.reason_given else ""
+
 
 def request_from(context: Mapping[str, Any]) -> Request:
     """The request in an Airflow context: the form first, then the newest asset event, then the schedule's interval, then now.

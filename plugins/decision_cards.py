@@ -80,10 +80,21 @@ def _findings(model_name: str, dag_id: str, run_id: str) -> str:
     tasks = ("triage", "detect_drift", "measure_quality")
     finding, drift, quality = (_reference(returned(dag_id, run_id, task_id)) for task_id in tasks)
     if not finding and not drift.get("broken"):
-        raise NoCard(404, "Not decided yet: what was found is here once triage has run. If a task failed, see its log.")
+        raise NoCard(404, _not_decided(dag_id, run_id))
     finding = finding or {"action": "stop", "reason": f"the feed is broken: {'; '.join(drift['broken'])}"}
     action = re.sub("[^a-z]", "", str(finding.get("action")))
     return f'<main class="{action}">{as_html(findings_card(model_name, finding, drift, quality), str)}</main>'
+
+
+def _not_decided(dag_id: str, run_id: str) -> str:
+    from airflow_facts import failed_task
+
+    if task := failed_task(dag_id, run_id):
+        return (
+            f"Stopped: the task {task} failed. Its log says why and what to do. When that is mended clear {task}, "
+            "or pull if upstream has delivered again; what was found is here once triage has run."
+        )
+    return "Not decided yet: what was found is here once triage has run."
 
 
 def _origin(trained: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from include.adapters.board import EVERYBODY, Board, Posted
 from include.decisions.messages import KINDS, OUTCOMES, Flow
 from include.exposition import exposition
 from include.history import Fact
-from include.overview import InAirflow
+from include.overview import FailedRun, InAirflow
 from include.references import Checked, Drift, Moved, Quality, Scored
 from tests.test_history import said
 from tests.toy import MODEL, World, day
@@ -93,6 +93,13 @@ def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
     found = told({"toy": {"retrain": Posted(started, {})}}, InAirflow())
     assert of(found, "last_retraining_duration_seconds") is None
     assert of(found, "review_start_timestamp_seconds") is None
+
+
+def test_a_run_that_failed_is_told() -> None:
+    """Of which stage, in which task, and when; nothing where the newest runs are green."""
+    failed = FailedRun("monitor", "run", "check", datetime(2024, 1, 1, tzinfo=UTC))
+    found = told({}, InAirflow(failed=failed))
+    assert of(found, "failed_run_timestamp_seconds", stage="monitor", task="check") == failed.at.timestamp()
 
 
 def test_names_from_outside_stay_inside_their_label() -> None:

@@ -13,8 +13,10 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 RUN = """
 import json, runpy, sys
+from datetime import datetime
 from types import SimpleNamespace
 import slack_alerts
+from include.run import Request
 monitor = runpy.run_path("dags/monitor.py")
 context = {"dag_run": SimpleNamespace(dag_id="toy.monitor", run_id="run")}
 model = monitor["parsed_models"]()[0]
@@ -30,8 +32,13 @@ def after(name, found, *more):
     events, posted = Events(), []
     slack_alerts.post = posted.append
     assert getattr(slack_alerts, f"tell_{name}")(model.name, context, found) is found
-    if more:
-        monitor["_after_triage" if name == "finding" else f"_after_{name}"](model, found, *more, events)
+    if name == "finding":
+        as_of, asked = more
+        request = Request(datetime.fromisoformat(as_of), asked["reason"] or "manual", "run", force=asked["force"],
+                          reason_given=bool(asked["reason"]), asked_by="carol")
+        monitor["_after_triage"](model, found, request, events)
+    elif more:
+        monitor[f"_after_{name}"](model, found, *more, events)
     told.append([len(posted), events])
 
 
@@ -50,18 +57,24 @@ def probation(decision: str, then: str) -> list[Any]:
     ]
 
 
-def triage(action: str) -> list[Any]:
-    return ["finding", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF]
+def triage(action: str, reason: str = "", force: bool = False) -> list[Any]:
+    """What triage found, in a run that somebody started with a reason, or not."""
+    asked = {"reason": reason, "force": force}
+    return ["finding", {"action": action, "reason": "it decayed", "advice": "See."}, AS_OF, asked]
 
 
 ROLLBACK = [".needs_rollback", {"as_of": AS_OF, "reason": "look 1 of 2", "target": "1", "by": "probation", "instead_of": "2"}]
 RETRAINING = [".needs_retraining", {"as_of": AS_OF, "reason": "it decayed"}]
+BY_HAND = [".needs_retraining", {"as_of": AS_OF, "reason": "it decayed; started by carol: new prices"}]
 CASES = [
     (probation("worse", "propose"), 1, []),
     (probation("worse", "roll_back"), 1, [ROLLBACK]),
     (probation("impossible", "roll_back"), 1, []),
     (probation("passed", "roll_back"), 0, []),
     (triage("retrain"), 0, [RETRAINING]),
+    # What was filled in on the form goes on to the retraining, once.
+    (triage("retrain", "new prices"), 0, [BY_HAND]),
+    (triage("retrain", "new prices", force=True), 0, [RETRAINING]),
     (triage("page"), 1, []),
     (["by_hand", {"by_hand": True, "says": "version 3 was made champion by hand"}], 1, []),
     (["by_hand", {"by_hand": False, "says": "version 2 is champion"}], 0, []),

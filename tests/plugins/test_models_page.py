@@ -13,7 +13,7 @@ from include import services
 from include.adapters.board import Board
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
-from include.overview import InAirflow
+from include.overview import FailedRun, InAirflow
 from include.references import Checked, Drift, Moved, Quality, Scored
 from include.settings import Settings
 from tests.fakes import MemoryStore
@@ -190,7 +190,7 @@ with create_session() as session:
 from airflow_facts import in_airflow
 found = in_airflow(["a", "b", "c", "x"])
 print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], str(one.next_retraining)[:10], one.paused]
-                            for name, one in found.items()}))
+                            for name, one in found.items() if name != "x" or one.review_run}))
 """
     )
     assert told_by(code, tmp_path, []) == {
@@ -198,3 +198,47 @@ print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], s
         "b": [None, "None", "2024-03-01", False],
         "c": [None, "None", "None", True],
     }
+
+
+def test_airflow_tells_which_newest_run_failed_and_where(tmp_path: Path) -> None:
+    """A red run that a later one has followed is history; of two tasks that failed the later one is named."""
+    code = (
+        DATABASE
+        + """
+from sqlalchemy import text
+runs = [("a.monitor", "old", "failed"), ("a.monitor", "new", "success"), ("b.monitor", "r1", "failed"),
+        ("b.retrain", "r2", "failed"), ("c.monitor", "r3", "running")]
+tasks = [("a.monitor", "old", "check", "failed", "2024-02-01"), ("b.monitor", "r1", "check", "failed", "2024-02-01"),
+         ("b.monitor", "r1", "score", "upstream_failed", "2024-02-03"), ("b.retrain", "r2", "train", "failed", "2024-02-02"),
+         ("c.monitor", "r3", "check", "failed", "2024-02-01")]
+with create_session() as session:
+    for number, (dag, run, state) in enumerate(runs, start=1):
+        add_run(session, number, dag, run, state)
+    session.execute(text("pragma foreign_keys = off"))
+    for number, (dag, run, task, state, at) in enumerate(tasks):
+        session.execute(text(
+            "insert into task_instance (id, task_id, dag_id, run_id, map_index, state, end_date, pool, pool_slots,"
+            " try_number, max_tries, custom_operator_name, executor_config)"
+            " values (:id, :task, :dag, :run, -1, :state, :at, 'p', 1, 1, 1, '', '')"
+        ).bindparams(id=f"{number:032x}", task=task, dag=dag, run=run, state=state, at=at + " 00:00:00.000000"))
+
+from airflow_facts import failed_task, in_airflow
+found = in_airflow(["a", "b", "c"])
+print(chr(10) + json.dumps([
+    {name: one.failed and [one.failed.stage, one.failed.run_id, one.failed.task] for name, one in found.items()},
+    failed_task("b.monitor", "r1"), failed_task("a.monitor", "new"),
+]))
+"""
+    )
+    failed, task, none = told_by(code, tmp_path, [])
+    assert failed == {"a": None, "b": ["retrain", "r2", "train"], "c": None}
+    assert (task, none) == ("check", "")
+
+
+def test_a_run_that_failed_stands_first_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier check found is no answer to a delivery that could not be read."""
+    failed = FailedRun("monitor", "run/1", "check", NOW - timedelta(minutes=5))
+    served(monkeypatch, lived_in().lake, InAirflow(failed=failed))
+    for page in (models_page.models_page({"toy.monitor"}, NOW)[1], models_page.model_page("toy.monitor", NOW)[1]):
+        assert "monitor failed" in page
+        assert 'href="../dags/toy.monitor/runs/run%2F1/tasks/check"' in page
