@@ -44,7 +44,9 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class Line:
-    """One model's line. `drifted` of `features` columns have; `silent` says that the last check is too long ago."""
+    """One model's line. `drifted` of `features` columns have; `silent` says that the last check is too long ago,
+    `answered` that the retraining for which it asked has ended.
+    """
 
     name: str
     owner: str
@@ -71,6 +73,7 @@ class Line:
     verdict_version: str | None = None
     verdict_as_of: str = ""
     card_url: str | None = None
+    answered: bool = False
     airflow: InAirflow = InAirflow()
 
     @property
@@ -80,7 +83,7 @@ class Line:
             return 0, self.name
         if self.silent:
             return 1, self.name
-        rank = _URGENT.index(self.action) + 2 if self.action in _URGENT else len(_URGENT) + 2
+        rank = _URGENT.index(self.action) + 2 if self.action in _URGENT and not self.answered else len(_URGENT) + 2
         return rank, self.name
 
 
@@ -107,6 +110,8 @@ def line(model: Model, posted: Mapping[str, Posted], airflow: InAirflow, now: da
         found |= _of_check(posted["monitor"].document)
     if "retrain" in posted:
         found |= _of_retraining(posted["retrain"].document)
+        asked = posted["monitor"].document if "monitor" in posted else {}
+        found["answered"] = found.get("action") == "retrain" and _moment(posted["retrain"].document) >= _moment(asked)
     return Line(model.name, model.owner, model.description, airflow=airflow, **found)
 
 
@@ -141,3 +146,7 @@ def _of_retraining(document: Mapping[str, Any]) -> dict[str, Any]:
         "verdict_as_of": str(document["as_of"])[:10],
         "card_url": verdict["card_url"],
     }
+
+
+def _moment(document: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(document["as_of"])

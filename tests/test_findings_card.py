@@ -6,7 +6,14 @@ from decision_cards import as_html
 from include.findings_card import findings_card
 
 FINDING = {"action": "stop", "reason": "the feed is broken"}
-MOVED: dict[str, Any] = {"view": "note", "kind": "mess", "what": "24% wrong encoding", "in_a_row": 1, "weight": 0.2, "season": ""}
+MOVED: dict[str, Any] = {
+    "view": "note",
+    "kind": "mess",
+    "what": "24% wrong encoding",
+    "in_a_row": 1,
+    "weight": 0.2,
+    "season": "",
+}
 
 
 def test_signs_of_a_broken_feed_do_not_break_the_table() -> None:

@@ -14,6 +14,11 @@ from include.references import Checked, Drift, Quality, Scored
 from tests.toy import MODEL, World, day
 
 NOW = datetime(2024, 1, 20, tzinfo=UTC)
+_CHECK = {
+    "drift": Drift(period=None).model_dump(mode="json"),
+    "quality": Quality(period=None, metric="roc_auc").model_dump(mode="json"),
+    "finding": {"action": "retrain", "reason": "decay"},
+}
 
 
 def checked(world: World, **found: Any) -> None:
@@ -69,6 +74,17 @@ def test_who_needs_a_person_comes_first() -> None:
         waits,
     ]
     assert [one.name for one in sorted(lines, key=lambda one: one.urgency)] == ["z", "u", "v", "w", "x"]
+
+
+def test_a_retraining_that_has_ended_asks_nobody() -> None:
+    """The check's word stays, and what came of it stands beside; a check since then asks anew."""
+    asked = Posted(NOW, {"as_of": day(9).isoformat()} | _CHECK)
+    done = {"verdict": {"verdict": "keep", "version": "2", "card_url": None}}
+    for as_of, answered in ((day(9), True), (day(8), False)):
+        posted = {"monitor": asked, "retrain": Posted(NOW, {"as_of": as_of.isoformat()} | done)}
+        found = line(MODEL, posted, InAirflow(), NOW)
+        assert found.answered is answered
+        assert ("answered: keep" in render("models.html", lines=[found], now=NOW)) is answered
 
 
 def test_each_model_has_one_line() -> None:
