@@ -44,8 +44,9 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class Line:
-    """One model's line. `drifted` of `features` columns have; `silent` says that the last check is too long ago,
-    `answered` that the retraining for which it asked has ended.
+    """One model's line. `drifted` of `features` columns have.
+
+    `silent` says that the last check is too long ago, `answered` that the retraining for which it asked has ended.
     """
 
     name: str
