@@ -62,6 +62,7 @@ MINUTES = Cannot("takes minutes to hours; tests/test_docs.py holds its results a
 CHECK_MODEL = By("tests/demo/test_check_model.py::test_from_a_csv_to_a_verdict")
 LOOP = By("tests/whole_loop/test_loop.py::test_a_delivery_leads_to_the_first_champion")
 SECRETS = By("tests/deploy/test_kubernetes.py::test_the_secrets_are_made_of_dotenv")
+LANDING = By("tests/demo/test_landing.py::test_a_folder_lands_file_by_file")
 CHARTS = "https://airflow.apache.org", "https://kedacore.github.io/charts"
 VALUES = "--values deploy/kubernetes/values.yaml"
 AIRFLOW = f"helm upgrade --install airflow apache-airflow/airflow --version 1.22.0 --namespace airflow {VALUES}"
@@ -73,6 +74,12 @@ COMMANDS: dict[str, Here | By | Cannot] = {
         "is not a file",
         typed=".venv/bin/python -m demo.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
     ),
+    ".venv/bin/python -m demo.stack put ~/churn/features churn/features": LANDING,
+    ".venv/bin/python -m demo.stack ls churn/": Here(1, NO_STACK),
+    ".venv/bin/python -m demo.stack rm <key>": Here(
+        1, NO_STACK, typed=".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz"
+    ),
+    ".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     # A model of its own name there; the test asks over the same protocol.

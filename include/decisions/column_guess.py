@@ -121,8 +121,8 @@ def _nothing_names_rows(table: pd.DataFrame, tried: list[str]) -> str:
     empty = f" Columns with empty cells cannot be in a key: {', '.join(gaps)}." if gaps else ""
     return (
         f"no key was found: tried was each of {', '.join(tried)} alone, and each two and three of them. In all of them "
-        f"together {repeated:,} of {len(table):,} rows repeat an earlier one.{empty} Accepted is a key of at most {_WIDEST_KEY} "
-        "columns that no two rows share. Remove repeated rows, or add a column that names each row."
+        f"together {repeated:,} of {len(table):,} rows repeat an earlier one.{empty} Accepted is a key of at most "
+        f"{_WIDEST_KEY} columns that no two rows share. Remove repeated rows, or add a column that names each row."
     )
 
 
