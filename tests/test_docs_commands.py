@@ -139,6 +139,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ),
     NEW_MODEL: Here(0, "# GUESS:", leaves="include/models/churn.py"),
     "make prune MODEL=flight_delays": Here(2, NO_STACK),
+    "make quarantine MODEL=…": Here(2, NO_STACK, typed="make quarantine MODEL=flight_delays"),
     "make replay MODEL=flight_delays": Here(2, NO_STACK),
     "make sbom": Here(0, '"apache-airflow"', leaves="sbom.json"),
     "make settings-page": Here(0, "settings of the pipeline"),
