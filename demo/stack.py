@@ -53,6 +53,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.airflow}"
 
     @property
+    def models_url(self) -> str:
+        """Airflow's page "Models", all of them at a glance."""
+        return f"{self.airflow_url}/plugin/models"
+
+    @property
     def mlflow_url(self) -> str:
         """Where MLflow's pages and API are."""
         return f"http://127.0.0.1:{self.ports.mlflow}"
@@ -258,6 +263,7 @@ def _remove(key: str) -> None:
 def _up(stack: Stack) -> None:
     stack.start()
     print(f"Airflow  {stack.airflow_url}  (user admin, password {stack.passwords['admin']})")
+    print(f"Models   {stack.models_url}")
     print(f"MLflow   {stack.mlflow_url}")
     print(f"S3       {stack.s3_endpoint}")
 
