@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
 .PHONY: help demo down env test test-grown-up test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
-.PHONY: check-model replay ledger prune slack-preview settings-page
+.PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,11 @@ replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the r
 ledger: $(READY) ## what was in production when, and who decided it (MODEL=name, AT=2026-05-03T14:00Z for one moment)
 	@test -n "$(MODEL)" || { echo "make ledger needs MODEL=name, a file in include/models." >&2; exit 2; }
 	@$(BIN)/python -m demo.ledger $(MODEL) $(AT)
+
+NEWEST ?= 3
+quarantine: $(READY) ## which rows broke the contract, and why (MODEL=name, of its NEWEST=3 deliveries that have some)
+	@test -n "$(MODEL)" || { echo "make quarantine needs MODEL=name, a file in include/models." >&2; exit 2; }
+	@$(BIN)/python -m demo.quarantine "$(MODEL)" "$(NEWEST)"
 
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
 	@$(BIN)/python -m demo.slack_preview $(PAGE)

@@ -109,7 +109,10 @@ def _tell(rows: list[Row], told: set[int]) -> None:
 
 def _weeks(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= _MOST_WEEKS:
-        raise StackError(f"WEEKS={text!r} cannot be played; 1 to {_MOST_WEEKS} is accepted, as in make demo WEEKS=6.")
+        raise StackError(
+            f"WEEKS={text!r} cannot be played; 1 to {_MOST_WEEKS} is accepted, as in make demo WEEKS=6. Without any history "
+            "the stack is started by `.venv/bin/python -m demo.stack up`."
+        )
     return int(text)
 
 

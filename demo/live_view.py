@@ -102,7 +102,8 @@ def farewell(stack: Stack, detached: bool) -> RenderableType:
     user = f"user [bold]admin[/], password [bold]{stack.passwords['admin']}[/]"
     text = (
         f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
-        "  Click first: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
+        f"  Click first: {stack.models_url}, all models at a glance.\n"
+        "  Then: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
         f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "

@@ -1,6 +1,6 @@
 """The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow, started together and ended without a trace.
 
-`python -m demo.stack up`, `down` or `status`.
+`python -m demo.stack up`, `down` or `status`; `put`, `ls` and `rm` are about what landed in it.
 """
 
 import fcntl
@@ -19,8 +19,8 @@ from pathlib import Path
 from demo.components import PARTS, start_airflow, start_mlflow, start_seaweedfs
 from demo.environment import PROJECT, Ports, Secrets, environment, inherited, write_private
 from demo.processes import Running, StackError, end, launch, require_free_port
-from include.adapters.object_store import ObjectStore
 from include.errors import ProvingGroundError
+from include.models import model_names
 
 __all__ = ["Ports", "Stack", "StackError"]
 
@@ -51,6 +51,11 @@ class Stack:
     def airflow_url(self) -> str:
         """Where Airflow's pages and API are."""
         return f"http://127.0.0.1:{self.ports.airflow}"
+
+    @property
+    def models_url(self) -> str:
+        """Airflow's page "Models", all of them at a glance."""
+        return f"{self.airflow_url}/plugin/models"
 
     @property
     def mlflow_url(self) -> str:
@@ -206,17 +211,27 @@ class Stack:
             yield
 
 
+_USAGE = """usage: python -m demo.stack up | down | status
+       python -m demo.stack put FILE-OR-FOLDER KEY    into landing, as in put week.csv.gz churn/features/2024-01-01.csv.gz
+       python -m demo.stack ls [PREFIX]               what is in landing
+       python -m demo.stack rm KEY                    remove one file from landing"""
+
+
 def main(arguments: list[str]) -> int:
-    """The command line: up, down, status, or put FILE KEY (into landing)."""
+    """The command line: 0 when it was done, 1 when it cannot be, 2 when it was called wrongly."""
     commands: dict[str, Callable[[Stack], None]] = {"up": _up, "down": Stack.stop, "status": _print_status}
     try:
         match arguments:
-            case ["put", file, key]:
-                _put(Stack(), Path(file), key)
+            case ["put", path, key]:
+                _put(Path(path), key)
+            case ["ls", *prefix] if len(prefix) < 2:
+                _list("".join(prefix))
+            case ["rm", key]:
+                _remove(key)
             case [command] if command in commands:
                 commands[command](Stack())
             case _:
-                print("usage: python -m demo.stack up | down | status | put FILE KEY", file=sys.stderr)
+                print(_USAGE, file=sys.stderr)
                 return 2
     except ProvingGroundError as error:
         print(error, file=sys.stderr)
@@ -224,17 +239,31 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _put(stack: Stack, file: Path, key: str) -> None:
-    if not file.is_file():
-        raise StackError(f"{file} is not a file; name the one to put into landing.")
-    os.environ.update(stack.environment())
-    ObjectStore.connect("landing", endpoint=stack.s3_endpoint, region="us-east-1").put(key, file.read_bytes())
-    print(f"landing/{key}")
+# These load pandas, which `up` and `down` have no need of.
+def _put(path: Path, key: str) -> None:
+    from demo import landing
+
+    files, passed_over = landing.planned(path, key, model_names())
+    print(landing.put(landing.connect(), files, passed_over))
+
+
+def _list(prefix: str) -> None:
+    from demo import landing
+
+    for line in landing.listed(landing.connect(), prefix):
+        print(line)
+
+
+def _remove(key: str) -> None:
+    from demo import landing
+
+    print(landing.remove(landing.connect(), key))
 
 
 def _up(stack: Stack) -> None:
     stack.start()
     print(f"Airflow  {stack.airflow_url}  (user admin, password {stack.passwords['admin']})")
+    print(f"Models   {stack.models_url}")
     print(f"MLflow   {stack.mlflow_url}")
     print(f"S3       {stack.s3_endpoint}")
 

@@ -7,21 +7,44 @@ import pandas as pd
 from include.errors import DataError
 
 ENDINGS = (".csv", ".csv.gz")
+_STREAMS = ("features", "labels")
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """The rows of a CSV, or of all CSVs of a folder, one below the other; features and label stand in one table.
 
+    A folder that holds the folders features and labels, as they are delivered, is joined on the columns that both have.
+
     Raises:
-        DataError: there is no such file, no CSV in the folder, or one that cannot be read.
+        DataError: there is no such file, no CSV in the folder, one that cannot be read, or nothing to join on.
     """
+    if all((path / stream).is_dir() for stream in _STREAMS):
+        return _joined(path, *(_rows(path / stream) for stream in _STREAMS))
+    return _rows(path)
+
+
+def _rows(path: Path) -> pd.DataFrame:
     files = sorted(file for file in path.iterdir() if file.name.endswith(ENDINGS)) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.name.endswith(ENDINGS) for file in files):
         raise DataError(
             f"DATA={path}: no such CSV, and no folder of some. Accepted are one file or a folder of files that end in "
-            f"{' or '.join(ENDINGS)}, features and label in one table. Correct the path."
+            f"{' or '.join(ENDINGS)}, features and label in one table; or a folder that holds two such folders, features and "
+            "labels. Correct the path."
         )
     return pd.concat([_read(file) for file in files], ignore_index=True)
+
+
+def _joined(path: Path, features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Every row of the features; of a row that was labelled more than once the last label counts, in the files' order."""
+    shared = [name for name in features.columns if name in labels.columns]
+    labels = labels.drop_duplicates(shared or None, keep="last")
+    if not shared or features.merge(labels, on=shared).empty:
+        raise DataError(
+            f"DATA={path}: no row of labels belongs to a row of features. Joined on {', '.join(shared) or 'nothing'}; there "
+            f"are {', '.join(features.columns)} and {', '.join(labels.columns)}. Accepted are labels that repeat key and time "
+            "of the rows they label, letter by letter: correct the files."
+        )
+    return features.merge(labels, how="left", on=shared)
 
 
 def _read(file: Path) -> pd.DataFrame:

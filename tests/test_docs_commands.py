@@ -61,7 +61,17 @@ NO_HELM = Cannot("wants helm and a cluster; tests/deploy/test_kubernetes.py read
 MINUTES = Cannot("takes minutes to hours; tests/test_docs.py holds its results against what the documents say")
 CHECK_MODEL = By("tests/demo/test_check_model.py::test_from_a_csv_to_a_verdict")
 LOOP = By("tests/whole_loop/test_loop.py::test_a_delivery_leads_to_the_first_champion")
+FORM = By("tests/whole_loop/test_loop.py::test_the_form_does_what_it_says")
+TOKEN = (
+    "curl -s http://127.0.0.1:8080/auth/token -H 'Content-Type: application/json' "
+    '-d \'{"username": "admin", "password": "…"}\''
+)
+RUN_NOW = (
+    'curl -s http://127.0.0.1:8080/api/v2/dags/churn.monitor/dagRuns -H "Authorization: Bearer $TOKEN" '
+    "-H 'Content-Type: application/json' -d '{\"logical_date\": null, \"conf\": {}}'"
+)
 SECRETS = By("tests/deploy/test_kubernetes.py::test_the_secrets_are_made_of_dotenv")
+LANDING = By("tests/demo/test_landing.py::test_a_folder_lands_file_by_file")
 CHARTS = "https://airflow.apache.org", "https://kedacore.github.io/charts"
 VALUES = "--values deploy/kubernetes/values.yaml"
 AIRFLOW = f"helm upgrade --install airflow apache-airflow/airflow --version 1.22.0 --namespace airflow {VALUES}"
@@ -73,10 +83,23 @@ COMMANDS: dict[str, Here | By | Cannot] = {
         "is not a file",
         typed=".venv/bin/python -m demo.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
     ),
+    ".venv/bin/python -m demo.stack put ~/churn/features churn/features": LANDING,
+    ".venv/bin/python -m demo.stack put ~/churn/labels churn/labels": LANDING,
+    # Ports of the documents may be taken here.
+    ".venv/bin/python -m demo.stack up": Cannot(
+        "starts the whole stack on its usual ports; tests/whole_loop starts it on others"
+    ),
+    ".venv/bin/python -m demo.stack ls churn/": Here(1, NO_STACK),
+    ".venv/bin/python -m demo.stack rm <key>": Here(
+        1, NO_STACK, typed=".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz"
+    ),
+    ".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     # A model of its own name there; the test asks over the same protocol.
     'curl http://127.0.0.1:8080/v2/models/flight_delays/infer -d \'{"inputs": [': By("tests/serving/test_mlserver.py"),
+    TOKEN: FORM,
+    RUN_NOW: FORM,
     "docker build --file deploy/Dockerfile --tag proving-ground:local .": NO_ENGINE,
     "docker compose up -d": NO_ENGINE,
     "docker compose up -d --scale worker=4": NO_ENGINE,
@@ -132,6 +155,8 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ),
     NEW_MODEL: Here(0, "# GUESS:", leaves="include/models/churn.py"),
     "make prune MODEL=flight_delays": Here(2, NO_STACK),
+    "make quarantine MODEL=churn": Here(2, NO_STACK, after=NEW_MODEL),
+    "make quarantine MODEL=…": Here(2, NO_STACK, typed="make quarantine MODEL=flight_delays"),
     "make replay MODEL=flight_delays": Here(2, NO_STACK),
     "make sbom": Here(0, '"apache-airflow"', leaves="sbom.json"),
     "make settings-page": Here(0, "settings of the pipeline"),

@@ -87,7 +87,7 @@ class Board:
                 else:
                     self._store.compare_and_set(key, _bytes(step(self._known(there))), there.etag)
             except (AlreadyExists, Conflict, ObjectMissing):
-                time.sleep(random.uniform(0.005, 0.1))  # noqa: S311  # jitter, not a secret
+                time.sleep(random.uniform(0.005, 0.1))  # noqa: S311  # nosec B311
             else:
                 return
         raise StoreUnreachable(f"{key}: others wrote it again and again for {within} s. Try again.")

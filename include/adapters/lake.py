@@ -31,6 +31,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.adapters.object_store import Entry
 from include.adapters.records import Records, as_json, moment_of, stamp
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
@@ -68,6 +69,14 @@ class Lake(Records):
         key = f"quarantine/{model_name}/{file_id(file)}.jsonl"
         self._store.put(key, b"\n".join(json.dumps(row, default=str, ensure_ascii=False).encode() for row in rows))
         return key
+
+    def quarantines(self, model_name: str) -> list[Entry]:
+        """What `quarantine` has kept, the newest first."""
+        return sorted(self._store.entries(f"quarantine/{model_name}/"), key=lambda entry: (entry.modified, entry.key))[::-1]
+
+    def quarantined_rows(self, key: str) -> list[dict[str, Any]]:
+        """Rows that `quarantine` kept under a key: source, row, reasons and values of each."""
+        return [json.loads(line) for line in self._store.read(key).split(b"\n") if line]
 
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
         """Add rows to their curated periods; a second time finds the same files there."""

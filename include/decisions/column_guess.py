@@ -18,6 +18,7 @@ _FEW_VALUES = 50
 _WORDS_OF_A_TEXT = 3
 _WIDEST_KEY = 3
 _SEARCHED_FOR_A_KEY = 6
+_COUNTS_SEARCHED_FOR_A_KEY = 4
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def guess(table: pd.DataFrame, model_name: str) -> Guess:
             f"no column holds times; there are {', '.join(kinds)}. Accepted is ISO 8601 such as 2024-05-01T12:00:00Z: add a "
             "column that says when each prediction would have been made."
         )
-    key = _key(table, kinds, times[0])
+    key = _key(table, kinds, times[0], model_name)
     labels = _labels(table, [name for name in kinds if name not in (*key, times[0])], kinds, model_name)
     features = [name for name in kinds if name not in (*key, *times, labels[0])]
     if not features:
@@ -90,24 +91,58 @@ def _column(values: pd.Series, kind: str) -> Column:
     return Column(str(values.name), known, optional=bool(values.isna().any()))
 
 
-def _key(table: pd.DataFrame, kinds: dict[str, str], time: str) -> tuple[str, ...]:
-    """The fewest columns without a repeated row, those that are called an id first; a measurement is no key."""
-    whole = [name for name in kinds if name == time or kinds[name] == "category" or _is_whole(table[name], kinds[name])]
-    called = sorted(whole, key=lambda name: (not re.search(r"(^|_)(id|key|number|no|uuid)$", name.lower()), name == time))
-    candidates = list(dict.fromkeys([*called[:_SEARCHED_FOR_A_KEY], time]))
-    for width in range(1, _WIDEST_KEY + 1):
-        for columns in combinations(candidates, width):
+def _key(table: pd.DataFrame, kinds: dict[str, str], time: str, model_name: str) -> tuple[str, ...]:
+    """The fewest columns without a repeated row, those that are called an id first.
+
+    Whole numbers that count rather than name come second: they tell rows apart by chance. The likeliest label never does.
+    """
+    names = [name for name in kinds if name == time or kinds[name] == "category" or _names_rows(table[name], kinds[name])]
+    called = sorted(names, key=lambda name: (not _is_called_id(name), name == time))
+    first = list(dict.fromkeys([*called[:_SEARCHED_FOR_A_KEY], time]))
+    label = _labels(table, [name for name in kinds if name != time], kinds, model_name)[0]
+    counts = [name for name in kinds if _is_whole(table[name], kinds[name]) and name not in (*first, label)]
+    second = [*first, *sorted(counts, key=lambda name: -table[name].nunique())[:_COUNTS_SEARCHED_FOR_A_KEY]]
+    for candidates in (first, second):
+        for columns in _tries(candidates, time):
             if not table.duplicated(list(columns)).any() and not table[list(columns)].isna().any(axis=None):
-                return columns
-    raise DataError(
-        f"no {_WIDEST_KEY} columns of {', '.join(candidates)} tell the rows apart. Remove repeated rows, or add a column that "
-        "names each row."
+                return tuple(sorted(columns, key=lambda name: name == time))
+    raise DataError(_nothing_names_rows(table, second))
+
+
+def _tries(candidates: Sequence[str], time: str) -> list[tuple[str, ...]]:
+    """Single columns, then pairs and so on; of each size those with the time first: whose row, and when."""
+    tries = [columns for width in range(1, _WIDEST_KEY + 1) for columns in combinations(candidates, width)]
+    return sorted(tries, key=lambda columns: (len(columns), len(columns) > 1 and time not in columns))
+
+
+def _nothing_names_rows(table: pd.DataFrame, tried: list[str]) -> str:
+    repeated = int(table.duplicated(tried).sum())
+    gaps = [name for name in tried if table[name].isna().any()]
+    empty = f" Columns with empty cells cannot be in a key: {', '.join(gaps)}." if gaps else ""
+    return (
+        f"no key was found: tried was each of {', '.join(tried)} alone, and each two and three of them. In all of them "
+        f"together {repeated:,} of {len(table):,} rows repeat an earlier one.{empty} Accepted is a key of at most "
+        f"{_WIDEST_KEY} columns that no two rows share. Remove repeated rows, or add a column that names each row."
     )
 
 
+def _is_called_id(name: str) -> bool:
+    """Whether a name ends as names of ids do, with an underscore or a capital before.
+
+    >>> [_is_called_id(name) for name in ("customer_id", "customerId", "order_no", "ID", "paid", "casino")]
+    [True, True, True, True, False, False]
+    """
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")
+    return parts[-1] in ("id", "key", "number", "no", "uuid")
+
+
+def _names_rows(values: pd.Series, kind: str) -> bool:
+    """A whole number that is called an id, or in nearly every row is another: one that names, not one that counts."""
+    return _is_whole(values, kind) and (_is_called_id(str(values.name)) or values.nunique() > 0.5 * len(values))
+
+
 def _is_whole(values: pd.Series, kind: str) -> bool:
-    """A whole number in nearly every row another: a number that names, not one that counts."""
-    return kind == "number" and bool((as_numbers(values.dropna()) % 1 == 0).all()) and values.nunique() > 0.5 * len(values)
+    return kind == "number" and bool((as_numbers(values.dropna()) % 1 == 0).all())
 
 
 def _labels(table: pd.DataFrame, names: Sequence[str], kinds: dict[str, str], model_name: str) -> list[str]:

@@ -19,6 +19,7 @@ from include.models.contract import Criteria, Model, Money, OwnMetric, Task
 Estimate = tuple[float, Floats]
 Difference = TypeVar("Difference", float, Floats)
 _BLOCKS = 200
+_AT_BUDGET = "precision_at_budget"
 # What a team's own function may raise where it has no value: that blocks where it decides, and is told where it does not.
 _NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
@@ -41,7 +42,15 @@ class Metric:
 
 
 def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
-    """Every metric that is computed for a task, by name: the scorecard's columns."""
+    """Every metric that is computed for a task, by name: the scorecard's columns.
+
+    `precision_at_budget` is one of them where it decides or the budget is not the usual one: else nobody has such a desk.
+    """
+    asks = criteria.metric == _AT_BUDGET or criteria.review_budget != Criteria.review_budget
+    return {name: metric for name, metric in _known(task, criteria).items() if asks or metric.own or name != _AT_BUDGET}
+
+
+def _known(task: Task, criteria: Criteria) -> dict[str, Metric]:
     found = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
     found += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
     return {metric.name: metric for metric in found}
@@ -53,7 +62,7 @@ def primary_metric(model: Model) -> Metric:
     Raises:
         ModelError: the task has no such metric, or one that saying everything or nothing satisfies.
     """
-    found = metrics_of(model.task, model.criteria)
+    found = _known(model.task, model.criteria)
     if model.criteria.metric in ("precision", "recall"):
         raise ModelError(
             f"model {model.name!r}: criteria.metric {model.criteria.metric!r} cannot decide alone: one right yes, or a "
@@ -72,7 +81,7 @@ def _binary(criteria: Criteria) -> list[Metric]:
     found = [
         Metric("roc_auc", True, roc_auc),
         Metric("average_precision", True, average_precision),
-        Metric("precision_at_budget", True, lambda y, p: precision_at_budget(y, p, criteria.review_budget)),
+        Metric(_AT_BUDGET, True, lambda y, p: precision_at_budget(y, p, criteria.review_budget)),
         Metric("f1", True, lambda y, p: _f1(y, p >= threshold)),
         Metric("precision", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), p >= threshold)),
         Metric("recall", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), y > 0.5)),

@@ -109,9 +109,10 @@ class Criteria:
     `slices` are features whose values are judged one by one: a significant loss of more than `harm` (twice the margin, unless
     said) in one of them, or under one kind of noise, refuses the challenger. It may lie at most `anchor_margin` (one and a
     half margins) below the frozen reference. `threshold` is where a probability becomes a yes, `quantile` that of the pinball
-    loss, `review_budget` the share of rows that people can look at, those with the highest scores. Other budgets are for one
-    row's answer (95th percentile), the artifact, the memory of a process that serves it, and the mean gap between what is
-    predicted and what happens; None asks for nothing.
+    loss, `review_budget` the share of rows that people can look at, those with the highest scores: `precision_at_budget` is
+    computed where it is the metric or the share is not the usual hundredth. Other budgets are for one row's answer (95th
+    percentile), the artifact, the memory of a process that serves it, and the mean gap between what is predicted and what
+    happens; None asks for nothing.
     """
 
     metric: str

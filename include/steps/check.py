@@ -20,7 +20,10 @@ from include.references import Batch, Checked, LandedFile
 from include.run import Request
 from include.services import Services
 
-IF_IT_FAILS = "No row of this delivery went on; the champion is unchanged. Bad rows are in quarantine with their reasons."
+IF_IT_FAILS = (
+    "The champion is unchanged, and the next run finds the files that are not done. If a file is at fault, no row of this "
+    "batch went on; bad rows that are counted here are in quarantine with their reasons."
+)
 
 
 @dataclass(frozen=True)

@@ -229,9 +229,19 @@ def test_what_is_not_ranked_shares_the_rest_of_the_probability() -> None:
     assert ranking.probability_of(np.array(["never seen"], dtype=object)) == pytest.approx([0.1])
 
 
+@pytest.mark.parametrize(
+    ("metric", "budget", "there"),
+    [("roc_auc", 0.01, False), ("roc_auc", 0.02, True), ("precision_at_budget", 0.01, True)],
+)
+def test_a_review_budget_is_told_of_where_there_is_one(metric: str, budget: float, there: bool) -> None:
+    """A card holds `precision_at_budget` where it decides or the budget was set, and not for a desk that nobody has."""
+    found = metrics_of("binary", Criteria(metric, 0.5, 0.5, 0.01, review_budget=budget))
+    assert ("precision_at_budget" in found) == there
+
+
 def test_an_unknown_metric_is_refused_with_the_list_of_those_there_are() -> None:
     """The message names the metric, the task and the file, and the list in it is computed."""
-    known = ", ".join(metrics_of("binary", changed(metric="mae").criteria))
+    known = ", ".join(metrics_of("binary", changed(metric="mae", review_budget=0.2).criteria))
     with pytest.raises(
         ModelError, match=f"'mae' does not exist for a binary model; there are: {known}. Correct it in include/"
     ):

@@ -1,6 +1,8 @@
 """What is wrong with a model's file against real data is found, and what is right is left alone."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from include.decisions.spec_check import check_spec, needs_more_rows
+from include.models.contract import Column, Task
 from tests.toy import MODEL, changed, day, rows
 
 NOW = datetime.fromisoformat("2025-01-01T00:00:00+00:00")
@@ -31,7 +34,12 @@ def test_a_right_file_gets_no_finding() -> None:
         (lambda t: t.assign(x="much"), "wrong", "column x", "600 of 600 values are not a number, such as 'much' in row 1"),
         (lambda t: t.assign(x=t["x"].mask(t.index == 3, "99")), "doubt", "column x", "1 of 600 values are above 50"),
         (lambda t: t.assign(x=t["y"]), "wrong", "feature x", "equals the label"),
-        (lambda t: t.assign(z=1 - t["y"].astype(int)), "wrong", "feature z", "alone it predicts"),
+        (
+            lambda t: t.assign(z=1 - t["y"].astype(int)),
+            "wrong",
+            "feature z",
+            "alone it ranks the labels with a ROC AUC of 1.000",
+        ),
         (lambda t: t.assign(id=t["id"].mask(t.index == 1, "0-0")), "wrong", "key id", "1 of 600 rows repeat it"),
         (lambda t: pd.concat([t, t.head(1)], ignore_index=True), "doubt", "key id", "1 of 601 rows repeat it"),
         (lambda t: t.assign(at=t["at"].mask(t.index == 1, "soon")), "wrong", "time at", "1 of 600 rows hold no time"),
@@ -49,6 +57,36 @@ def test_each_mistake_is_named(change: Change, severity: str, what: str, value: 
     assert value in found[0].value
     assert found[0].accepted
     assert found[0].do.endswith((".", "?"))
+
+
+def test_a_strong_leak_is_in_doubt_and_told_in_words() -> None:
+    """A column that ranks the labels with a ROC AUC of 0.9 or more is doubted, one below is not, and the measure is named."""
+    labels = TABLE["y"].astype(int)
+    noise = np.random.default_rng(3).normal(size=len(TABLE))
+    told = {}
+    for apart in (1.5, 2.6):
+        found = check_spec(MODEL, TABLE.assign(z=(noise + apart * labels).round(4).astype(str)), NOW)
+        told[apart] = [(finding.severity, finding.value) for finding in found if finding.what == "feature z"]
+    assert told[1.5] == []
+    ((severity, value),) = told[2.6]
+    assert severity == "doubt"
+    assert re.fullmatch(r"alone it ranks the labels with a ROC AUC of 0\.9[0-6]\d", value)
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "said"),
+    [
+        ("regression", Column("y", "number"), "alone it explains the label with an R² of"),
+        ("multiclass", Column("y", "category"), "of the errors that always answering the commonest label makes"),
+    ],
+)
+def test_a_leak_is_told_in_the_measure_of_its_task(task: Task, label: Column, said: str) -> None:
+    """R² for a regression, the share of the trivial answer's errors for a multi-class model."""
+    answers = TABLE["x"].astype(float).mul(10).round() if task == "regression" else TABLE["colour"]
+    leak = answers * 3 + 1 if task == "regression" else answers.map({"red": 1, "green": 2, "blue": 3})
+    model = replace(MODEL, task=task, label=label, features=(Column("z", "number"),))
+    found = check_spec(model, TABLE.assign(y=answers.astype(str), z=leak.astype(str)), NOW)
+    assert [said in finding.value and finding.severity for finding in found if finding.what == "feature z"] == ["wrong"]
 
 
 def test_too_few_rows_or_positives_in_the_holdout_are_told_before_training() -> None:

@@ -59,6 +59,39 @@ def test_a_guessed_model_trusts_what_it_is_made_of(column: str, tmp_path: Path) 
     next(examine for examine in CHECKS if examine.__name__ == "survives_the_registry")(model)
 
 
+def snapshots(path: Path, name: str, customers: int = 40) -> Path:
+    """A year's months of the same customers, who are numbered."""
+    dates = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%Y-%m-%d")
+    rows = [
+        (10_000 + who, at, who % 5, who % 9 + 1, (who + month) % 2)
+        for month, at in enumerate(dates)
+        for who in range(customers)
+    ]
+    pd.DataFrame(rows, columns=[name, "snapshot_at", "plan", "calls", "churned"]).assign(
+        plan=lambda table: "p" + table["plan"].astype(str)
+    ).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["customer_id", "customerId", "account_no", "customer"])
+def test_a_number_that_repeats_may_be_part_of_the_key(name: str, tmp_path: Path) -> None:
+    """Customers who are numbered and seen every month are named by number and time, and the number is no feature."""
+    model: Model = runpy.run_path(str(new_model.write("churn", snapshots(tmp_path / "sample.csv", name), tmp_path)))["MODEL"]
+    assert model.feed.key == (name, "snapshot_at")
+    assert (model.feature_names, model.label.name) == (["plan", "calls"], "churned")
+
+
+def test_what_was_tried_for_a_key_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where rows repeat as a whole, the columns that were tried and the repeated rows are told."""
+    data = snapshots(tmp_path / "sample.csv", "customer_id")
+    table = pd.read_csv(data)
+    pd.concat([table, table.head(7)]).to_csv(data, index=False)
+    assert new_model.main(["churn", str(data)], tmp_path) == 1
+    said = capsys.readouterr().out
+    assert "each of customer_id, plan, snapshot_at, calls alone, and each two and three of them" in said
+    assert "7 of 487 rows repeat an earlier one" in said
+
+
 @pytest.mark.parametrize("name", ["Churn", "1st", "class", "contract", "../escape", ""])
 def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The name is told, and no file is written or overwritten."""

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.errors import BrokenFeed, UnreadableFile
+from include.errors import BrokenFeed, FeedError, UnreadableFile
+from include.steps.check import IF_IT_FAILS
 from tests.fakes import Crash
 from tests.toy import World, day, rows
 
@@ -83,6 +84,24 @@ def test_a_file_that_is_not_what_its_name_says_is_named(world: World) -> None:
     with pytest.raises(UnreadableFile, match=r"toy/features/01\.parquet \(11 bytes\)"):
         world.take_in(day(1))
     assert not world.lake.objects
+
+
+@pytest.mark.parametrize(
+    ("suffix", "data"),
+    [
+        ("parquet", b"not parquet"),
+        ("csv", features().drop(columns="colour").to_csv(index=False).encode()),
+        ("csv", features(x=dict.fromkeys(range(13), "bad")).to_csv(index=False).encode()),
+    ],
+)
+def test_what_is_said_of_the_quarantine_is_true_however_it_fails(world: World, suffix: str, data: bytes) -> None:
+    """Rows are in quarantine where the message counts bad ones, and nowhere else; that is all that the alert promises."""
+    world.landing.put(f"toy/features/00.{suffix}", data)
+    with pytest.raises(FeedError) as failed:
+        world.take_in(day(1))
+    assert bool(quarantined(world)) == ("rows break the contract" in str(failed.value))
+    assert "bad rows that are counted here are in quarantine" in IF_IT_FAILS
+    assert curated(world).empty
 
 
 def test_an_empty_delivery_is_done(world: World) -> None:
