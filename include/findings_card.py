@@ -42,7 +42,8 @@ def _quality(quality: Mapping[str, Any]) -> list[str]:
         lines += [
             "",
             f"Estimated for {_day(quality['estimate_of'])}, whose labels have not come: {quality['estimate']:.4f} "
-            f"({low:.4f} to {high:.4f}). It proves nothing: it sees harder rows, and is blind to a changed world.",
+            f"({low:.4f} to {high:.4f}). It proves nothing: it notices rows that are harder than "
+            "usual, not a world in which the same rows mean something else.",
         ]
     if quality.get("overdue"):
         lines += ["", f"Labels are late by {quality['overdue']} of the model's periods."]
