@@ -56,7 +56,7 @@ audit: $(READY) ## known vulnerabilities in the lock (says so where no database 
 	@$(BIN)/python -m demo.audit
 
 sbom: $(READY) ## what the lock holds, as CycloneDX: sbom.json
-	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --of JSON --output-reproducible -o sbom.json 2>/dev/null
+	@$(BIN)/python -m demo.sbom
 
 bench: $(BENCHES:%=bench-%) ## every benchmark
 

@@ -16,13 +16,17 @@ from prometheus_client.registry import Collector
 from include.adapters.board import EVERYBODY, Posted
 from include.decisions.messages import KINDS, OUTCOMES, Flow
 from include.models.contract import Model
-from include.overview import InAirflow
+from include.overview import UNREADABLE, InAirflow
 from include.tally import Tally
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "proving_ground_"
 # Name, labels beside the model, and what it is.
 _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
+    "records_unreadable": (
+        (),
+        "1 where what the model's runs left on the board cannot be read; then nothing else is told of it.",
+    ),
     "champion_info": (("version",), "1 for the version that is champion."),
     "champion_start_timestamp_seconds": ((), "When the present champion took office."),
     "promotion_start_timestamp_seconds": ((), "When a promotion or rollback began that has no outcome yet."),
@@ -66,7 +70,7 @@ def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]
         name: CounterMetricFamily(_PREFIX + name, words, labels=["model", label]) for name, (label, words) in _COUNTERS.items()
     }
     for model in models:
-        for name, labels, value in _samples(model, board.get(model.name, {}), airflow.get(model.name, InAirflow())):
+        for name, labels, value in _told(model, board.get(model.name, {}), airflow.get(model.name, InAirflow())):
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
@@ -94,12 +98,20 @@ class _Made(Collector):
         return self._families
 
 
+def _told(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:
+    """A model's samples, or that there are none because somebody else wrote on the board: the others' are still good."""
+    try:
+        samples = list(_samples(model, posted, airflow))
+    except UNREADABLE:
+        samples = [("records_unreadable", (), 1.0)]
+    yield from samples
+
+
 def _samples(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:
     yield "check_period_seconds", (), model.feed.period.total_seconds()
     yield "stale_after_seconds", (), model.oldest.total_seconds()
     yield "review_within_seconds", (), model.review_within.total_seconds()
-    if failed := airflow.failed:
-        yield "failed_run_timestamp_seconds", (failed.stage, failed.task), failed.at.timestamp()
+    yield from (("failed_run_timestamp_seconds", (run.stage, run.task), run.at.timestamp()) for run in airflow.failed)
     yield "review_start_timestamp_seconds", (), _seconds(airflow.review_since)
     if "ledger" in posted:
         yield from _of_ledger(Tally.from_json(posted["ledger"].document))

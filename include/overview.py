@@ -14,6 +14,8 @@ from include.tally import Tally
 
 # Words of triage and of the gate that ask somebody to look, the most urgent first.
 _URGENT = ("stop", "alarm", "page", "retrain", "wait")
+# What a document that is not ours raises when it is taken for one.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
 # As the alert in deploy/prometheus/rules.yml: three periods, and never less than three days.
 _NOBODYS_SILENCE = timedelta(days=3)
 
@@ -22,14 +24,14 @@ _NOBODYS_SILENCE = timedelta(days=3)
 class InAirflow:
     """What Airflow alone knows about a model: the review that waits for a person, and when it is retrained next.
 
-    `failed` is the newest of the runs that ended red, where no later run of the same DAG has begun.
+    `failed` are the newest runs of monitor and retrain that ended red.
     """
 
     review_run: str | None = None
     review_since: datetime | None = None
     next_retraining: datetime | None = None
     paused: bool = False
-    failed: "FailedRun | None" = None
+    failed: "tuple[FailedRun, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,13 @@ class Line:
     verdict_as_of: str = ""
     card_url: str | None = None
     answered: bool = False
+    unreadable: bool = False
     airflow: InAirflow = InAirflow()
 
     @property
     def urgency(self) -> tuple[int, str]:
         """Lines that ask somebody to look sort first: by what they ask for, then by name."""
-        if self.airflow.failed or self.airflow.review_run or self.moving:
+        if self.unreadable or self.airflow.failed or self.airflow.review_run or self.moving:
             return 0, self.name
         if self.silent:
             return 1, self.name
@@ -92,8 +95,16 @@ def overview(
     models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]], airflow: Mapping[str, InAirflow], now: datetime
 ) -> list[Line]:
     """A line per model, those that ask somebody to look first."""
-    lines = (line(model, board.get(model.name, {}), airflow.get(model.name, InAirflow()), now) for model in models)
+    lines = (_line(model, board.get(model.name, {}), airflow.get(model.name, InAirflow()), now) for model in models)
     return sorted(lines, key=lambda one: one.urgency)
+
+
+def _line(model: Model, posted: Mapping[str, Posted], airflow: InAirflow, now: datetime) -> Line:
+    """One model's line, also where somebody else wrote on the board: that is no reason to see none of the others."""
+    try:
+        return line(model, posted, airflow, now)
+    except UNREADABLE:
+        return Line(model.name, model.owner, model.description, unreadable=True, airflow=airflow)
 
 
 def line(model: Model, posted: Mapping[str, Posted], airflow: InAirflow, now: datetime) -> Line:

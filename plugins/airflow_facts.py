@@ -37,7 +37,7 @@ def in_airflow(model_names: Iterable[str]) -> "dict[str, InAirflow]":
     for name in model_names:
         run_id, since = reviews.get(name, (None, None))
         after, paused = plans.get(name, (None, False))
-        found[name] = InAirflow(run_id, since, None if paused else after, paused, failed.get(name))
+        found[name] = InAirflow(run_id, since, None if paused else after, paused, tuple(failed.get(name, ())))
     return found
 
 
@@ -52,27 +52,32 @@ def failed_task(dag_id: str, run_id: str) -> str:
         return session.scalar(select(TaskInstance.task_id).where(*here).order_by(TaskInstance.end_date)) or ""
 
 
-def _failed(session: Any) -> "dict[str, FailedRun]":
-    """By model, the newest red run that no later one of its DAG has followed."""
+def _failed(session: Any) -> "dict[str, list[FailedRun]]":
+    """By model, the newest runs that ended red; back-fills are about the past, and neither raise nor end an alarm."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import func, select
 
     from include.overview import FailedRun
 
-    newest = select(func.max(DagRun.id)).group_by(DagRun.dag_id)
+    live = DagRun.run_type != "backfill"
+    newest = select(DagRun.dag_id, func.max(DagRun.run_after).label("at")).where(live).group_by(DagRun.dag_id).subquery()
     same_run = (TaskInstance.dag_id == DagRun.dag_id) & (TaskInstance.run_id == DagRun.run_id)
     rows = session.execute(
         select(TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.end_date)
         .join(DagRun, same_run)
-        .where(DagRun.id.in_(newest), DagRun.state == "failed", TaskInstance.state == "failed")
-        .order_by(TaskInstance.end_date)
+        .join(newest, (DagRun.dag_id == newest.c.dag_id) & (DagRun.run_after == newest.c.at))
+        .where(live, DagRun.state == "failed", TaskInstance.state == "failed")
+        .order_by(TaskInstance.end_date.desc())
     ).all()
-    return {
-        _model(dag_id): FailedRun(dag_id.rpartition(".")[2], run_id, task_id, at)
-        for dag_id, run_id, task_id, at in rows
-        if at is not None
-    }
+    # Of the tasks of one run the first that failed comes last, and stays.
+    found = {dag_id: FailedRun(dag_id.rpartition(".")[2], run_id, task_id, at) for dag_id, run_id, task_id, at in rows if at}
+    failed: dict[str, list[FailedRun]] = {}
+    for dag_id, run in found.items():
+        # Whoever starts a rollback or a replay looks at it himself.
+        if run.stage in ("monitor", "retrain"):
+            failed.setdefault(_model(dag_id), []).append(run)
+    return failed
 
 
 def _model(dag_id: str) -> str:

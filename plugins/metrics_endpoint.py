@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 def answer(authorization: str) -> tuple[int, bytes]:
     """Status and body for a request with this header; every failure is a status that Prometheus takes for `up == 0`."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from airflow_facts import in_airflow
     from include.errors import ProvingGroundError
     from include.exposition import exposition
@@ -37,8 +39,7 @@ def answer(authorization: str) -> tuple[int, bytes]:
         if not hmac.compare_digest(expected.encode(), authorization.encode()):
             return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
         return 200, exposition(all_models(), read.board.all(), in_airflow(model_names()))
-    except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
-        # The last three: somebody else wrote on the board.
+    except (ProvingGroundError, SQLAlchemyError) as error:
         _log.error("no metrics: %s: %s", type(error).__name__, error)
         return 503, b"No metrics; the log of the api-server says why.\n"
 

@@ -124,14 +124,18 @@ def _links(name: str, settings: "Settings", newest: Document | None) -> list[tup
 
 def _told(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
     """A page, or a sentence on why there is none: an object store that does not answer is no traceback."""
+    from jinja2 import TemplateError
+    from sqlalchemy.exc import SQLAlchemyError
+
     from include.errors import ProvingGroundError
+    from include.overview import UNREADABLE
 
     try:
         return page(*asked, datetime.now(UTC))
-    except (ProvingGroundError, LookupError, TypeError, ValueError) as error:
-        # The last three: somebody else wrote among the records.
+    except (ProvingGroundError, SQLAlchemyError, TemplateError, *UNREADABLE) as error:
+        # The last of them: somebody else wrote among the records, or an older release did.
         _log.error("no page: %s: %s", type(error).__name__, error)
-        return 503, _sentence("Models", "The object store did not hand out what is known; the api-server's log says why.")
+        return 503, _sentence("Models", "What is known could not be read; the api-server's log says why.")
 
 
 def _sentence(title: str, why: str) -> str:

@@ -98,7 +98,7 @@ def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
 def test_a_run_that_failed_is_told() -> None:
     """Of which stage, in which task, and when; nothing where the newest runs are green."""
     failed = FailedRun("monitor", "run", "check", datetime(2024, 1, 1, tzinfo=UTC))
-    found = told({}, InAirflow(failed=failed))
+    found = told({}, InAirflow(failed=(failed,)))
     assert of(found, "failed_run_timestamp_seconds", stage="monitor", task="check") == failed.at.timestamp()
 
 

@@ -9,13 +9,14 @@ All of it is made from what is kept elsewhere for good: a board that was lost fi
 """
 
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from include.adapters.object_store import Entry, ObjectStore
 from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing, StoreUnreachable
@@ -24,6 +25,7 @@ Kind = Literal["monitor", "retrain", "profile", "ledger", "messages"]
 # In place of a model: no model may be called so.
 EVERYBODY = "_all"
 _READERS = 8
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ class Board:
             return None
 
     def of(self, model_name: str) -> dict[str, Posted]:
-        """What is up there about one model, by kind; errors as for `all`."""
-        return {_kind(entry.key): self._posted(entry) for entry in self._store.entries(f"board/{model_name}/")}
+        """What is up there about one model, by kind.
+
+        Raises:
+            CorruptObject: somebody else wrote there.
+        """
+        listed = (entry for entry in self._store.entries(f"board/{model_name}/") if _is_ours(entry.key))
+        return {_kind(entry.key): self._posted(entry) for entry in listed}
 
     def revise(
         self, model_name: str, kind: Kind, step: Callable[[dict[str, Any] | None], dict[str, Any]], within: float
@@ -103,21 +110,27 @@ class Board:
     def all(self) -> dict[str, dict[str, Posted]]:
         """Everything by model and kind. What has not changed since the last look is not read again: one list tells.
 
-        Raises:
-            CorruptObject: somebody else wrote there.
+        A document that somebody else wrote is an empty one: it concerns one model, and the others want to be seen.
         """
-        listed = {entry.key: entry for entry in self._store.entries("board/")}
+        listed = {entry.key: entry for entry in self._store.entries("board/") if _is_ours(entry.key)}
         # Taken once and replaced whole: two scrapes may look at the same time.
         before = self._read
         changed = [entry for key, entry in listed.items() if before.get(key, ("",))[0] != entry.etag]
         with ThreadPoolExecutor(_READERS) as pool:
-            found = list(pool.map(self._posted, changed))
+            found = list(pool.map(self._posted_or_empty, changed))
         now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
         self._read = now = {key: kept for key, kept in now.items() if key in listed}
         board: dict[str, dict[str, Posted]] = {}
         for key, (_, posted) in now.items():
             board.setdefault(key.split("/")[1], {})[_kind(key)] = posted
         return board
+
+    def _posted_or_empty(self, entry: Entry) -> Posted:
+        try:
+            return self._posted(entry)
+        except CorruptObject as error:
+            _log.error("%s", error)
+            return Posted(entry.modified, {})
 
     def _posted(self, entry: Entry) -> Posted:
         try:
@@ -126,6 +139,11 @@ class Board:
             raise CorruptObject(
                 f"{entry.key} is no document of ours ({str(error)[:100]}): delete it, the model's next run writes it again."
             ) from error
+
+
+def _is_ours(key: str) -> bool:
+    """A console's marker of a folder, or a file that somebody put there, is not."""
+    return key.count("/") == 2 and key.endswith(".json") and _kind(key) in get_args(Kind)
 
 
 def _kind(key: str) -> str:

@@ -74,11 +74,22 @@ def test_what_was_removed_is_gone(store: Any) -> None:
     assert board.all() == {}
 
 
-def test_a_document_that_is_none_is_named(store: Any) -> None:
-    """The error says which object, and that it can be deleted."""
+def test_a_document_that_is_none_is_named(store: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Which object, and that it can be deleted: an error for who asks for that model, an empty document among all."""
     store.put("board/one/monitor.json", b"[]]")
+    store.put("board/two/monitor.json", b'{"mine": 1}')
     with pytest.raises(CorruptObject, match=r"board/one/monitor\.json is no document of ours .* delete it"):
-        Board(store).all()
+        Board(store).of("one")
+    found = Board(store).all()
+    assert (found["one"]["monitor"].document, found["two"]["monitor"].document) == ({}, {"mine": 1})
+    assert "board/one/monitor.json" in caplog.text
+
+
+def test_what_is_no_document_is_passed_over(store: Any) -> None:
+    """A console's marker of a folder, or a file that somebody put there, concerns nobody."""
+    for key in ("board/", "board/other/", "board/toy/notes.txt", "board/toy/unknown.json", "board/a/b/monitor.json"):
+        store.put(key, b"")
+    assert Board(store).all() == {}
 
 
 @pytest.mark.parametrize("spoilt", [b"{}", b"no json", b'{"as_of": "soon"}', b"[]"])

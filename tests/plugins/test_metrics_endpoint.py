@@ -60,12 +60,19 @@ def test_a_token_that_is_too_short_is_refused_without_being_shown(
     assert "guessable" not in caplog.text
 
 
-def test_a_silent_store_and_a_spoilt_board_are_a_failed_scrape(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spoilt_board_costs_one_model_its_figures(store: Any) -> None:
+    """The others are told as before, and that one is told of as unreadable."""
+    for written in (b"{}", b"no json"):
+        store.put("board/traffic_volume/ledger.json", written)
+        store.put("board/traffic_volume/", b"")
+        answer = ask()
+        assert answer.status_code == 200
+        assert 'proving_ground_records_unreadable{model="traffic_volume"} 1.0' in answer.text
+        assert 'proving_ground_check_period_seconds{model="flight_delays"}' in answer.text
+
+
+def test_a_silent_store_is_a_failed_scrape(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prometheus then says that the models' metrics are missing; old figures would look like good ones."""
-    store.put("board/traffic_volume/ledger.json", b"{}")
-    assert ask().status_code == 503
-    store.put("board/traffic_volume/ledger.json", b"no json")
-    assert ask().status_code == 503
 
     def silent(*_: object) -> None:
         raise StoreUnreachable("s3://lake at http://secret")

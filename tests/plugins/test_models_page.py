@@ -110,17 +110,19 @@ def test_other_dags_have_no_page(monkeypatch: pytest.MonkeyPatch, dag_id: str) -
     assert (status, "<script" in page) == (404, False)
 
 
-def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A board that cannot be read is a sentence."""
+@pytest.mark.parametrize("written", [b"{}", b"no json", b""])
+def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch, written: bytes) -> None:
+    """On the list of that model's line alone, on its own page as a sentence."""
     store: Any = MemoryStore()
-    store.put("board/toy/monitor.json", b"{}")
+    store.put("board/toy/monitor.json", written)
+    store.put("board/other/", b"")
     served(monkeypatch, store)
-    for status, page in (
-        models_page._told(models_page.models_page, {"toy.monitor"}),
-        models_page._told(models_page.model_page, "toy.monitor"),
-    ):
-        assert status == 503
-        assert "log says why" in page
+    status, page = models_page._told(models_page.models_page, {"toy.monitor"})
+    assert (status, "cannot be read" in page) == (200, True)
+    status, page = models_page._told(models_page.model_page, "toy.monitor")
+    assert (status, "log says why" in page) == (503, True)
+    store.put("status/toy/retrain/2024-01-01T000000Z.json", b"{}")
+    assert models_page._told(models_page.model_page, "toy.monitor")[0] == 503
 
 
 def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +154,7 @@ def test_only_airflows_own_users_see_them(tmp_path: Path) -> None:
     asked = [(path, MONITOR, "any", *each) for path in ("models/", "models/{DAG_ID}") for each in who]
     every, stranger, nobody, one, unknown, may_not = told_by(code, tmp_path, [[], asked], **NOWHERE)[2]
     assert (every[0], stranger[0]) == (503, 401)
-    assert "did not hand out" in every[1]
+    assert "could not be read" in every[1]
     assert "traffic_volume" not in stranger[1] + nobody[1]
     assert (one[0], unknown[0], may_not[0]) == (503, 401, 403)
     assert "default-src 'none'" in one[2]["content-security-policy"]
@@ -201,19 +203,25 @@ print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], s
 
 
 def test_airflow_tells_which_newest_run_failed_and_where(tmp_path: Path) -> None:
-    """A red run that a later one has followed is history; of two tasks that failed the later one is named."""
+    """A red run that a later one has followed is history; a back-fill is none; of its tasks the first that failed is named."""
     code = (
         DATABASE
         + """
 from sqlalchemy import text
-runs = [("a.monitor", "old", "failed"), ("a.monitor", "new", "success"), ("b.monitor", "r1", "failed"),
-        ("b.retrain", "r2", "failed"), ("c.monitor", "r3", "running")]
+runs = [("a.monitor", "old", "failed", "manual", 1), ("a.monitor", "new", "success", "manual", 2),
+        ("b.monitor", "r1", "failed", "manual", 1), ("b.retrain", "r2", "failed", "manual", 1),
+        ("b.monitor", "past", "success", "backfill", 3), ("c.monitor", "r3", "running", "manual", 1),
+        ("c.replay", "r4", "failed", "manual", 1)]
 tasks = [("a.monitor", "old", "check", "failed", "2024-02-01"), ("b.monitor", "r1", "check", "failed", "2024-02-01"),
-         ("b.monitor", "r1", "score", "upstream_failed", "2024-02-03"), ("b.retrain", "r2", "train", "failed", "2024-02-02"),
-         ("c.monitor", "r3", "check", "failed", "2024-02-01")]
+         ("b.monitor", "r1", "reconcile", "failed", "2024-02-02"),
+         ("b.monitor", "r1", "score", "upstream_failed", "2024-02-03"),
+         ("b.retrain", "r2", "train", "failed", "2024-02-02"), ("c.monitor", "r3", "check", "failed", "2024-02-01"),
+         ("c.replay", "r4", "refit", "failed", "2024-02-01")]
 with create_session() as session:
-    for number, (dag, run, state) in enumerate(runs, start=1):
+    for number, (dag, run, state, kind, day) in enumerate(runs, start=1):
         add_run(session, number, dag, run, state)
+        session.execute(text("update dag_run set run_type = :kind, run_after = :at where id = :id").bindparams(
+            kind=kind, at=f"2024-01-{day:02} 00:00:00.000000", id=number))
     session.execute(text("pragma foreign_keys = off"))
     for number, (dag, run, task, state, at) in enumerate(tasks):
         session.execute(text(
@@ -225,20 +233,20 @@ with create_session() as session:
 from airflow_facts import failed_task, in_airflow
 found = in_airflow(["a", "b", "c"])
 print(chr(10) + json.dumps([
-    {name: one.failed and [one.failed.stage, one.failed.run_id, one.failed.task] for name, one in found.items()},
+    {name: sorted([run.stage, run.run_id, run.task] for run in one.failed) for name, one in found.items()},
     failed_task("b.monitor", "r1"), failed_task("a.monitor", "new"),
 ]))
 """
     )
     failed, task, none = told_by(code, tmp_path, [])
-    assert failed == {"a": None, "b": ["retrain", "r2", "train"], "c": None}
+    assert failed == {"a": [], "b": [["monitor", "r1", "check"], ["retrain", "r2", "train"]], "c": []}
     assert (task, none) == ("check", "")
 
 
 def test_a_run_that_failed_stands_first_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an earlier check found is no answer to a delivery that could not be read."""
     failed = FailedRun("monitor", "run/1", "check", NOW - timedelta(minutes=5))
-    served(monkeypatch, lived_in().lake, InAirflow(failed=failed))
+    served(monkeypatch, lived_in().lake, InAirflow(failed=(failed,)))
     for page in (models_page.models_page({"toy.monitor"}, NOW)[1], models_page.model_page("toy.monitor", NOW)[1]):
         assert "monitor failed" in page
         assert 'href="../dags/toy.monitor/runs/run%2F1/tasks/check"' in page

@@ -74,7 +74,7 @@ def test_a_failure_says_what_on_call_needs(loop: Loop, slack: Receiver) -> None:
     assert title == ":red_circle: *traffic_volume* · monitor failed in *check* (BrokenFeed)"
     assert why.startswith(f"landing file {loop.model.name}/features/&lt;!channel&gt; &amp; co.jsonl lacks the columns")
     assert "Deliver it again under the same name" in why
-    assert "the champion is unchanged" in state
+    assert "he champion is unchanged" in state
     page = f"{loop.stack.airflow_url}/dags/traffic_volume.monitor/runs/{quote(run)}/tasks/check?try_number=1"
     assert link == f"<{page}|Log and retry>"
     assert "<" not in title + why + state
