@@ -6,6 +6,8 @@ gets the policy of today. SeaweedFS has to be started with `-s3.iam.readOnly=fal
 """
 
 import os
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,21 @@ import boto3
 
 POLICIES = Path(__file__).with_name("s3_policies")
 _PREFIX = "proving-ground-"
+_BUCKETS = {
+    "landing": "PROVING_GROUND_LANDING_BUCKET",
+    "lake": "PROVING_GROUND_LAKE_BUCKET",
+    "serving": "PROVING_GROUND_SERVING_BUCKET",
+    "mlflow": "MLFLOW_BUCKET",
+}
 
 
-def roles() -> dict[str, str]:
-    """Policies by role, as JSON."""
-    return {path.stem: path.read_text() for path in sorted(POLICIES.glob("*.json"))}
+def roles(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Policies by role, as JSON, about the buckets that the settings name; MLflow's is in MLFLOW_BUCKET."""
+    named = {bucket: environment.get(variable) or bucket for bucket, variable in _BUCKETS.items()}
+    return {
+        path.stem: re.sub(r"(?<=:::)[a-z]+", lambda found: named[found[0]], path.read_text())
+        for path in sorted(POLICIES.glob("*.json"))
+    }
 
 
 def main() -> None:

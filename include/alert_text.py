@@ -149,6 +149,13 @@ def by_hand_text(model_name: str, says: str, run_url: str = "") -> str:
     return _message(_YELLOW, title, _escaped(says), _escaped(advice), _link(run_url, "Run"))
 
 
+def unpublished_text(model_name: str, why: str, run_url: str = "") -> str:
+    """A champion that inference servers do not get."""
+    title = f"*{_escaped(model_name)}* · the champion is not published"
+    advice = "Servers go on with the version that they have. The next run tries again."
+    return _message(_RED, title, _escaped(why), advice, _link(run_url, "Run"))
+
+
 def approval_text(
     subject: str, where: str, until: str, url: str, reviewers: Sequence[str], verdict: Mapping[str, Any] | None = None
 ) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 
 from include.adapters.lock import Held
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
-from include.errors import ArtifactChanged
-from include.history import OUTCOME, Entry, Event, Fact, State, fact_in
+from include.errors import ArtifactChanged, ProvingGroundError
+from include.history import OUTCOME, TAKES_OFFICE, Entry, Event, Fact, State, fact_in
 from include.markdown_text import one_line
 from include.models.contract import Model
 from include.run import Request
@@ -41,6 +41,7 @@ class Handover:
     state: State
     sequence: int
     found: list[str] = field(default_factory=list)
+    unpublished: str = ""
     by_hand: bool = False
 
     def write(self, event: Event, key: str, by: str, reason: str, version: str | None, **more: Any) -> Entry:
@@ -69,8 +70,11 @@ class Handover:
         self.write(OUTCOME[event], key, by, reason, new, new=new, evidence=evidence)
         self.mirror()
 
-    def mirror(self) -> None:
-        """Make MLflow, and what is served, say what the ledger says; what is right already is not written again."""
+    def mirror(self, must_publish: bool = True) -> None:
+        """Make MLflow, and what is served, say what the ledger says; what is right already is not written again.
+
+        Without `must_publish` a champion that cannot be published stops nothing: `unpublished` says why.
+        """
         registry, name = self.services.registry, self.model.name
         aliases, tags = registry.overview(name)
         if not aliases and not tags:
@@ -96,7 +100,16 @@ class Handover:
         if entries:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
-        if published := publish_champion(self.services, self.model, self.state.champion, self.lock):
+        self._publish(must_publish)
+
+    def _publish(self, must: bool) -> None:
+        try:
+            published = publish_champion(self.services, self.model, self.state.champion, self.lock)
+        except ProvingGroundError as error:
+            if must:
+                raise
+            published = self.unpublished = str(error)
+        if published:
             self.found.append(published)
 
     def _mirrored(self, tag: str) -> int:
@@ -240,9 +253,12 @@ def fact(request: Request, event: Event, key: str, *, by: str, reason: str, vers
 
 
 def promoted_digest(services: Services, model: Model, number: str) -> str:
-    """Digest of the file that was promoted; empty for a version that somebody made champion by hand."""
-    promoted = services.ledger.newest_about(model.name, "promoted", number)
-    return str(promoted.evidence.get("artifact_digest") or "") if promoted else ""
+    """Digest of the file with which a version last took office; empty where somebody made it champion by hand.
+
+    A registry that was lost begins to count anew: then another file has an old number, and who set the alias vouches for it.
+    """
+    took_office = services.ledger.newest_about(model.name, TAKES_OFFICE, number)
+    return str(took_office.evidence.get("artifact_digest") or "") if took_office else ""
 
 
 def refuse_changed_artifact(model: Model, number: str, found: str, expected: str | None, was: str, advice: str) -> None:

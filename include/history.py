@@ -33,7 +33,7 @@ Event = Literal[
 EVENTS: tuple[str, ...] = get_args(Event)
 # Each intent with its outcome.
 OUTCOME: dict[str, Event] = {"promoting": "promoted", "rolling_back": "rolled_back"}
-_TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
+TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
 # Said again about the same thing by a second run, these are found and not repeated.
 SAID_ONCE = ("approved", "rejected", "refused", "looked", "rollback_proposed", "probation_ended")
 
@@ -209,7 +209,7 @@ def applied(state: State, fact: Fact) -> State:
         return replace(state, moving=Move(fact.event, state.champion, fact.new, fact.key))
     if fact.event == "abandoned":
         return replace(state, moving=None, written_off=state.moving.new if state.moving else None)
-    if fact.event in _TAKES_OFFICE:
+    if fact.event in TAKES_OFFICE:
         return _in_office(state, fact)
     if state.on_probation and state.on_probation.version == fact.version:
         return _tried(state, state.on_probation, fact)
@@ -265,7 +265,7 @@ def fact_in(entry: Entry) -> Fact:
     """What an entry says, without what the ledger added to it."""
     moving = entry.after.moving
     its_own = moving is not None and (moving.event, moving.key) == (entry.event, entry.key)
-    new = moving.new if moving and its_own else entry.champion if entry.event in _TAKES_OFFICE else None
+    new = moving.new if moving and its_own else entry.champion if entry.event in TAKES_OFFICE else None
     return Fact(
         event=entry.event,  # type: ignore[arg-type]  # an unknown word changes no state, and a changed entry breaks the chain
         key=entry.key,
@@ -291,7 +291,7 @@ class Term:
 
 def terms(entries: Iterable[Entry]) -> list[Term]:
     """Who was champion from when to when, oldest first."""
-    changes = [entry for entry in entries if entry.event in _TAKES_OFFICE and entry.champion != entry.before]
+    changes = [entry for entry in entries if entry.event in TAKES_OFFICE and entry.champion != entry.before]
     return [
         Term(entry.champion, entry.at, next_one.at if next_one else None, entry)
         for entry, next_one in zip_longest(changes, changes[1:])

@@ -304,10 +304,14 @@ class Promotion(Reference):
 
 
 class Reconciled(Reference):
-    """Who is champion, now that registry and ledger agree; `by_hand` says that somebody else than a run had changed it."""
+    """Who is champion, now that registry and ledger agree; `by_hand` says that somebody else than a run had changed it.
+
+    `unpublished` says why inference servers do not get this champion; empty where they do, or where nothing is published.
+    """
 
     champion_version: str | None
     by_hand: bool
+    unpublished: str = ""
 
 
 class Rehearsed(Reference):

@@ -55,9 +55,11 @@ def _never_in_the_way(tell: Callable[..., None]) -> Callable[..., Returned]:
 
 @_never_in_the_way
 def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
-    """A champion that somebody changed."""
-    from include.alert_text import by_hand_text
+    """A champion that somebody changed, or that inference servers do not get."""
+    from include.alert_text import by_hand_text, unpublished_text
 
+    if agreed.get("unpublished"):
+        _tell("failure", context, unpublished_text(model_name, agreed["unpublished"], _page(context)), about="unpublished")
     if agreed["by_hand"]:
         _tell("by_hand", context, by_hand_text(model_name, agreed["says"], _page(context)))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import ArtifactChanged, ProvingGroundError, StoreUnreachable
+from include.errors import ProvingGroundError, StoreUnreachable
 from include.settings import Settings
 from tests.crashing import Process, dying
 from tests.test_crashes import Clock, promotion, reconciling, rollback
@@ -126,8 +126,18 @@ def test_what_was_validated_is_what_is_published(before: World) -> None:
     """An artifact that was replaced since is not handed to anybody; the last champion goes on being served."""
     world = deepcopy(before)
     world.registry.tamper("1")
-    with pytest.raises(ArtifactChanged, match=r"version 1 is champion.*digest tampered, validated was digest-of-1"):
-        by_hand(world, world.services)
+    found = by_hand(world, world.services)
+    assert re.search(r"version 1 is champion.*digest tampered, validated was digest-of-1", found.unpublished)
+    assert (found.by_hand, served(world)) == (True, "2")
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"{}", b"[]", b"cut off"])
+@pytest.mark.parametrize("name", ["model.skops", "about.json"])
+def test_what_somebody_spoilt_is_set_right(before: World, name: str, spoilt: bytes) -> None:
+    """A file that was cut off, or is described otherwise, is published anew by the next run."""
+    world = deepcopy(before)
+    world.lake.put(f"{FOLDER}2-digest-of-2/{name}", spoilt)
+    assert "is published" in reconciling(world, world.services).says
     assert served(world) == "2"
 
 

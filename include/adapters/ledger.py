@@ -106,11 +106,12 @@ class Ledger:
                 return entry
         return None
 
-    def newest_about(self, model_name: str, event: str, version: str) -> Entry | None:
-        """The newest entry of an event about a version, however long ago."""
+    def newest_about(self, model_name: str, event: str | tuple[str, ...], version: str) -> Entry | None:
+        """The newest entry of an event, or of one of several, about a version, however long ago."""
+        events = (event,) if isinstance(event, str) else event
         for stored in reversed(self._keys(model_name)):
             entry = self._read(model_name, stored)
-            if (entry.event, entry.version) == (event, version):
+            if entry.event in events and entry.version == version:
                 return entry
         return None
 

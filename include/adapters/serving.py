@@ -42,8 +42,17 @@ class Serving:
         if not folder.startswith(f"{number}-"):
             return False
         # Seldon and people may write here too: everything that a server believes has to be ours.
-        whole = self._store.read(_prefix(model.name) + _SETTINGS) == _settings(model, number, folder)
-        return whole and all(self._store.stat(f"{_prefix(model.name)}{folder}/{name}") for name in (_FILE, _ABOUT))
+        if self._store.read(_prefix(model.name) + _SETTINGS) != _settings(model, number, folder):
+            return False
+        about = self._store.stat(f"{_prefix(model.name)}{folder}/{_ABOUT}")
+        file = self._store.stat(f"{_prefix(model.name)}{folder}/{_FILE}")
+        if about is None or file is None:
+            return False
+        try:
+            said = json.loads(self._store.read(f"{_prefix(model.name)}{folder}/{_ABOUT}"))
+            return bool((said["size"], said["trusted_types"]) == (file.size, list(model.trusted_types)))
+        except (ValueError, LookupError, TypeError):
+            return False
 
     def publish(self, model: Model, number: str, artifact: "Artifact", renew: Callable[[], None]) -> None:
         """Let servers get this version from now on; `renew` is called before each write, and raises to stop it."""
@@ -100,6 +109,7 @@ def _about(model: Model, number: str, artifact: "Artifact") -> bytes:
             "model": model.name,
             "version": number,
             "sha256": artifact.digest,
+            "size": len(artifact.data),
             "trusted_types": list(model.trusted_types),
             "requirements": list(artifact.requirements),
         }

@@ -17,6 +17,8 @@ Outcome = Literal["delivered", "held_back", "failed", "unconfigured"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+# On these nobody has to act: they have a limit of their own, so that they never keep a failure or a question back.
+ROUTINE: tuple[Kind, ...] = ("started", "verdict", "promoted")
 # Seconds. An outage is told again after so long, if it still stops tasks.
 OUTAGE_WINDOW = 15 * 60
 LIMIT, LIMIT_WINDOW = 20, 10 * 60
@@ -53,7 +55,8 @@ class Missed(BaseModel):
 class Flow(BaseModel):
     """All that is remembered about messages, of one size for ever. Times are Unix seconds.
 
-    `counts` are by kind and outcome since the beginning; `sent` are the times of those that count for the limit; `outages` is
+    `counts` are by kind and outcome since the beginning; `sent` and `urgent` are the times of those that count for the limit
+    of messages on which nobody has to act, and of all others; `outages` is
     when each was told last; `told` are the newest that must not be told twice.
     """
 
@@ -61,6 +64,7 @@ class Flow(BaseModel):
 
     counts: dict[str, int] = {}
     sent: tuple[float, ...] = ()
+    urgent: tuple[float, ...] = ()
     missed: dict[str, Missed] = {}
     outages: dict[str, float] = {}
     told: tuple[str, ...] = ()
@@ -93,16 +97,17 @@ def admit(flow: Flow, message: Message, now: float) -> Admitted:
     """Whether a message goes out now. One that goes is told already: of all that ask at the same time, only the first goes."""
     if message.once and message.once in flow.told:
         return Admitted(flow, goes=False, repeated=True)
-    recent = tuple(sorted(time for time in flow.sent if now - time < LIMIT_WINDOW))[-LIMIT:]
+    queue = "sent" if message.kind in ROUTINE else "urgent"
+    recent = tuple(sorted(time for time in getattr(flow, queue) if now - time < LIMIT_WINDOW))[-LIMIT:]
     known = message.outage and now - flow.outages.get(message.outage, 0.0) < OUTAGE_WINDOW
     if known or now < flow.paused_until or len(recent) >= LIMIT:
         held = _counted(_missing(flow, message, now), message.kind, "held_back")
-        return Admitted(held.model_copy(update={"sent": recent}), goes=False)
+        return Admitted(held.model_copy(update={queue: recent}), goes=False)
     # Those who wait for an outage's own next message stay with it.
     waiting = {name for name, time in flow.outages.items() if name != message.outage and now - time < OUTAGE_WINDOW}
     missed = {cause: one for cause, one in flow.missed.items() if cause not in waiting}
     changes = {
-        "sent": (*recent, now),
+        queue: (*recent, now),
         "missed": {cause: one for cause, one in flow.missed.items() if cause in waiting},
         "outages": flow.outages | ({message.outage: now} if message.outage else {}),
         "told": (*flow.told, *([message.once] if message.once else []))[-REMEMBERED:],

@@ -24,7 +24,19 @@ def run(services: Services, model: Model, request: Request) -> Reconciled:
     if services.registry.champion(model.name) is None and services.ledger.newest(model.name) is None:
         return Reconciled(champion_version=None, by_hand=False, says="no champion yet")
     with handover(services, model, request, "reconcile") as begun:
-        begun.mirror()
+        # Where only inference servers look, nothing may keep a model from being watched.
+        begun.mirror(must_publish=False)
         champion = begun.state.champion
         agreed = f"version {champion} is champion" if champion else "nobody is champion"
-        return Reconciled(champion_version=champion, by_hand=begun.by_hand, says="; ".join([agreed, *begun.found]))
+        return Reconciled(
+            champion_version=champion,
+            by_hand=begun.by_hand or _found_by_a_killed_try(services, model, request),
+            unpublished=begun.unpublished,
+            says="; ".join([agreed, *begun.found]),
+        )
+
+
+def _found_by_a_killed_try(services: Services, model: Model, request: Request) -> bool:
+    """Whether an earlier try of this very run wrote down a change by hand, and died before anybody was told."""
+    newest = services.ledger.newest(model.name)
+    return newest is not None and (newest.event, newest.run_id) == ("changed_by_hand", request.run_id)

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.messages import (
+    KINDS,
     LIMIT,
     LIMIT_WINDOW,
     LONGEST_PAUSE,
     OUTAGE_WINDOW,
     REMEMBERED,
+    ROUTINE,
     Admitted,
     Flow,
     Message,
@@ -68,9 +70,20 @@ def test_there_is_a_limit_over_all_models() -> None:
     for number in range(LIMIT + 5):
         flow, found = tell(flow, FAILURE, NOW + number)
         assert found.goes == (number < LIMIT)
-    flow, found = tell(flow, Message("verdict", "x"), NOW + LIMIT_WINDOW)
+    flow, found = tell(flow, Message("page", "x"), NOW + LIMIT_WINDOW)
     assert (found.goes, found.missed) == (True, {"failure": Missed(count=5, since=NOW + LIMIT)})
     assert flow.missed == {}
+
+
+def test_what_is_routine_keeps_nothing_back_that_wants_somebody() -> None:
+    """Twenty retrainings that began at once, and still the failure and the question are told."""
+    flow = Flow()
+    for kind in [*ROUTINE] * LIMIT:
+        flow, routine = tell(flow, Message(kind, "x"), NOW)
+    assert not routine.goes
+    for kind in set(KINDS) - set(ROUTINE) - {"outage"}:
+        flow, found = tell(flow, Message(kind, "x"), NOW + 1)
+        assert found.goes, kind
 
 
 def test_what_slack_did_not_take_is_told_later_with_all_that_it_carried() -> None:

@@ -99,6 +99,16 @@ def test_a_role_may_do_this_and_nothing_else(seaweedfs: Stack, users: dict[str, 
     assert sorted(found) == sorted(ALLOWED[place].get(role, ""))
 
 
+def test_policies_are_about_the_buckets_that_the_settings_name() -> None:
+    """On AWS a bucket called lake is somebody else's."""
+    named = {"PROVING_GROUND_LAKE_BUCKET": "acme-lake", "MLFLOW_BUCKET": "acme-mlflow"}
+    policies = roles(named)
+    assert "arn:aws:s3:::acme-lake/ledger/*" in policies["pages"]
+    assert "arn:aws:s3:::acme-mlflow/*" in policies["mlflow"]
+    assert not any(":::lake" in policy or ":::mlflow" in policy for policy in policies.values())
+    assert "arn:aws:s3:::landing/*" in policies["upstream"]
+
+
 def test_nobody_but_the_administrator_makes_users(seaweedfs: Stack, users: dict[str, Keys]) -> None:
     """A stolen key cannot give itself more."""
     for keys in users.values():

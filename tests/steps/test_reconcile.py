@@ -105,6 +105,8 @@ def test_a_change_by_hand_is_written_down_once_with_its_time(agreed: World) -> N
     assert (entry.by, entry.run_id, entry.as_of) == ("somebody in MLflow", "monitor 2", day(2))
     assert entry.evidence == {"seen_before": promoted.at.isoformat()}
     assert datetime.fromisoformat(entry.evidence["seen_before"]) <= entry.at
+    # A try of the same run, after one that died before it could say so, says it; a later run does not.
+    assert reconcile(agreed).by_hand
     assert not reconcile(agreed, 3).by_hand
     assert entries(agreed)[-1] == entry
     assert agreed.registry.aliases == {"champion": "3", "previous": "2", "anchor": "1"}

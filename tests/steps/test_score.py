@@ -6,6 +6,7 @@ import pytest
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
 from tests.steps.test_probation import live, pipeline, promoted
+from tests.test_history import said
 from tests.toy import World, changed, day, rows
 
 
@@ -63,6 +64,14 @@ def test_a_champion_whose_file_was_replaced_is_not_asked(tried: World) -> None:
     tried.registry.digests[champion] = "tampered"
     with pytest.raises(ArtifactChanged):
         tried.scored(day(16))
+
+
+def test_who_set_an_alias_by_hand_vouches_for_the_file(tried: World) -> None:
+    """A registry that was lost begins to count anew: its version 2 has another file than the one that was promoted."""
+    champion = tried.registry.aliases["champion"]
+    tried.services.ledger.append("toy", said("changed_by_hand", champion))
+    tried.registry.digests[champion] = "another file"
+    assert tried.scored(day(16)).champion.version == champion
 
 
 def test_a_period_without_rows_is_passed_over(seasoned: World) -> None:
