@@ -27,6 +27,7 @@ from include.alert_text import (
     rolled_back_text,
     run_url,
     started_text,
+    unpublished_text,
     verdict_text,
 )
 from include.errors import BrokenFeed, RegistryUnreachable
@@ -115,6 +116,9 @@ def _what_somebody_should_see() -> dict[str, str]:
     upstream = "Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file."
     worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
     gone = "version 7 cannot be asked any more: its artifact was deleted"
+    unpublished = (
+        "version 8 is champion, but s3://serving/serving/traffic_volume could not be brought up to date: access denied"
+    )
     by_hand = "version 5 was made champion by hand; version 8 was"
     back = {"champion_version": "7", "from_version": "8"}
     return {
@@ -124,6 +128,7 @@ def _what_somebody_should_see() -> dict[str, str]:
         "probation: worse": probation_text(name, "worse", worse, "propose", run),
         "probation: not finished": probation_text(name, "impossible", gone, "propose", run),
         "changed by hand": by_hand_text(name, by_hand, run),
+        "not published": unpublished_text(name, unpublished, run),
     }
 
 
