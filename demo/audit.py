@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from demo.environment import PROJECT
+from demo.sbom import components
+
 # The second is for the image alone: deploy/Dockerfile.
-_LOCKS = [Path(__file__).parents[1] / lock for lock in ("requirements.txt", "deploy/kubernetes/requirements.txt")]
+_LOCKS = [PROJECT / lock for lock in ("requirements.txt", "deploy/kubernetes/requirements.txt")]
 
 
 def audited() -> dict[str, Any]:
@@ -45,9 +48,8 @@ def verdict(report: dict[str, Any], packages: int) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Say it, and the exit code."""
-    lines = [line for lock in _LOCKS for line in lock.read_text().splitlines()]
-    packages = sum("==" in line and not line.startswith((" ", "#")) for line in lines)
-    code, said = verdict(audited(), packages)
+    packages = [package for lock in _LOCKS for package in components(lock.read_text())]
+    code, said = verdict(audited(), len(packages))
     print("\n".join(said))
     return code
 

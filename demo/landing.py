@@ -7,35 +7,15 @@ or `.env`.
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import get_args
 
 from demo.processes import StackError
-from include.adapters.landing import SUFFIXES, Stream
-from include.adapters.object_store import Entry, ObjectStore
+from include.adapters.landing import SUFFIXES, Stream, is_hidden
+from include.adapters.object_store import ObjectStore
 from include.settings import Settings
 
 _STREAMS = get_args(Stream)
 _SHOWN = 3
-
-
-class Bucket(Protocol):
-    """The part of `ObjectStore` that is needed here."""
-
-    def put(self, key: str, data: bytes) -> str:
-        """Write, whatever was there."""
-        ...
-
-    def stat(self, key: str) -> Entry | None:
-        """What a listing would say of this one key."""
-        ...
-
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Everything under the prefix."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Remove the object."""
-        ...
 
 
 def connect() -> ObjectStore:
@@ -63,7 +43,7 @@ def planned(path: Path, key: str, models: Sequence[str]) -> tuple[dict[str, Path
     return {"/".join([model, stream, *name]): path}, []
 
 
-def put(bucket: Bucket, files: dict[str, Path], passed_over: Sequence[str]) -> str:
+def put(bucket: ObjectStore, files: dict[str, Path], passed_over: Sequence[str]) -> str:
     """Send them over one connection; what was done, in a line."""
     for key, file in files.items():
         bucket.put(key, file.read_bytes())
@@ -73,7 +53,7 @@ def put(bucket: Bucket, files: dict[str, Path], passed_over: Sequence[str]) -> s
     return f"{len(files):,} files are in landing, from {min(files)} to {max(files)}{others}."
 
 
-def listed(bucket: Bucket, prefix: str) -> Iterator[str]:
+def listed(bucket: ObjectStore, prefix: str) -> Iterator[str]:
     """A line for each object: bytes, when it landed, key; then how many there are."""
     count = size = 0
     for entry in bucket.entries(prefix):
@@ -82,7 +62,7 @@ def listed(bucket: Bucket, prefix: str) -> Iterator[str]:
     yield f"{count:,} files, {size:,} bytes in landing" + (f" that begin with {prefix}" if prefix else "")
 
 
-def remove(bucket: Bucket, key: str) -> str:
+def remove(bucket: ObjectStore, key: str) -> str:
     """Remove one file; what was done, in a line.
 
     Raises:
@@ -116,7 +96,7 @@ def _parts(key: str, models: Sequence[str]) -> list[str]:
 
 def _of_folder(folder: Path, prefix: str) -> tuple[dict[str, Path], list[str]]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    readable = [file for file in files if _ending(file.name) and not _is_hidden(file.name)]
+    readable = [file for file in files if _ending(file.name) and not is_hidden(file.name)]
     if not readable:
         raise StackError(
             f"{folder} holds {len(files)} files, and none that can be read. Accepted names end in {', '.join(SUFFIXES)} and "
@@ -128,7 +108,7 @@ def _of_folder(folder: Path, prefix: str) -> tuple[dict[str, Path], list[str]]:
 
 def _require_readable(key: str, file: Path) -> None:
     name = key.rsplit("/", 1)[-1]
-    if _is_hidden(name):
+    if is_hidden(name):
         raise StackError(f"key {key!r}: pull passes over names that begin with . or _. Choose another name.")
     if not (ending := _ending(name)):
         raise StackError(f"key {key!r}: pull cannot read {name!r}. Accepted names end in {', '.join(SUFFIXES)}: choose one.")
@@ -140,10 +120,6 @@ def _require_readable(key: str, file: Path) -> None:
 
 def _ending(name: str) -> str:
     return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default="")
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "_"))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ accept.
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
@@ -15,7 +14,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-ROOT = Path(__file__).parents[1]
+from demo.environment import PROJECT
+
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -36,11 +36,11 @@ def components(lock: str) -> Iterator[Component]:
 
 def main() -> int:
     """Write it."""
-    packages = list(components((ROOT / "requirements.txt").read_text()))
+    packages = list(components((PROJECT / "requirements.txt").read_text()))
     bom = Bom(components=packages)
     bom.metadata.component = project = Component(name="proving-ground", type=ComponentType.APPLICATION)
     bom.register_dependency(project, packages)
-    (ROOT / "sbom.json").write_text(JsonV1Dot6(bom).output_as_string(indent=1))
+    (PROJECT / "sbom.json").write_text(JsonV1Dot6(bom).output_as_string(indent=1))
     print(f"sbom.json: {len(bom.components)} packages.")
     return 0
 

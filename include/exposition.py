@@ -59,7 +59,8 @@ _COUNTERS = {
 }
 # Of all models together.
 MESSAGES = "messages"
-Samples = Iterator[tuple[str, tuple[str, ...], float | None]]
+Sample = tuple[str, tuple[str, ...], float | None]
+Samples = Iterator[Sample]
 
 
 def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]], airflow: Mapping[str, InAirflow]) -> bytes:
@@ -98,13 +99,12 @@ class _Made(Collector):
         return self._families
 
 
-def _told(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:
+def _told(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> list[Sample]:
     """A model's samples, or that there are none because somebody else wrote on the board: the others' are still good."""
     try:
-        samples = list(_samples(model, posted, airflow))
+        return list(_samples(model, posted, airflow))
     except UNREADABLE:
-        samples = [("records_unreadable", (), 1.0)]
-    yield from samples
+        return [("records_unreadable", (), 1)]
 
 
 def _samples(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:

@@ -234,6 +234,8 @@ def handover(services: Services, model: Model, request: Request, step: str) -> I
         newest = services.ledger.newest(model.name)
         state, sequence = (newest.after, newest.sequence) if newest else (State(), 0)
         begun = Handover(services, model, request, lock, state, sequence)
+        # Written by an earlier try of this very run, which died before anybody was told.
+        begun.by_hand = newest is not None and (newest.event, newest.run_id) == ("changed_by_hand", request.run_id)
         begun.agree()
         yield begun
 

@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 from include.errors import ProvingGroundError
 
@@ -53,3 +54,12 @@ def without_data(line: str) -> str:
     'x: frozen at «…»; y: «…»'
     """
     return _OF_DATA.sub("«…»", line)
+
+
+def web(address: object) -> str:
+    """The address if it is one of the web; empty for everything else, so that no other kind becomes a link."""
+    try:
+        parts = urlsplit(str(address or ""))
+    except ValueError:
+        return ""
+    return str(address) if parts.scheme in ("http", "https") and parts.netloc else ""

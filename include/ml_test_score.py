@@ -100,9 +100,9 @@ def ml_test_score(model: Model, known: Known) -> Score:
     )
 
 
-def _if(shown: bool, title: str, why: str, otherwise: str, where: Where, part: float = 0.0) -> Test:
-    """A whole point where the records show it, else `part` of one."""
-    return Test(title, 1.0, why, where) if shown else Test(title, part, otherwise)
+def _if(shown: bool, title: str, why: str, otherwise: str, where: Where, part: float = 0.0, whole: float = 1.0) -> Test:
+    """`whole` of a point where the records show it, and where that is seen; else `part` of one."""
+    return Test(title, whole, why, where) if shown else Test(title, part, otherwise)
 
 
 def _data(known: Known) -> tuple[Test, ...]:
@@ -115,13 +115,13 @@ def _data(known: Known) -> tuple[Test, ...]:
             "findings",
             0.5,
         ),
-        Test(
+        _if(
+            known.compared,
             "All features are beneficial",
-            0.5 if known.compared else 0.0,
-            "what each column does to the champion's answers is measured; none is left out to see whether it is missed"
-            if known.compared
-            else "what a column does to the champion's answers was not measured yet",
-            "findings" if known.compared else "",
+            "what each column does to the champion's answers is measured; none is left out to see whether it is missed",
+            "what a column does to the champion's answers was not measured yet",
+            "findings",
+            whole=0.5,
         ),
         Test("No feature's cost is too much", 0.0, "what a column costs is not known here"),
         Test("Features adhere to meta-level requirements", 0.0, "rules on where data may come from are not checked"),
@@ -140,11 +140,13 @@ def _data(known: Known) -> tuple[Test, ...]:
 def _model(model: Model, known: Known) -> tuple[Test, ...]:
     slices = ", ".join(model.criteria.slices)
     return (
-        Test(
+        _if(
+            known.committed,
             "Model specs are reviewed and submitted",
-            0.5 if known.committed else 0.0,
-            "the commit is on the version; that somebody reviewed it is not" if known.committed else "no commit is known",
-            "card" if known.committed else "",
+            "the commit is on the version; that somebody reviewed it is not",
+            "no commit is known",
+            "card",
+            whole=0.5,
         ),
         _if(
             known.measured,
@@ -161,13 +163,13 @@ def _model(model: Model, known: Known) -> tuple[Test, ...]:
             "no replay was run: trigger the model's replay DAG",
             "replay",
         ),
-        Test(
+        _if(
+            known.made("baselines"),
             "A simpler model is not better",
-            0.5 if known.made("baselines") else 0.0,
-            "beats trivial answers on the same rows; a simple model is not tried"
-            if known.made("baselines")
-            else "not judged against trivial answers yet",
-            "card" if known.made("baselines") else "",
+            "beats trivial answers on the same rows; a simple model is not tried",
+            "not judged against trivial answers yet",
+            "card",
+            whole=0.5,
         ),
         _if(
             bool(slices) and known.made("harm"),
@@ -182,6 +184,7 @@ def _model(model: Model, known: Known) -> tuple[Test, ...]:
 
 def _infrastructure(model: Model, known: Known) -> tuple[Test, ...]:
     judged = known.made("sound")
+    afterwards = ", compared with the one before afterwards" if model.probation else ""
     return (
         Test(
             "Training is reproducible",
@@ -202,23 +205,21 @@ def _infrastructure(model: Model, known: Known) -> tuple[Test, ...]:
             "no challenger was judged yet",
             "card",
         ),
-        Test(
+        _if(
+            judged,
             "The model is debuggable",
-            0.5 if judged else 0.0,
-            "inputs, answers and scorecard are kept by period and version; there is no way to step through one"
-            if judged
-            else "nothing is kept yet",
-            "card" if judged else "",
+            "inputs, answers and scorecard are kept by period and version; there is no way to step through one",
+            "nothing is kept yet",
+            "card",
+            whole=0.5,
         ),
-        Test(
+        _if(
+            judged,
             "Models are canaried before they enter production serving",
-            0.5 if judged else 0.0,
-            "loaded and asked by a fresh process first"
-            + (", compared with the one before afterwards" if model.probation else "")
-            + "; no share of traffic is tried"
-            if judged
-            else "no version was tried yet",
-            "card" if judged else "",
+            f"loaded and asked by a fresh process first{afterwards}; no share of traffic is tried",
+            "no version was tried yet",
+            "card",
+            whole=0.5,
         ),
         _if(
             known.went_back,
@@ -271,11 +272,13 @@ def _monitoring(model: Model, known: Known) -> tuple[Test, ...]:
             "no answer was examined yet",
             "card",
         ),
-        Test(
+        _if(
+            judged,
             "Computing performance has not regressed",
-            (1.0 if budgets else 0.5) if judged else 0.0,
-            cost if judged else "not measured yet",
-            "card" if judged else "",
+            cost,
+            "not measured yet",
+            "card",
+            whole=1.0 if budgets else 0.5,
         ),
         _if(
             known.measured,

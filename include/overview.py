@@ -75,7 +75,6 @@ class Line:
     verdict: str | None = None
     verdict_version: str | None = None
     verdict_as_of: str = ""
-    card_url: str | None = None
     answered: bool = False
     unreadable: bool = False
     airflow: InAirflow = InAirflow()
@@ -156,7 +155,6 @@ def _of_retraining(document: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": verdict["verdict"],
         "verdict_version": verdict["version"],
         "verdict_as_of": str(document["as_of"])[:10],
-        "card_url": verdict["card_url"],
     }
 
 

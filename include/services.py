@@ -70,23 +70,23 @@ class Reader:
     ledger: "Ledger"
 
 
-def reader() -> Reader:
-    """The lake as the environment names it, for who only looks.
+def reader(patience: float | None = None) -> Reader:
+    """The lake as the environment names it, for who only looks; `patience` as in `ObjectStore.connect`.
 
     Raises:
         SettingsError: the environment holds a value that cannot be used.
     """
     settings = Settings.read(os.environ)
-    return Reader(settings, *_read_side(settings.lake_bucket, settings.s3_endpoint, settings.s3_region))
+    return Reader(settings, *_read_side(settings.lake_bucket, settings.s3_endpoint, settings.s3_region, patience))
 
 
 @cache
-def _read_side(bucket: str, endpoint: str | None, region: str) -> tuple["Board", "Records", "Ledger"]:
+def _read_side(bucket: str, endpoint: str | None, region: str, patience: float | None) -> tuple["Board", "Records", "Ledger"]:
     """Kept, because the board remembers what it has read."""
     from include.adapters.board import Board
     from include.adapters.ledger import Ledger
     from include.adapters.object_store import ObjectStore
     from include.adapters.records import Records
 
-    store = ObjectStore.connect(bucket, endpoint=endpoint, region=region)
+    store = ObjectStore.connect(bucket, endpoint=endpoint, region=region, patience=patience)
     return Board(store), Records(store), Ledger(store)

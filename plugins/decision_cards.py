@@ -51,7 +51,7 @@ def card_page(dag_id: str, run_id: str) -> tuple[int, str]:
     try:
         return 200, document(f"Decision card: {dag_id}", _card(dag_id, run_id))
     except NoCard as why:
-        return why.status, document(f"Decision card: {dag_id}", f'<p class="why">{html.escape(str(why))}</p>')
+        return why.status, sentence(f"Decision card: {dag_id}", str(why))
 
 
 def _card(dag_id: str, run_id: str) -> str:
@@ -211,6 +211,11 @@ def document(title: str, body: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
     )
+
+
+def sentence(title: str, why: str) -> str:
+    """A page that says in one sentence why there is nothing else on it; both are any text."""
+    return document(title, f'<p class="why">{html.escape(why)}</p>')
 
 
 _STYLE = """

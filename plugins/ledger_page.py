@@ -1,13 +1,12 @@
 """A tab on each of a model's DAGs: its ledger. The api-server reads the object store; the browser runs no script."""
 
-import html
 import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from decision_cards import HEADERS, as_html, document
+from decision_cards import HEADERS, as_html, document, sentence
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,25 +24,23 @@ def ledger_page(dag_id: str) -> tuple[int, str]:
 
     model_name = dag_id.rpartition(".")[0]
     if model_name not in model_names():
-        return 404, _sentence(dag_id, "Only a model's own DAGs have a ledger.")
+        return 404, sentence(f"Ledger: {dag_id}", "Only a model's own DAGs have a ledger.")
     try:
         card = as_html(ledger_card(model_name, _entries(model_name)), str)
         return 200, document(f"Ledger: {model_name}", f'<main class="ledger">{card}</main>')
     except LedgerBroken as error:
-        return 500, _sentence(dag_id, str(error))
+        return 500, sentence(f"Ledger: {dag_id}", str(error))
     except ProvingGroundError as error:
         _log.error("the ledger of %s: %s", model_name, error)
-        return 503, _sentence(dag_id, "The object store did not hand out the ledger; the log of the api-server says why.")
+        return 503, sentence(
+            f"Ledger: {dag_id}", "The object store did not hand out the ledger; the log of the api-server says why."
+        )
 
 
 def _entries(model_name: str) -> "list[Entry]":
     from include.services import reader
 
     return reader().ledger.proved(model_name)
-
-
-def _sentence(dag_id: str, why: str) -> str:
-    return document(f"Ledger: {dag_id}", f'<p class="why">{html.escape(why)}</p>')
 
 
 @cache

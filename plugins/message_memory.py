@@ -13,12 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from include.adapters.board import Board
     from include.decisions.messages import Flow
 
 VARIABLE = "proving_ground_messages"
@@ -58,10 +56,10 @@ class Memory:
         from include.adapters.board import EVERYBODY
         from include.decisions.messages import Flow, drained
         from include.errors import ProvingGroundError
-        from include.settings import Settings
+        from include.services import reader
 
-        settings = Settings.read(os.environ)
-        board = _board(settings.lake_bucket, settings.s3_endpoint, settings.s3_region)
+        # A store that is away has been waited for long enough by the task itself.
+        board = reader(patience=2).board
         left = Flow() if self._looked else _left_in_variable()
         self._looked = True
         found: list[Found] = []
@@ -78,16 +76,6 @@ class Memory:
                 _in_variable(lambda flow: (drained(flow, left, time.time())[0], None))
             raise
         return found[0]
-
-
-@cache
-def _board(bucket: str, endpoint: str | None, region: str) -> "Board":
-    """Kept, because making a client takes longer than what it is asked."""
-    from include.adapters.board import Board
-    from include.adapters.object_store import ObjectStore
-
-    # A store that is away has been waited for long enough by the task itself.
-    return Board(ObjectStore.connect(bucket, endpoint=endpoint, region=region, patience=2))
 
 
 def _left_in_variable() -> "Flow":

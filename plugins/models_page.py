@@ -1,10 +1,10 @@
 """The page "Models" in Airflow's navigation, and a tab "Model" on a model's DAGs: what stands how, and how it got there.
 
 Made by the api-server from the board and from the records of the newest runs; the browser runs no script. It only shows:
-whoever may read a model's monitor in Airflow sees its line and its page, and there is nothing on them to press.
+whoever may read a model's monitor in Airflow sees its line, whoever may read runs of one of its DAGs its page, and there is
+nothing on them to press.
 """
 
-import html
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 
-from decision_cards import HEADERS, document
+from decision_cards import HEADERS, sentence
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -56,14 +56,14 @@ def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
 
     name = dag_id.rpartition(".")[0]
     if name not in model_names():
-        return 404, _sentence(dag_id, "Only a model's own DAGs have a page here.")
+        return 404, sentence(dag_id, "Only a model's own DAGs have a page here.")
     return 200, _page(find_model(name), now)
 
 
 def _page(model: "Model", now: datetime) -> str:
     from airflow_facts import in_airflow
     from include import history_charts as charts
-    from include.overview import InAirflow, line
+    from include.overview import line
     from include.pages import render
     from include.services import reader
 
@@ -75,7 +75,7 @@ def _page(model: "Model", now: datetime) -> str:
     judged = next((each for each in reversed(retrainings) if each["verdict"]["version"]), None)
     return render(
         "model.html",
-        one=line(model, posted, in_airflow([model.name]).get(model.name, InAirflow()), now),
+        one=line(model, posted, in_airflow([model.name])[model.name], now),
         now=now,
         plot=charts,
         quality_picture=charts.quality_picture(axis, checks, retrainings) if axis else None,
@@ -85,7 +85,6 @@ def _page(model: "Model", now: datetime) -> str:
         score=_score(read, model, judged, checks, posted),
         evidence=_evidence(model.name, judged, checks),
         entries=read.ledger.newest_entries(model.name, _ENTRIES),
-        airflow_url=read.settings.airflow_url,
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 
@@ -135,11 +134,7 @@ def _told(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
     except (ProvingGroundError, SQLAlchemyError, TemplateError, *UNREADABLE) as error:
         # The last of them: somebody else wrote among the records, or an older release did.
         _log.error("no page: %s: %s", type(error).__name__, error)
-        return 503, _sentence("Models", "What is known could not be read; the api-server's log says why.")
-
-
-def _sentence(title: str, why: str) -> str:
-    return document(title, f'<p class="why">{html.escape(why)}</p>')
+        return 503, sentence("Models", "What is known could not be read; the api-server's log says why.")
 
 
 @cache

@@ -6,12 +6,13 @@ steps returned.
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey
+
+from include.markdown_text import web
 
 
 @attrs.define(kw_only=True)
@@ -37,11 +38,9 @@ class ReferenceLink(BaseOperatorLink):
 def web_address(returned: str | None, field: str) -> str:
     """The http(s) address under a name in a stored JSON object; empty for everything else."""
     try:
-        address = json.loads(returned or "")[field]
-        parts = urlsplit(address)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return web(json.loads(returned or "")[field])
+    except (ValueError, TypeError, KeyError):
         return ""
-    return str(address) if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
 def returned(dag_id: str, run_id: str, task_id: str) -> str | None:

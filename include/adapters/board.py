@@ -24,7 +24,8 @@ from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing
 Kind = Literal["monitor", "retrain", "profile", "ledger", "messages"]
 # In place of a model: no model may be called so.
 EVERYBODY = "_all"
-_READERS = 8
+# So many requests are under way at once.
+READERS = 8
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +46,7 @@ class Board:
 
     def post(self, model_name: str, kind: Kind, document: Mapping[str, Any]) -> None:
         """Put up a document in place of the one before."""
-        self._store.put(_key(model_name, kind), _bytes(document))
+        self._store.put(_key(model_name, kind), as_json(document))
 
     def post_newest(self, model_name: str, kind: Kind, as_of: datetime, document: Mapping[str, Any]) -> None:
         """Put up a document as of a time, unless one as of a later time is there: a back-fill is not news."""
@@ -90,9 +91,9 @@ class Board:
             there = self._store.stat(key)
             try:
                 if there is None:
-                    self._store.create_if_absent(key, _bytes(step(None)))
+                    self._store.create_if_absent(key, as_json(step(None)))
                 else:
-                    self._store.compare_and_set(key, _bytes(step(self._known(there))), there.etag)
+                    self._store.compare_and_set(key, as_json(step(self._known(there))), there.etag)
             except (AlreadyExists, Conflict, ObjectMissing):
                 time.sleep(random.uniform(0.005, 0.1))  # noqa: S311  # nosec B311
             else:
@@ -116,7 +117,7 @@ class Board:
         # Taken once and replaced whole: two scrapes may look at the same time.
         before = self._read
         changed = [entry for key, entry in listed.items() if before.get(key, ("",))[0] != entry.etag]
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             found = list(pool.map(self._posted_or_empty, changed))
         now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
         self._read = now = {key: kept for key, kept in now.items() if key in listed}
@@ -150,7 +151,8 @@ def _kind(key: str) -> str:
     return key.rsplit("/", 1)[-1].removesuffix(".json")
 
 
-def _bytes(document: Mapping[str, Any]) -> bytes:
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """A document as it is kept; what JSON does not know becomes text."""
     return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
 
 

@@ -31,8 +31,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.adapters.board import as_json
 from include.adapters.object_store import Entry
-from include.adapters.records import Records, as_json, moment_of, stamp
+from include.adapters.records import Records, moment_of, stamp
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
 from include.references import LandedFile, Snapshot

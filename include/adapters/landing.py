@@ -34,7 +34,7 @@ class Landing:
         for stream in get_args(Stream):
             for entry in self._store.entries(f"{model_name}/{stream}/"):
                 name = entry.key.rsplit("/", 1)[-1]
-                if name and not name.startswith((".", "_")):
+                if name and not is_hidden(name):
                     files.append(_pinned(entry, stream))
         return sorted(files, key=lambda file: (file.landed_at, file.key))
 
@@ -54,6 +54,11 @@ class Landing:
                 f"Accepted are {', '.join(SUFFIXES)}; deliver it again under the same name, or remove it; then clear the "
                 "run from pull."
             ) from error
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name says that the file is not to be taken: half written, or put aside."""
+    return name.startswith((".", "_"))
 
 
 def _pinned(entry: Entry, stream: Stream) -> LandedFile:

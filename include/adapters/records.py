@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from include.adapters.board import Board
+from include.adapters.board import READERS, Board, as_json
 from include.adapters.object_store import ObjectStore
-
-_READERS = 8
 
 
 class Records:
@@ -88,16 +86,11 @@ class Records:
 
     def _read_all(self, keys: Sequence[str], newest: int | None) -> list[dict[str, Any]]:
         """The newest of these in their order; read side by side, because each is a way to the store and back."""
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return [json.loads(data) for data in pool.map(self._store.read, keys[-newest:] if newest else keys)]
 
     def _profile(self, model_name: str, period: datetime) -> str:
         return f"profiles/{model_name}/{stamp(period)}.json"
-
-
-def as_json(document: dict[str, Any]) -> bytes:
-    """A document as it is kept; what JSON does not know becomes text."""
-    return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
 
 
 def moment_of(text: str) -> datetime:

@@ -305,8 +305,8 @@ class Registry:
             if expected_digest and found != expected_digest:
                 raise ArtifactChanged(
                     f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was "
-                    f"{expected_digest[:16]}. "
-                    f"Somebody replaced it. If it is champion run {model.name}.rollback, else train and validate again."
+                    f"{expected_digest[:16]}. Somebody replaced it. If it is champion run {model.name}.rollback, else train "
+                    "and validate again."
                 )
             return _load_trusted(model, number, folder / _ARTIFACT)
 

@@ -223,16 +223,15 @@ def _footing(criteria: Criteria, facts: CardFacts) -> list[str]:
         "",
         f"Success criteria `{facts.criteria_digest}`: {reaches}, margin {criteria.margin:g}, harm {criteria.largest_harm:g}, "
         f"noisy share {criteria.noisy_share:.0%}. Noise suite `{facts.suite_digest}`, seed {facts.seed}. "
-        f"On code `{_short(facts.git_commit)}`, run {facts.model}.retrain as of {facts.as_of:%Y-%m-%dT%H:%M:%SZ}.",
+        f"On code {_code(facts.git_commit)}, run {facts.model}.retrain as of {facts.as_of:%Y-%m-%dT%H:%M:%SZ}.",
     ]
 
 
-def _short(commit: str) -> str:
+def _code(commit: str) -> str:
     """The beginning of a commit, and that there were changes beside it: then the model's file is kept with its run alone."""
     name, _, more = commit.partition("+")
-    return f"{name[:12]}" + (
-        "` with changes that are in no commit (the model's file is beside the run: `model_source.py" if more else ""
-    )
+    beside = " with changes that are in no commit (the model's file is beside the run: `model_source.py`)"
+    return f"`{name[:12]}`" + (beside if more else "")
 
 
 def _snapshot(name: str, snapshot: Snapshot) -> str:

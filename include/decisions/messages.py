@@ -56,8 +56,8 @@ class Flow(BaseModel):
     """All that is remembered about messages, of one size for ever. Times are Unix seconds.
 
     `counts` are by kind and outcome since the beginning; `sent` and `urgent` are the times of those that count for the limit
-    of messages on which nobody has to act, and of all others; `outages` is
-    when each was told last; `told` are the newest that must not be told twice.
+    of messages on which nobody has to act, and of all others; `outages` is when each was told last; `told` are the newest
+    that must not be told twice.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.markdown_text import one_line
+from include.markdown_text import one_line, web
 
 _LONGEST = 300
 
@@ -48,15 +48,6 @@ def age(length: timedelta | None) -> str:
 def time(moment: datetime | None) -> str:
     """To the minute, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
-
-
-def web(address: object) -> str:
-    """The address if it is one of the web; empty for everything else, so that no other kind becomes a link."""
-    try:
-        parts = urlsplit(str(address or ""))
-    except ValueError:
-        return ""
-    return str(address) if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
 def words(text: object) -> str:

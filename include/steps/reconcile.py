@@ -30,13 +30,7 @@ def run(services: Services, model: Model, request: Request) -> Reconciled:
         agreed = f"version {champion} is champion" if champion else "nobody is champion"
         return Reconciled(
             champion_version=champion,
-            by_hand=begun.by_hand or _found_by_a_killed_try(services, model, request),
+            by_hand=begun.by_hand,
             unpublished=begun.unpublished,
             says="; ".join([agreed, *begun.found]),
         )
-
-
-def _found_by_a_killed_try(services: Services, model: Model, request: Request) -> bool:
-    """Whether an earlier try of this very run wrote down a change by hand, and died before anybody was told."""
-    newest = services.ledger.newest(model.name)
-    return newest is not None and (newest.event, newest.run_id) == ("changed_by_hand", request.run_id)

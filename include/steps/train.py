@@ -14,12 +14,12 @@ import time
 from importlib.metadata import version as installed
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 
 from include.adapters.compute import computing
 from include.adapters.registry import CHALLENGER, Training, Version
+from include.alert_text import run_url
 from include.decisions.baselines import learned_from
 from include.decisions.predictions import Labels
 from include.models.contract import Model
@@ -82,7 +82,7 @@ def recipe(model: Model, pipeline: Any) -> str:
 
 def airflow_run_url(settings: Settings, model: Model, run_id: str) -> str:
     """The page of the retraining in Airflow."""
-    return f"{settings.airflow_url}/dags/{model.name}.retrain/runs/{quote(run_id, safe='')}"
+    return run_url(settings.airflow_url, f"{model.name}.retrain", run_id)
 
 
 def _without_addresses(text: str) -> str:

@@ -75,6 +75,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
     trial.problems += _unsound(services, model, request, assembled, versions, delivered, rows)
     decision, scorecard, lane = _decide(services, model, request, assembled, trained, versions, rows, trial)
     facts = _facts(services, model, request, assembled, versions, lane, trial)
+    made = checks(decision, scorecard, model.criteria, lane, trial.cost)
     verdict = Verdict(
         verdict=decision.verdict,
         reasons=decision.reasons,
@@ -84,7 +85,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         holdout_digest=assembled.holdout.digest,
         suite_digest=trial.suite.digest(),
         criteria_digest=model.criteria_digest,
-        checks=dict(made := checks(decision, scorecard, model.criteria, lane, trial.cost)),
+        checks=dict(made),
         says=f"{decision.verdict}: {decision.reasons[0]}",
     )
     facts = replace(facts, test_score=_test_score(services, model, request, made))

@@ -1,11 +1,12 @@
 """`make sbom` names every package of the lock, with its digests."""
 
-from demo.sbom import ROOT, components
+from demo.environment import PROJECT
+from demo.sbom import components
 
 
 def test_every_package_of_the_lock_is_named_with_its_digests() -> None:
     """As many as are pinned, each by version, none without a digest."""
-    lock = (ROOT / "requirements.txt").read_text()
+    lock = (PROJECT / "requirements.txt").read_text()
     found = list(components(lock))
     pinned = [line for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))]
     assert len(found) == len(pinned) > 200

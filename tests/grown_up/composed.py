@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -185,6 +186,13 @@ def _programs() -> Path:
         missing.add("postgresql")
     assert not missing, f"programs are missing; install them first: apt-get install {' '.join(sorted(missing))}"
     return Path(on_path).parent if on_path else found[-1].parent
+
+
+def free_port() -> int:
+    """One that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _free_ports() -> dict[str, int]:

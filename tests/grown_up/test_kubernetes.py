@@ -4,7 +4,6 @@ Postgres, Redis, the object store and MLflow are those of docker-compose.yaml; A
 the api-server's command are those of deploy/kubernetes.
 """
 
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +16,7 @@ import requests
 from demo.environment import PROJECT
 from deploy.kubernetes.make_secrets import made, read
 from tests.deploy.test_kubernetes import CELERY, FROM_SECRETS, at, referenced
-from tests.grown_up.composed import Composed
+from tests.grown_up.composed import Composed, free_port
 from tests.whole_loop.loop import FIRST, Loop
 
 pytestmark = pytest.mark.timeout(900)
@@ -99,13 +98,6 @@ class Released(Composed):
             for section, options in CELERY["config"].items()
         )
         (home / "airflow.cfg").write_text("\n".join(sections))
-
-
-def free_port() -> int:
-    """One that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A real Prometheus: it takes the rules, reads the metrics with the token, and is refused without."""
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -22,6 +21,7 @@ from include.adapters.records import Records
 from include.overview import InAirflow
 from include.references import Checked
 from tests.fakes import MemoryStore
+from tests.grown_up.composed import free_port
 from tests.test_dashboards import queries
 from tests.test_history import promoted
 from tests.toy import MODEL, World, day, rows
@@ -35,12 +35,6 @@ def program(name: str) -> str:
     found = shutil.which(name)
     assert found, f"{name} is not installed: apt install prometheus (Debian, Ubuntu), then run this again."
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from include.adapters.board import EVERYBODY, Board
 from include.adapters.object_store import ObjectStore
 from include.decisions.messages import OUTAGE_WINDOW, Flow
 from tests.adapters.test_object_store import MakeStore
-from tests.slack import Receiver
+from tests.slack import Receiver, listening
 
 ROOT = Path(__file__).parents[2]
 # Each line of the input is a failure of one task, or with `text` a message. Airflow's Variable is a file here, because the
@@ -106,18 +106,16 @@ class Workers:
     def wind_on(self, seconds: float) -> None:
         """Let time pass: everything that is remembered has been so much earlier."""
         flow = self.flow
-        earlier = {"outages": {n: t - seconds for n, t in flow.outages.items()}, "sent": [t - seconds for t in flow.sent]}
-        document = flow.model_dump(mode="json") | earlier | {"paused_until": flow.paused_until - seconds}
+        earlier: dict[str, Any] = {name: [t - seconds for t in getattr(flow, name)] for name in ("sent", "urgent")}
+        earlier |= {"outages": {n: t - seconds for n, t in flow.outages.items()}, "paused_until": flow.paused_until - seconds}
+        document = flow.model_dump(mode="json") | earlier
         Board(self.store).post(EVERYBODY, "messages", document)
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with listening() as server:
         yield server
-        server.released.set()
-        server.shutdown()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -14,7 +13,7 @@ import pytest
 from demo.environment import inherited
 from include.adapters.board import EVERYBODY, Board
 from include.decisions.messages import Flow
-from tests.slack import Receiver
+from tests.slack import Receiver, listening
 from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop, wait_for
 
@@ -37,11 +36,8 @@ for connection in sys.argv[2:]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A Slack on this machine."""
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with listening() as server:
         yield server
-        server.released.set()
-        server.shutdown()
 
 
 @pytest.fixture
