@@ -1,12 +1,18 @@
-"""Users of the object store that may do what their role needs and no more: `python deploy/s3_roles.py`. Safe to run again.
+"""Users of the object store that may do what their role needs and no more. Safe to run again.
+
+    python deploy/s3_roles.py                                  one for each policy; the keys of new ones are printed, once
+    python deploy/s3_roles.py FOLDER/pages.ini FOLDER/….ini    those that the files are named after, with their keys in them
 
 One user per file in `deploy/s3_policies`, through the IAM interface that AWS and SeaweedFS share, with the administrator's
-keys in the environment. A new user's keys go to standard output, once, as variables; a user that is there keeps his keys and
-gets the policy of today. SeaweedFS has to be started with `-s3.iam.readOnly=false`.
+keys in the environment. A user that is there keeps his keys and gets the policy of today. The files are for
+AWS_SHARED_CREDENTIALS_FILE; a user whose file is lost gets new keys, and the old ones end. SeaweedFS has to be started with
+`-s3.iam.readOnly=false`.
 """
 
+import configparser
 import os
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -33,18 +39,50 @@ def roles(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    """Every role on the store that the environment names."""
+def main(files: list[Path]) -> None:
+    """Every role on the store that the environment names, or those that have a file."""
     iam = boto3.client(
         "iam",
         endpoint_url=os.environ.get("PROVING_GROUND_S3_ENDPOINT") or None,
         region_name=os.environ.get("PROVING_GROUND_S3_REGION") or "us-east-1",
     )
-    for role, policy in roles().items():
+    policies = roles()
+    for file in files:
+        if file.stem not in policies:
+            raise SystemExit(f"{file}: there is no role {file.stem!r}; name the file after one of {', '.join(policies)}.")
+    for file in files:
+        keep(iam, file.stem, policies[file.stem], file)
+    for role, policy in ({} if files else policies).items():
         keys = grant(iam, role, policy)
         print(f"# {role}" + ("" if keys else ": is there already, and keeps its keys"))
         for name, value in keys.items():
             print(f"{name}={value}")
+
+
+def keep(iam: Any, role: str, policy: str, file: Path) -> None:
+    """Let a role's user be there with this policy, and its keys in a file that its owner alone can read."""
+    keys = grant(iam, role, policy)
+    listed = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=_PREFIX + role)["AccessKeyMetadata"]]
+    if not keys and _key_in(file) not in listed:
+        for lost in listed:
+            iam.delete_access_key(UserName=_PREFIX + role, AccessKeyId=lost)
+        keys = grant(iam, role, policy)
+    if keys:
+        _write(file, keys)
+
+
+def _key_in(file: Path) -> str | None:
+    found = configparser.ConfigParser(interpolation=None)
+    found.read(file)
+    return found.get("default", "aws_access_key_id", fallback=None)
+
+
+def _write(file: Path, keys: dict[str, str]) -> None:
+    aside = file.with_name(f"{file.name}.new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as text:
+        text.write("".join(["[default]\n", *(f"{name.lower()} = {value}\n" for name, value in keys.items())]))
+    aside.replace(file)
 
 
 def grant(iam: Any, role: str, policy: str) -> dict[str, str]:
@@ -60,4 +98,4 @@ def grant(iam: Any, role: str, policy: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(argument) for argument in sys.argv[1:]])

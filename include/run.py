@@ -6,7 +6,7 @@ A DAG file hands over Airflow's context as it is; nothing here imports Airflow.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +17,8 @@ from include.markdown_text import one_line
 
 _log = logging.getLogger(__name__)
 _LONGEST = 1000
+# A period is announced as of its end, perhaps an evening early, or in local time without its zone.
+_AHEAD = timedelta(days=1)
 _FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "target", "dry_run", "override"}
 
 
@@ -54,7 +56,7 @@ def request_from(context: Mapping[str, Any]) -> Request:
     A run that was started by hand has an interval too, inferred from the schedule; empty means now there, not the last slot.
 
     Raises:
-        DataError: `as_of` is not a time, a box is neither ticked nor empty, or the run was started with a field that the form
+        DataError: `as_of` is not a time, or one that is still to come, a box is neither ticked nor empty, or the run was started with a field that the form
             does not have.
     """
     params = context.get("params") or {}
@@ -70,7 +72,7 @@ def request_from(context: Mapping[str, Any]) -> Request:
     as_of = params.get("as_of") or event.get("as_of") or slot or run.run_after
     reason = _words(params.get("reason")) or _words(event.get("reason"))
     return Request(
-        as_of=moment("as_of", as_of),
+        as_of=_no_forecast(moment("as_of", as_of)),
         reason=reason or ("manual" if run.run_type == "manual" else "cadence"),
         run_id=str(run.run_id),
         force=_ticked(params, "force"),
@@ -82,6 +84,17 @@ def request_from(context: Mapping[str, Any]) -> Request:
         instead_of=_words(event.get("instead_of")) or None,
         started=getattr(run, "start_date", None),
     )
+
+
+def _no_forecast(as_of: datetime) -> datetime:
+    """Labels that nobody can know yet would count as known, and the runs of every day until then as back-fills."""
+    now = datetime.now(UTC)
+    if as_of > now + _AHEAD:
+        raise DataError(
+            f"as_of={as_of.isoformat()} is still to come, it is {now:%Y-%m-%dT%H:%MZ} now; accepted is a time up to a day ahead. "
+            "Trigger again with one, or with none, which means now."
+        )
+    return as_of
 
 
 def _words(value: object) -> str:

@@ -103,6 +103,9 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "docker build --file deploy/Dockerfile --tag proving-ground:local .": NO_ENGINE,
     "docker compose up -d": NO_ENGINE,
     "docker compose up -d --scale worker=4": NO_ENGINE,
+    "docker compose run --rm prepare python deploy/s3_roles.py": By(
+        "tests/grown_up/test_grown_up.py::test_prepare_may_run_again_and_leaves_the_keys_as_they_are"
+    ),
     "docker-compose config": Here(
         0, "image: proving-ground:local", typed=".venv/bin/docker-compose config", after="make env", place="dotenv"
     ),

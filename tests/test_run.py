@@ -1,7 +1,7 @@
 """What a run is about: the form first, then the newest asset event, then the schedule."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,6 +107,21 @@ def test_a_bad_time_is_refused_with_its_value(bad: Any) -> None:
     for given in ({"params": {"as_of": bad}}, {"events": {"asset": [event(bad)]}}):
         with pytest.raises(DataError, match=re.escape(f"as_of={bad!r} is not a time; accepted is ISO 8601")):
             request(**given)
+
+
+@pytest.mark.parametrize("source", ["form", "event"])
+def test_a_time_that_is_still_to_come_is_refused(source: str) -> None:
+    """Labels would count as known before they can be, and every check until then would be taken for a back-fill."""
+    now = datetime.now(UTC)
+
+    def asked(as_of: datetime) -> Request:
+        told = as_of.isoformat()
+        return request(params={"as_of": told}) if source == "form" else request(events={"asset": [event(told)]})
+
+    evening_before = now + timedelta(hours=23)
+    assert asked(evening_before).as_of == evening_before
+    with pytest.raises(DataError, match=rf"as_of={now.year + 2}-.* is still to come, it is {now:%Y-%m-%d}T.*Trigger again"):
+        asked(now.replace(year=now.year + 2, month=1, day=1))
 
 
 def test_force_is_off_unless_asked_for() -> None:

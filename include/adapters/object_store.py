@@ -58,7 +58,8 @@ _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
             "AccessDenied InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken InvalidToken AllAccessDisabled Forbidden 403",
             (
                 AccessDenied,
-                "the credentials are wrong or may not do this: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                "the credentials are wrong or may not do this: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+                "or the file that AWS_SHARED_CREDENTIALS_FILE names",
             ),
         ),
         (

@@ -1,11 +1,13 @@
 """Least privilege on a real S3 server: each role can do its work, and nothing of the others'."""
 
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import models_page
 from demo.stack import Stack
-from deploy.s3_roles import grant, roles
+from deploy.s3_roles import grant, keep, main, roles
 from include import services
 from include.adapters.board import Board
 from include.adapters.lake import Lake
@@ -97,6 +99,35 @@ def test_a_role_may_do_this_and_nothing_else(seaweedfs: Stack, users: dict[str, 
     found = "".join(name for name, act in acts.items() if may(act))
     root.delete_object(Bucket=bucket, Key=key)
     assert sorted(found) == sorted(ALLOWED[place].get(role, ""))
+
+
+def test_a_file_with_keys_is_kept_and_a_lost_one_is_replaced(seaweedfs: Stack, tmp_path: Path) -> None:
+    """One that the store knows stays as it is; with new keys the old ones end, so that nobody holds a forgotten pair."""
+    iam = boto3.client("iam", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1")
+    role, file = uuid.uuid4().hex, tmp_path / "role.ini"
+    keep(iam, role, roles()["pages"], file)
+    first = file.read_text()
+    keep(iam, role, roles()["pages"], file)
+    assert file.read_text() == first
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for lost in ("", "[default]\naws_access_key_id = another\n"):
+        file.write_text(lost)
+        keep(iam, role, roles()["pages"], file)
+        listed = iam.list_access_keys(UserName=f"proving-ground-{role}")["AccessKeyMetadata"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                patch.delenv(name, raising=False)
+            patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+            found = boto3.session.Session().get_credentials()
+        assert found is not None
+        assert [key["AccessKeyId"] for key in listed] == [found.access_key]
+        assert file.read_text() != first
+
+
+def test_a_file_is_named_after_a_role() -> None:
+    """Anything else is said before any user is made."""
+    with pytest.raises(SystemExit, match=r"there is no role 'page'; name the file after one of mlflow, pages, pipeline"):
+        main([Path("/keys/pages.ini"), Path("/keys/page.ini")])
 
 
 def test_policies_are_about_the_buckets_that_the_settings_name() -> None:

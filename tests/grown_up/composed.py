@@ -52,15 +52,15 @@ class Composed:
         return f"http://127.0.0.1:{self._numbers['8333']}"
 
     def environment(self) -> dict[str, str]:
-        """The variables of the api-server, translated."""
-        return self.told("api-server")
+        """The variables of the api-server, translated, and the object store's administrator's keys, which it has not."""
+        return self.told("api-server") | self.told("seaweedfs")
 
     def start(self, service: str, name: str = "") -> None:
         """Start a service's own command with its own variables; `name` is its container's where there are several."""
         name = name or service
         for volume in self._volumes(service).values():
             Path(volume).mkdir(parents=True, exist_ok=True)
-        surroundings = self._surroundings(service, name)
+        surroundings = self.surroundings(service, name)
         if service == "postgres":
             self._init_postgres()
         self.running[name] = launch(name, self.command(service), surroundings, self.home / "logs", self.home)
@@ -86,7 +86,7 @@ class Composed:
         command = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
         answer = subprocess.run(
             [self.translated(word, service) for word in command],
-            env=self._surroundings(service, name),
+            env=self.surroundings(service, name),
             capture_output=True,
             timeout=60,
             check=False,
@@ -116,8 +116,14 @@ class Composed:
 
     def told(self, service: str) -> dict[str, str]:
         """Its variables, translated."""
-        told = self.services[service]["environment"]
+        told = self.services[service].get("environment") or {}
         return {name: "127.0.0.1" if value in HOSTS else self.translated(value, service) for name, value in told.items()}
+
+    def surroundings(self, service: str, name: str = "") -> dict[str, str]:
+        """What the image sets, what the engine sets (the name of the container), and what the file sets."""
+        here = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "HOSTNAME": name, "NO_PROXY": "127.0.0.1"}
+        path = f"{Path(sys.executable).parent}:{self._postgres}:{os.environ['PATH']}"
+        return {**inherited(), **here, "PATH": path, **self.told(service)}
 
     def translated(self, text: str, service: str) -> str:
         """The table: host names, ports and container paths, and nothing else, become this machine's."""
@@ -133,12 +139,6 @@ class Composed:
         """Named volumes, by their path in the container: shared here by those that share them there."""
         named = [volume for volume in self.services[service].get("volumes", []) if volume["type"] == "volume"]
         return {volume["target"]: f"{self.home}/volumes/{volume['source']}" for volume in named}
-
-    def _surroundings(self, service: str, name: str) -> dict[str, str]:
-        # What the image sets, what the engine sets (the name of the container), and what the file sets.
-        here = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "HOSTNAME": name, "NO_PROXY": "127.0.0.1"}
-        path = f"{Path(sys.executable).parent}:{self._postgres}:{os.environ['PATH']}"
-        return {**inherited(), **here, "PATH": path, **self.told(service)}
 
     def _read(self) -> dict[str, Any]:
         """The file as docker compose itself reads it, with the .env that `make env` makes."""

@@ -1,10 +1,17 @@
 """The grown-up stack, from its own file: a whole loop on Celery and Postgres, and a worker that dies in mid-train."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
+from demo.environment import PROJECT
+from include.adapters.object_store import ObjectStore
+from include.errors import AccessDenied
 from tests.grown_up.composed import Composed
 from tests.whole_loop.loop import FIRST, Loop, wait_for
 from tests.whole_loop.test_killed import kill
@@ -56,6 +63,56 @@ def test_the_loop_survives_the_death_of_a_celery_worker(composed: Composed) -> N
     assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []
     # Written by a worker, read by the api-server.
     assert "train" in loop.log("retrain", retrain, "train")
+
+
+def test_the_administrators_keys_are_known_to_the_store_and_to_prepare_alone(composed: Composed) -> None:
+    """Every other service has a file with its role's keys; whoever reads its variables finds no others."""
+    secret = composed.told("seaweedfs")["AWS_SECRET_ACCESS_KEY"]
+    assert {name for name in composed.services if secret in composed.told(name).values()} == {"seaweedfs", "prepare"}
+    for service in ("api-server", "mlflow", "scheduler", "dag-processor", "triggerer", "worker"):
+        assert oct(Path(composed.told(service)["AWS_SHARED_CREDENTIALS_FILE"]).stat().st_mode)[-3:] == "600"
+
+
+def test_the_api_server_shows_what_it_cannot_change(composed: Composed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models' figures are served with keys that may read the records and write nothing."""
+    told = composed.told("api-server")
+    shown = requests.get(
+        f"{composed.airflow_url}/proving-ground/metrics",
+        headers={"Authorization": f"Bearer {told['PROVING_GROUND_METRICS_TOKEN']}"},
+        timeout=30,
+    )
+    assert f'model="{Loop(composed).model.name}",version="1"' in shown.text, shown.text  # type: ignore[arg-type]
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", told["AWS_SHARED_CREDENTIALS_FILE"])
+    lake = ObjectStore.connect("lake", endpoint=composed.s3_endpoint, region="us-east-1")
+    assert list(lake.entries("board/"))
+    with pytest.raises(AccessDenied):
+        lake.put("board/x", b"x")
+
+
+def test_prepare_may_run_again_and_leaves_the_keys_as_they_are(composed: Composed) -> None:
+    """At the next `docker compose up`; a file that was lost comes back with new keys, and who asks gets the other roles'."""
+    files = [Path(composed.told(service)["AWS_SHARED_CREDENTIALS_FILE"]) for service in ("mlflow", "api-server", "worker")]
+    before = [file.read_text() for file in files]
+    composed.run("prepare")
+    assert [file.read_text() for file in files] == before
+    files[1].unlink()
+    composed.run("prepare")
+    assert [file.read_text() for file in files[::2]] == before[::2]
+    assert files[1].read_text() != before[1]
+
+    printed = subprocess.run(
+        [sys.executable, "deploy/s3_roles.py"],
+        env=composed.surroundings("prepare"),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert [line for line in printed.splitlines() if line.startswith("#")] == [
+        *(f"# {role}: is there already, and keeps its keys" for role in ("mlflow", "pages", "pipeline")),
+        "# servers",
+        "# upstream",
+    ]
 
 
 def performing(composed: Composed, loop: Loop, run: str) -> str | None:

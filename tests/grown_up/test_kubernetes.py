@@ -83,7 +83,7 @@ class Released(Composed):
         """The chart's liveness probe, without the image's /entrypoint."""
         return subprocess.run(
             ["sh", "-c", f"CONNECTION_CHECK_MAX_COUNT=0 AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR exec {PROBES[service]}"],
-            env=self._surroundings(service, service),
+            env=self.surroundings(service, service),
             capture_output=True,
             text=True,
             timeout=90,
@@ -109,7 +109,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
         released.run("prepare")
         released.start("mlflow")
         migrated = ["bash", "-c", "exec airflow db migrate && airflow db check-migrations"]
-        around = released._surroundings("scheduler", "migrate")
+        around = released.surroundings("scheduler", "migrate")
         answer = subprocess.run(migrated, env=around, capture_output=True, text=True)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         released.start_and_wait("api-server")
