@@ -56,8 +56,8 @@ def request_from(context: Mapping[str, Any]) -> Request:
     A run that was started by hand has an interval too, inferred from the schedule; empty means now there, not the last slot.
 
     Raises:
-        DataError: `as_of` is not a time, or one that is still to come, a box is neither ticked nor empty, or the run was started with a field that the form
-            does not have.
+        DataError: `as_of` is not a time, or one that is still to come, a box is neither ticked nor empty, or the run was
+            started with a field that the form does not have.
     """
     params = context.get("params") or {}
     event = _newest_event(context)
@@ -91,8 +91,8 @@ def _no_forecast(as_of: datetime) -> datetime:
     now = datetime.now(UTC)
     if as_of > now + _AHEAD:
         raise DataError(
-            f"as_of={as_of.isoformat()} is still to come, it is {now:%Y-%m-%dT%H:%MZ} now; accepted is a time up to a day ahead. "
-            "Trigger again with one, or with none, which means now."
+            f"as_of={as_of.isoformat()} is still to come, it is {now:%Y-%m-%dT%H:%MZ} now; accepted is a time up to a day "
+            "ahead. Trigger again with one, or with none, which means now."
         )
     return as_of
 
