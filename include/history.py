@@ -298,6 +298,12 @@ def terms(entries: Iterable[Entry]) -> list[Term]:
     ]
 
 
+def worth_telling(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries without the intents: their outcome, which follows, says all. One that is the newest has none yet, and stays."""
+    newest = max(entries, key=lambda entry: entry.sequence, default=None)
+    return [entry for entry in entries if entry.event not in OUTCOME or entry is newest]
+
+
 def term_at(entries: Iterable[Entry], moment: datetime) -> Term | None:
     """What was in production at a time; None before the first."""
     return next((term for term in reversed(terms(entries)) if term.start <= moment), None)

@@ -37,7 +37,9 @@ class Axis:
     def edge(self, moment: datetime) -> float:
         """Where a moment stands between the periods: what begins then begins here, and what ends then ends here."""
         span = (self.moments[-1] - self.moments[0]).total_seconds()
-        share = (moment - self.moments[0]).total_seconds() / span if span else float(moment > self.moments[0])
+        if not span:
+            return round(self.at(moment) + self.step / (2 if moment > self.moments[0] else -2), 1)
+        share = (moment - self.moments[0]).total_seconds() / span
         between = LEFT + share * (WIDTH - LEFT - RIGHT - self.step)
         return round(min(max(between, LEFT), WIDTH - RIGHT), 1)
 

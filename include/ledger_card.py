@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from include.history import OUTCOME, Entry, Term, term_at, terms
+from include.history import Entry, Term, term_at, terms, worth_telling
 from include.markdown_text import plain
 
 _NEWEST = 200
@@ -75,8 +75,7 @@ def _terms(entries: Sequence[Entry]) -> list[str]:
 
 
 def _events(entries: Sequence[Entry]) -> list[str]:
-    # An intent whose outcome is written says nothing more.
-    told = [entry for entry in entries if entry.event not in OUTCOME or entry is entries[-1]]
+    told = worth_telling(entries)
     head = ["|  | when | as of | what | version | who | why |", "| ---: | --- | --- | --- | --- | --- | --- |"]
     rows = [
         f"| {entry.sequence} | {_time(entry.at)} | {_time(entry.as_of)} | {_word(entry)} | {plain(entry.version or '')} | "

@@ -63,6 +63,7 @@ def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
 def _page(model: "Model", now: datetime) -> str:
     from airflow_facts import in_airflow
     from include import history_charts as charts
+    from include.history import worth_telling
     from include.overview import line
     from include.pages import render
     from include.services import reader
@@ -84,7 +85,7 @@ def _page(model: "Model", now: datetime) -> str:
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, posted),
         evidence=_evidence(model.name, judged, checks),
-        entries=read.ledger.newest_entries(model.name, _ENTRIES),
+        entries=worth_telling(read.ledger.newest_entries(model.name, _ENTRIES)),
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,15 @@ def test_bands_change_where_the_champion_did() -> None:
     assert all(abs(mark.x - edge) < 0.5 for mark, edge in zip(found.marks, edges, strict=True))
     ends = [band.x + band.width for band in found.bands[:-1]]
     assert all(abs(end - edge) < 0.5 for end, edge in zip(ends, edges, strict=True))
+
+
+def test_of_a_single_period_the_verdict_stands_at_its_end() -> None:
+    """With one check there is no scale yet; its verdict still comes after it, not in the middle of it."""
+    axis = axis_of([judged(0, 0.7)])
+    assert axis is not None
+    found = quality_picture(axis, [judged(0, 0.7)], [retraining(0, "promote"), retraining(1, "keep")])
+    (band,) = found.bands
+    assert [mark.x for mark in found.marks] == pytest.approx([band.x, band.x + band.width], abs=0.2)
 
 
 def test_labels_replace_an_estimate() -> None:

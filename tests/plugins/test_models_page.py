@@ -86,6 +86,8 @@ def test_the_pages_show_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
         "/ledger/toy.monitor",
     ):
         assert said_there in page
+    assert ">promoted<" in page
+    assert "promoting" not in page, "the intent to, beside what came of it"
 
 
 def test_nothing_that_came_from_outside_acts(monkeypatch: pytest.MonkeyPatch) -> None:
