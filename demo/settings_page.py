@@ -104,7 +104,7 @@ def _given_to(name: str, compose: dict[str, Any]) -> str:
     files = [file for file, described in compose["secrets"].items() if described["environment"] == name]
     asked = re.compile(rf"\$\{{{name}:|^\s*{name}:" + "".join(rf"|^- {file}$" for file in files), re.MULTILINE)
     given = [service for service, text in services.items() if asked.search(text)]
-    insists = any(f"${{{name}:?" in text for text in services.values())
+    insists = f"${{{name}:?" in yaml.safe_dump(compose, width=10_000)
     return ("insists: " if insists else "") + (", ".join(given) or "`make demo`")
 
 

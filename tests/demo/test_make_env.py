@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography.fernet import Fernet
 
 from demo.make_env import completed, main, required
@@ -37,6 +38,13 @@ def test_every_variable_that_compose_insists_on_gets_a_value_of_its_own(project:
     assert min(len(value) for value in made) >= 16
     assert found["PROVING_GROUND_LAKE_BUCKET"] == "lake"
     assert found["PROVING_GROUND_MLFLOW_WEBHOOK_SECRET"] == ""
+
+
+def test_compose_insists_on_every_secret() -> None:
+    """It takes an empty file for a password without a word; Grafana's would then be the one that everybody knows."""
+    text = (ROOT / "docker-compose.yaml").read_text()
+    secrets = {described["environment"] for described in yaml.safe_load(text)["secrets"].values()}
+    assert secrets <= set(required(text))
 
 
 def test_secrets_have_the_shape_that_their_reader_wants(project: Path) -> None:
