@@ -14,7 +14,7 @@ export OMP_NUM_THREADS := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
@@ -35,6 +35,9 @@ env: ## a .env for docker compose, with secrets made up (run again, it adds what
 
 test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
 	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
+
+test-containers: $(READY) ## docker-compose.yaml on a container engine, podman, and a whole loop on it (docs/deploy.md says what it needs)
+	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
 test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion and goes with a promotion and a rollback
 	@$(BIN)/python -m pytest tests/serving $(ARGS)

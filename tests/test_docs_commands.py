@@ -55,7 +55,7 @@ class Cannot:
 
 NEW_MODEL = "make new-model NAME=churn DATA=sample.csv"
 NO_STACK = "no stack runs here"
-NO_ENGINE = Cannot("wants a Docker engine; tests/grown_up starts the same commands as plain processes")
+CONTAINERS = By("tests/containers/test_compose.py::test_the_loop_survives_the_death_of_a_worker")
 NO_CLUSTER = Cannot("wants a cluster; tests/deploy/test_kubernetes.py reads the files")
 NO_HELM = Cannot("wants helm and a cluster; tests/deploy/test_kubernetes.py reads the values")
 MINUTES = Cannot("takes minutes to hours; tests/test_docs.py holds its results against what the documents say")
@@ -100,12 +100,13 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     'curl http://127.0.0.1:8080/v2/models/flight_delays/infer -d \'{"inputs": [': By("tests/serving/test_mlserver.py"),
     TOKEN: FORM,
     RUN_NOW: FORM,
-    "docker build --file deploy/Dockerfile --tag proving-ground:local .": NO_ENGINE,
-    "docker compose up -d": NO_ENGINE,
-    "docker compose up -d --scale worker=4": NO_ENGINE,
-    "docker compose run --rm prepare python deploy/s3_roles.py": By(
+    "docker build --file deploy/Dockerfile --tag proving-ground:local .": CONTAINERS,
+    "docker compose up -d": CONTAINERS,
+    "docker compose up -d --scale worker=4": CONTAINERS,
+    "docker compose run --rm --no-deps prepare python deploy/s3_roles.py": By(
         "tests/grown_up/test_grown_up.py::test_prepare_may_run_again_and_leaves_the_keys_as_they_are"
     ),
+    "make test-containers": CONTAINERS,
     "docker-compose config": Here(
         0, "image: proving-ground:local", typed=".venv/bin/docker-compose config", after="make env", place="dotenv"
     ),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -10,11 +11,13 @@ import pytest
 import requests
 
 from demo.environment import PROJECT
+from demo.processes import Running
 from include.adapters.object_store import ObjectStore
 from include.errors import AccessDenied
 from tests.grown_up.composed import Composed
-from tests.whole_loop.loop import FIRST, Loop, wait_for
+from tests.whole_loop.loop import Loop
 from tests.whole_loop.test_killed import kill
+from tests.whole_loop.worker_death import first_champion_despite_a_death
 
 pytestmark = pytest.mark.timeout(900)
 WORKERS = ("worker-1", "worker-2")
@@ -45,24 +48,13 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
 def test_the_loop_survives_the_death_of_a_celery_worker(composed: Composed) -> None:
     """One worker is killed with everything that it runs while it trains: the other one trains again; there is a champion."""
     loop = Loop(composed)  # type: ignore[arg-type]  # it has what Loop asks of a stack
-    loop.api.wait_for_dags({loop.dag(stage) for stage in ("monitor", "retrain")}, seconds=90)
-    loop.upstream.backlog(FIRST)
-    monitor = loop.deliver(loop.next_week())
-    assert loop.finished("monitor", monitor) == "success", loop.tasks("monitor", monitor)
-    retrain = loop.started("retrain", str(loop.run("monitor", monitor)["start_date"]))
 
-    victim = wait_for(lambda: performing(composed, loop, retrain), "train to run", seconds=120, every=0.05)
-    # Every process of it at once, as when its machine loses power.
-    kill(*composed.running[victim].members())
+    def kill_at_once(worker: str) -> None:
+        # Every process of it, as when its machine loses power.
+        kill(*composed.running[worker].members())
 
-    assert loop.finished("retrain", retrain, seconds=300) == "success", loop.tasks("retrain", retrain)
-    assert loop.task("retrain", retrain, "train")["try_number"] == 2
-    assert not composed.running[victim].is_alive()
-    assert loop.aliases()["champion"] == loop.versions(airflow_run=retrain)[0].version
-    assert len(loop.versions()) == 1
-    assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []
-    # Written by a worker, read by the api-server.
-    assert "train" in loop.log("retrain", retrain, "train")
+    first_champion_despite_a_death(loop, WORKERS, lambda worker: command_lines(composed.running[worker]), kill_at_once)
+    assert [composed.running[worker].is_alive() for worker in WORKERS].count(False) == 1
 
 
 def test_the_administrators_keys_are_known_to_the_store_and_to_prepare_alone(composed: Composed) -> None:
@@ -115,15 +107,10 @@ def test_prepare_may_run_again_and_leaves_the_keys_as_they_are(composed: Compose
     ]
 
 
-def performing(composed: Composed, loop: Loop, run: str) -> str | None:
-    """Which worker trains now, if one does: Airflow gives a task's process the task instance's id as its title."""
-    task = loop.task("retrain", run, "train")
-    assert task["state"] not in ("success", "failed", "upstream_failed"), "train ended before its worker could be killed"
-    for name in WORKERS:
-        for process in composed.running[name].members():
-            try:
-                if task["id"] in " ".join(process.cmdline()):
-                    return name
-            except psutil.Error:
-                continue
-    return None
+def command_lines(worker: Running) -> str:
+    """Of all its processes; one may end meanwhile."""
+    found = []
+    for process in worker.members():
+        with suppress(psutil.Error):
+            found += process.cmdline()
+    return " ".join(found)
