@@ -13,8 +13,7 @@ def is_healthy(address: str, part: str = "") -> bool:
     # Straight there, whatever proxy the environment names.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=20) as answer:
-        said = json.load(answer)
-    return not part or said[part]["status"] == "healthy"
+        return not part or json.load(answer)[part]["status"] == "healthy"
 
 
 if __name__ == "__main__":

@@ -66,14 +66,18 @@ def keep(iam: Any, role: str, policy: str, file: Path) -> None:
     if not keys and _key_in(file) not in listed:
         for lost in listed:
             iam.delete_access_key(UserName=_PREFIX + role, AccessKeyId=lost)
+            print(f"{role}: the key {lost} is not the one in {file}, and has ended")
         keys = grant(iam, role, policy)
     if keys:
         _write(file, keys)
+    print(f"{role}: {'new keys' if keys else 'the keys of before'}, in {file}")
 
 
 def _key_in(file: Path) -> str | None:
+    """None where there is no file, or one that is none of ours. What cannot be opened is not lost, and stops everything."""
     found = configparser.ConfigParser(interpolation=None)
-    found.read(file)
+    with suppress(FileNotFoundError, configparser.Error), file.open() as text:
+        found.read_file(text)
     return found.get("default", "aws_access_key_id", fallback=None)
 
 

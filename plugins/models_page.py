@@ -85,7 +85,7 @@ def _page(model: "Model", now: datetime) -> str:
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, posted),
         evidence=_evidence(model.name, judged, checks),
-        entries=worth_telling(read.ledger.newest_entries(model.name, _ENTRIES)),
+        entries=worth_telling(read.ledger.newest_entries(model.name, 2 * _ENTRIES))[:_ENTRIES],
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 

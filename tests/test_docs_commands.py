@@ -101,7 +101,9 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     TOKEN: FORM,
     RUN_NOW: FORM,
     "docker build --file deploy/Dockerfile --tag proving-ground:local .": CONTAINERS,
+    "docker compose down": By("tests/containers/test_compose.py::test_it_goes_down_and_comes_up_with_all_that_it_knew"),
     "docker compose up -d": CONTAINERS,
+    "docker compose up -d --build": CONTAINERS,
     "docker compose up -d --scale worker=4": CONTAINERS,
     "docker compose run --rm --no-deps prepare python deploy/s3_roles.py": By(
         "tests/grown_up/test_grown_up.py::test_prepare_may_run_again_and_leaves_the_keys_as_they_are"

@@ -290,7 +290,8 @@ def _meaning(error: ClientError | BotoCoreError) -> tuple[type[StoreError], str]
             return StoreUnreachable, "the store failed inside: try again, and look at its log if it stays"
         return StoreError, "the store refused"
     if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
-        return AccessDenied, "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        says = "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE"
+        return AccessDenied, says
     if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
         return StoreUnreachable, "no answer: check that the store runs and that PROVING_GROUND_S3_ENDPOINT names it"
     return StoreError, "the request could not be made"

@@ -17,6 +17,7 @@ cp /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/"
 base="$(sed -n 's/^FROM //p' deploy/Dockerfile)"
 tar -C "$work/root" -c . | podman import --quiet --change "ENV LANG=C.UTF-8" \
   --change "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt" - "docker.io/library/$base"
+podman tag "docker.io/library/$base" "docker.io/library/$(sed -n 's/^FROM //p' deploy/serving/Dockerfile)"
 
 cp .venv/bin/weed tests/containers/stand_ins/* "$work"
 for image in $(sed -n 's/^ *image: //p' docker-compose.yaml); do

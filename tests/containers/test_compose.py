@@ -17,17 +17,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 import requests
 
 from demo.environment import PROJECT, inherited, is_free
 from demo.make_env import completed, required, write_private
-from tests.whole_loop.loop import Loop, wait_for
+from demo.upstream import WEEK
+from tests.serving.test_mlserver import request_about
+from tests.whole_loop.loop import FIRST, Loop, wait_for
 from tests.whole_loop.worker_death import first_champion_despite_a_death
 
 pytestmark = pytest.mark.timeout(1200)
 WITHOUT = os.environ.get("WITHOUT", "").split()
 NAME = "proving-ground-test"
+LABEL = f"label=com.docker.compose.project={NAME}"
 WORKERS = tuple(f"{NAME}-worker-{number}" for number in (1, 2))
 PORTS = (8080, 5000, 8333, 9090, 3000)
 FILE = PROJECT / "docker-compose.yaml"
@@ -49,7 +54,8 @@ class Containers:
         self._socket = f"unix://{home}/engine.sock"
         (home / "containers.conf").write_bytes(subprocess.check_output([PROJECT / "tests/containers/engine_settings.sh"]))
         self._around = {**inherited(), "DOCKER_HOST": self._socket, "CONTAINERS_CONF": str(home / "containers.conf")}
-        text, _ = completed((PROJECT / ".env.example").read_text(), required(FILE.read_text()))
+        made, _ = completed((PROJECT / ".env.example").read_text(), required(FILE.read_text()))
+        text = made.replace("PROVING_GROUND_SERVING_BUCKET=\n", "PROVING_GROUND_SERVING_BUCKET=serving\n")
         write_private(home / ".env", text)
         self.told = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
         self.passwords = {"admin": self.told["AIRFLOW_ADMIN_PASSWORD"]}
@@ -72,13 +78,14 @@ class Containers:
     def up(self) -> None:
         """`docker compose up -d --scale worker=2`, and wait until each health check says yes."""
         self.compose("up", "--detach", "--scale", "worker=2")
-        wait_for(lambda: set(self.health().values()) == {"healthy"}, lambda: f"health: {self.health()}", seconds=180)
+        checked = {f"{NAME}-{name}-1" for name, service in self.services.items() if "healthcheck" in service} | set(WORKERS)
+        wanted = dict.fromkeys(checked, "healthy")
+        wait_for(lambda: self.health() == wanted, lambda: f"health: {self.health()}, not {wanted}", seconds=180)
 
     def health(self) -> dict[str, str]:
         """Of each container that runs and has a health check."""
-        listed = json.loads(self.engine("ps", "--format", "json", "--filter", f"label=com.docker.compose.project={NAME}"))
-        found = {one["Names"][0]: re.search(r"\((\w+)\)", one["Status"]) for one in listed}
-        return {name: state[1] for name, state in found.items() if state}
+        listed = self.engine("ps", "--format", "{{.Names}} {{.Status}}", "--filter", LABEL).splitlines()
+        return {line.split()[0]: state[1] for line in listed if (state := re.search(r"\((\w+)\)$", line))}
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -89,9 +96,11 @@ class Containers:
         asker.start()
         try:
             time.sleep(1)
-            yield
-        finally:
+            # What a run that was killed has left knows other secrets.
             self.compose("down", "--volumes", "--timeout", "5")
+            yield
+            self.compose("down", "--volumes", "--timeout", "5")
+        finally:
             over.set()
             asker.join()
             service.terminate()
@@ -99,7 +108,9 @@ class Containers:
 
     def _ask_health(self, over: threading.Event) -> None:
         while not over.wait(3):
-            for name in self.engine("ps", "--format", "{{.Names}}").split():
+            ask = ["podman", "ps", "--format", "{{.Names}}", "--filter", LABEL]
+            running = subprocess.run(ask, env=self._around, capture_output=True, text=True, check=False).stdout
+            for name in running.split():
                 subprocess.run(["podman", "healthcheck", "run", name], capture_output=True, env=self._around, check=False)
 
     def _ask(self, *words: str) -> str:
@@ -134,6 +145,14 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]
         yield containers
 
 
+@pytest.fixture(scope="module")
+def keys(containers: Containers) -> dict[str, dict[str, str]]:
+    """Of the roles that nobody here acts in, as docs/deploy.md has them printed, once."""
+    said = containers.compose("run", "--rm", "--no-deps", "prepare", "python", "deploy/s3_roles.py").replace("\r", "")
+    by_role = re.findall(r"# (\w+)\n([^#]*)", said)
+    return {role: dict(re.findall(r"^(\w+)=(.+)$", lines, re.MULTILINE)) for role, lines in by_role}
+
+
 def test_the_loop_survives_the_death_of_a_worker(containers: Containers) -> None:
     """One container is killed while it trains: the other one trains again; there is a champion."""
     first_champion_despite_a_death(
@@ -155,12 +174,31 @@ def test_prometheus_reads_the_models_figures(containers: Containers) -> None:
     assert wait_for(found, "a scrape", seconds=90) == [Loop(containers).model.name]  # type: ignore[arg-type]
 
 
-def test_nothing_runs_as_root_or_with_a_right_to_spare(containers: Containers) -> None:
-    """Asked in each container: its user, and the capabilities of its first process."""
-    for name in containers.health():
-        user, rights = containers.engine("exec", name, "sh", "-c", "id -u; sed -n 's/^CapEff:\\t//p' /proc/1/status").split()
-        assert int(user) > 0, name
-        assert int(rights, 16) == 0, name
+def test_nothing_runs_as_root_or_can_get_a_right(containers: Containers) -> None:
+    """Of every process in every container: its user, the capabilities that it could ever get, and that none can be added."""
+    names = containers.engine("ps", "--format", "{{.Names}}", "--filter", LABEL).split()
+    assert len(names) > 10
+    ask = "cat /proc/[0-9]*/status 2>/dev/null | grep -E '^(Uid|CapBnd|NoNewPrivs):' | sort -u"
+    for name in names:
+        found = [line.split() for line in containers.engine("exec", name, "sh", "-c", ask).splitlines()]
+        assert {field for field, *_ in found} == {"Uid:", "CapBnd:", "NoNewPrivs:"}, (name, found)
+        assert all("0" not in values for field, *values in found if field == "Uid:"), (name, found)
+        assert all(set(values) == {"0" * 16} for field, *values in found if field == "CapBnd:"), (name, found)
+        assert all(values == ["1"] for field, *values in found if field == "NoNewPrivs:"), (name, found)
+
+
+@pytest.mark.parametrize("port", [8888, 9333, 9340, 8334, 18333, 18888, 19333])
+def test_nobody_reaches_the_stores_own_ports(containers: Containers, port: int) -> None:
+    """They ask for no key: from the service with the least rights there is S3's port, and nothing else."""
+    dial = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)"
+
+    def reaches(host: str, number: int) -> bool:
+        words = ["podman", "exec", f"{NAME}-api-server-1", "python", "-c", dial, host, str(number)]
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+    assert reaches("s3", 8333)
+    assert not reaches("s3", port)
+    assert not reaches("seaweedfs", port)
 
 
 def test_it_goes_down_and_comes_up_with_all_that_it_knew(containers: Containers) -> None:
@@ -177,7 +215,47 @@ def test_it_goes_down_and_comes_up_with_all_that_it_knew(containers: Containers)
     assert f'proving_ground_champion_info{{model="{loop.model.name}",version="1"}} 1' in shown
 
 
-def test_somebody_who_asks_gets_the_keys_of_the_other_roles(containers: Containers) -> None:
-    """As docs/deploy.md says, for those who deliver."""
-    said = containers.compose("run", "--rm", "--no-deps", "prepare", "python", "deploy/s3_roles.py")
-    assert "# upstream\nAWS_ACCESS_KEY_ID=" in said.replace("\r", "")
+def test_an_inference_server_with_its_own_keys_answers_with_the_champion(
+    containers: Containers, keys: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image of deploy/serving, in the same network: what the pipeline published there is served, to the last bit."""
+    assert set(keys) == {"servers", "upstream"}
+    containers.engine("build", "--network", "host", "--tag", f"{NAME}-mlserver", str(PROJECT / "deploy/serving"))
+    loop = Loop(containers)  # type: ignore[arg-type]
+    name = loop.model.name
+    follow = f"python follow.py s3://serving/serving/{name} /tmp/models/{name} http://127.0.0.1:8080 2"
+    told = keys["servers"] | {"AWS_ENDPOINT_URL_S3": "http://s3:8333", "AWS_DEFAULT_REGION": "us-east-1"}
+    run = [
+        "run",
+        "--detach",
+        "--name",
+        f"{NAME}-mlserver",
+        "--network",
+        f"{NAME}_default",
+        "--publish",
+        "127.0.0.1:18080:8080",
+    ]
+    run += [word for variable, value in told.items() for word in ("--env", f"{variable}={value}")]
+    both = f"mkdir -p /tmp/models/{name}; mlserver start /tmp/models & exec {follow}"
+    containers.engine(*run, f"{NAME}-mlserver", "sh", "-c", both)
+    try:
+        server = f"http://127.0.0.1:18080/v2/models/{name}"
+        wait_for(lambda: _is_ready(server), "the champion to be served", seconds=90)
+        frame = loop.lake.rows(loop.model, FIRST, FIRST + WEEK)[[column.name for column in loop.model.features]].head(20)
+        asked = {"inputs": request_about(frame)["inputs"]}
+        answer = requests.post(f"{server}/infer", json=asked, timeout=30).json()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", containers.mlflow_url)
+        # Else MLflow sends its clients to the object store, at an address that only the containers know.
+        monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
+        expected = mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(frame)
+        assert answer["model_version"] == "1"
+        assert np.array_equal(answer["outputs"][0]["data"], expected)
+    finally:
+        containers.engine("rm", "--force", f"{NAME}-mlserver")
+
+
+def _is_ready(server: str) -> bool:
+    try:
+        return requests.get(f"{server}/ready", timeout=5).ok
+    except requests.RequestException:
+        return False

@@ -110,7 +110,7 @@ def test_a_file_with_keys_is_kept_and_a_lost_one_is_replaced(seaweedfs: Stack, t
     keep(iam, role, roles()["pages"], file)
     assert file.read_text() == first
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    for lost in ("", "[default]\naws_access_key_id = another\n"):
+    for lost in ("", "[default]\naws_access_key_id = another\n", "aws_secret_access_key = cut off"):
         file.write_text(lost)
         keep(iam, role, roles()["pages"], file)
         listed = iam.list_access_keys(UserName=f"proving-ground-{role}")["AccessKeyMetadata"]

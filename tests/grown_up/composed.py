@@ -18,8 +18,8 @@ from demo.processes import Running, end, launch
 
 COMPOSE = PROJECT / "docker-compose.yaml"
 # Every port that stands in the file for a service that runs here; each is given a free one.
-PORTS = ("5432", "6379", "8333", "9333", "8888", "9340", "23646", "5000", "8080", "9125")
-HOSTS = ("postgres", "redis", "seaweedfs", "mlflow", "api-server", "statsd-exporter")
+PORTS = ("5432", "6379", "8333", "8334", "9333", "8888", "9340", "23646", "5000", "8080", "9125")
+HOSTS = ("postgres", "redis", "seaweedfs", "s3", "mlflow", "api-server", "statsd-exporter")
 NEEDED = {"redis-server": "redis-server", "redis-cli": "redis-tools", "wget": "wget", "runuser": "util-linux", "bash": "bash"}
 POSTGRES_PROGRAMS = "/usr/lib/postgresql/*/bin/initdb"
 

@@ -28,7 +28,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """Everything of the file that this machine has a program for, in the order of its `depends_on`, with two workers."""
     composed = Composed(tmp_path_factory.mktemp("grown-up"))
     try:
-        composed.start_and_wait("postgres", "redis", "seaweedfs")
+        composed.start_and_wait("postgres", "redis", "seaweedfs", "s3")
         composed.run("prepare")
         composed.start("mlflow")
         composed.start_and_wait("api-server")

@@ -40,7 +40,7 @@ KEDA = (
     "where (state = 'running' or state = 'queued') and queue in ('default')"
 )
 # What belongs to a place: the object store, and the two ports for logs that a machine has only once.
-PLACES = {"https://s3.us-east-1.amazonaws.com": "http://seaweedfs:8333", "airflow-redis": "redis"}
+PLACES = {"https://s3.us-east-1.amazonaws.com": "http://s3:8333", "airflow-redis": "redis"}
 TEMPLATES = {'{{ include "airflow.fullname" . }}-': "", "{{ .Values.ports.apiServer }}": "8080"}
 
 
@@ -105,7 +105,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
     """In the order of docs/kubernetes.md: databases and buckets, MLflow, `airflow db migrate`, and the rest."""
     released = Released(tmp_path_factory.mktemp("released"))
     try:
-        released.start_and_wait("postgres", "redis", "seaweedfs")
+        released.start_and_wait("postgres", "redis", "seaweedfs", "s3")
         released.run("prepare")
         released.start("mlflow")
         migrated = ["bash", "-c", "exec airflow db migrate && airflow db check-migrations"]
