@@ -17,8 +17,9 @@ async def hand_on(reader: StreamReader, writer: StreamWriter) -> None:
         while data := await reader.read(_AT_ONCE):
             writer.write(data)
             await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
+    # Also after a reset: the other side is not to wait for more.
+    with suppress(OSError):
+        writer.write_eof()
 
 
 async def connect(target: str, reader: StreamReader, writer: StreamWriter) -> None:
