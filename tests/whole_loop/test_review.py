@@ -174,13 +174,27 @@ def nobody_polls(stack: Stack) -> Iterator[None]:
     _, _, number = stack.status()["triggerer"].partition("process ")
     triggerer = psutil.Process(int(number.rstrip(")")))
     polling = [triggerer, *triggerer.children(recursive=True)]
-    for process in polling:
-        process.suspend()
+    wait_for(lambda: _suspended(polling, stack), "the triggerer to stand still between two looks", seconds=30)
     try:
         yield
     finally:
         for process in polling:
             process.resume()
+
+
+def _suspended(polling: list[psutil.Process], stack: Stack) -> bool:
+    """Whether they stand still and hold no lock of Airflow's database: else nobody could write, and they go on."""
+    for process in polling:
+        process.suspend()
+    try:
+        with closing(sqlite3.connect(stack.home / "airflow" / "airflow.db", timeout=2, isolation_level=None)) as database:
+            database.execute("begin exclusive")
+            database.execute("rollback")
+    except sqlite3.OperationalError:
+        for process in polling:
+            process.resume()
+        return False
+    return True
 
 
 def tag(loop: Loop, version: str, **tags: str) -> None:
