@@ -7,6 +7,8 @@ from pathlib import Path
 import boto3
 import psycopg2
 
+from deploy.s3_roles import write_private
+
 BUCKETS = ("landing", "lake", "mlflow", "serving")
 
 
@@ -14,7 +16,9 @@ def main() -> None:
     """Everything that the other services expect to be there."""
     make_buckets()
     make_database("mlflow")
-    write_password(Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]), os.environ["AIRFLOW_ADMIN_PASSWORD"])
+    # A changed password in .env counts from the next start.
+    passwords = Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    write_private(passwords, json.dumps({"admin": os.environ["AIRFLOW_ADMIN_PASSWORD"]}))
 
 
 def make_buckets() -> None:
@@ -36,13 +40,6 @@ def make_database(name: str) -> None:
     if not cursor.fetchone():
         cursor.execute(f'create database "{name}"')
     connection.close()
-
-
-def write_password(path: Path, password: str) -> None:
-    """Readable by Airflow's user alone; a changed password in .env counts from the next start."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump({"admin": password}, file)
 
 
 if __name__ == "__main__":

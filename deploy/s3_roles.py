@@ -52,7 +52,12 @@ def main(files: list[Path]) -> None:
             raise SystemExit(f"{file}: there is no role {file.stem!r}; name the file after one of {', '.join(policies)}.")
     for file in files:
         keep(iam, file.stem, policies[file.stem], file)
-    for role, policy in ({} if files else policies).items():
+    if not files:
+        _print_new(iam, policies)
+
+
+def _print_new(iam: Any, policies: Mapping[str, str]) -> None:
+    for role, policy in policies.items():
         keys = grant(iam, role, policy)
         print(f"# {role}" + ("" if keys else ": is there already, and keeps its keys"))
         for name, value in keys.items():
@@ -61,16 +66,17 @@ def main(files: list[Path]) -> None:
 
 def keep(iam: Any, role: str, policy: str, file: Path) -> None:
     """Let a role's user be there with this policy, and its keys in a file that its owner alone can read."""
-    keys = grant(iam, role, policy)
-    listed = [key["AccessKeyId"] for key in iam.list_access_keys(UserName=_PREFIX + role)["AccessKeyMetadata"]]
-    if not keys and _key_in(file) not in listed:
-        for lost in listed:
-            iam.delete_access_key(UserName=_PREFIX + role, AccessKeyId=lost)
-            print(f"{role}: the key {lost} is not the one in {file}, and has ended")
-        keys = grant(iam, role, policy)
-    if keys:
-        _write(file, keys)
-    print(f"{role}: {'new keys' if keys else 'the keys of before'}, in {file}")
+    _let_be_there(iam, role, policy)
+    listed = _listed(iam, role)
+    if _key_in(file) in listed:
+        print(f"{role}: the keys of before, in {file}")
+        return
+    for lost in listed:
+        iam.delete_access_key(UserName=_PREFIX + role, AccessKeyId=lost)
+        print(f"{role}: the key {lost} is not the one in {file}, and has ended")
+    lines = [f"{name.lower()} = {value}\n" for name, value in _new_keys(iam, role).items()]
+    write_private(file, "".join(["[default]\n", *lines]))
+    print(f"{role}: new keys, in {file}")
 
 
 def _key_in(file: Path) -> str | None:
@@ -81,24 +87,34 @@ def _key_in(file: Path) -> str | None:
     return found.get("default", "aws_access_key_id", fallback=None)
 
 
-def _write(file: Path, keys: dict[str, str]) -> None:
-    aside = file.with_name(f"{file.name}.new")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as text:
-        text.write("".join(["[default]\n", *(f"{name.lower()} = {value}\n" for name, value in keys.items())]))
-    aside.replace(file)
-
-
 def grant(iam: Any, role: str, policy: str) -> dict[str, str]:
     """Let a role's user be there with this policy; the variables with its keys if it is new, else nothing."""
-    user = _PREFIX + role
+    _let_be_there(iam, role, policy)
+    return {} if _listed(iam, role) else _new_keys(iam, role)
+
+
+def _let_be_there(iam: Any, role: str, policy: str) -> None:
     with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName=role, PolicyDocument=policy)
-    if iam.list_access_keys(UserName=user)["AccessKeyMetadata"]:
-        return {}
-    key = iam.create_access_key(UserName=user)["AccessKey"]
+        iam.create_user(UserName=_PREFIX + role)
+    iam.put_user_policy(UserName=_PREFIX + role, PolicyName=role, PolicyDocument=policy)
+
+
+def _listed(iam: Any, role: str) -> list[str]:
+    return [key["AccessKeyId"] for key in iam.list_access_keys(UserName=_PREFIX + role)["AccessKeyMetadata"]]
+
+
+def _new_keys(iam: Any, role: str) -> dict[str, str]:
+    key = iam.create_access_key(UserName=_PREFIX + role)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Never seen half written, nor readable by others."""
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    aside.replace(path)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ is not to be had. Ports are those of the file, which have to be free.
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ import pytest
 import requests
 
 from demo.environment import PROJECT, inherited, is_free
-from demo.make_env import completed, required, write_private
 from demo.upstream import WEEK
+from tests.compose_file import PROGRAM, described, dotenv
 from tests.serving.test_mlserver import request_about
 from tests.whole_loop.loop import FIRST, Loop, wait_for
 from tests.whole_loop.worker_death import first_champion_despite_a_death
@@ -35,7 +35,6 @@ NAME = "proving-ground-test"
 LABEL = f"label=com.docker.compose.project={NAME}"
 WORKERS = tuple(f"{NAME}-worker-{number}" for number in (1, 2))
 PORTS = (8080, 5000, 8333, 9090, 3000)
-FILE = PROJECT / "docker-compose.yaml"
 
 
 class Containers:
@@ -54,10 +53,7 @@ class Containers:
         self._socket = f"unix://{home}/engine.sock"
         (home / "containers.conf").write_bytes(subprocess.check_output([PROJECT / "tests/containers/engine_settings.sh"]))
         self._around = {**inherited(), "DOCKER_HOST": self._socket, "CONTAINERS_CONF": str(home / "containers.conf")}
-        made, _ = completed((PROJECT / ".env.example").read_text(), required(FILE.read_text()))
-        text = made.replace("PROVING_GROUND_SERVING_BUCKET=\n", "PROVING_GROUND_SERVING_BUCKET=serving\n")
-        write_private(home / ".env", text)
-        self.told = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+        self.told = dotenv(home / ".env", PROVING_GROUND_SERVING_BUCKET="serving")
         self.passwords = {"admin": self.told["AIRFLOW_ADMIN_PASSWORD"]}
         self.services = self._read()
 
@@ -67,13 +63,16 @@ class Containers:
 
     def compose(self, *words: str) -> str:
         """What docker compose answers about this project."""
-        program = str(Path(sys.executable).with_name("docker-compose"))
         project = ["--project-name", NAME, "--file", str(self._home / "compose.json"), "--project-directory", str(PROJECT)]
-        return self._ask(program, "--env-file", str(self._home / ".env"), *project, *words)
+        return self._ask(PROGRAM, "--env-file", str(self._home / ".env"), *project, *words)
 
     def engine(self, *words: str) -> str:
         """What podman answers."""
         return self._ask("podman", *words)
+
+    def keys_of(self, service: str) -> str:
+        """The file with its keys of the object store, as its container reads it."""
+        return self.engine("exec", f"{NAME}-{service}-1", "sh", "-c", 'cat "$AWS_SHARED_CREDENTIALS_FILE"')
 
     def up(self) -> None:
         """`docker compose up -d --scale worker=2`, and wait until each health check says yes."""
@@ -120,10 +119,9 @@ class Containers:
 
     def _read(self) -> dict[str, Any]:
         """The file as compose reads it, less what podman's interface does not take, within the limits of whoever tests."""
-        shutil.copy(FILE, self._home / "compose.json")
-        found = json.loads(self.compose("config", "--format", "json"))
-        limits = {"nofile": {"soft": 1024, "hard": int(subprocess.check_output(["sh", "-c", "ulimit -Hn"]))}}
-        limits["nproc"] = {"soft": 10_000, "hard": 10_000}
+        found = described(self._home / ".env")
+        _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limits = {"nofile": {"soft": 1024, "hard": files}, "nproc": {"soft": 10_000, "hard": 10_000}}
         for service in WITHOUT:
             del found["services"][service]
         for service in found["services"].values():
@@ -203,13 +201,13 @@ def test_nobody_reaches_the_stores_own_ports(containers: Containers, port: int) 
 
 def test_it_goes_down_and_comes_up_with_all_that_it_knew(containers: Containers) -> None:
     """Volumes outlive containers: the champion is the same, and `prepare` finds its work done."""
+    before = [containers.keys_of(service) for service in ("api-server", "scheduler")]
     containers.compose("down")
     containers.up()
     loop = Loop(containers)  # type: ignore[arg-type]
     assert loop.aliases()["champion"] == "1"
-    for name in ("api-server-1", "worker-1"):
-        rows = containers.engine("exec", f"{NAME}-{name}", "sh", "-c", 'cat "$AWS_SHARED_CREDENTIALS_FILE"').splitlines()
-        assert rows[0] == "[default]"
+    assert [containers.keys_of(service) for service in ("api-server", "scheduler")] == before
+    assert all(text.splitlines()[0] == "[default]" for text in before)
     token = {"Authorization": f"Bearer {containers.told['PROVING_GROUND_METRICS_TOKEN']}"}
     shown = requests.get(f"{containers.airflow_url}/proving-ground/metrics", headers=token, timeout=30).text
     assert f'proving_ground_champion_info{{model="{loop.model.name}",version="1"}} 1' in shown

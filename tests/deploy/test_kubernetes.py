@@ -87,34 +87,6 @@ def referenced(values: Any) -> dict[str, tuple[str, str]]:
     return found | {name: (at(values, path), key) for name, (path, key) in FROM_SECRETS.items() if at(values, path)}
 
 
-def test_in_compose_a_service_has_the_keys_of_its_role_and_no_others() -> None:
-    """A volume for each role, read-only, mounted where the file is that the service reads; prepare alone writes all."""
-    for name, service in SERVICES.items():
-        mounted = {volume for volume in service.get("volumes", []) if volume.startswith("keys-")}
-        file = service.get("environment", {}).get("AWS_SHARED_CREDENTIALS_FILE", "")
-        role = Path(file).stem
-        if name == "prepare":
-            assert {volume.split(":")[0] for volume in mounted} == {"keys-mlflow", "keys-pages", "keys-pipeline"}
-        else:
-            assert mounted == ({f"keys-{role}:/opt/airflow/keys/{role}:ro"} if file else set()), name
-    assert [
-        Path(SERVICES[name]["environment"]["AWS_SHARED_CREDENTIALS_FILE"]).stem for name in ("mlflow", "api-server", "worker")
-    ] == [
-        "mlflow",
-        "pages",
-        "pipeline",
-    ]
-
-
-def test_in_compose_nobody_reaches_more_of_the_object_store_than_s3() -> None:
-    """SeaweedFS's other ports ask for no key: its network is its own, and one service hands on one port."""
-    on_it = {name for name, service in SERVICES.items() if "store" in service.get("networks", [])}
-    assert on_it == {"seaweedfs", "s3"}
-    assert SERVICES["seaweedfs"]["networks"] == ["store"]
-    assert "ports" not in SERVICES["seaweedfs"]
-    assert COMPOSE["networks"]["store"] == {"internal": True}
-
-
 @both
 def test_the_values_are_ones_that_the_chart_knows(values: Any) -> None:
     """A name that the chart does not know would be refused or, worse, ignored."""

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from demo.environment import PROJECT, inherited, is_free
-from demo.make_env import completed, required
 from demo.processes import Running, end, launch
+from tests.compose_file import described, dotenv
 
-COMPOSE = PROJECT / "docker-compose.yaml"
 # Every port that stands in the file for a service that runs here; each is given a free one.
 PORTS = ("5432", "6379", "8333", "8334", "9333", "8888", "9340", "23646", "5000", "8080", "9125")
 HOSTS = ("postgres", "redis", "seaweedfs", "s3", "mlflow", "api-server", "statsd-exporter")
@@ -141,16 +140,10 @@ class Composed:
         return {volume["target"]: f"{self.home}/volumes/{volume['source']}" for volume in named}
 
     def _read(self) -> dict[str, Any]:
-        """The file as docker compose itself reads it, with the .env that `make env` makes."""
-        text, _ = completed((PROJECT / ".env.example").read_text(), required(COMPOSE.read_text()))
-        variables = self.home / ".env"
-        variables.write_text(text)
-        self.passwords["admin"] = str(dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))["AIRFLOW_ADMIN_PASSWORD"])
-        program = Path(sys.executable).with_name("docker-compose")
-        ask = [str(program), "--env-file", str(variables), "--file", str(COMPOSE), "config", "--format", "json"]
-        answer = subprocess.run(ask, env=inherited(), capture_output=True, text=True, check=True).stdout
-        # It writes what can be read again: a dollar is doubled.
-        services: dict[str, Any] = json.loads(answer.replace("$$", "$"))["services"]
+        """The services of the file, with a .env of this stack's own."""
+        told = dotenv(self.home / ".env")
+        self.passwords["admin"] = told["AIRFLOW_ADMIN_PASSWORD"]
+        services: dict[str, Any] = json.loads(json.dumps(described(self.home / ".env")).replace("$$", "$"))["services"]
         return services
 
     def _init_postgres(self) -> None:

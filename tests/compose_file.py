@@ -1,0 +1,31 @@
+"""docker-compose.yaml as docker compose itself reads it, with the .env that `make env` makes."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from demo.environment import PROJECT, inherited
+from demo.make_env import completed, required, write_private
+
+COMPOSE = PROJECT / "docker-compose.yaml"
+PROGRAM = str(Path(sys.executable).with_name("docker-compose"))
+
+
+def dotenv(path: Path, **others: str) -> dict[str, str]:
+    """Write an .env with a secret for everything that the file insists on, and these values; what it says."""
+    text, _ = completed((PROJECT / ".env.example").read_text(), required(COMPOSE.read_text()))
+    for name, value in others.items():
+        text = re.sub(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+    write_private(path, text)
+    return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+
+
+def described(dotenv: Path) -> dict[str, Any]:
+    """All of it, in a form that compose can read again: a dollar is doubled."""
+    ask = [PROGRAM, "--env-file", str(dotenv), "--file", str(COMPOSE), "config", "--format", "json"]
+    answer = subprocess.run(ask, env=inherited(), capture_output=True, text=True, check=True).stdout
+    found: dict[str, Any] = json.loads(answer)
+    return found
