@@ -23,9 +23,10 @@ def dotenv(path: Path, **others: str) -> dict[str, str]:
     return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
 
 
-def described(dotenv: Path) -> dict[str, Any]:
-    """All of it, in a form that compose can read again: a dollar is doubled."""
-    ask = [PROGRAM, "--env-file", str(dotenv), "--file", str(COMPOSE), "config", "--format", "json"]
+def described(dotenv: Path, project: str) -> dict[str, Any]:
+    """All of it, as compose can read it again: a dollar is doubled. Volumes and networks are named after the project."""
+    read = ["--project-name", project, "--env-file", str(dotenv), "--file", str(COMPOSE)]
+    ask = [PROGRAM, *read, "config", "--format", "json"]
     answer = subprocess.run(ask, env=inherited(), capture_output=True, text=True, check=True).stdout
     found: dict[str, Any] = json.loads(answer)
     return found

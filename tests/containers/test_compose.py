@@ -119,7 +119,7 @@ class Containers:
 
     def _read(self) -> dict[str, Any]:
         """The file as compose reads it, less what podman's interface does not take, within the limits of whoever tests."""
-        found = described(self._home / ".env")
+        found = described(self._home / ".env", NAME)
         _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile": {"soft": 1024, "hard": files}, "nproc": {"soft": 10_000, "hard": 10_000}}
         for service in WITHOUT:
@@ -128,6 +128,8 @@ class Containers:
             service["ulimits"] = limits
             service.get("healthcheck", {}).pop("start_interval", None)
         (self._home / "compose.json").write_text(json.dumps(found))
+        # `down` removes volumes, and only those of the test.
+        assert all(volume["name"].startswith(f"{NAME}_") for volume in found["volumes"].values())
         services: dict[str, Any] = found["services"]
         return services
 

@@ -143,7 +143,9 @@ class Composed:
         """The services of the file, with a .env of this stack's own."""
         told = dotenv(self.home / ".env")
         self.passwords["admin"] = told["AIRFLOW_ADMIN_PASSWORD"]
-        services: dict[str, Any] = json.loads(json.dumps(described(self.home / ".env")).replace("$$", "$"))["services"]
+        services: dict[str, Any] = json.loads(json.dumps(described(self.home / ".env", "grown-up")).replace("$$", "$"))[
+            "services"
+        ]
         return services
 
     def _init_postgres(self) -> None:
