@@ -26,13 +26,13 @@ import pandas as pd
 from rich.console import Console
 
 from bench import results
-from demo.rehearsal import stores
+from bench.in_process import stores
 from include.adapters.registry import Training, Version
 from include.errors import ProvingGroundError
 from include.models import find_model
 from include.models.contract import Model
-from include.references import Approval, Rehearsed, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Approval, Rehearsed, Verdict
 from include.services import Services, build_services
 
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)

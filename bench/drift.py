@@ -29,9 +29,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench import results
-from include.decisions.drift import AT_ONCE, IN_A_ROW, Compared, compare, standing
-from include.decisions.figures import ViewReference, view_reference
-from include.decisions.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
+from include.decisions.drift.chart_statistics import ViewReference, view_reference
+from include.decisions.drift.comparison import AT_ONCE, IN_A_ROW, Compared, compare, standing
+from include.decisions.drift.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
 from include.models.contract import Column
 
 PAGE = Path(__file__).parent.parent / "docs/drift.md"

@@ -1,6 +1,6 @@
 """How often does the gate promote what it should, and what it should not? Simulated contests with a known truth.
 
-The gate is the shipped one (`include.decisions.gate`), with nine conditions and five slices. Beside it stand what public
+The gate is the shipped one (`include.decisions.gate.judge`), with nine conditions and five slices. Beside it stand what public
 pipelines do: "new > old" on clean rows, and `mlflow.validate_evaluation_results` with the smallest change that it accepts.
 
     make bench-gate_rates            # half an hour on two cores; TRIALS=100 for a first look
@@ -22,12 +22,12 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from bench import results
-from include.decisions.gate import Contest, weigh
-from include.decisions.metrics import average_precision
-from include.decisions.predictions import Floats, Ranking
-from include.decisions.scorecard import CLEAN
-from include.decisions.slices import Partition
-from include.decisions.verdict import decide
+from include.decisions.gate.judge import Contest, weigh
+from include.decisions.gate.verdict import decide
+from include.decisions.scoring.metrics import average_precision
+from include.decisions.scoring.predictions import Floats, Ranking
+from include.decisions.scoring.scorecard import CLEAN
+from include.decisions.scoring.slices import Partition
 from include.models.contract import Criteria
 
 TRIALS = int(os.environ.get("TRIALS", "400"))

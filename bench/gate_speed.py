@@ -19,12 +19,12 @@ import numpy as np
 from sklearn import metrics as textbook
 
 from bench import results
-from include.decisions.evidence import score
-from include.decisions.guards import covariance
-from include.decisions.metrics import Metric, metrics_of
-from include.decisions.predictions import Floats
-from include.decisions.scorecard import CLEAN
-from include.decisions.slices import Partition, everything
+from include.decisions.scoring.bands import covariance
+from include.decisions.scoring.evidence import score
+from include.decisions.scoring.metrics import Metric, metrics_of
+from include.decisions.scoring.predictions import Floats
+from include.decisions.scoring.scorecard import CLEAN
+from include.decisions.scoring.slices import Partition, everything
 from include.models.contract import Criteria
 
 ROWS, MANY, RESAMPLES, TRIED = 100_000, 1_000_000, 1000, 2

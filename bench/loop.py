@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from bench import results
+from bench.in_process import Week, play, stores
 from demo import messages, payments
-from demo.rehearsal import Week, play, stores
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, WEEK, Stream, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.metrics import primary_metric
+from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.services import Services, build_services

@@ -18,14 +18,14 @@ from typing import Any
 import pandas as pd
 
 from bench import results
-from demo.rehearsal import stores
+from bench.in_process import stores
 from demo.upstream import FLIGHTS, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.metrics import primary_metric
+from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.noise.suite import default_suite
-from include.run import Request
+from include.request import Request
 from include.services import Services, build_services
 from include.steps.score import predict
 

@@ -14,15 +14,15 @@ import pandas as pd
 
 from bench import results
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, Stream
-from include.decisions.metrics import primary_metric
-from include.decisions.past import Past
-from include.decisions.past_fits import plan_fits
-from include.decisions.past_scores import past_of
-from include.decisions.policies import unit_of
-from include.decisions.replay import DEFAULT, EVERY, RECOMMENDED, STATIC, Part, Replay, point_of, replay
-from include.decisions.replay_words import ageing_in_words, recommendation
+from include.decisions.replay.plan import plan_fits
+from include.decisions.replay.policies import unit_of
+from include.decisions.replay.scores import past_of
+from include.decisions.replay.search import DEFAULT, EVERY, RECOMMENDED, STATIC, Part, Replay, point_of, replay
+from include.decisions.replay.simulation import Past
+from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
+from include.reports.replay_text import ageing_in_words, recommendation
 from include.steps.refit import refit
 
 _USUAL = (EVERY, "every 4 weeks", "every 13 weeks")

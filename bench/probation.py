@@ -1,6 +1,6 @@
 """How often does probation blame an equal champion, and how soon does it find a worse one? Simulated, with a known truth.
 
-The shipped looks (`include.decisions.probation`) on the shipped evidence, beside what people do without a plan: looking after
+The shipped looks (`include.decisions.monitoring.probation`) on the shipped evidence, beside what people do without a plan: looking after
 every period with a bound of 1.96, and looking once, at the end.
 
     make bench-probation            # four minutes on two cores; TRIALS=400 for a first look
@@ -16,9 +16,9 @@ import numpy as np
 from scipy.stats import norm
 
 from bench import results
-from include.decisions.metrics import Metric, roc_auc
-from include.decisions.predictions import Floats
-from include.decisions.probation import bounds, due, gain_over, look, planned
+from include.decisions.monitoring.probation import bounds, due, gain_over, look, planned
+from include.decisions.scoring.metrics import Metric, roc_auc
+from include.decisions.scoring.predictions import Floats
 from include.models.contract import Probation
 
 TRIALS = int(os.environ.get("TRIALS", "4000"))

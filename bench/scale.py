@@ -108,8 +108,8 @@ def in_copy(copy: Path, models: int) -> dict[str, float]:
 
 def lived(models: int, home: Path) -> dict[str, float]:
     """Start the stack of this very copy, and look at Airflow."""
-    from demo.airflow_api import AirflowApi
-    from demo.stack import Ports, Stack
+    from deploy.local.airflow_api import AirflowApi
+    from deploy.local.stack import Ports, Stack
 
     stack = Stack(home, Ports.free())
     try:

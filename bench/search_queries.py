@@ -29,19 +29,19 @@ import sklearn
 from numpy.typing import NDArray
 
 from bench import results
-from demo.rehearsal import stores
+from bench.in_process import stores
 from demo.upstream import SEARCHES, Upstream
 from include.adapters.object_store import ObjectStore
-from include.decisions.evidence import Said, blend_gain, measure
-from include.decisions.metrics import primary_metric
-from include.decisions.predictions import Labels, Ranking
-from include.decisions.scorecard import CLEAN, Measured
+from include.decisions.scoring.evidence import Said, blend_gain, measure
+from include.decisions.scoring.metrics import primary_metric
+from include.decisions.scoring.predictions import Labels, Ranking
+from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models import find_model
 from include.models.contract import Model
 from include.noise.spelling import misspelling
 from include.noise.suite import suite_for
-from include.references import Assembled, Trained, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Assembled, Trained, Verdict
 from include.services import Services, build_services
 from include.steps.assemble import labelled, labels_of
 from include.steps.score import predict

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bench import results
 from demo import messages, payments
 from demo.upstream import FRAUD, INTENTS, WEEK, Stream
-from include.decisions.metrics import primary_metric
+from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.steps.assemble import labels_of

@@ -21,7 +21,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, CronTriggerTimetable, task
 
 from include.models.contract import Model
-from include.run import Request, perform, request_from
+from include.request import Request, perform, request_from
 from parsed_models import parsed_models
 from run_form import form
 from slack_alerts import tell_by_hand, tell_finding, tell_probation

@@ -17,7 +17,7 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from include.models.contract import Model
-from include.run import perform
+from include.request import perform
 from parsed_models import parsed_models
 from run_form import form
 from task_policy import task_defaults

@@ -21,7 +21,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
 from include.models.contract import Model
-from include.run import perform
+from include.request import perform
 from parsed_models import parsed_models
 from review_operator import ReviewOperator
 from run_form import form, override

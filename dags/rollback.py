@@ -18,7 +18,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, task
 
 from include.models.contract import Model
-from include.run import perform
+from include.request import perform
 from parsed_models import parsed_models
 from run_form import rollback_form
 from slack_alerts import tell_rolled_back

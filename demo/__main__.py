@@ -15,10 +15,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from demo.airflow_api import AirflowApi
 from demo.live_view import farewell, summary, view
 from demo.player import Player, Row
-from demo.stack import Stack, StackError
+from deploy.local.airflow_api import AirflowApi
+from deploy.local.stack import Stack, StackError
 from include.adapters.object_store import ObjectStore
 from include.errors import ProvingGroundError
 from include.models import all_models
@@ -111,7 +111,7 @@ def _weeks(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= _MOST_WEEKS:
         raise StackError(
             f"WEEKS={text!r} cannot be played; 1 to {_MOST_WEEKS} is accepted, as in make demo WEEKS=6. Without any history "
-            "the stack is started by `.venv/bin/python -m demo.stack up`."
+            "the stack is started by `.venv/bin/python -m deploy.local.stack up`."
         )
     return int(text)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.player import Row
-from demo.stack import Stack
+from deploy.local.stack import Stack
 
 _COLOURS = {
     "promote": "green",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from demo.airflow_api import AirflowApi, AirflowError
 from demo.upstream import FLIGHTS, TRAFFIC, WEEK, Upstream
+from deploy.local.airflow_api import AirflowApi, AirflowError
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.object_store import ObjectStore

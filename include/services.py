@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from include.settings import Settings
 
 if TYPE_CHECKING:
-    from include.adapters.board import Board
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
+    from include.adapters.latest_status import Board
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.records import Records
@@ -83,7 +83,7 @@ def reader(patience: float | None = None) -> Reader:
 @cache
 def _read_side(bucket: str, endpoint: str | None, region: str, patience: float | None) -> tuple["Board", "Records", "Ledger"]:
     """Kept, because the board remembers what it has read."""
-    from include.adapters.board import Board
+    from include.adapters.latest_status import Board
     from include.adapters.ledger import Ledger
     from include.adapters.object_store import ObjectStore
     from include.adapters.records import Records

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from include.overview import FailedRun, InAirflow
+    from include.reports.overview import FailedRun, InAirflow
 
 # Airflow parks the task in one state where it is answered in Airflow, in the other where it is answered in MLflow.
 _WAITING = ("awaiting_input", "deferred")
@@ -17,7 +17,7 @@ def in_airflow(model_names: Iterable[str]) -> "dict[str, InAirflow]":
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    from include.overview import InAirflow
+    from include.reports.overview import InAirflow
 
     columns = (DagModel.dag_id, DagModel.next_dagrun_create_after, DagModel.is_paused)
     waiting = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.start_date)
@@ -58,7 +58,7 @@ def _failed(session: Any) -> "dict[str, list[FailedRun]]":
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import func, select
 
-    from include.overview import FailedRun
+    from include.reports.overview import FailedRun
 
     live = DagRun.run_type != "backfill"
     newest = select(DagRun.dag_id, func.max(DagRun.run_after).label("at")).where(live).group_by(DagRun.dag_id).subquery()

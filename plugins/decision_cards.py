@@ -75,7 +75,7 @@ def _card(dag_id: str, run_id: str) -> str:
 
 def _findings(model_name: str, dag_id: str, run_id: str) -> str:
     """What triage said. A run that it stopped returned nothing: then what was found says why."""
-    from include.findings_card import findings_card
+    from include.reports.findings_card import findings_card
 
     tasks = ("triage", "detect_drift", "measure_quality")
     finding, drift, quality = (_reference(returned(dag_id, run_id, task_id)) for task_id in tasks)

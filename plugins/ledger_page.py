@@ -11,7 +11,7 @@ from decision_cards import HEADERS, as_html, document, sentence
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from include.history import Entry
+    from include.ledger.entries import Entry
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 def ledger_page(dag_id: str) -> tuple[int, str]:
     """Status and HTML of the ledger of the model that a DAG belongs to."""
     from include.errors import LedgerBroken, ProvingGroundError
-    from include.ledger_card import ledger_card
     from include.models import model_names
+    from include.reports.ledger_card import ledger_card
 
     model_name = dag_id.rpartition(".")[0]
     if model_name not in model_names():

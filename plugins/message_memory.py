@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from include.decisions.messages import Flow
+    from include.alerts.throttle import Flow
 
 VARIABLE = "proving_ground_messages"
 # Seconds.
@@ -37,7 +37,7 @@ class Memory:
 
         Where nothing can be remembered the step is taken from nothing: better a message too many.
         """
-        from include.decisions.messages import Flow
+        from include.alerts.throttle import Flow
         from include.errors import ProvingGroundError
 
         if not self._away:
@@ -53,8 +53,8 @@ class Memory:
             return step(Flow())[1]
 
     def _in_store(self, step: "Callable[[Flow], tuple[Flow, Found]]") -> Found:
-        from include.adapters.board import EVERYBODY
-        from include.decisions.messages import Flow, drained
+        from include.adapters.latest_status import EVERYBODY
+        from include.alerts.throttle import Flow, drained
         from include.errors import ProvingGroundError
         from include.services import reader
 
@@ -80,7 +80,7 @@ class Memory:
 
 def _left_in_variable() -> "Flow":
     """What was counted while the store was away; it is not counted again."""
-    from include.decisions.messages import Flow, drained
+    from include.alerts.throttle import Flow, drained
 
     try:
         before = _variable()
@@ -94,7 +94,7 @@ def _left_in_variable() -> "Flow":
 def _in_variable(step: "Callable[[Flow], tuple[Flow, Found]]") -> Found:
     from airflow.sdk import Variable
 
-    from include.decisions.messages import Flow
+    from include.alerts.throttle import Flow
 
     with _our_turn():
         flow, found = step(Flow.read(_variable()))

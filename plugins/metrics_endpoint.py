@@ -26,8 +26,8 @@ def answer(authorization: str) -> tuple[int, bytes]:
 
     from airflow_facts import in_airflow
     from include.errors import ProvingGroundError
-    from include.exposition import exposition
     from include.models import all_models, model_names
+    from include.reports.prometheus import exposition
     from include.services import reader
 
     try:
@@ -50,7 +50,7 @@ def _app() -> "Starlette":
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from include.exposition import CONTENT_TYPE
+    from include.reports.prometheus import CONTENT_TYPE
 
     async def metrics(request: "Request") -> "Response":
         status, body = await asyncio.to_thread(answer, request.headers.get("Authorization", ""))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.decisions.review import REVIEW, REVIEW_BY, REVIEW_REASON
+from include.decisions.gate.review import REVIEW, REVIEW_BY, REVIEW_REASON
 from registry_review_trigger import RegistryReviewTrigger, event
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from decision_cards import HEADERS, sentence
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from include.ml_test_score import Score
     from include.models.contract import Model
+    from include.reports.ml_test_score import Score
     from include.services import Reader
     from include.settings import Settings
 
@@ -41,8 +41,8 @@ def models_page(readable: Collection[str], now: datetime) -> tuple[int, str]:
     """Status and HTML of the list of all models whose monitor is among the readable DAGs."""
     from airflow_facts import in_airflow
     from include.models import all_models
-    from include.overview import overview
-    from include.pages import render
+    from include.reports.overview import overview
+    from include.reports.pages import render
     from include.services import reader
 
     models = [model for model in all_models() if f"{model.name}.monitor" in readable]
@@ -62,10 +62,10 @@ def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
 
 def _page(model: "Model", now: datetime) -> str:
     from airflow_facts import in_airflow
-    from include import history_charts as charts
-    from include.history import worth_telling
-    from include.overview import line
-    from include.pages import render
+    from include.ledger.entries import worth_telling
+    from include.reports import history_charts as charts
+    from include.reports.overview import line
+    from include.reports.pages import render
     from include.services import reader
 
     read = reader()
@@ -93,7 +93,7 @@ def _page(model: "Model", now: datetime) -> str:
 def _score(
     read: "Reader", model: "Model", judged: Document | None, checks: Sequence[Document], posted: Mapping[str, Any]
 ) -> "Score":
-    from include.ml_test_score import Known, ml_test_score
+    from include.reports.ml_test_score import Known, ml_test_score
 
     known = Known.of(
         judged["verdict"].get("checks", {}) if judged else {},
@@ -128,7 +128,7 @@ def _told(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.errors import ProvingGroundError
-    from include.overview import UNREADABLE
+    from include.reports.overview import UNREADABLE
 
     try:
         return page(*asked, datetime.now(UTC))

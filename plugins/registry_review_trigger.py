@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.decisions.review import REVIEWED, Asked, answer_in
+from include.decisions.gate.review import REVIEWED, Asked, answer_in
 
 _SECONDS = (2, 5)
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey
 
-from include.markdown_text import web
+from include.untrusted_text import web
 
 
 @attrs.define(kw_only=True)

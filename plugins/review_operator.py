@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
-from include.decisions.review import name_of, why_of
+from include.decisions.gate.review import name_of, why_of
 from include.models.contract import Model
-from include.references import SHORT
-from include.run import perform
+from include.request import perform
+from include.results import SHORT
 from registry_review_trigger import RegistryReviewTrigger
 from slack_alerts import tell_question
 

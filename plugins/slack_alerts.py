@@ -1,6 +1,6 @@
 """What is told to people, and when: each function takes what a step returned, tells of it where it should, and hands it on.
 
-The words are in `include/alert_text.py`, delivery is in `slack_delivery`.
+The words are in `include/alerts/texts.py`, delivery is in `slack_delivery`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from slack_delivery import post
 
 if TYPE_CHECKING:
-    from include.decisions.messages import Kind
+    from include.alerts.throttle import Kind
 
 _log = logging.getLogger(__name__)
 Context = Mapping[str, Any]
@@ -23,8 +23,8 @@ Returned = dict[str, Any]
 
 def report_failure(context: Context) -> None:
     """Task callback: say what failed and what state things are in. Never makes anything worse: it raises nothing."""
-    from include.alert_text import failure_text, outage_text
-    from include.decisions.messages import Message
+    from include.alerts.texts import failure_text, outage_text
+    from include.alerts.throttle import Message
     from include.errors import ProvingGroundError
 
     try:
@@ -56,7 +56,7 @@ def _never_in_the_way(tell: Callable[..., None]) -> Callable[..., Returned]:
 @_never_in_the_way
 def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
     """A champion that somebody changed, or that inference servers do not get."""
-    from include.alert_text import by_hand_text, unpublished_text
+    from include.alerts.texts import by_hand_text, unpublished_text
 
     if agreed.get("unpublished"):
         _tell("failure", context, unpublished_text(model_name, agreed["unpublished"], _page(context)), about="unpublished")
@@ -67,7 +67,7 @@ def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
 @_never_in_the_way
 def tell_probation(model_name: str, context: Context, found: Returned) -> None:
     """A probation that did not end well."""
-    from include.alert_text import probation_text
+    from include.alerts.texts import probation_text
 
     text = probation_text(model_name, found["decision"], found["says"], found["then"], _page(context))
     _tell("probation", context, text)
@@ -76,7 +76,7 @@ def tell_probation(model_name: str, context: Context, found: Returned) -> None:
 @_never_in_the_way
 def tell_finding(model_name: str, context: Context, found: Returned) -> None:
     """What triage found, where somebody has to look."""
-    from include.alert_text import finding_text
+    from include.alerts.texts import finding_text
 
     text = finding_text(model_name, found["action"], found["reason"], found["advice"], _page(context))
     _tell("silence" if found["action"] == "alarm" else "page", context, text)
@@ -85,8 +85,8 @@ def tell_finding(model_name: str, context: Context, found: Returned) -> None:
 @_never_in_the_way
 def tell_started(model_name: str, context: Context, assembled: Returned) -> None:
     """A retraining that has something to train: once, however often its run is cleared."""
-    from include.alert_text import cause_in_words, started_text
-    from include.run import request_from
+    from include.alerts.texts import cause_in_words, started_text
+    from include.request import request_from
 
     if assembled["train"]:
         request = request_from(context)
@@ -100,7 +100,7 @@ def tell_decision(
     model_name: str, context: Context, verdict: Returned, approval: Returned, promotion: Returned, announced: Returned
 ) -> None:
     """What a retraining came to; a task that is cleared tells again only what is new."""
-    from include.alert_text import promoted_text, verdict_text
+    from include.alerts.texts import promoted_text, verdict_text
 
     page = _page(context)
     about = json.dumps([verdict, promotion["promoted"], promotion["champion_version"]], sort_keys=True)
@@ -113,8 +113,8 @@ def tell_decision(
 @_never_in_the_way
 def tell_rolled_back(model_name: str, context: Context, done: Returned) -> None:
     """An earlier champion that is back."""
-    from include.alert_text import rolled_back_text
-    from include.run import request_from
+    from include.alerts.texts import rolled_back_text
+    from include.request import request_from
 
     if done["rolled_back"]:
         request = request_from(context)
@@ -125,8 +125,8 @@ def tell_rolled_back(model_name: str, context: Context, done: Returned) -> None:
 @_never_in_the_way
 def tell_question(question: Mapping[str, Any], reviewers: list[str], verdict: Mapping[str, Any]) -> None:
     """A question that waits for a person."""
-    from include.alert_text import approval_text
-    from include.decisions.messages import Message
+    from include.alerts.texts import approval_text
+    from include.alerts.throttle import Message
 
     subject, where, until, url = (question[name] for name in ("subject", "where", "until", "url"))
     text = approval_text(subject, where, until, url, reviewers, verdict)
@@ -135,7 +135,7 @@ def tell_question(question: Mapping[str, Any], reviewers: list[str], verdict: Ma
 
 def _tell(kind: "Kind", context: Context, text: str, about: str | None = None) -> None:
     """Once a run; `about` is what makes it another message, where the text does not."""
-    from include.decisions.messages import Message
+    from include.alerts.throttle import Message
 
     if text:
         run = context["dag_run"]
@@ -148,7 +148,7 @@ def _named(kind: "Kind", *told: object) -> str:
 
 
 def _page(context: Context) -> str:
-    from include.alert_text import run_url
+    from include.alerts.texts import run_url
     from include.settings import Settings
 
     run = context["dag_run"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from message_memory import Memory
 
 if TYPE_CHECKING:
-    from include.decisions.messages import Admitted, Flow, Message, Outcome
+    from include.alerts.throttle import Admitted, Flow, Message, Outcome
 
 CONNECTION = "slack_webhook"
 # Seconds: a task waits no longer for a Slack that is away.
@@ -28,8 +28,8 @@ def post(message: "Message") -> bool:
 
 
 def _post(message: "Message") -> bool:
-    from include.alert_text import missed_text
-    from include.decisions.messages import admit, settled
+    from include.alerts.texts import missed_text
+    from include.alerts.throttle import admit, settled
 
     memory, slack = Memory(store_is_away=message.outage == "object store"), _slack()
     if slack is None:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from demo.environment import PROJECT, inherited
-from demo.make_env import completed, required, write_private
+from deploy.local.environment import PROJECT, inherited
+from deploy.make_env import completed, required, write_private
 
 COMPOSE = PROJECT / "docker-compose.yaml"
 PROGRAM = str(Path(sys.executable).with_name("docker-compose"))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from demo.stack import Ports, Stack
+from deploy.local.stack import Ports, Stack
 from include.adapters.object_store import ObjectStore
 
 

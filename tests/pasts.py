@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from include.decisions.past import Past
-from include.decisions.past_fits import Fit, Plan
+from include.decisions.replay.plan import Fit, Plan
+from include.decisions.replay.simulation import Past
 from tests.toy import changed, day
 
 WEEK = timedelta(weeks=1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.exposition import _GAUGES, MESSAGES
+from include.reports.prometheus import _GAUGES, MESSAGES
 
 ROOT = Path(__file__).parents[1]
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())["groups"][0]["rules"]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from include.errors import ProvingGroundError
-from include.references import Approval, Rehearsed, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Approval, Rehearsed, Verdict
 from include.services import Services
 from tests.crashing import Process, dying, run_both
 from tests.steps.test_promote import verdict_on, yes

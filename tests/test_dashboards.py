@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.exposition import _COUNTERS, _GAUGES, MESSAGES
+from include.reports.prometheus import _COUNTERS, _GAUGES, MESSAGES
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "grafana"
 BOARDS: dict[str, Any] = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("dashboards/*.json"))}

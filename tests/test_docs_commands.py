@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from tests.demo.test_new_model import sample
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +58,7 @@ CONTAINERS = By("tests/containers/test_compose.py::test_the_loop_survives_the_de
 NO_CLUSTER = Cannot("wants a cluster; tests/deploy/test_kubernetes.py reads the files")
 NO_HELM = Cannot("wants helm and a cluster; tests/deploy/test_kubernetes.py reads the values")
 MINUTES = Cannot("takes minutes to hours; tests/test_docs.py holds its results against what the documents say")
-CHECK_MODEL = By("tests/demo/test_check_model.py::test_from_a_csv_to_a_verdict")
+CHECK_MODEL = By("tests/cli/test_check_model.py::test_from_a_csv_to_a_verdict")
 LOOP = By("tests/whole_loop/test_loop.py::test_a_delivery_leads_to_the_first_champion")
 FORM = By("tests/whole_loop/test_loop.py::test_the_form_does_what_it_says")
 TOKEN = (
@@ -71,29 +70,29 @@ RUN_NOW = (
     "-H 'Content-Type: application/json' -d '{\"logical_date\": null, \"conf\": {}}'"
 )
 SECRETS = By("tests/deploy/test_kubernetes.py::test_the_secrets_are_made_of_dotenv")
-LANDING = By("tests/demo/test_landing.py::test_a_folder_lands_file_by_file")
+LANDING = By("tests/cli/test_landing.py::test_a_folder_lands_file_by_file")
 CHARTS = "https://airflow.apache.org", "https://kedacore.github.io/charts"
 VALUES = "--values deploy/kubernetes/values.yaml"
 AIRFLOW = f"helm upgrade --install airflow apache-airflow/airflow --version 1.22.0 --namespace airflow {VALUES}"
 
 COMMANDS: dict[str, Here | By | Cannot] = {
     ".ci/run": Cannot("runs all tests, so also this one"),
-    ".venv/bin/python -m demo.stack put features.csv.gz <name>/features/2024-01-01.csv.gz": Here(
+    ".venv/bin/python -m deploy.local.stack put features.csv.gz <name>/features/2024-01-01.csv.gz": Here(
         1,
         "is not a file",
-        typed=".venv/bin/python -m demo.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
+        typed=".venv/bin/python -m deploy.local.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
     ),
-    ".venv/bin/python -m demo.stack put ~/churn/features churn/features": LANDING,
-    ".venv/bin/python -m demo.stack put ~/churn/labels churn/labels": LANDING,
+    ".venv/bin/python -m deploy.local.stack put ~/churn/features churn/features": LANDING,
+    ".venv/bin/python -m deploy.local.stack put ~/churn/labels churn/labels": LANDING,
     # Ports of the documents may be taken here.
-    ".venv/bin/python -m demo.stack up": Cannot(
+    ".venv/bin/python -m deploy.local.stack up": Cannot(
         "starts the whole stack on its usual ports; tests/whole_loop starts it on others"
     ),
-    ".venv/bin/python -m demo.stack ls churn/": Here(1, NO_STACK),
-    ".venv/bin/python -m demo.stack rm <key>": Here(
-        1, NO_STACK, typed=".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz"
+    ".venv/bin/python -m deploy.local.stack ls churn/": Here(1, NO_STACK),
+    ".venv/bin/python -m deploy.local.stack rm <key>": Here(
+        1, NO_STACK, typed=".venv/bin/python -m deploy.local.stack rm churn/features/2024-01-01.csv.gz"
     ),
-    ".venv/bin/python -m demo.stack rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
+    ".venv/bin/python -m deploy.local.stack rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     # A model of its own name there; the test asks over the same protocol.
@@ -175,7 +174,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make test-dask": By(".ci/run"),
     "make test-serving": By(".ci/run"),
     "make test-grown-up": By("tests/grown_up/test_grown_up.py"),
-    "python -m demo.check_model": CHECK_MODEL,
+    "python -m include.cli.check_model": CHECK_MODEL,
     "python deploy/s3_roles.py": By("tests/deploy/test_s3_roles.py::test_a_role_may_do_this_and_nothing_else"),
     "python3 deploy/kubernetes/make_secrets.py DATABASE_HOST | kubectl apply --namespace airflow --filename -": SECRETS,
 }

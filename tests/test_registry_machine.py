@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from include.champion.handover import fact
 from include.errors import ChampionMoved, NoSuchTarget, ProvingGroundError
-from include.handover import fact
-from include.references import Approval, Rehearsed, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Approval, Rehearsed, Verdict
 from tests.crashing import Process, dying
 from tests.toy import World, day, fitted
 

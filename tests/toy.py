@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from include.models.contract import Column, Criteria, Feed, Model
-from include.references import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
 from include.services import Services
 from tests.fakes import FakeRegistry, MemoryStore, services
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import TrialFailed
-from include.markdown_text import of_data
+from include.untrusted_text import of_data
 
 _ROWS = "rows.parquet"
 _PATIENCE = 300

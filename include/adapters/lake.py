@@ -31,12 +31,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.adapters.board import as_json
+from include.adapters.latest_status import as_json
 from include.adapters.object_store import Entry
 from include.adapters.records import Records, moment_of, stamp
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
-from include.references import LandedFile, Snapshot
+from include.results import LandedFile, Snapshot
 
 _DELIVERED, _SOURCE, _PERIOD = "_delivered_at", "_source", "_period"
 

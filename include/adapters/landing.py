@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from include.adapters.object_store import Entry, ObjectStore
 from include.errors import UnreadableFile
-from include.markdown_text import of_data
-from include.references import LandedFile
+from include.results import LandedFile
+from include.untrusted_text import of_data
 
 Stream = Literal["features", "labels"]
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")

@@ -2,18 +2,18 @@
 
     ledger/<model>/<sequence, ten digits>.json
 
-What an entry is, and what follows from it: `include/history.py`.
+What an entry is, and what follows from it: `include/ledger/entries.py`.
 """
 
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.adapters.board import Board
+from include.adapters.latest_status import Board
 from include.adapters.object_store import ObjectStore
 from include.errors import AlreadyExists, LedgerBroken, Locked, StoreError
-from include.history import SAID_ONCE, Entry, Fact, State, faults, following
-from include.tally import Tally
+from include.ledger.entries import SAID_ONCE, Entry, Fact, State, faults, following
+from include.ledger.tally import Tally
 
 _log = logging.getLogger(__name__)
 

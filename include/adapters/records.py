@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from include.adapters.board import READERS, Board, as_json
+from include.adapters.latest_status import READERS, Board, as_json
 from include.adapters.object_store import ObjectStore
 
 

@@ -28,7 +28,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from include.adapters.fresh_process import Trial, try_artifact
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
-from include.references import SHORT
+from include.results import SHORT
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # The frozen reference: the first champion, until a person moves it.

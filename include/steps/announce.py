@@ -4,8 +4,8 @@ In: verdict and promotion. Out: one line for people. Safe to run again: the docu
 """
 
 from include.models.contract import Model
-from include.references import Promotion, Reference, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Promotion, Reference, Verdict
 from include.services import Services
 
 IF_IT_FAILS = "The decision stands and was carried out; only its announcement is missing."

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from include.adapters.lake import period_in
-from include.decisions.periods import choose_split, count_periods, label_known
-from include.decisions.predictions import Labels
+from include.decisions.data.periods import choose_split, count_periods, label_known
+from include.decisions.scoring.predictions import Labels
 from include.errors import NotEnoughHistory, OverlappingRows
-from include.markdown_text import of_data
 from include.models.contract import Model
-from include.references import Assembled
-from include.run import Request
+from include.request import Request
+from include.results import Assembled
 from include.services import Services
+from include.untrusted_text import of_data
 
 IF_IT_FAILS = "Nothing was trained; the champion is unchanged."
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from include.decisions.contract import Sorted, missing_columns, sort_rows
+from include.decisions.data.row_contract import Sorted, missing_columns, sort_rows
 from include.errors import BrokenFeed
-from include.markdown_text import of_data
 from include.models.contract import Column, Model
-from include.references import Batch, Checked, LandedFile
-from include.run import Request
+from include.request import Request
+from include.results import Batch, Checked, LandedFile
 from include.services import Services
+from include.untrusted_text import of_data
 
 IF_IT_FAILS = (
     "The champion is unchanged, and the next run finds the files that are not done. If a file is at fault, no row of this "

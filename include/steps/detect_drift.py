@@ -18,21 +18,21 @@ import pandas as pd
 
 from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
-from include.decisions.domain import ROWS, areas_within, told_apart
-from include.decisions.drift import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
-from include.decisions.drift_words import as_moved, in_words, kind_of
-from include.decisions.feed import broken_signs
-from include.decisions.figures import View
-from include.decisions.importance import importance_of
-from include.decisions.periods import label_known
-from include.decisions.predictions import from_columns
-from include.decisions.reference import Reference, answers_summary, make_reference, summary_of_period, thinned
-from include.decisions.season import as_a_year_ago, known_days, year_before
-from include.decisions.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
+from include.decisions.data.periods import label_known
+from include.decisions.drift.baseline import Reference, answers_summary, make_reference, summary_of_period, thinned
+from include.decisions.drift.broken_feeds import broken_signs
+from include.decisions.drift.chart_statistics import View
+from include.decisions.drift.comparison import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
+from include.decisions.drift.domain_classifier import ROWS, areas_within, told_apart
+from include.decisions.drift.importance import importance_of
+from include.decisions.drift.season import as_a_year_ago, known_days, year_before
+from include.decisions.drift.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
+from include.decisions.drift.words import as_moved, in_words, kind_of
+from include.decisions.scoring.predictions import from_columns
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
-from include.references import Checked, Drift, Moved, Scored
-from include.run import Request
+from include.request import Request
+from include.results import Checked, Drift, Moved, Scored
 from include.services import Services
 from include.steps.score import predict
 

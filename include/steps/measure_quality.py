@@ -17,16 +17,16 @@ import pandas as pd
 
 from include.adapters.lake import period_in
 from include.adapters.registry import Version
-from include.decisions.estimate import estimate
-from include.decisions.evidence import measure
-from include.decisions.metrics import primary_metric
-from include.decisions.periods import PeriodCount, count_periods, is_mature, label_known
-from include.decisions.predictions import from_columns
-from include.decisions.quality import Judged, Trend, trend, wobble_of
-from include.decisions.scorecard import Measured
+from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
+from include.decisions.monitoring.quality import Judged, Trend, trend, wobble_of
+from include.decisions.scoring.estimate import estimate
+from include.decisions.scoring.evidence import measure
+from include.decisions.scoring.metrics import primary_metric
+from include.decisions.scoring.predictions import from_columns
+from include.decisions.scoring.scorecard import Measured
 from include.models.contract import Model
-from include.references import Quality, Scored
-from include.run import Request
+from include.request import Request
+from include.results import Quality, Scored
 from include.services import Services
 from include.steps.assemble import labels_of
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from include.decisions.metrics import primary_metric
-from include.decisions.periods import count_periods, is_mature
-from include.decisions.predictions import from_columns
-from include.decisions.probation import Look, due, gain_over, look, planned
-from include.decisions.scorecard import Measured
-from include.handover import fact
-from include.history import Entry, Event, OnProbation
+from include.champion.handover import fact
+from include.decisions.data.periods import count_periods, is_mature
+from include.decisions.monitoring.probation import Look, due, gain_over, look, planned
+from include.decisions.scoring.metrics import primary_metric
+from include.decisions.scoring.predictions import from_columns
+from include.decisions.scoring.scorecard import Measured
+from include.ledger.entries import Entry, Event, OnProbation
 from include.models.contract import Model, Probation
-from include.references import Probated, Scored, Shadow
-from include.run import Request
+from include.request import Request
+from include.results import Probated, Scored, Shadow
 from include.services import Services
 from include.steps.assemble import labelled, labels_of
 from include.steps.measure_quality import is_broken, with_labels

@@ -7,11 +7,11 @@ Safe to run again: what was done is found in the ledger, a run killed half-way i
 """
 
 from include.adapters.registry import EVIDENCE
+from include.champion.handover import Handover, handover, refuse_changed_artifact
 from include.errors import ChampionMoved
-from include.handover import Handover, handover, refuse_changed_artifact
 from include.models.contract import Model
-from include.references import SHORT, Approval, Promotion, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import SHORT, Approval, Promotion, Verdict
 from include.services import Services
 
 IF_IT_FAILS = "There is a champion: the old one, or the new one if its alias had moved. Clearing the task completes the rest."

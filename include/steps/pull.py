@@ -7,8 +7,8 @@ Stops when a file's name ends in nothing readable. Safe to run again: it writes 
 
 from include.adapters.lake import file_id
 from include.models.contract import Model
-from include.references import Batch
-from include.run import Request
+from include.request import Request
+from include.results import Batch
 from include.services import Services
 
 IF_IT_FAILS = "Nothing was taken in; the champion is unchanged, and the next run finds the same files."

@@ -9,15 +9,15 @@ import json
 import logging
 import math
 
-from include.decisions.metrics import primary_metric
-from include.decisions.past import Past
-from include.decisions.past_scores import past_of
-from include.decisions.replay import FEWEST_PERIODS, RECOMMENDED, Part, Replay, point_of, replay
-from include.decisions.replay_page import PageFacts, replay_page
-from include.decisions.replay_words import ageing_in_words, recommendation
+from include.decisions.replay.scores import past_of
+from include.decisions.replay.search import FEWEST_PERIODS, RECOMMENDED, Part, Replay, point_of, replay
+from include.decisions.replay.simulation import Past
+from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import Model
-from include.references import Recommended, Refitted
-from include.run import Request
+from include.reports.replay_page import PageFacts, replay_page
+from include.reports.replay_text import ageing_in_words, recommendation
+from include.request import Request
+from include.results import Recommended, Refitted
 from include.services import Services
 from include.steps.refit import PLAN
 

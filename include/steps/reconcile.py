@@ -5,10 +5,10 @@ changed by hand in MLflow, with the time at which it was noticed. Sets the alias
 the ledger on the versions, where they are not what the ledger says. Does nothing else, and nothing twice.
 """
 
-from include.handover import handover
+from include.champion.handover import handover
 from include.models.contract import Model
-from include.references import Reconciled
-from include.run import Request
+from include.request import Request
+from include.results import Reconciled
 from include.services import Services
 
 IF_IT_FAILS = "Nobody looked whether the champion was changed by hand; the champion is unchanged."

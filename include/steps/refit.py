@@ -20,14 +20,14 @@ from pydantic import TypeAdapter
 
 from include.adapters.compute import as_done, computing
 from include.adapters.lake import period_in
-from include.decisions.metrics import primary_metric
-from include.decisions.past_fits import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
-from include.decisions.past_scores import best_trivial, scores
-from include.decisions.psi import largest_psi
-from include.decisions.replay import FEWEST_PERIODS
+from include.decisions.replay.plan import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
+from include.decisions.replay.psi import largest_psi
+from include.decisions.replay.scores import best_trivial, scores
+from include.decisions.replay.search import FEWEST_PERIODS
+from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import Model
-from include.references import Refitted
-from include.run import Request
+from include.request import Request
+from include.results import Refitted
 from include.services import Services
 from include.steps.assemble import labelled, labels_of, usable_files
 from include.steps.score import predict

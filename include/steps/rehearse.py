@@ -9,14 +9,14 @@ import hashlib
 
 import numpy as np
 
+from include.champion.handover import handover, promoted_digest, refuse_changed_artifact
 from include.errors import ChampionMoved, DataError, NoSuchTarget, TrialFailed
-from include.handover import handover, promoted_digest, refuse_changed_artifact
-from include.history import State
-from include.markdown_text import of_data
+from include.ledger.entries import State
 from include.models.contract import Model
-from include.references import Rehearsed
-from include.run import Request
+from include.request import Request
+from include.results import Rehearsed
 from include.services import Services
+from include.untrusted_text import of_data
 
 IF_IT_FAILS = "Nothing was rolled back; the champion is unchanged."
 

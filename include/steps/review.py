@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, Version, card_path
-from include.decisions.review import (
+from include.champion.handover import fact
+from include.decisions.gate.review import (
     NOBODY,
     REVIEW,
     REVIEW_ASKED,
@@ -31,12 +32,11 @@ from include.decisions.review import (
     with_section,
     worth,
 )
-from include.decisions.review_words import in_airflow, in_registry, subject
-from include.handover import fact
-from include.history import Entry, Event
+from include.ledger.entries import Entry, Event
 from include.models.contract import Model
-from include.references import SHORT, Answer, Approval, Question, Verdict
-from include.run import Request
+from include.reports.review_text import in_airflow, in_registry, subject
+from include.request import Request
+from include.results import SHORT, Answer, Approval, Question, Verdict
 from include.services import Services
 from include.steps.train import airflow_run_url
 

@@ -5,11 +5,11 @@ again, an intent is written, the alias moves, the outcome is written. The versio
 promoted again. Moves nothing with `dry_run`. Safe to run again: a run killed half-way is completed or undone, and says which.
 """
 
+from include.champion.handover import Handover, handover, refuse_changed_artifact
 from include.errors import ChampionMoved
-from include.handover import Handover, handover, refuse_changed_artifact
 from include.models.contract import Model
-from include.references import Rehearsed, RolledBack
-from include.run import Request
+from include.request import Request
+from include.results import Rehearsed, RolledBack
 from include.services import Services
 
 IF_IT_FAILS = "There is a champion: the old one, or the target if its alias had moved. Clearing the task completes the rest."

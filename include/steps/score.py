@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.decisions.periods import waiting_periods
-from include.decisions.predictions import Floats, Predictions, Ranking, as_columns, best_classes
-from include.decisions.probation import periods_of_probation
+from include.champion.handover import promoted_digest
+from include.decisions.data.periods import waiting_periods
+from include.decisions.monitoring.probation import periods_of_probation
+from include.decisions.scoring.predictions import Floats, Predictions, Ranking, as_columns, best_classes
 from include.errors import DataError, ProvingGroundError, RegistryError, StoreError
-from include.handover import promoted_digest
-from include.history import OnProbation
-from include.markdown_text import words_of
+from include.ledger.entries import OnProbation
 from include.models.contract import Model
-from include.references import Champion, Checked, Scored, Shadow, Shadowed
-from include.run import Request
+from include.request import Request
+from include.results import Champion, Checked, Scored, Shadow, Shadowed
 from include.services import Services
+from include.untrusted_text import words_of
 
 # What a pipeline may raise when it meets rows that it was not made for.
 CANNOT_SCORE = (ValueError, TypeError, KeyError, AttributeError, IndexError)

@@ -19,14 +19,14 @@ import pandas as pd
 
 from include.adapters.compute import computing
 from include.adapters.registry import CHALLENGER, Training, Version
-from include.alert_text import run_url
-from include.decisions.baselines import learned_from
-from include.decisions.predictions import Labels
+from include.alerts.texts import run_url
+from include.decisions.scoring.baselines import learned_from
+from include.decisions.scoring.predictions import Labels
 from include.models.contract import Model
 from include.noise.augment import augmented
 from include.noise.suite import suite_for
-from include.references import Assembled, Snapshot, Trained
-from include.run import Request
+from include.request import Request
+from include.results import Assembled, Snapshot, Trained
 from include.services import Services
 from include.settings import Settings
 from include.steps.assemble import labelled, labels_of

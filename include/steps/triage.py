@@ -8,11 +8,11 @@ Safe to run again: the document is named by the run's as-of time.
 
 from datetime import datetime
 
-from include.decisions.triage import Times, triage
+from include.decisions.monitoring.triage import Times, triage
 from include.errors import BrokenFeed
 from include.models.contract import Model
-from include.references import Checked, Drift, Finding, Quality, Scored
-from include.run import Request
+from include.request import Request
+from include.results import Checked, Drift, Finding, Quality, Scored
 from include.services import Services
 
 IF_IT_FAILS = "No retraining was asked for; the champion is unchanged."

@@ -15,27 +15,27 @@ import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import ANCHOR, EVIDENCE, Version, card_path
-from include.decisions import soundness
-from include.decisions.budgets import Cost, calibration_error
-from include.decisions.card import CardFacts, decision_card
-from include.decisions.gate import Contest, judge
-from include.decisions.plots import decision_picture
-from include.decisions.predictions import Predictions, same
-from include.decisions.scorecard import CLEAN, Scorecard
-from include.decisions.slices import partition
-from include.decisions.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
+from include.decisions.gate import soundness
+from include.decisions.gate.budgets import Cost, calibration_error
+from include.decisions.gate.judge import Contest, judge
+from include.decisions.gate.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
+from include.decisions.scoring.predictions import Predictions, same
+from include.decisions.scoring.scorecard import CLEAN, Scorecard
+from include.decisions.scoring.slices import partition
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
-from include.markdown_text import words_of
-from include.ml_test_score import Known, ml_test_score
 from include.models.contract import Model
 from include.noise.profile import NoiseProfile, typical
 from include.noise.suite import NoiseSuite, suite_for
-from include.references import Assembled, Trained, Verdict
-from include.run import Request
+from include.reports.decision_card import CardFacts, decision_card
+from include.reports.decision_plots import decision_picture
+from include.reports.ml_test_score import Known, ml_test_score
+from include.request import Request
+from include.results import Assembled, Trained, Verdict
 from include.services import Services
 from include.steps.assemble import labelled, labels_of
 from include.steps.score import CANNOT_SCORE, answers_of, predict
 from include.steps.train import BASELINES, airflow_run_url
+from include.untrusted_text import words_of
 
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
 

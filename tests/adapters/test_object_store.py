@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack
+from deploy.local.stack import Stack
 from include.adapters.object_store import ObjectStore
 from include.errors import (
     AccessDenied,

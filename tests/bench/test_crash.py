@@ -3,7 +3,7 @@
 import pytest
 
 from bench.crash import Fault, Trials, faults_of, survive
-from demo.stack import Stack
+from deploy.local.stack import Stack
 from include.models import find_model
 from include.services import build_services
 

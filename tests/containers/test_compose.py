@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 import requests
 
-from demo.environment import PROJECT, inherited, is_free
 from demo.upstream import WEEK
+from deploy.local.environment import PROJECT, inherited, is_free
 from tests.compose_file import PROGRAM, described, dotenv
 from tests.serving.test_mlserver import request_about
 from tests.whole_loop.loop import FIRST, Loop, wait_for

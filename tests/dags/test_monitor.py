@@ -16,7 +16,7 @@ import json, runpy, sys
 from datetime import datetime
 from types import SimpleNamespace
 import slack_alerts
-from include.run import Request
+from include.request import Request
 monitor = runpy.run_path("dags/monitor.py")
 context = {"dag_run": SimpleNamespace(dag_id="toy.monitor", run_id="run")}
 model = monitor["parsed_models"]()[0]

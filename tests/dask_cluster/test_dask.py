@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from distributed import Client, get_task_stream
 
-from demo.processes import Running, end, launch, wait_for
+from deploy.local.processes import Running, end, launch, wait_for
 from include.adapters import compute
 from include.errors import ClusterUnreachable
-from include.references import Refitted, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Refitted, Verdict
 from include.services import Services
 from include.settings import Settings
 from include.steps import refit

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from demo import __main__ as demo
 from demo.live_view import farewell
-from demo.stack import Ports, Stack, StackError
+from deploy.local.stack import Ports, Stack, StackError
 
 
 @pytest.mark.parametrize("detached", [True, False])

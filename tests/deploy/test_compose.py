@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from demo.environment import PROJECT
+from deploy.local.environment import PROJECT
 
 COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
 SERVICES = COMPOSE["services"]

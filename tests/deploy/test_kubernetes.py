@@ -228,9 +228,9 @@ def test_the_secrets_are_made_of_dotenv(tmp_path: Path) -> None:
     """`make env` and one command: kubectl reads a list of Secrets, and nothing was on a command line."""
     (tmp_path / "demo").mkdir()
     (tmp_path / "deploy/kubernetes").mkdir(parents=True)
-    for name in ("docker-compose.yaml", ".env.example", "demo/make_env.py", "deploy/kubernetes/make_secrets.py"):
+    for name in ("docker-compose.yaml", ".env.example", "deploy/make_env.py", "deploy/kubernetes/make_secrets.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
-    subprocess.run([sys.executable, "demo/make_env.py"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([sys.executable, "deploy/make_env.py"], cwd=tmp_path, check=True, capture_output=True)
     command = [sys.executable, "deploy/kubernetes/make_secrets.py", "db.example.com"]
     answer = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     told = {item["metadata"]["name"]: item["stringData"] for item in json.loads(answer.stdout)["items"]}

@@ -15,17 +15,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 import models_page
-from demo.stack import Stack
+from deploy.local.stack import Stack
 from deploy.s3_roles import grant, keep, main, roles
 from include import services
-from include.adapters.board import Board
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
+from include.adapters.latest_status import Board
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import ObjectStore
 from include.adapters.records import Records
-from include.overview import InAirflow
+from include.reports.overview import InAirflow
 from include.settings import Settings
 from tests.fakes import FakeRegistry
 from tests.toy import MODEL, World, day, rows

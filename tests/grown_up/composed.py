@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from demo.environment import PROJECT, inherited, is_free
-from demo.processes import Running, end, launch
+from deploy.local.environment import PROJECT, inherited, is_free
+from deploy.local.processes import Running, end, launch
 from tests.compose_file import described, dotenv
 
 # Every port that stands in the file for a service that runs here; each is given a free one.

@@ -10,8 +10,8 @@ import psutil
 import pytest
 import requests
 
-from demo.environment import PROJECT
-from demo.processes import Running
+from deploy.local.environment import PROJECT
+from deploy.local.processes import Running
 from include.adapters.object_store import ObjectStore
 from include.errors import AccessDenied
 from tests.grown_up.composed import Composed

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 import requests
 
-from demo.environment import PROJECT
 from deploy.kubernetes.make_secrets import made, read
+from deploy.local.environment import PROJECT
 from tests.deploy.test_kubernetes import CELERY, FROM_SECRETS, at, referenced
 from tests.grown_up.composed import Composed, free_port
 from tests.whole_loop.loop import FIRST, Loop

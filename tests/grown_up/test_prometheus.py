@@ -13,17 +13,17 @@ import pytest
 import requests
 import uvicorn
 import yaml
+from tests.test_history import promoted
 
 import metrics_endpoint
-from include.adapters.board import Board
+from include.adapters.latest_status import Board
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
-from include.overview import InAirflow
-from include.references import Checked
+from include.reports.overview import InAirflow
+from include.results import Checked
 from tests.fakes import MemoryStore
 from tests.grown_up.composed import free_port
 from tests.test_dashboards import queries
-from tests.test_history import promoted
 from tests.toy import MODEL, World, day, rows
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"

@@ -14,9 +14,9 @@ import pytest
 import skops.io
 
 import include.models
-from include.decisions.metrics import primary_metric
-from include.decisions.predictions import is_constant, numbers_of, same
-from include.decisions.slices import partition
+from include.decisions.scoring.metrics import primary_metric
+from include.decisions.scoring.predictions import is_constant, numbers_of, same
+from include.decisions.scoring.slices import partition
 from include.errors import ModelError
 from include.models import all_models, find_model
 from include.models.contract import Column, Model, Probation, Worth

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_history import promoted, said
 
 import ledger_page
 from include.adapters.ledger import Ledger
 from include.errors import StoreUnreachable
-from include.history import Entry
+from include.ledger.entries import Entry
 from tests.fakes import MemoryStore
 from tests.plugins.airflow_process import told_by
 from tests.plugins.test_decision_cards import ASK
-from tests.test_history import promoted, said
 
 DAG = "traffic_volume.retrain"
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import metrics_endpoint
-from include.adapters.board import Board
+from include.adapters.latest_status import Board
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
 from include.errors import StoreUnreachable

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.test_history import said
 
 import models_page
 from include import services
-from include.adapters.board import Board
+from include.adapters.latest_status import Board
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
-from include.overview import FailedRun, InAirflow
-from include.references import Checked, Drift, Moved, Quality, Scored
+from include.reports.overview import FailedRun, InAirflow
+from include.results import Checked, Drift, Moved, Quality, Scored
 from include.settings import Settings
 from tests.fakes import MemoryStore
 from tests.plugins.airflow_process import DATABASE, told_by
 from tests.plugins.test_decision_cards import ASK
-from tests.test_history import said
 from tests.toy import MODEL, World, day
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)

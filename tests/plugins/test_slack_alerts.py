@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import slack_alerts
-from include.decisions.messages import Message
+from include.alerts.throttle import Message
 from include.errors import BrokenFeed, Locked, RegistryUnreachable, StoreUnreachable
 
 VERDICT = {"verdict": "keep", "reasons": ["no better"], "version": "2", "card_url": "http://mlflow.example/card"}

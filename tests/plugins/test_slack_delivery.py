@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from demo.stack import Stack
-from include.adapters.board import EVERYBODY, Board
+from deploy.local.stack import Stack
+from include.adapters.latest_status import EVERYBODY, Board
 from include.adapters.object_store import ObjectStore
-from include.decisions.messages import OUTAGE_WINDOW, Flow
+from include.alerts.throttle import OUTAGE_WINDOW, Flow
 from tests.adapters.test_object_store import MakeStore
 from tests.slack import Receiver, listening
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import airflow.sdk
 import include.errors
-from include.decisions.messages import Message
+from include.alerts.throttle import Message
 from slack_alerts import report_failure
 from slack_delivery import post
 

@@ -19,9 +19,9 @@ import pandas as pd
 import pytest
 import requests
 
-from demo.environment import is_free
-from demo.processes import Running, end, launch, wait_for
-from demo.stack import Stack
+from deploy.local.environment import is_free
+from deploy.local.processes import Running, end, launch, wait_for
+from deploy.local.stack import Stack
 from deploy.serving import follow
 from include.services import Services, build_services
 from include.settings import Settings

@@ -2,7 +2,7 @@
 
 import json
 
-from include.references import Promotion, Verdict
+from include.results import Promotion, Verdict
 from tests.toy import World, day
 
 VERDICT = Verdict(

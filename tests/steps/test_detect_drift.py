@@ -8,7 +8,7 @@ import pytest
 
 from include.models.contract import Column, KnownDays
 from include.noise.profile import NoiseProfile
-from include.references import Champion, Checked, Drift, Scored
+from include.results import Champion, Checked, Drift, Scored
 from tests.toy import World, changed, day, rows
 
 NOTHING_NEW = Checked(rows=0, quarantined=0, reasons={})

@@ -8,7 +8,7 @@ import pytest
 
 from include.errors import BrokenFeed
 from include.models.contract import Column
-from include.references import Finding
+from include.results import Finding
 from tests.toy import World, changed, day, rows
 
 ROWS = 400

@@ -8,7 +8,7 @@ import pytest
 
 from include.errors import RegistryUnreachable
 from include.models.contract import OwnMetric
-from include.references import Checked
+from include.results import Checked
 from tests.toy import World, changed, day, rows, scored_by
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.periods import count_periods
+from include.decisions.data.periods import count_periods
 from include.models.contract import Augment, Column, Criteria
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import MODEL, World, day

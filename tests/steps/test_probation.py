@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from include.errors import Locked
-from include.history import Entry
+from include.ledger.entries import Entry
 from include.models.contract import Probation
-from include.references import Probated
+from include.results import Probated
 from tests.fakes import Crash
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import World, day, rows

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from include.champion.handover import fact
 from include.errors import ArtifactChanged, ChampionMoved, RegistryUnreachable
-from include.handover import fact
-from include.references import Approval, Promotion, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Approval, Promotion, Verdict
 from tests.fakes import Crash
 from tests.toy import World, changed, day
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from include.errors import RegistryUnreachable
-from include.references import Recommended, Refitted
+from include.results import Recommended, Refitted
 from tests.fakes import Crash
 from tests.toy import World, changed, day
 

@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from include.handover import fact
-from include.history import Entry, term_at
-from include.references import Reconciled
-from include.run import Request
+from include.champion.handover import fact
+from include.ledger.entries import Entry, term_at
+from include.request import Request
+from include.results import Reconciled
 from tests.fakes import Crash
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import World, day

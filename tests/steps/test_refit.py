@@ -10,9 +10,9 @@ import joblib
 import numpy as np
 import pytest
 
-from include.decisions.past_fits import Plan, plan_fits
-from include.references import Refitted
-from include.run import Request
+from include.decisions.replay.plan import Plan, plan_fits
+from include.request import Request
+from include.results import Refitted
 from include.steps import refit
 from tests.fakes import Crash
 from tests.toy import DAY, World, day

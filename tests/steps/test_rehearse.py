@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved, DataError, NoSuchTarget, RegistryUnreachable, TrialFailed
-from include.references import Rehearsed
+from include.results import Rehearsed
 from tests.fakes import MemoryStore
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import World, day, fitted

@@ -9,8 +9,8 @@ import pytest
 
 from include.adapters.registry import card_path
 from include.errors import RegistryUnreachable
-from include.history import Entry
-from include.references import Answer, Approval, Verdict
+from include.ledger.entries import Entry
+from include.results import Answer, Approval, Verdict
 from include.services import Services
 from tests.fakes import Crash
 from tests.toy import MODEL, World, changed, day

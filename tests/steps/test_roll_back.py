@@ -3,7 +3,7 @@
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved
-from include.references import RolledBack
+from include.results import RolledBack
 from tests.steps.test_promote import promote, verdict_on
 from tests.steps.test_rehearse import promoted_twice, rehearse
 from tests.toy import World, day

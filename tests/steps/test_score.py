@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.test_history import said
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
 from tests.steps.test_probation import live, pipeline, promoted
-from tests.test_history import said
 from tests.toy import World, changed, day, rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.errors import BrokenFeed
-from include.references import Checked, Drift, Finding, Quality
+from include.results import Checked, Drift, Finding, Quality
 from tests.toy import World, changed, day, scored_by
 
 CHECKED = Checked(rows=60, quarantined=0, reasons={})

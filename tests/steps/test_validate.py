@@ -11,8 +11,8 @@ from include.errors import ArtifactChanged, DataError, RegistryUnreachable
 from include.models.contract import Column
 from include.noise.profile import NoiseProfile
 from include.noise.suite import suite_for
-from include.references import Assembled, Trained, Verdict
-from include.run import Request
+from include.request import Request
+from include.results import Assembled, Trained, Verdict
 from include.steps import validate
 from include.steps.train import recipe
 from tests.toy import MODEL, World, build, changed, day, rows

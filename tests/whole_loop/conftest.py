@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from demo.stack import Stack
 from demo.upstream import WEEK
+from deploy.local.stack import Stack
 from tests.whole_loop.loop import FIRST, Loop
 
 

@@ -10,9 +10,9 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.tracking import MlflowClient
 
-from demo.airflow_api import AirflowApi
-from demo.stack import Stack
 from demo.upstream import TRAFFIC, WEEK, Upstream
+from deploy.local.airflow_api import AirflowApi
+from deploy.local.stack import Stack
 from include.adapters.lake import Lake
 from include.adapters.object_store import ObjectStore
 from include.models import find_model

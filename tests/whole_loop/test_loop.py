@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from demo.airflow_api import AirflowError
 from demo.upstream import TRAFFIC, WEEK, Upstream
+from deploy.local.airflow_api import AirflowError
 from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop
 

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from demo.airflow_api import AirflowApi, AirflowError
-from demo.stack import Ports, Stack
 from demo.upstream import WEEK
+from deploy.local.airflow_api import AirflowApi, AirflowError
+from deploy.local.stack import Ports, Stack
 from include.adapters.ledger import Ledger
-from include.history import Entry
+from include.ledger.entries import Entry
 from tests.whole_loop.loop import FIRST, Loop, wait_for
 
 pytestmark = [pytest.mark.whole_loop, pytest.mark.timeout(1200)]

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from include.adapters.ledger import Ledger
-from include.history import Entry
+from include.ledger.entries import Entry
 from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from demo.environment import inherited
-from include.adapters.board import EVERYBODY, Board
-from include.decisions.messages import Flow
+from deploy.local.environment import inherited
+from include.adapters.latest_status import EVERYBODY, Board
+from include.alerts.throttle import Flow
 from tests.slack import Receiver, listening
 from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop, wait_for
@@ -24,7 +24,7 @@ LONG_AGO = datetime(1980, 1, 1, tzinfo=UTC)
 NAME = "AIRFLOW_CONN_SLACK_WEBHOOK"
 POST = """
 import os, sys
-from include.decisions.messages import Message
+from include.alerts.throttle import Message
 from slack_delivery import post
 print("posted", post(Message("verdict", "as told")))
 for connection in sys.argv[2:]:

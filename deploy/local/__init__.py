@@ -1,0 +1,1 @@
+"""The embedded stack: SeaweedFS, MLflow and Airflow as processes on this machine."""

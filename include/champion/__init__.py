@@ -1,0 +1,1 @@
+"""The one place that moves the alias `champion`, and what follows from it."""

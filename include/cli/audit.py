@@ -1,0 +1,58 @@
+"""`make audit`: known vulnerabilities in the lock, and an honest word where nobody could be asked.
+
+pip-audit ends well also when it could look nothing up. Here: 0 nothing is known against any package, 1 something is, 2 not
+every package could be looked up (without the internet that is none).
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from deploy.local.environment import PROJECT
+from include.cli.sbom import components
+
+# The second is for the image alone: deploy/Dockerfile.
+_LOCKS = [PROJECT / lock for lock in ("requirements.txt", "deploy/kubernetes/requirements.txt")]
+
+
+def audited() -> dict[str, Any]:
+    """What pip-audit says about every package of the lock; nothing is installed for it."""
+    program = Path(sys.executable).with_name("pip-audit")
+    locks = [word for lock in _LOCKS for word in ("--requirement", str(lock))]
+    words = [*locks, "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off"]
+    answer = subprocess.run([program, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    try:
+        return dict(json.loads(answer.stdout))
+    except ValueError:
+        # No database was there to be asked at all.
+        print(answer.stderr.strip()[-500:], file=sys.stderr)
+        return {"dependencies": []}
+
+
+def verdict(report: dict[str, Any], packages: int) -> tuple[int, list[str]]:
+    """The exit code and what to say, a line each; `packages` are in the lock."""
+    looked_up = [one for one in report["dependencies"] if "skip_reason" not in one]
+    lines = [
+        f"{one['name']} {one['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'no version yet'}"
+        for one in looked_up
+        for found in one["vulns"]
+    ]
+    if len(looked_up) < packages:
+        reached = f"{packages - len(looked_up)} of {packages} packages could not be looked up"
+        lines.append(f"{reached}: no vulnerability database that knows them could be reached. Run it where pypi.org is.")
+        return (1 if len(lines) > 1 else 2), lines
+    return (1, lines) if lines else (0, [f"Nothing is known against any of the {packages} packages of the lock."])
+
+
+def main() -> int:
+    """Say it, and the exit code."""
+    packages = [package for lock in _LOCKS for package in components(lock.read_text())]
+    code, said = verdict(audited(), len(packages))
+    print("\n".join(said))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Is a new model right about real data, and what would the gate say of it? Trained and judged once, here, without Airflow.
+
+`python -m include.cli.check_model NAME DATA`. It is the project's own steps on an object store and a registry of their own, which end
+with it. 0: the file is right and the gate could judge, whatever it said; 1: something is wrong; 2: it was called wrongly.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.in_process import stores
+from demo.upstream import Landing
+from deploy.local.environment import PROJECT
+from include.adapters.object_store import ObjectStore
+from include.cli.tables import read_table
+from include.decisions.data.periods import choose_split, count_periods
+from include.decisions.data.row_contract import sort_rows
+from include.decisions.data.spec_check import Finding, as_of, check_spec, needs_more_rows
+from include.decisions.scoring.evidence import standard_error
+from include.decisions.scoring.metrics import primary_metric
+from include.errors import ProvingGroundError
+from include.models import find_model
+from include.models.contract import Model
+from include.request import Request
+from include.results import Verdict
+from include.services import Services, build_services
+from include.steps.assemble import labels_of
+
+CARDS = PROJECT / ".check-model"
+# As an upstream would: what is long past comes in one file, the newest periods one by one.
+_ONE_BY_ONE = 8
+_STEPS = ("pull", "check", "assemble", "train", "validate")
+
+
+def main(arguments: list[str]) -> int:
+    """Check, train and judge one model."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if len(arguments) != 2:
+        console.print("make check-model needs NAME=name and, to go beyond the contract, DATA=a CSV or a folder of CSVs.")
+        return 2
+    try:
+        return check(arguments[0], Path(arguments[1]), console)
+    except ProvingGroundError as error:
+        _say(console, f"wrong: {error}", "red")
+        return 1
+
+
+def check(name: str, data: Path, console: Console) -> int:
+    """The findings, and if none is wrong the verdict; the exit code."""
+    began, now = time.monotonic(), datetime.now(UTC)
+    model, table = find_model(name), read_table(data)
+    _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {data}")
+    findings = check_spec(model, table, now)
+    wrong = any(finding.severity == "wrong" for finding in findings)
+    _tell(console, model, findings if wrong else [*findings, *_margin(model, table, now)])
+    if wrong:
+        return 1
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    ) as bar:
+        task = bar.add_task("object store and registry", total=len(_STEPS) + 1)
+
+        def tell(what: str) -> None:
+            bar.update(task, advance=1, description=what)
+
+        with stores():
+            verdict, card = judge(build_services(), model, table, as_of(model, _timed(model, table), now), tell)
+        bar.update(task, advance=1, description="judged")
+    console.print(Markdown(card) if card else verdict.says)
+    if card:
+        CARDS.mkdir(exist_ok=True)
+        (CARDS / f"{name}.md").write_text(card)
+        _say(console, f"The decision card is in {CARDS / f'{name}.md'}")
+    _say(console, f"{verdict.says} ({time.monotonic() - began:.0f} s)", "bold")
+    return 0 if verdict.verdict != "blocked" and card else 1
+
+
+def judge(
+    services: Services, model: Model, table: pd.DataFrame, moment: datetime, tell: Callable[[str], None]
+) -> tuple[Verdict, str]:
+    """Deliver the table and perform the real steps once; the verdict, and its card if there was a contest."""
+    settings = services.settings
+    deliver(
+        ObjectStore.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region),
+        model,
+        table,
+        moment,
+    )
+    request = Request(as_of=moment, reason="make check-model", run_id="check-model", asked_by="make check-model")
+
+    def step(name: str, *references: Any) -> Any:
+        tell(name)
+        return import_module(f"include.steps.{name}").run(services, model, request, *references)
+
+    step("check", step("pull"))
+    assembled = step("assemble")
+    trained = step("train", assembled)
+    verdict: Verdict = step("validate", assembled, trained)
+    return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
+
+
+def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[Finding]:
+    """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
+    columns = (*model.features, replace(model.label, optional=True))
+    rows = sort_rows(table, model.feed.key, model.feed.time, columns).good
+    told = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
+    split = choose_split(count_periods(told, model, as_of(model, rows, now)), model, None)
+    rows = rows[rows[model.label.name].notna()]
+    times = rows[model.feed.time]
+    train = rows[(times >= split.train_start) & (times < split.holdout_start)]
+    held = rows[(times >= split.holdout_start) & (times < split.holdout_end)]
+    metric, labels = primary_metric(model), labels_of(model, held)
+    one, other = (metric.estimate(labels, _said(model, half, held)) for half in (train.iloc[::2], train.iloc[1::2]))
+    return needs_more_rows(model, len(held), standard_error(one[1] - other[1]))
+
+
+def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
+    from include.steps.score import predict
+
+    return predict(
+        model, model.build(model.seed).fit(train[model.feature_names], labels_of(model, train)), held[model.feature_names]
+    )
+
+
+def deliver(landing: Landing, model: Model, table: pd.DataFrame, moment: datetime) -> list[str]:
+    """Put the table into landing, period by period, labels in the period in which they become known; the keys, in order."""
+    table = table.drop_duplicates(list(model.feed.key)) if _only_equal_rows(model, table) else table
+    timed = _timed(model, table)
+    starts = model.periods_of(timed[model.feed.time])
+    known = starts.max() - (_ONE_BY_ONE - 1) * model.feed.period
+    told = timed[model.feed.time] + model.feed.label_delay
+    labelled = timed[model.label.name].notna() & (told <= moment)
+    whose = list(dict.fromkeys([*model.feed.key, model.feed.time]))
+    keys = []
+    for stream, columns, period in (
+        ("features", [*whose, *model.feature_names], starts),
+        ("labels", [*whose, model.label.name], model.periods_of(told)),
+    ):
+        rows = table if stream == "features" else table[labelled if not model.label.optional else told <= moment]
+        columns = list(dict.fromkeys(columns))
+        for begins, part in rows.groupby(period[rows.index].where(period >= known, known - model.feed.period)):
+            start = pd.Timestamp(str(begins))
+            key = f"{model.name}/{stream}/{'until-' if start < known else ''}{start:%Y-%m-%dT%H}.csv"
+            landing.put(key, part[columns].to_csv(index=False, lineterminator="\n").encode())
+            keys.append(key)
+    return keys
+
+
+def _only_equal_rows(model: Model, table: pd.DataFrame) -> bool:
+    return bool(table.duplicated(list(model.feed.key)).any())
+
+
+def _timed(model: Model, table: pd.DataFrame) -> pd.DataFrame:
+    times = pd.to_datetime(table[model.feed.time], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+    return table.assign(**{model.feed.time: times})
+
+
+def _tell(console: Console, model: Model, findings: list[Finding]) -> None:
+    for finding in findings:
+        _say(console, str(finding), "red" if finding.severity == "wrong" else "yellow")
+    wrong = sum(finding.severity == "wrong" for finding in findings)
+    said = f"{wrong} wrong, {len(findings) - wrong} in doubt" if findings else "nothing found"
+    _say(console, f"include/models/{model.name}.py against the data: {said}")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def _end(*_: object) -> None:
+    sys.exit(1)  # so that what was started is ended on the way out
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    signal.signal(signal.SIGTERM, _end)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""What lands, by hand: put a file or a folder into the bucket that deliveries land in, list what is there, remove one.
+
+`python -m deploy.local.stack put PATH KEY`, `ls [PREFIX]` and `rm KEY`, of the stack that runs here or is named by the environment
+or `.env`.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from deploy.local.processes import StackError
+from include.adapters.landing import SUFFIXES, Stream, is_hidden
+from include.adapters.object_store import ObjectStore
+from include.settings import Settings
+
+_STREAMS = get_args(Stream)
+_SHOWN = 3
+
+
+def connect() -> ObjectStore:
+    """The landing bucket of the stack that runs here, or that the environment or `.env` names."""
+    from include.cli.replay import find_stack
+
+    find_stack(os.environ)
+    settings = Settings.read(os.environ)
+    return ObjectStore.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
+
+
+def planned(path: Path, key: str, models: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
+    """Which file goes under which key, and the names of those that are passed over; nothing is sent yet.
+
+    Raises:
+        StackError: there is nothing to put, or `pull` would not find it under that key.
+    """
+    if not path.exists():
+        raise StackError(f"{path} is not a file and not a folder; name the one to put into landing.")
+    model, stream, *name = _parts(key, models)
+    if path.is_dir():
+        return _of_folder(path, "/".join([model, stream, *name]))
+    name = name or [path.name]
+    _require_readable("/".join([model, stream, *name]), path)
+    return {"/".join([model, stream, *name]): path}, []
+
+
+def put(bucket: ObjectStore, files: dict[str, Path], passed_over: Sequence[str]) -> str:
+    """Send them over one connection; what was done, in a line."""
+    for key, file in files.items():
+        bucket.put(key, file.read_bytes())
+    if len(files) == 1 and not passed_over:
+        return f"{next(iter(files))} is in landing."
+    others = f"; passed over: {_some(passed_over)}" if passed_over else ""
+    return f"{len(files):,} files are in landing, from {min(files)} to {max(files)}{others}."
+
+
+def listed(bucket: ObjectStore, prefix: str) -> Iterator[str]:
+    """A line for each object: bytes, when it landed, key; then how many there are."""
+    count = size = 0
+    for entry in bucket.entries(prefix):
+        count, size = count + 1, size + entry.size
+        yield f"{entry.size:>12,}  {entry.modified:%Y-%m-%d %H:%M}Z  {entry.key}"
+    yield f"{count:,} files, {size:,} bytes in landing" + (f" that begin with {prefix}" if prefix else "")
+
+
+def remove(bucket: ObjectStore, key: str) -> str:
+    """Remove one file; what was done, in a line.
+
+    Raises:
+        StackError: it is not there.
+    """
+    if bucket.stat(key) is None:
+        near = [entry.key for entry in bucket.entries("/".join(key.split("/")[:2]))]
+        there = f"near it are {_some(near)}" if near else "nothing near it is either"
+        raise StackError(
+            f"{key!r} is not in landing; {there}. Accepted is a whole key, of one file: see `python -m deploy.local.stack ls`."
+        )
+    bucket.delete(key)
+    return f"{key} is removed from landing. Rows of it that a run took in before stay in the lake."
+
+
+def _parts(key: str, models: Sequence[str]) -> list[str]:
+    parts = key.removesuffix("/").split("/")
+    form = "Accepted is <model>/features/<name> or <model>/labels/<name>"
+    if parts[0] not in models:
+        raise StackError(
+            f"key {key!r}: {parts[0]!r} is no model; there are {', '.join(models)}. {form}: correct it, or add the model "
+            "first (make new-model)."
+        )
+    if len(parts) < 2 or parts[1] not in _STREAMS:
+        found = repr(parts[1]) if len(parts) > 1 else "nothing"
+        raise StackError(f"key {key!r}: {found} stands where the folder does. {form}: choose {' or '.join(_STREAMS)}.")
+    if not all(part.isprintable() and part.strip() and part not in (".", "..") for part in parts):
+        raise StackError(f"key {key!r}: a part of it is empty, or no name. {form}: correct it.")
+    return parts
+
+
+def _of_folder(folder: Path, prefix: str) -> tuple[dict[str, Path], list[str]]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    readable = [file for file in files if _ending(file.name) and not is_hidden(file.name)]
+    if not readable:
+        raise StackError(
+            f"{folder} holds {len(files)} files, and none that can be read. Accepted names end in {', '.join(SUFFIXES)} and "
+            "do not begin with . or _. Name another folder, or rename them."
+        )
+    keys = {f"{prefix}/{file.relative_to(folder).as_posix()}": file for file in readable}
+    return keys, [file.relative_to(folder).as_posix() for file in files if file not in readable]
+
+
+def _require_readable(key: str, file: Path) -> None:
+    name = key.rsplit("/", 1)[-1]
+    if is_hidden(name):
+        raise StackError(f"key {key!r}: pull passes over names that begin with . or _. Choose another name.")
+    if not (ending := _ending(name)):
+        raise StackError(f"key {key!r}: pull cannot read {name!r}. Accepted names end in {', '.join(SUFFIXES)}: choose one.")
+    if (own := _ending(file.name)) and own != ending:
+        raise StackError(
+            f"key {key!r} ends in {ending}, and the file {file.name!r} in {own}. Accepted is one ending: correct the key."
+        )
+
+
+def _ending(name: str) -> str:
+    return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default="")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

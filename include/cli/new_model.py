@@ -1,0 +1,122 @@
+"""A new model's file, with a comment on each line to change; from a CSV, with the columns guessed.
+
+`python -m include.cli.new_model NAME [DATA]`. The file is the template with other lines put in, so it keeps what the template keeps.
+"""
+
+import keyword
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.local.environment import PROJECT
+from include.decisions.data.column_guess import Guess, guess
+from include.errors import ModelError, ProvingGroundError
+from include.models.contract import NAME, Column
+
+TEMPLATE = Path(__file__).with_name("model_template.py")
+MODELS = PROJECT / "include/models"
+
+
+def main(arguments: list[str], models: Path = MODELS) -> int:
+    """Write the file; 0 when it is there, 1 when it cannot be, 2 without a name."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if len(arguments) not in (1, 2):
+        console.print("make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional).")
+        return 2
+    try:
+        path = write(arguments[0], Path(arguments[1]) if arguments[1:] else None, models)
+    except ProvingGroundError as error:
+        console.print(str(error), style="red")
+        return 1
+    marks = path.read_text().count("# GUESS:") + path.read_text().count("# CHANGE:")
+    console.print(f"{path} is written. {marks} lines in it are marked CHANGE or GUESS: correct them, then run")
+    console.print(f"  make check-model NAME={arguments[0]} DATA={arguments[1] if arguments[1:] else 'sample.csv'}")
+    return 0
+
+
+def write(name: str, data: Path | None, models: Path = MODELS) -> Path:
+    """The path of the new file.
+
+    Raises:
+        ModelError: the name cannot be used, or a file has it.
+        DataError: nothing can be guessed from the data.
+    """
+    taken = sorted(file.stem for file in models.glob("*.py"))
+    if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise ModelError(
+            f"NAME={name!r} cannot name a model: accepted are lower-case letters, digits and _, at most 50, a letter first, "
+            "and no word of Python's own. Choose another, such as churn."
+        )
+    if name in taken:
+        raise ModelError(
+            f"NAME={name!r} is taken: include/models/{name}.py exists. Taken are {', '.join(taken)}. Choose another."
+        )
+    text = TEMPLATE.read_text().replace('"model_template"', f'"{name}"').replace(": `make new-model` copies this file.", ".")
+    if data is not None:
+        from include.cli.tables import read_table
+
+        text = filled_in(text, guess(read_table(data), name))
+    path = models / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+def filled_in(template: str, found: Guess) -> str:
+    """The template with what was guessed, each line of it marked."""
+    columns = "\n".join(f"    {_code(column)},  # GUESS: {_asked(column)}" for column in found.features)
+    others = f"; or {', '.join(found.labels[1:])}?" if found.labels[1:] else ""
+    span = "weeks=1" if found.period.days == 7 else "days=1"
+    schedule = "0 6 * * MON" if found.period.days == 7 else "0 6 * * *"
+    wanted = found.criteria
+    criteria = f"{_quoted(wanted.metric)}, floor={wanted.floor}, noisy_floor={wanted.noisy_floor}, margin={wanted.margin}"
+    swaps = [
+        (r"(?s)FEATURES = \(\n.*?\n\)\n", f"FEATURES = (\n{columns}\n)\n"),
+        (r"    task=.*", f"    task={_quoted(found.task)},  # GUESS: binary, multiclass or regression"),
+        (
+            r"    label=.*",
+            f"    label={_code(replace(found.label, optional=False))},  # GUESS: {others.removeprefix('; ') or 'is it?'}",
+        ),
+        (r"        key=.*", f"        key={_tuple(found.key)},  # GUESS: the columns that together name one row"),
+        (r"        time=.*", f"        time={_quoted(found.time)},  # GUESS: when the prediction is made"),
+        (r"        period=.*", f"        period=timedelta({span}),  # GUESS: how often a delivery comes"),
+        (r"        schedule=.*", f"        schedule={_quoted(schedule)},  # GUESS: when to look for deliveries, cron in UTC"),
+        (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above"),
+    ]
+    for pattern, line in swaps:
+        template, count = re.subn(pattern, line.replace("\\", r"\\"), template)
+        assert count == 1, pattern
+    if any(column.kind == "text" for column in found.features):
+        template = re.sub(r"trusted_types=\((.*),\)", r'trusted_types=("numpy.dtype", \1)', template)
+    return template.replace("HistGradientBoostingClassifier", _TREES[found.task])
+
+
+_TREES = {
+    task: f"HistGradientBoosting{kind}"
+    for task, kind in (("binary", "Classifier"), ("multiclass", "Classifier"), ("regression", "Regressor"))
+}
+
+
+def _code(column: Column) -> str:
+    limits = "".join(f", {name}={value:g}" for name in ("low", "high") if (value := getattr(column, name)) is not None)
+    return f"Column({_quoted(column.name)}, {_quoted(column.kind)}{limits}{', optional=True' if column.optional else ''})"
+
+
+def _asked(column: Column) -> str:
+    asked = {"number": "low=, high=, unit=?", "category": "values=?", "text": "text people typed?"}[column.kind]
+    return f"{asked} known at the time?"
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    return f"({', '.join(map(_quoted, names))}{',' if len(names) == 1 else ''})"
+
+
+def _quoted(text: str) -> str:
+    shown = repr(text)
+    return f'"{text}"' if shown[1:-1] == text and '"' not in text else shown
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,135 @@
+"""Which rows broke the contract, and why? The newest quarantined deliveries of one model in this terminal.
+
+`python -m include.cli.quarantine MODEL [NEWEST]`, of the stack that runs here or is named by the environment or `.env`.
+"""
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.local.stack import StackError
+from include.adapters.lake import Lake
+from include.cli.replay import find_stack
+from include.errors import ProvingGroundError
+from include.models import find_model
+from include.services import build_services
+from include.untrusted_text import one_line
+
+_USUAL, _MOST = "3", 100
+_ROWS_SHOWN, _REASONS_SHOWN = 10, 4
+_LONGEST_REASON, _LONGEST_VALUE, _LONGEST_ROW = 120, 40, 400
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The bad rows of one landing file; `went_on` says whether its good rows did."""
+
+    key: str
+    checked_at: datetime
+    rows: list[dict[str, Any]]
+    went_on: bool
+
+    @property
+    def source(self) -> str:
+        """The landing file."""
+        return str(self.rows[0]["source"]) if self.rows else ""
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many rows have each reason."""
+        return Counter(one_line(reason, _LONGEST_REASON) for row in self.rows for reason in row["reasons"])
+
+
+def main(arguments: list[str]) -> int:
+    """Print them; 0 also where there are none, 1 where they cannot be read."""
+    # In a pipe nothing is cut to a terminal's width.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    try:
+        if len(arguments) not in (1, 2):
+            raise StackError("name one model, and how many deliveries: make quarantine MODEL=flight_delays NEWEST=3")
+        model, newest = find_model(arguments[0]), _count([*arguments, _USUAL][1])
+        find_stack(os.environ)
+        show(console, model.name, *deliveries(build_services().lake, model.name, newest))
+    except ProvingGroundError as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def deliveries(lake: Lake, model_name: str, newest: int) -> tuple[list[Delivery], int]:
+    """The newest deliveries that have bad rows, and how many there are in all."""
+    kept, done = lake.quarantines(model_name), lake.finished_files(model_name)
+    found = [
+        Delivery(entry.key, entry.modified, lake.quarantined_rows(entry.key), PurePosixPath(entry.key).stem in done)
+        for entry in kept[:newest]
+    ]
+    return found, len(kept)
+
+
+def show(console: Console, model_name: str, found: list[Delivery], of: int) -> None:
+    """A table of the deliveries, then the first rows of the newest."""
+    if not found:
+        console.print(f"No row of {model_name} is in quarantine.", highlight=False, markup=False)
+        return
+    console.print(_table(model_name, found, of))
+    newest = found[0]
+    shown = newest.rows[:_ROWS_SHOWN]
+    _say(console, f"The first {len(shown)} of the {len(newest.rows):,} rows of {newest.source}:", "bold")
+    for row in shown:
+        _say(console, f"row {row['row']}: {'; '.join(one_line(reason, _LONGEST_REASON) for reason in row['reasons'])}")
+        _say(console, f"    {_values(row['values'])}", "dim")
+    _say(console, f"All of them: {newest.key} in the lake.", "dim")
+
+
+def _table(model_name: str, found: list[Delivery], of: int) -> Table:
+    title = f"{model_name}: the newest {len(found)} of {of} deliveries with rows in quarantine"
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for name in ("delivery", "checked (UTC)", "bad rows", "good rows", "reasons"):
+        table.add_column(name, justify="right" if name == "bad rows" else "left")
+    for delivery in found:
+        table.add_row(
+            Text(one_line(delivery.source, _LONGEST_ROW), overflow="fold"),
+            f"{delivery.checked_at:%Y-%m-%d %H:%M}",
+            f"{len(delivery.rows):,}",
+            Text("went on", style="green") if delivery.went_on else Text("held back", style="red"),
+            Text(_counted(delivery.reasons)),
+        )
+    return table
+
+
+def _counted(reasons: Counter[str]) -> str:
+    lines = [f"{count:,} × {reason}" for reason, count in reasons.most_common(_REASONS_SHOWN)]
+    more = [f"and {len(reasons) - _REASONS_SHOWN} other reasons"] if len(reasons) > _REASONS_SHOWN else []
+    return "\n".join([*lines, *more])
+
+
+def _values(values: dict[str, Any]) -> str:
+    """One printable line: a delivery may hold anything, also what would steer a terminal."""
+    parts = [
+        f"{one_line(name, _LONGEST_VALUE)}={'(missing)' if value is None else one_line(value, _LONGEST_VALUE)}"
+        for name, value in values.items()
+    ]
+    return one_line(", ".join(parts), _LONGEST_ROW)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
+        raise StackError(f"NEWEST={text!r} is no number of deliveries; accepted are 1 to {_MOST}, as in NEWEST=3.")
+    return int(text)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

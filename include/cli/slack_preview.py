@@ -1,0 +1,224 @@
+"""Every message that Slack may be sent: `python -m include.cli.slack_preview [PAGE]` shows them here and writes them as a page.
+
+The words are those of `include/alerts/texts.py`; what they are about is made up.
+"""
+
+import html
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from include.alerts.texts import (
+    approval_text,
+    by_hand_text,
+    cause_in_words,
+    failure_text,
+    finding_text,
+    missed_text,
+    outage_text,
+    probation_text,
+    promoted_text,
+    rolled_back_text,
+    run_url,
+    started_text,
+    unpublished_text,
+    verdict_text,
+)
+from include.errors import BrokenFeed, RegistryUnreachable
+from include.untrusted_text import of_data
+
+PAGE = Path(".stack/slack-preview.html")
+_AIRFLOW, _MLFLOW = "https://airflow.example", "https://mlflow.example"
+_SIGNS = {
+    "red_circle": "🔴",
+    "large_yellow_circle": "🟡",
+    "large_green_circle": "🟢",
+    "white_circle": "⚪",
+    "arrows_counterclockwise": "🔄",
+    "leftwards_arrow_with_hook": "↩️",
+    "raised_hand": "✋",
+    "mute": "🔇",
+}
+_HALF_PAST_NINE = 1_772_616_600.0
+
+
+def messages() -> dict[str, str]:
+    """An example of every kind of message, by what it is about."""
+    return _what_went_wrong() | _retraining() | _what_somebody_should_see()
+
+
+def _what_went_wrong() -> dict[str, str]:
+    log = f"{_AIRFLOW}/dags/traffic_volume.monitor/runs/scheduled__2026-03-04/tasks/check?try_number=1"
+    late = "landing file traffic_volume/features/2026-03-02.jsonl: 412 of 1,004 rows break the contract (398 × temp: not a "
+    late += (
+        "number; 14 × weather: missing); accepted is 20%. Ask upstream to deliver it again under the same name, or remove it."
+    )
+    away = RegistryUnreachable(
+        "MLflow did not answer about card_fraud: connection refused. Nothing was decided; check the server, then clear "
+        "the task."
+    )
+    outage = outage_text("card_fraud.monitor", "score", away, log.replace("traffic_volume", "card_fraud"))
+    return {
+        "a task failed": failure_text("traffic_volume.monitor", "check", BrokenFeed(late), log),
+        "a task failed for want of memory": failure_text(
+            "search_queries.retrain", "train", MemoryError(), log.replace("traffic_volume.monitor", "search_queries.retrain")
+        ),
+        "an outage": outage,
+        "the outage goes on, a quarter of an hour later": f"{outage}\n{missed_text({'MLflow': (37, _HALF_PAST_NINE)})}",
+    }
+
+
+def _retraining() -> dict[str, str]:
+    assembled = {"train": {"rows": 48_211}, "holdout": {"rows": 5_377}}
+    decay = "decay: roc_auc 0.712 over the newest two mature periods, was 0.764; moved: dep_hour: median 12.5 → 14"
+    drift = f"drift: category: {of_data('electronics')}: 21.4% of its values, usually 9.8%; amount: median 31.2 → 44.9"
+    run = _run("traffic_volume.retrain")
+    causes = {
+        "decay": cause_in_words(decay, ""),
+        "drift": cause_in_words(drift, ""),
+        "the cadence": cause_in_words("cadence", ""),
+        "by hand": cause_in_words("new prices since Monday", "alice"),
+    }
+    started = {
+        f"retraining started: {name}": started_text("traffic_volume", cause, assembled, run) for name, cause in causes.items()
+    }
+    stays = {"promoted": False, "champion_version": "7", "previous_version": None}
+    verdicts = {
+        f"a verdict: {word}": verdict_text("traffic_volume", _verdict(word, reason), stays, "", run)
+        for word, reason in {
+            "keep": "roc_auc 0.759 against 0.764 of the champion: -0.005 (-0.011 to 0.001) on 5,377 rows",
+            "inconclusive": "roc_auc +0.002 (-0.004 to 0.008): 21,000 rows would decide, there are 5,377",
+            "blocked": "labels of the holdout are immature: 62% are known, 90% are needed",
+        }.items()
+    }
+    better = _verdict("promote", "roc_auc 0.781 against 0.764: +0.017 (0.009 to 0.026), and no worse under noise")
+    promoted = {"promoted": True, "champion_version": "8", "previous_version": "7"}
+    subject, url = "traffic_volume: may version 8 become champion?", f"{run}/tasks/review/required_actions"
+    return {
+        **started,
+        **verdicts,
+        "an approval is asked for": approval_text(
+            subject, "airflow", "2026-03-06T09:00:00+00:00", url, ["alice", "bob"], better
+        ),
+        "a promotion": promoted_text("traffic_volume", better, promoted, "alice", run),
+    }
+
+
+def _what_somebody_should_see() -> dict[str, str]:
+    name, run = "traffic_volume", _run("traffic_volume.monitor")
+    messy = "noise surge: weather: 11.2% of its values are misspelt, usually 1.1%"
+    upstream = "Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file."
+    worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
+    gone = "version 7 cannot be asked any more: its artifact was deleted"
+    unpublished = (
+        "version 8 is champion, but s3://serving/serving/traffic_volume could not be brought up to date: access denied"
+    )
+    by_hand = "version 5 was made champion by hand; version 8 was"
+    back = {"champion_version": "7", "from_version": "8"}
+    return {
+        "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
+        "silence": finding_text(name, "alarm", "silence: no check for 23 days", "See why the monitor did not run.", run),
+        "messier data than ever": finding_text(name, "page", messy, upstream, run),
+        "probation: worse": probation_text(name, "worse", worse, "propose", run),
+        "probation: not finished": probation_text(name, "impossible", gone, "propose", run),
+        "changed by hand": by_hand_text(name, by_hand, run),
+        "not published": unpublished_text(name, unpublished, run),
+    }
+
+
+def _verdict(word: str, reason: str) -> Mapping[str, Any]:
+    card = f"{_MLFLOW}/#/models/traffic_volume/versions/8"
+    return {"verdict": word, "reasons": [reason], "version": "8", "card_url": card}
+
+
+def _run(dag_id: str) -> str:
+    return run_url(_AIRFLOW, dag_id, "scheduled__2026-03-04T09:30:00+00:00")
+
+
+def as_html(text: str) -> str:
+    """A message as Slack draws it: signs, bold, italics and links; everything else is text.
+
+    >>> as_html(":mute: *a* &lt;b&gt; <http://x|see>")
+    '🔇 <b>a</b> &lt;b&gt; <a href="http://x">see</a>'
+    """
+    # What Slack would act on is escaped already: a < that is left begins a link of ours.
+    found = re.sub(r"<(http[^|>]+)\|([^>]+)>", lambda link: f'<a href="{html.escape(link[1])}">{link[2]}</a>', text)
+    found = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), found)
+    found = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", found)
+    return re.sub(r"(?m)^_(.+)_$", r"<i>\1</i>", found)
+
+
+def as_page(shown: Mapping[str, str]) -> str:
+    """One page with all of them, that needs nothing from anywhere."""
+    posts = "\n".join(_POST.format(about=html.escape(about), text=as_html(text)) for about, text in shown.items())
+    return _PAGE.format(posts=posts)
+
+
+def as_rich(text: str) -> str:
+    """The same for a terminal."""
+    found = escape(html.unescape(re.sub(r"<(http[^|]+)\|([^>]+)>", r"\2 → \1", text)))
+    found = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), found)
+    found = re.sub(r"\*([^*\n]+)\*", r"[bold]\1[/]", found)
+    return re.sub(r"(?m)^_(.+)_$", r"[italic dim]\1[/]", found)
+
+
+def main(arguments: list[str]) -> int:
+    """Show all, write the page, and say where it is."""
+    console, page = Console(), Path(arguments[0]) if arguments else PAGE
+    for about, text in messages().items():
+        console.print(Panel(as_rich(text), title=about, title_align="left", border_style="dim"))
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(as_page(messages()), encoding="utf-8")
+    console.print(f"The same as Slack shows it: {page}", highlight=False, markup=False)
+    return 0
+
+
+_POST = """<article>
+<h2>{about}</h2>
+<div class="post"><div class="who" aria-hidden="true">PG</div><div>
+<p class="name"><b>Proving Ground</b> <span>APP</span> <time>9:45</time></p>
+<p class="text">{text}</p></div></div>
+</article>"""
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Messages in Slack</title>
+<style>
+:root {{ color-scheme: light dark;
+  --back: #fff; --ink: #1d1c1d; --soft: #616061; --line: #e2e2e2; --link: #1264a3; --app: #ececec; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --back: #1a1d21; --ink: #d1d2d3; --soft: #ababad; --line: #35373b; --link: #7cb8e8; --app: #35373b; }}
+}}
+body {{ margin: 0 auto; max-width: 860px; padding: 16px 24px 32px; background: var(--back); color: var(--ink);
+  font: 15px/1.47 Slack-Lato, Lato, "Noto Sans", "Helvetica Neue", Arial, "Noto Color Emoji", sans-serif; }}
+h1 {{ font-size: 18px; margin: 0 0 12px; padding-bottom: 12px; border-bottom: 1px solid var(--line); }}
+h2 {{ font-size: 12px; font-weight: 600; color: var(--soft); margin: 20px 0 6px;
+  display: flex; align-items: center; gap: 10px; }}
+h2::after {{ content: ""; flex: 1; border-top: 1px solid var(--line); }}
+.post {{ display: grid; grid-template-columns: 36px 1fr; gap: 8px; }}
+.who {{ width: 36px; height: 36px; border-radius: 6px; background: #017cee; color: #fff; font-weight: 700; font-size: 14px;
+  display: grid; place-items: center; }}
+.post b {{ font-weight: 700; }}
+p {{ margin: 0; }}
+.name span {{ background: var(--app); color: var(--soft); border-radius: 3px; padding: 1px 4px;
+  font-size: 10px; font-weight: 700; }}
+.name time {{ color: var(--soft); font-size: 12px; }}
+.text {{ white-space: pre-line; overflow-wrap: anywhere; }}
+a {{ color: var(--link); text-decoration: none; }}
+a:hover {{ text-decoration: underline; }}
+</style>
+<h1># model-alerts</h1>
+{posts}
+</html>
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The contract of rows, periods, column guesses and checks of a model against data."""

@@ -1,0 +1,191 @@
+"""What a table's columns may be: kinds, key, time and label, guessed from their values. Each guess is to be checked."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from include.decisions.drift.summaries import as_numbers
+from include.errors import DataError
+from include.models.contract import Column, Criteria, Kind, Task
+
+_LABEL_WORDS = ("label", "target", "y", "class", "outcome", "answer", "default", "fraud", "late", "left", "churn", "churned")
+_FEW_VALUES = 50
+_WORDS_OF_A_TEXT = 3
+_WIDEST_KEY = 3
+_SEARCHED_FOR_A_KEY = 6
+_COUNTS_SEARCHED_FOR_A_KEY = 4
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a table looks like; `labels` are all columns that may be the label, the likeliest first."""
+
+    task: Task
+    label: Column
+    features: tuple[Column, ...]
+    key: tuple[str, ...]
+    time: str
+    period: timedelta
+    criteria: Criteria
+    labels: tuple[str, ...]
+
+
+def guess(table: pd.DataFrame, model_name: str) -> Guess:
+    """Guess what each column of a table is; its values are text as written, missing ones NaN.
+
+    Raises:
+        DataError: there are no rows, no column holds times, no few columns tell the rows apart, or nothing is left to
+            predict from.
+    """
+    if table.empty:
+        raise DataError("the data have no rows: nothing can be guessed. Name a file with rows, or leave DATA out.")
+    kinds = {str(name): kind_of(table[name]) for name in table.columns}
+    times = [name for name, kind in kinds.items() if kind == "time"]
+    if not times:
+        raise DataError(
+            f"no column holds times; there are {', '.join(kinds)}. Accepted is ISO 8601 such as 2024-05-01T12:00:00Z: add a "
+            "column that says when each prediction would have been made."
+        )
+    key = _key(table, kinds, times[0], model_name)
+    labels = _labels(table, [name for name in kinds if name not in (*key, times[0])], kinds, model_name)
+    features = [name for name in kinds if name not in (*key, *times, labels[0])]
+    if not features:
+        raise DataError(
+            f"beside key, time and label there is no column to predict from; there are {', '.join(kinds)}. Add one."
+        )
+    label, task = _label(table[labels[0]], kinds[labels[0]])
+    return Guess(
+        task=task,
+        label=label,
+        features=tuple(_column(table[name], kinds[name]) for name in features),
+        key=key,
+        time=times[0],
+        period=_period(table[times[0]]),
+        criteria=_criteria(task, table[labels[0]]),
+        labels=tuple(labels),
+    )
+
+
+def kind_of(values: pd.Series) -> str:
+    """`number`, `time`, `category` or `text`: what all values that are there can be read as.
+
+    >>> [kind_of(pd.Series(said)) for said in (["1", None, "2.5"], ["2024-05-01"], ["gold", "free"])]
+    ['number', 'time', 'category']
+    """
+    there = values.dropna()
+    if np.isfinite(as_numbers(there)).all():
+        return "number"
+    if pd.to_datetime(there, utc=True, errors="coerce", format="ISO8601").notna().all():
+        return "time"
+    wordy = there.astype("str").map(lambda said: len(said.split())).mean() > _WORDS_OF_A_TEXT
+    return "text" if wordy and there.nunique() > _FEW_VALUES else "category"
+
+
+def _column(values: pd.Series, kind: str) -> Column:
+    known: Kind = "number" if kind == "number" else "text" if kind == "text" else "category"
+    return Column(str(values.name), known, optional=bool(values.isna().any()))
+
+
+def _key(table: pd.DataFrame, kinds: dict[str, str], time: str, model_name: str) -> tuple[str, ...]:
+    """The fewest columns without a repeated row, those that are called an id first.
+
+    Whole numbers that count rather than name come second: they tell rows apart by chance. The likeliest label never does.
+    """
+    names = [name for name in kinds if name == time or kinds[name] == "category" or _names_rows(table[name], kinds[name])]
+    called = sorted(names, key=lambda name: (not _is_called_id(name), name == time))
+    first = list(dict.fromkeys([*called[:_SEARCHED_FOR_A_KEY], time]))
+    label = _labels(table, [name for name in kinds if name != time], kinds, model_name)[0]
+    counts = [name for name in kinds if _is_whole(table[name], kinds[name]) and name not in (*first, label)]
+    second = [*first, *sorted(counts, key=lambda name: -table[name].nunique())[:_COUNTS_SEARCHED_FOR_A_KEY]]
+    for candidates in (first, second):
+        for columns in _tries(candidates, time):
+            if not table.duplicated(list(columns)).any() and not table[list(columns)].isna().any(axis=None):
+                return tuple(sorted(columns, key=lambda name: name == time))
+    raise DataError(_nothing_names_rows(table, second))
+
+
+def _tries(candidates: Sequence[str], time: str) -> list[tuple[str, ...]]:
+    """Single columns, then pairs and so on; of each size those with the time first: whose row, and when."""
+    tries = [columns for width in range(1, _WIDEST_KEY + 1) for columns in combinations(candidates, width)]
+    return sorted(tries, key=lambda columns: (len(columns), len(columns) > 1 and time not in columns))
+
+
+def _nothing_names_rows(table: pd.DataFrame, tried: list[str]) -> str:
+    repeated = int(table.duplicated(tried).sum())
+    gaps = [name for name in tried if table[name].isna().any()]
+    empty = f" Columns with empty cells cannot be in a key: {', '.join(gaps)}." if gaps else ""
+    return (
+        f"no key was found: tried was each of {', '.join(tried)} alone, and each two and three of them. In all of them "
+        f"together {repeated:,} of {len(table):,} rows repeat an earlier one.{empty} Accepted is a key of at most "
+        f"{_WIDEST_KEY} columns that no two rows share. Remove repeated rows, or add a column that names each row."
+    )
+
+
+def _is_called_id(name: str) -> bool:
+    """Whether a name ends as names of ids do, with an underscore or a capital before.
+
+    >>> [_is_called_id(name) for name in ("customer_id", "customerId", "order_no", "ID", "paid", "casino")]
+    [True, True, True, True, False, False]
+    """
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")
+    return parts[-1] in ("id", "key", "number", "no", "uuid")
+
+
+def _names_rows(values: pd.Series, kind: str) -> bool:
+    """A whole number that is called an id, or in nearly every row is another: one that names, not one that counts."""
+    return _is_whole(values, kind) and (_is_called_id(str(values.name)) or values.nunique() > 0.5 * len(values))
+
+
+def _is_whole(values: pd.Series, kind: str) -> bool:
+    return kind == "number" and bool((as_numbers(values.dropna()) % 1 == 0).all())
+
+
+def _labels(table: pd.DataFrame, names: Sequence[str], kinds: dict[str, str], model_name: str) -> list[str]:
+    """The model's name or a usual word first, then what holds 0 and 1, then the last column."""
+
+    def rank(name: str) -> tuple[bool, bool, bool, int]:
+        words = name.lower().split("_")
+        named = name.lower() == model_name or any(word in (*_LABEL_WORDS, *model_name.split("_")) for word in words)
+        return not named, not _is_binary(table[name]), kinds[name] == "text", -names.index(name)
+
+    candidates = [name for name in names if kinds[name] != "time"]
+    if not candidates:
+        raise DataError(f"no column is left to be the label; there are {', '.join(kinds)}. Add the column to be predicted.")
+    return sorted(candidates, key=rank)[:3]
+
+
+def _is_binary(values: pd.Series) -> bool:
+    return set(as_numbers(values.dropna()).tolist()) == {0.0, 1.0}
+
+
+def _label(values: pd.Series, kind: str) -> tuple[Column, Task]:
+    name = str(values.name)
+    if _is_binary(values):
+        return Column(name, "number", low=0, high=1), "binary"
+    if kind == "number":
+        return Column(name, "number"), "regression"
+    return Column(name, "category"), "multiclass"
+
+
+def _period(values: pd.Series) -> timedelta:
+    """Weeks where they make twelve periods or more, else days."""
+    times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+    return timedelta(weeks=1) if times.max() - times.min() >= timedelta(weeks=12) else timedelta(days=1)
+
+
+def _criteria(task: Task, label: pd.Series) -> Criteria:
+    """Somewhat better than a trivial answer; the owner knows what is good enough."""
+    if task == "binary":
+        return Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
+    if task == "multiclass":
+        usual = float(label.value_counts(normalize=True).iloc[0])
+        return Criteria(metric="accuracy", floor=round(usual, 3), noisy_floor=round(usual, 3), margin=0.02)
+    numbers = as_numbers(label.dropna())
+    spread = float(np.abs(numbers - np.median(numbers)).mean()) or 1.0
+    floor, noisy, margin = (float(f"{share * spread:.3g}") for share in (0.9, 1.0, 0.03))
+    return Criteria(metric="mae", floor=floor, noisy_floor=noisy, margin=margin)

@@ -1,0 +1,252 @@
+"""Is a model's file right about real data? Everything that would stop or mislead it later, in words, before it is trained.
+
+A table is what a team has: features and label side by side, values as text, missing ones NaN, index 0 to n - 1.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from include.decisions.data.periods import choose_split, count_periods
+from include.decisions.data.row_contract import missing_columns, sort_rows
+from include.decisions.drift.summaries import as_numbers, as_texts
+from include.decisions.scoring.predictions import Floats
+from include.errors import NotEnoughHistory
+from include.models.contract import Column, Model, Task
+
+GIVES_AWAY = 0.995
+# For a binary model a ROC AUC of 0.9, which honest columns seldom reach alone; an hour may well explain a road's traffic.
+SUSPICIOUS: Mapping[Task, float] = {"binary": 0.8, "multiclass": 0.95, "regression": 0.95}
+_MOST_ROWS = 20_000
+_FEWEST_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`wrong` stops, `doubt` warns; what it is about, its value, what is accepted, and what to do next."""
+
+    severity: Literal["wrong", "doubt"]
+    what: str
+    value: str
+    accepted: str
+    do: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.severity}: {self.what}: {self.value}. Accepted: {self.accepted}. {self.do}"
+
+
+def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[Finding]:
+    """All findings, what is wrong first; the table is not changed. `now` is aware UTC.
+
+    Where columns or times are missing nothing else can be said, and only that is.
+    """
+    if absent := list(_absent(model, table)):
+        return absent
+    columns = _columns(model)
+    times = pd.to_datetime(table[model.feed.time], utc=True, errors="coerce", format="ISO8601")
+    found = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, columns)]
+    typed = sort_rows(
+        table.drop_duplicates([*model.feed.key]).reset_index(drop=True), model.feed.key, model.feed.time, columns
+    ).good
+    if len(typed):
+        found += [*_giveaways(model, typed), *_history(model, typed, as_of(model, typed, now)), *_gaps(model, typed)]
+    return sorted(found, key=lambda finding: finding.severity != "wrong")
+
+
+def as_of(model: Model, typed: pd.DataFrame, now: datetime) -> datetime:
+    """When the labels of the newest row had come, or now: as of then the data are judged."""
+    newest = model.period_of(typed[model.feed.time].max().to_pydatetime())
+    return min(newest + model.feed.period + model.feed.label_delay, now)
+
+
+def needs_more_rows(model: Model, rows: int, error: float) -> list[Finding]:
+    """Whether the held-out rows can show a loss of a margin at 95 % with 80 % power; `error` is the difference's on them.
+
+    >>> from include.models import find_model
+    >>> [finding.value for finding in needs_more_rows(find_model("traffic_volume"), 100, 16.0)]
+    ['a difference is known to ±16 on 100 held-out rows, about 396 would be needed']
+    """
+    needed = math.ceil(rows * ((1.645 + 0.842) * error / model.criteria.margin) ** 2) if np.isfinite(error) else 0
+    if needed <= rows:
+        return []
+    value = f"a difference is known to ±{error:.3g} on {rows:,} held-out rows, about {needed:,} would be needed"
+    do = "Hold out more periods (holdout_periods), bring more data, or accept a wider margin."
+    return [Finding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)]
+
+
+def _columns(model: Model) -> tuple[Column, ...]:
+    """A label that has not come yet is not wrong, so it may be missing."""
+    label = model.label
+    return (*model.features, Column(label.name, label.kind, label.low, label.high, label.values, True))
+
+
+def _absent(model: Model, table: pd.DataFrame) -> Iterator[Finding]:
+    here = ", ".join(map(str, table.columns))
+    for name in missing_columns(table, model.feed.key, model.feed.time, _columns(model)):
+        yield Finding("wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there"))
+    if table.empty:
+        yield Finding("wrong", "the data", "they have no rows", "at least one row", "Name a file with rows.")
+
+
+def _correct(model: Model, how: str) -> str:
+    return f"In include/models/{model.name}.py {how}, or correct the data."
+
+
+def _times(model: Model, table: pd.DataFrame, times: pd.Series, now: datetime) -> Iterator[Finding]:
+    name = model.feed.time
+    if (bad := times.isna()).any():
+        value = f"{int(bad.sum()):,} of {len(bad):,} rows hold no time, such as {table[name][bad].iloc[0]!r}"
+        yield Finding("wrong", f"time {name}", value, "ISO 8601 such as 2024-05-01T12:00:00Z", _correct(model, "name another"))
+    if (late := times > now).any():
+        value = f"{int(late.sum()):,} rows lie in the future, such as {table[name][late].iloc[0]!r}"
+        yield Finding("wrong", f"time {name}", value, f"times until now, {now:%Y-%m-%dT%H:%MZ}", "Correct the data.")
+    if len(times) > 1 and times.nunique() == 1:
+        value = f"every row has the time {times.dropna().iloc[0]:%Y-%m-%dT%H:%MZ}"
+        do = _correct(model, "name the column that says when each prediction is made")
+        yield Finding("wrong", f"time {name}", value, "times that put the rows in order", do)
+
+
+def _keys(model: Model, table: pd.DataFrame) -> Iterator[Finding]:
+    key = list(model.feed.key)
+    repeated = table.duplicated(key)
+    if not repeated.any():
+        return
+    value = f"{int(repeated.sum()):,} of {len(table):,} rows repeat it, such as {table.loc[repeated, key].iloc[0].to_dict()}"
+    same = table.duplicated([*model.feature_names, *key, model.feed.time, model.label.name])
+    if same.sum() == repeated.sum():
+        yield Finding("doubt", f"key {', '.join(key)}", value, "each row once", "These rows are equal: they count once.")
+    else:
+        do = _correct(model, "add the columns to feed.key that tell such rows apart (often the time)")
+        yield Finding("wrong", f"key {', '.join(key)}", value, "a key that names one row", do)
+
+
+def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> Iterator[Finding]:
+    """What the feed's check would say of each column, counted, with an example."""
+    reasons = sort_rows(table, model.feed.key, model.feed.time, columns).reasons
+    rows: dict[str, list[int]] = {}
+    for row, broken in reasons.items():
+        for reason in broken:
+            rows.setdefault(reason, []).append(row)
+    for reason, those in rows.items():
+        name, _, said = reason.partition(": ")
+        if name == model.feed.time or name.startswith("key "):
+            continue
+        value = (
+            f"{len(those):,} of {len(table):,} values are {said}, such as {table[name].iloc[those[0]]!r} in row {those[0] + 1}"
+        )
+        share = model.feed.max_bad_share
+        severity: Literal["wrong", "doubt"] = "wrong" if len(those) > share * len(table) else "doubt"
+        after = "" if severity == "wrong" else " Such rows would go to quarantine."
+        do = _correct(model, "widen the column's kind, range, values or optional") + after
+        yield Finding(severity, f"column {name}", value, f"at most {share:.0%} of a delivery", do)
+
+
+def _giveaways(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
+    rows = typed[typed[model.label.name].notna()]
+    rows = rows.sample(_MOST_ROWS, random_state=model.seed) if len(rows) > _MOST_ROWS else rows
+    for column in model.features:
+        same = bool(len(rows)) and as_texts(rows[column.name]).eq(as_texts(rows[model.label.name])).fillna(False).all()
+        power = 1.0 if same else alone(rows[column.name], rows[model.label.name], column, model)
+        if not power >= SUSPICIOUS[model.task]:
+            continue
+        value = "it equals the label" if same else f"alone it {_in_words(model.task, power)}"
+        do = f"Is {column.name} known when the prediction is made? If not, take it out of FEATURES."
+        severity: Literal["wrong", "doubt"] = "wrong" if power >= GIVES_AWAY else "doubt"
+        accepted = f"a column that {_in_words(model.task, SUSPICIOUS[model.task])} at most"
+        yield Finding(severity, f"feature {column.name}", value, accepted, do)
+
+
+def _in_words(task: Task, power: float) -> str:
+    """What `alone` says, in the measure that it was made from.
+
+    >>> _in_words("binary", 0.934)
+    'ranks the labels with a ROC AUC of 0.967'
+    """
+    if task == "binary":
+        return f"ranks the labels with a ROC AUC of {(1 + power) / 2:.3f}"
+    if task == "regression":
+        return f"explains the label with an R² of {power:.3f}"
+    return f"takes away a share of {power:.3f} of the errors that always answering the commonest label makes"
+
+
+def alone(values: pd.Series, label: pd.Series, column: Column, model: Model) -> float:
+    """What one column alone says of the label, on rows that a small tree was not shown: at most 1, about 0 for nothing.
+
+    Twice the area under the curve less 1 for a binary model, the share of the trivial answer's errors that go away for a
+    multi-class one, R² for a regression. NaN for fewer than 50 rows or a single class.
+    """
+    from sklearn.model_selection import cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    if len(label) < _FEWEST_ROWS or label.nunique() < 2:
+        return float("nan")
+    known = as_numbers(values) if column.kind == "number" else _codes(values)
+    shape = {"max_depth": 6, "min_samples_leaf": 5, "random_state": 0}
+    order = np.random.default_rng(0).permutation(len(label))
+    told, answers = known[order, None], label.to_numpy()[order]
+    if model.task == "regression":
+        said = cross_val_predict(DecisionTreeRegressor(**shape), told, answers.astype("float64"), cv=3)
+        return float(1 - np.mean((answers - said) ** 2) / np.var(answers))
+    if (smallest := label.value_counts().min()) < 3 and model.task == "binary":
+        return float("nan")
+    if model.task == "binary" and smallest >= 3:
+        from include.decisions.scoring.metrics import roc_auc
+
+        yes = answers.astype("float64")
+        said = cross_val_predict(DecisionTreeClassifier(**shape), told, yes, cv=3, method="predict_proba")[:, 1]
+        return float(2 * roc_auc(yes, said)[0] - 1)
+    from sklearn.model_selection import KFold
+
+    said = cross_val_predict(DecisionTreeClassifier(**shape), told, answers.astype(str), cv=KFold(3))
+    usual = label.value_counts(normalize=True).iloc[0]
+    return float((np.mean(said == answers.astype(str)) - usual) / (1 - usual))
+
+
+def _codes(values: pd.Series) -> Floats:
+    """Values by how often they come; the label has no say in it."""
+    texts = as_texts(values)
+    places = {value: float(place) for place, value in enumerate(texts.value_counts().index)}
+    return np.asarray(texts.map(places).to_numpy("float64", na_value=float("nan")))
+
+
+def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Finding]:
+    """Whether there are periods, rows and positives enough to train, to hold out and to judge."""
+    told = typed.assign(label_delivered=typed[model.label.name].notna() | model.label.optional)
+    try:
+        split = choose_split(count_periods(told, model, moment), model, None)
+    except NotEnoughHistory as reason:
+        value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
+        accepted = f"{model.min_train_periods} + {model.holdout_periods} periods of {model.feed.period} with mature labels"
+        yield Finding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
+        return
+    times = typed[model.feed.time]
+    label = typed.loc[(times >= split.holdout_start) & (times < split.holdout_end), model.label.name].dropna()
+    where = f"holdout from {split.holdout_start:%Y-%m-%d}"
+    do = "Raise holdout_periods, bring more data, or lower what criteria ask for."
+    if len(label) < model.criteria.min_rows:
+        yield Finding("wrong", where, f"{len(label):,} labelled rows", f"{model.criteria.min_rows:,} or more (min_rows)", do)
+    if model.task == "binary":
+        rarer = min(int((label == 1).sum()), int((label == 0).sum()))
+        if rarer < model.criteria.min_positives:
+            times_more = (
+                f"; about {math.ceil(len(label) * model.criteria.min_positives / rarer):,} rows would do" if rarer else ""
+            )
+            value = f"{rarer:,} rows of the rarer class among {len(label):,}{times_more}"
+            yield Finding("wrong", where, value, f"{model.criteria.min_positives:,} or more (min_positives)", do)
+
+
+def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
+    there = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
+    first, last = min(there), max(there)
+    whole = int((last - first) / model.feed.period) + 1
+    if whole > len(there):
+        empty = next(start for turn in range(whole) if (start := first + turn * model.feed.period) not in there)
+        value = f"{whole - len(there):,} of {whole:,} have no rows, the first starts on {empty:%Y-%m-%d %H:%M}"
+        do = _correct(model, "set feed.period to how often deliveries come")
+        yield Finding("doubt", "periods of the feed", value, "rows in each", do)

@@ -1,0 +1,1 @@
+"""How the newest period differs from what the champion was trained on."""

@@ -1,0 +1,51 @@
+"""Season: is what moved where it was a year ago, or are these days that the calendar knows?"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from include.decisions.drift.baseline import Reference
+from include.decisions.drift.comparison import ANSWERS, TOGETHER, Compared
+from include.decisions.drift.summaries import Summary
+from include.models.contract import Model
+
+# 52 weeks: a Monday falls on a Monday.
+A_YEAR = timedelta(days=364)
+_FOLLOWING = (ANSWERS, TOGETHER)
+
+
+def year_before(model: Model, period: datetime) -> datetime:
+    """Start of the period a year before."""
+    return model.period_of(period - A_YEAR)
+
+
+def known_days(model: Model, period: datetime) -> str:
+    """The name of the days in the model's calendar that a period touches; empty when it touches none."""
+    days = {(period + timedelta(days=day)).strftime("%m-%d") for day in range(max(1, model.feed.period.days))}
+    for known in model.calendar:
+        if any(_within(day, known.first, known.last) for day in days):
+            return known.name
+    return ""
+
+
+def as_a_year_ago(moved: Sequence[Compared], reference: Reference, now: Summary, then: Summary) -> Mapping[str, bool]:
+    """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
+
+    What a classifier sees and what the champion answers follow from the columns: where all that moved are as they were, so is
+    that. Anything else that is no column has no year ago.
+    """
+    found = {one.view: _is_alike(one, reference, now, then) for one in moved}
+    columns = [found[one.view] for one in moved if one.view in reference.views]
+    return found | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in found}
+
+
+def _is_alike(one: Compared, reference: Reference, now: Summary, then: Summary) -> bool:
+    view = reference.views.get(one.view)
+    if view is None or one.figure not in view.names:
+        return False
+    at = view.names.index(one.figure)
+    today, before = (view.figures(summary.views[one.view]).effects[at] for summary in (now, then))
+    return bool(abs(today - before) < abs(today - view.usual[at]) / 2)
+
+
+def _within(day: str, first: str, last: str) -> bool:
+    return first <= day <= last if first <= last else day >= first or day <= last

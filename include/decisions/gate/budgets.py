@@ -1,0 +1,75 @@
+"""Budgets: what answering costs, and how far the answers may be off on average."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.decisions.scoring.predictions import Labels, Predictions, Ranking
+from include.models.contract import Criteria, Task
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the logged artifact needed in a fresh process; None where it was not measured.
+
+    `latency_ms` is the 95th percentile of answering one row; `size_mb` is the file's, `memory_mb` the process's peak
+    (10**6 bytes).
+    """
+
+    load_seconds: float | None = None
+    latency_ms: float | None = None
+    size_mb: float | None = None
+    memory_mb: float | None = None
+    calibration_error: float | None = None
+
+
+def calibration_error(task: Task, labels: Labels, predictions: Predictions) -> float | None:
+    """Mean gap between what was predicted and what happened, over ten bins of as many rows each; 0 is perfect.
+
+    Expected calibration error as in Naeini, Cooper and Hauskrecht (AAAI 2015), with bins of equal size. For a multi-class
+    model it is about its first answer; for a regression there is none.
+
+    >>> calibration_error("binary", np.array([0.0, 1.0] * 50), np.full(100, 0.6)).__round__(6)
+    0.1
+    """
+    if task == "regression":
+        return None
+    if isinstance(predictions, Ranking):
+        said, happened = predictions.probabilities[:, 0], (predictions.labels[:, 0] == labels).astype("float64")
+    else:
+        said, happened = predictions, labels
+    bins = np.array_split(np.argsort(said, kind="stable"), _BINS)
+    gaps = [abs(float(said[rows].mean() - happened[rows].mean())) * len(rows) for rows in bins if len(rows)]
+    return sum(gaps) / len(labels)
+
+
+def over_budget(cost: Cost, criteria: Criteria) -> list[str]:
+    """Each budget that is exceeded, in words."""
+    return [
+        f"{what} is {spent:.3g} {unit}".rstrip() + f", the success criteria allow {allowed:.3g}"
+        for _, what, spent, allowed, unit in _asked(cost, criteria)
+        if spent is not None and spent > allowed
+    ]
+
+
+def asks_for_budgets(criteria: Criteria) -> bool:
+    """Whether the criteria set any budget."""
+    return bool(_asked(Cost(), criteria))
+
+
+def unmeasured(cost: Cost, criteria: Criteria) -> list[str]:
+    """Each budget that is asked for and could not be measured: such a check blocks."""
+    return [f"{name} is asked for and was not measured" for name, _, spent, *_ in _asked(cost, criteria) if spent is None]
+
+
+def _asked(cost: Cost, criteria: Criteria) -> list[tuple[str, str, float | None, float, str]]:
+    """Name, meaning, what was spent, what is allowed and its unit, of each budget that the criteria set."""
+    budgets = (
+        ("max_latency_ms", "the 95th percentile of one answer", cost.latency_ms, criteria.max_latency_ms, "ms"),
+        ("max_size_mb", "the artifact", cost.size_mb, criteria.max_size_mb, "MB"),
+        ("max_memory_mb", "the memory of a process that serves it", cost.memory_mb, criteria.max_memory_mb, "MB"),
+        ("max_calibration_error", "the calibration error", cost.calibration_error, criteria.max_calibration_error, ""),
+    )
+    return [(name, what, spent, allowed, unit) for name, what, spent, allowed, unit in budgets if allowed is not None]

@@ -1,0 +1,100 @@
+"""The gate: from what every model said about the same rows to a verdict with its evidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from include.decisions.gate.budgets import Cost
+from include.decisions.gate.self_test import Judge, self_test
+from include.decisions.gate.verdict import Decision, Lane, Word, decide, unsound
+from include.decisions.scoring.baselines import trivial_answers
+from include.decisions.scoring.evidence import Said, against_baselines, blend_gain, cell_of, score
+from include.decisions.scoring.metrics import Metric, metrics_of
+from include.decisions.scoring.predictions import Labels
+from include.decisions.scoring.scorecard import CELL_ROWS, CLEAN, Cell, Scorecard
+from include.decisions.scoring.slices import Partition, search
+from include.models.contract import Criteria, Task
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """The same n rows, as each model answered them: from condition to predictions, `clean` among the conditions.
+
+    `champion` is None where the challenger is compared with nobody, `anchor` where the frozen reference is one of the two;
+    `baselines` is what `learned_from` kept of the training labels; `slices` are judged, `features` are only searched.
+    """
+
+    task: Task
+    criteria: Criteria
+    labels: Labels
+    challenger: Said
+    champion: Said | None = None
+    anchor: Said | None = None
+    baselines: str | None = None
+    slices: Sequence[Partition] = ()
+    features: pd.DataFrame | None = field(default=None, repr=False)
+
+
+def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "") -> tuple[Decision, Scorecard]:
+    """The verdict and the whole scorecard; where the self-test fails, the verdict is `blocked`."""
+    metrics = _primary_first(contest)
+    scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
+    decision = decide(scorecard, contest.criteria, lane, [], cost, first)
+    if decision.verdict == "blocked":
+        return decision, scorecard
+    broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)
+    return (Decision("blocked", (*broken, *decision.reasons)), scorecard) if broken else (decision, scorecard)
+
+
+def quick_verdict(contest: Contest, lane: Lane) -> Decision:
+    """The verdict alone, by the primary metric, without the self-test."""
+    return decide(weigh(contest), contest.criteria, lane, [])
+
+
+def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
+    # What was planted has no artifact that could be weighed.
+    criteria = replace(contest.criteria, max_latency_ms=None, max_size_mb=None, max_memory_mb=None, max_calibration_error=None)
+    planted = replace(contest, criteria=criteria, anchor=None)
+
+    def verdict(challenger: Said, champion: Said | None) -> Word:
+        return quick_verdict(replace(planted, challenger=challenger, champion=champion), lane).verdict
+
+    return verdict
+
+
+def _primary_first(contest: Contest) -> list[Metric]:
+    found = metrics_of(contest.task, contest.criteria)
+    return sorted(found.values(), key=lambda metric: metric.name != contest.criteria.metric)
+
+
+def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
+    """The evidence by some metrics, the primary one first; by the primary one alone, unless said."""
+    metrics = metrics or _primary_first(contest)[:1]
+    criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
+    share = criteria.noisy_share
+    scorecard = score(
+        metrics, labels, challenger, contest.champion, share, contest.slices, criteria.largest_harm, contest.task == "binary"
+    )
+    if unsound(scorecard, criteria):
+        return scorecard
+    answers = trivial_answers(contest.task, contest.baselines, len(labels)) if contest.baselines else {}
+    return replace(
+        scorecard,
+        anchor=blend_gain(metrics[0], labels, challenger, contest.anchor, share)[0] if contest.anchor else None,
+        baselines=against_baselines(metrics[0], labels, challenger, answers),
+    )
+
+
+def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
+    """The undeclared slices that are worst off, in the gain over the champion, on clean rows."""
+    if contest.features is None or contest.champion is None or len(contest.labels) < CELL_ROWS:
+        return ()
+    searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
+    _, influence = blend_gain(metric, contest.labels, contest.challenger, contest.champion, contest.criteria.noisy_share)
+    found = search(searched, influence, CELL_ROWS)
+    cells = (
+        cell_of(metric, CLEAN, s.name, s.rows, contest.labels, contest.challenger, contest.champion, contest.task == "binary")
+        for s in found
+    )
+    return tuple(cell for cell in cells if cell.tested)

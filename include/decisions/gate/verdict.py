@@ -1,0 +1,222 @@
+"""The verdict: what the evidence allows, under criteria that were fixed before training."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from include.decisions.gate.budgets import Cost, asks_for_budgets, over_budget, unmeasured
+from include.decisions.scoring.predictions import Predictions, is_constant, numbers_of
+from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
+from include.models.contract import Criteria
+
+Word = Literal["promote", "keep", "inconclusive", "blocked"]
+Lane = Literal["routine", "change"]
+_MOST_HARMS = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and its reasons, the deciding one first."""
+
+    verdict: Word
+    reasons: tuple[str, ...]
+
+
+def decide(
+    scorecard: Scorecard, criteria: Criteria, lane: Lane, problems: list[str], cost: Cost | None = None, first: str = ""
+) -> Decision:
+    """The verdict. `problems` are checks that failed or could not be made: any of them blocks.
+
+    Then the absolute criteria: floors, trivial answers, budgets. Then no slice and no kind of noise may be harmed. Then the
+    gain on the clean/noisy mix. Routine lane (same recipe, fresher data): its lower 80 % bound is above 0 and its lower 95 %
+    bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, two lower 95 % bounds:
+    on noisy rows alone above minus the margin, so that a gain on clean rows cannot buy a loss on messy ones, and against the
+    frozen reference above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
+    criteria count; `first` says why there is none.
+    """
+    cost = cost or Cost()
+    blocked = problems + unsound(scorecard, criteria) + unmeasured(cost, criteria)
+    if blocked:
+        return Decision("blocked", tuple(blocked))
+    floors = list(_missed_floors(scorecard, criteria).values())
+    missed = floors + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
+    harmed = _harmed(scorecard)
+    if missed or harmed:
+        return Decision("keep", tuple(missed + harmed))
+    if scorecard.blend is None:
+        why = first or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
+        return Decision("promote", (why,))
+    compared = _compared(scorecard, scorecard.blend, criteria, lane)
+    for what, gain, margin in (
+        ("on noisy rows alone", scorecard.noisy, criteria.margin),
+        ("against the frozen reference", scorecard.anchor, criteria.largest_walk),
+    ):
+        if compared.verdict == "promote" and gain is not None:
+            compared = _not_inferior(scorecard, compared, what, gain, margin)
+    return compared
+
+
+Outcome = Literal["passed", "failed", "undecided", "not made"]
+CHECKS = ("sound", "clean_floor", "noisy_floor", "baselines", "budgets", "harm", "gain", "noisy_margin", "anchor")
+
+
+def checks(
+    decision: Decision, scorecard: Scorecard | None, criteria: Criteria, lane: Lane, cost: Cost | None = None
+) -> dict[str, Outcome]:
+    """What came of each check of `decide`, by its name in CHECKS; one that was not reached, or not asked for, was not made."""
+    made: dict[str, Outcome] = dict.fromkeys(CHECKS, "not made")
+    if decision.verdict == "blocked" or scorecard is None:
+        return made | {"sound": "failed"}
+    made["sound"] = "passed"
+    made |= _absolute(scorecard, criteria, cost or Cost())
+    if scorecard.blend is None or "failed" in made.values():
+        return made
+    made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, lane).verdict]
+    if made["gain"] == "passed":
+        made |= _not_worse(scorecard, criteria)
+    return made
+
+
+_OUTCOME: dict[Word, Outcome] = {"promote": "passed", "keep": "failed", "inconclusive": "undecided"}
+
+
+def _absolute(scorecard: Scorecard, criteria: Criteria, cost: Cost) -> dict[str, Outcome]:
+    missed = _missed_floors(scorecard, criteria)
+    asked: tuple[tuple[str, bool, bool], ...] = (
+        ("clean_floor", True, "clean" in missed),
+        ("noisy_floor", scorecard.noisy_challenger is not None, "noisy" in missed),
+        ("baselines", bool(scorecard.baselines), bool(_beaten_by_trivial_answers(scorecard))),
+        ("budgets", asks_for_budgets(criteria), bool(over_budget(cost, criteria))),
+        ("harm", scorecard.blend is not None, bool(scorecard.harms)),
+    )
+    return {name: "failed" if failed else "passed" for name, made, failed in asked if made}
+
+
+def _not_worse(scorecard: Scorecard, criteria: Criteria) -> dict[str, Outcome]:
+    """The two last checks, in the order in which they are made."""
+    made: dict[str, Outcome] = {}
+    for name, gain, margin in (
+        ("noisy_margin", scorecard.noisy, criteria.margin),
+        ("anchor", scorecard.anchor, criteria.largest_walk),
+    ):
+        if gain is not None and "failed" not in made.values() and "undecided" not in made.values():
+            made[name] = _OUTCOME[_not_inferior(scorecard, Decision("promote", ()), name, gain, margin).verdict]
+    return made
+
+
+def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
+    """Why this holdout can decide nothing; empty when it can."""
+    reasons = []
+    unknown = [cell.condition for cell in scorecard.conditions if not _is_finite(cell)]
+    if unknown:
+        reasons.append(f"{scorecard.metric} cannot be computed on: {', '.join(unknown)}")
+    if scorecard.anchor and not (math.isfinite(scorecard.anchor.value) and math.isfinite(scorecard.anchor.error)):
+        reasons.append(f"{scorecard.metric} cannot be computed for the frozen reference: freeze another, by its alias")
+    if scorecard.rows < criteria.min_rows:
+        reasons.append(f"the holdout has {scorecard.rows} labelled rows, {criteria.min_rows} are needed")
+    if scorecard.positives is not None:
+        rarer = min(scorecard.positives, scorecard.rows - scorecard.positives)
+        if rarer < criteria.min_positives:
+            reasons.append(f"the rarer class has {rarer} rows in the holdout, {criteria.min_positives} are needed")
+    return reasons
+
+
+def _is_finite(cell: Cell) -> bool:
+    gain = (cell.gain.value, cell.gain.error) if cell.gain else ()
+    return all(math.isfinite(value) for value in (cell.challenger, cell.challenger_error, cell.champion or 0.0, *gain))
+
+
+def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
+    """On which rows, clean or noisy, and in words."""
+    sign = 1 if scorecard.higher_is_better else -1
+    missed = {}
+    for where, value, floor in (
+        ("clean", scorecard.clean.challenger, criteria.floor),
+        ("noisy", scorecard.noisy_challenger, criteria.noisy_floor),
+    ):
+        if value is not None and sign * (value - floor) < 0:
+            missed[where] = f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}"
+    return missed
+
+
+def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
+    beaten = []
+    for name, gains in scorecard.baselines.items():
+        for where, gain in zip(("clean", "noisy"), gains, strict=True):
+            if gain.value - Z95 * gain.error <= 0:
+                beaten.append(
+                    f'not shown to beat the answer "{name}" on {where} rows: gain {gain.value:+.3g} ± {gain.error:.2g}'
+                )
+    return beaten
+
+
+def _harmed(scorecard: Scorecard) -> list[str]:
+    told = [
+        f"worse on {harm.where}: {harm.gain:+.3g} {scorecard.metric}, and by at least {-harm.bound:.2g} ({harm.by})"
+        if math.isfinite(harm.gain)
+        else f"worse on {harm.where}: {scorecard.metric} has no value for the challenger, and has one for the champion"
+        for harm in scorecard.harms[:_MOST_HARMS]
+    ]
+    more = len(scorecard.harms) - len(told)
+    return [*told, f"and worse in {more} other places"] if more > 0 else told
+
+
+def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: Lane) -> Decision:
+    gain, error = blend.value, blend.error
+    low80, low95, high95 = gain - Z80 * error, gain - Z95 * error, gain + Z95 * error
+    seen = f"gain on the clean/noisy mix {gain:+.3g} {scorecard.metric}"
+    if lane == "routine" and low80 > 0 and low95 > -criteria.margin:
+        return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.3g} is above 0",))
+    if lane == "change" and low95 > 0:
+        return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.3g} is above 0",))
+    if gain + Z80 * error <= 0:
+        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {gain + Z80 * error:+.3g})",))
+    if high95 < criteria.margin:
+        return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
+    return Decision(
+        "inconclusive",
+        (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", rows_needed(scorecard.rows, error, criteria.margin)),
+    )
+
+
+def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Measured, margin: float) -> Decision:
+    """Still `promote` where the lower 95 % bound is above minus the margin."""
+    low = gain.value - Z95 * gain.error
+    seen = f"{what} {gain.value:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
+    if low > -margin:
+        return Decision("promote", (*compared.reasons, f"{seen} is above {-margin:+.3g}"))
+    if gain.value < -margin:
+        return Decision("keep", (f"{seen}: it lost more than {margin:.3g}", *compared.reasons))
+    return Decision(
+        "inconclusive",
+        (f"{seen}: not shown to be above {-margin:+.3g}", rows_needed(scorecard.rows, gain.error, margin)),
+    )
+
+
+def rows_needed(rows: int, error: float, gain: float) -> str:
+    """Rows at which a true gain of this size would be seen at 95 % with 80 % power; `error` is the one on `rows` rows."""
+    factor = ((Z95 + Z80) * error / gain) ** 2
+    return f"about {math.ceil(rows * factor):,} rows would decide about a gain of {gain:.4g}; there are {rows:,}"
+
+
+def untested(scorecard: Scorecard) -> str:
+    """Which declared slices are too small to be judged, in words; empty when none is."""
+    cells = [c for c in scorecard.cells if c.metric == scorecard.metric and c.where != ALL_ROWS and not c.tested]
+    named = list(dict.fromkeys(cell.where for cell in cells))
+    if not named:
+        return ""
+    shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+    return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class, or no value: {shown}"
+
+
+def suspicious_predictions(name: str, said: dict[str, Predictions], clean: Predictions) -> list[str]:
+    """Why a model's predictions cannot be judged; empty when they can."""
+    problems = []
+    wrong = [condition for condition, predictions in said.items() if not np.isfinite(numbers_of(predictions)).all()]
+    if wrong:
+        problems.append(f"{name} predicts values that are not finite under: {', '.join(wrong)}")
+    elif is_constant(clean):
+        problems.append(f"{name} predicts one and the same value for every row")
+    return problems

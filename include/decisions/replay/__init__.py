@@ -1,0 +1,1 @@
+"""How often a model should be retrained, simulated on its own history."""

@@ -1,0 +1,128 @@
+"""One model per period of the past: which rows each would have been trained on, and which periods it could be judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from include.decisions.data.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
+from include.errors import NotEnoughHistory
+from include.models.contract import Model
+
+# So many rows of a period are scored: enough for a standard error of half a point, and a hundred models fit in memory.
+SCORED_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model as it would have been trained at the end of period `moment`; `windows` are those that gave these very rows.
+
+    It was held out from the periods at the positions in `holdout` and all later ones. A window is a number of periods; None
+    is all of the history.
+    """
+
+    moment: int
+    windows: tuple[int | None, ...]
+    train_start: datetime
+    holdout_start: datetime
+    holdout: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is kept under."""
+        return f"{self.moment:04}-{self.train_start:%Y-%m-%dT%H%M}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The periods with rows, in order; when each one's labels were known; and every model worth fitting.
+
+    `mature_at[p]` is the position of the first period at whose end the labels of period p were known; as many as there are
+    periods if they are not known yet.
+    """
+
+    starts: tuple[datetime, ...]
+    ends: tuple[datetime, ...]
+    mature_at: tuple[int, ...]
+    windows: tuple[int | None, ...]
+    fits: tuple[Fit, ...]
+
+    @property
+    def begins(self) -> int:
+        """The moment of the first model: it serves from the next period on."""
+        return min((fit.moment for fit in self.fits), default=len(self.starts))
+
+    @property
+    def scored(self) -> list[int]:
+        """Positions of the periods that some model served, and whose labels are known."""
+        return [p for p, known in enumerate(self.mature_at) if self.begins < p and known < len(self.starts)]
+
+
+def plan_fits(history: pd.DataFrame, model: Model, until: datetime, windows: Sequence[int | None] = ()) -> Plan:
+    """What to fit and what to score, from the rows of the periods that had ended by `until`.
+
+    Each model gets the split that a retraining at the end of its period would have got. The first of `windows` has to be the
+    model's own; none asks for the usual ones.
+    """
+    starts = tuple(period.start for period in count_periods(history, model, until))
+    windows = tuple(windows) or default_windows(model, len(starts))
+    ends = tuple(start + model.feed.period for start in starts)
+    seen = [count_periods(history, model, end) for end in ends]
+    fits = [fit for moment, counts in enumerate(seen) for fit in _fits_at(moment, counts, model, windows)]
+    return Plan(starts, ends, _mature_at(seen, model), windows, tuple(fits))
+
+
+def default_windows(model: Model, periods: int) -> tuple[int | None, ...]:
+    """The model's own window first, then all of the history, and what sliding windows of a third and a sixth would see."""
+    sliding = [size for size in (round(periods / 3), round(periods / 6)) if size >= model.min_train_periods]
+    return tuple(dict.fromkeys([model.train_periods, None, *sliding]))
+
+
+def positions(history: pd.DataFrame, plan: Plan, model: Model) -> NDArray[np.int64]:
+    """For each row the position of its period; -1 for one that has not ended."""
+    starts = pd.DatetimeIndex(plan.starts)
+    return np.asarray(starts.get_indexer(pd.DatetimeIndex(model.periods_of(history[model.feed.time]))), dtype="int64")
+
+
+def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: Plan, model: Model) -> NDArray[np.bool_]:
+    """For each row whether its period is judged by it: not where its label came late, nor where there are rows enough.
+
+    A period is judged by the labels that were known when it became mature, whoever asks and whenever: nobody sees more.
+    """
+    due, asked = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
+    for number, known in enumerate(plan.mature_at):
+        if known < len(plan.ends):
+            inside = np.flatnonzero(position == number)
+            rows = asked.iloc[inside]
+            usable = inside[(label_known(rows, model, plan.ends[known]) & rows[model.label.name].notna()).to_numpy()]
+            if len(usable) > SCORED_ROWS:
+                usable = np.random.default_rng([model.seed, number]).choice(usable, SCORED_ROWS, replace=False)
+            due[usable] = True
+    return due
+
+
+def _fits_at(moment: int, counts: list[PeriodCount], model: Model, windows: Sequence[int | None]) -> list[Fit]:
+    found: dict[datetime, Fit] = {}
+    try:
+        split = choose_split(counts, replace(model, train_periods=None), None)
+    except NotEnoughHistory:
+        return []
+    training = [c.start for c in counts if c.start < split.holdout_start and is_mature(c, model)]
+    holdout = tuple(n for n, c in enumerate(counts) if split.holdout_start <= c.start < split.holdout_end)
+    for window in windows:
+        start = training[-min(window or len(training), len(training))]
+        earlier = found[start].windows if start in found else ()
+        found[start] = Fit(moment, (*earlier, window), start, split.holdout_start, holdout)
+    return list(found.values())
+
+
+def _mature_at(seen: list[list[PeriodCount]], model: Model) -> tuple[int, ...]:
+    known = [len(seen)] * len(seen)
+    for moment in reversed(range(len(seen))):
+        for position, period in enumerate(seen[moment]):
+            if is_mature(period, model):
+                known[position] = moment
+    return tuple(known)

@@ -1,0 +1,145 @@
+"""Policies: when to retrain, and on which window. Hundreds of them, to be tried on the same past."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import product
+from typing import TypeAlias
+
+from scipy.stats import norm
+
+from include.decisions.scoring.scorecard import Z95
+from include.models.contract import Model
+
+Z90 = float(norm.ppf(0.90))
+CADENCES = (1, 2, 4, 8, 13, 26)
+_SHARES, _PSI = (0.01, 0.02, 0.05, 0.10), (0.1, 0.2, 0.5)
+_UNITS = {timedelta(hours=1): "hour", timedelta(days=1): "day", timedelta(weeks=1): "week"}
+
+
+@dataclass(frozen=True)
+class Age:
+    """Fires when the last retraining, promoted or not, is so many periods old."""
+
+    periods: int
+
+    def in_words(self, unit: str) -> str:
+        """As a person would say it."""
+        return f"every {unit}" if self.periods == 1 else f"every {self.periods} {unit}s"
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Fires when the newest `periods` mature periods are together worse than what the champion proved, and each of them is.
+
+    Worse by more than `share` of it, and by more than `z` standard errors of the difference.
+    """
+
+    share: float
+    z: float
+    periods: int
+
+    def in_words(self, unit: str) -> str:
+        """As a person would say it."""
+        when = f"{self.periods} {unit}s running" if self.periods > 1 else f"in a {unit}"
+        return f"on a drop of {self.share:.0%} {when} ({norm.cdf(self.z):.0%} sure)"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Fires when the PSI of any feature, newest period against the champion's training rows, is above `psi`."""
+
+    psi: float
+
+    def in_words(self, unit: str) -> str:
+        """As a person would say it."""
+        return f"on PSI above {self.psi:g}"
+
+
+Trigger: TypeAlias = Age | Decay | Drift
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Retrain when any trigger fires, but not within `cool_down` periods of the last time; on `window` periods, or all.
+
+    Without a trigger it never retrains.
+    """
+
+    triggers: tuple[Trigger, ...]
+    cool_down: int = 1
+    window: int | None = None
+
+    @property
+    def longest(self) -> int | None:
+        """Periods after which it retrains whatever the data say; None if that may never be."""
+        return min((trigger.periods for trigger in self.triggers if isinstance(trigger, Age)), default=None)
+
+    def in_words(self, unit: str) -> str:
+        """As a person would say it.
+
+        >>> Policy((Decay(0.05, Z90, 2), Age(13)), cool_down=2).in_words("week")
+        'on a drop of 5% 2 weeks running (90% sure), or every 13 weeks, 2 weeks apart at least, trained on all history'
+        """
+        if not self.triggers:
+            return "never"
+        apart = f", {self.cool_down} {unit}s apart at least" if self.cool_down > 1 else ""
+        on = "all history" if self.window is None else f"the newest {self.window} {unit}s"
+        return ", or ".join(trigger.in_words(unit) for trigger in self.triggers) + apart + f", trained on {on}"
+
+
+NEVER = Policy(())
+
+
+def unit_of(period: timedelta) -> str:
+    """One period in a word."""
+    return _UNITS.get(period, "period")
+
+
+def label_delay_in_periods(model: Model) -> int:
+    """Whole periods until the labels of a new model's first period are known; at least one."""
+    return max(1, -(-model.feed.label_delay // model.feed.period))
+
+
+def default_policy(model: Model) -> Policy:
+    """A drop of 5 % in two mature periods, each shown at 90 %, or thirteen periods since the last retraining."""
+    return Policy((Decay(0.05, Z90, 2), Age(13)), label_delay_in_periods(model), model.train_periods)
+
+
+def current_policy(model: Model) -> Policy:
+    """What the model's file asks for now: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
+    cool_down = max(1, -(-model.rest // model.feed.period))
+    age = max(1, round(min(interval_of(model.cadence), model.oldest) / model.feed.period))
+    return Policy((Decay(model.decay_share, Z90, 2), Age(age)), cool_down, model.train_periods)
+
+
+def interval_of(cron: str) -> timedelta:
+    """About how long it is from one slot of a cron line to the next.
+
+    >>> [interval_of(line).days for line in ("0 7 1 * *", "0 8 * * TUE", "30 6 * * *")]
+    [30, 7, 1]
+    """
+    _, hour, day, month, weekday = cron.split()
+    if month != "*":
+        return timedelta(days=365) / len(month.split(","))
+    if day != "*":
+        return timedelta(days=30) / len(day.split(","))
+    if weekday != "*":
+        return timedelta(days=7) / len(weekday.split(","))
+    return timedelta(hours=1) if hour == "*" else timedelta(days=1) / len(hour.split(","))
+
+
+def candidates(model: Model, windows: Sequence[int | None], longest: int) -> list[Policy]:
+    """Every policy that is tried, the rarest cadence included; none is rarer than `longest` periods."""
+    delay = label_delay_in_periods(model)
+    ages = [Age(periods) for periods in CADENCES if periods <= longest] or [Age(1)]
+    decays = [Decay(share, z, periods) for share, z, periods in product(_SHARES, (Z90, Z95), (1, 2, 3))]
+    rare = ages[-2:]
+    found: list[Policy] = []
+    for window in windows:
+        found += [Policy((age,), 1, window) for age in ages]
+        for cool_down in (delay, 2 * delay, 4 * delay):
+            found += [Policy((decay,), cool_down, window) for decay in decays]
+            found += [Policy((Drift(psi),), cool_down, window) for psi in _PSI]
+            found += [Policy((decay, age), cool_down, window) for decay, age in product(decays, rare)]
+    return found

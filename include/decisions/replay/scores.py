@@ -1,0 +1,67 @@
+"""How one model of the past did in every later period, as a table; and all of them together as the past."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from include.decisions.replay.plan import Fit, Plan
+from include.decisions.replay.simulation import Past
+from include.decisions.scoring.baselines import learned_from, trivial_answers
+from include.decisions.scoring.metrics import Metric
+from include.decisions.scoring.predictions import Floats, Labels, Predictions
+from include.models.contract import Task
+
+
+def scores(
+    metric: Metric, labels: Labels, predictions: Predictions, period: NDArray[np.int64], psi: Floats, trivial: Floats, fit: Fit
+) -> pd.DataFrame:
+    """One line a period from the first held-out one on: value, influences of its judged rows, largest PSI, trivial value.
+
+    `period` is that of each judged row; values and influences are turned so that more is better. A period without a judged
+    row has the value NaN.
+    """
+    lines = []
+    for number in range(fit.holdout[0], len(psi)):
+        rows = period == number
+        value, influence = metric.estimate(labels[rows], predictions[rows]) if rows.any() else (float("nan"), np.zeros(0))
+        turned = metric.gain(influence).astype("float32")
+        lines.append((number, metric.gain(value), psi[number], trivial[number], turned))
+    return pd.DataFrame(lines, columns=["period", "value", "psi", "trivial", "influence"])
+
+
+def best_trivial(
+    task: Task, metric: Metric, learned: Labels, labels: Labels, period: NDArray[np.int64], periods: int
+) -> Floats:
+    """In each period the value of the best answer that needs no model, turned so that more is better; NaN without rows."""
+    knowledge, found = learned_from(task, learned), np.full(periods, np.nan)
+    for number in np.unique(period):
+        rows = period == number
+        answers = trivial_answers(task, knowledge, int(rows.sum())).values()
+        values = [metric.gain(metric.estimate(labels[rows], answer)[0]) for answer in answers]
+        found[number] = max((value for value in values if np.isfinite(value)), default=np.nan)
+    return found
+
+
+def past_of(plan: Plan, tables: Sequence[pd.DataFrame], margin: float) -> Past:
+    """The past, from the scores of every model of the plan, in the plan's order."""
+    shape = (len(plan.fits), len(plan.starts))
+    values, psi, trivial = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(plan.starts), np.nan)
+    for number, table in enumerate(tables):
+        at = table["period"].to_numpy()
+        values[number, at], psi[number, at] = table["value"], table["psi"]
+        # The trivial answers that were learned last before a period count, those of the model's own window.
+        after = at > plan.fits[number].moment
+        if plan.windows[0] in plan.fits[number].windows:
+            trivial[at[after]] = table["trivial"].to_numpy()[after]
+    influences = [dict(zip(table["period"], table["influence"], strict=True)) for table in tables]
+    covariances = np.zeros((shape[1], shape[0], shape[0]), dtype="float32")
+    rows = np.zeros(shape[1], dtype="int64")
+    for period in range(shape[1]):
+        there = [number for number in range(shape[0]) if np.isfinite(values[number, period])]
+        if there:
+            stacked = np.stack([influences[number][period] for number in there]).astype("float64")
+            rows[period] = stacked.shape[1]
+            covariances[period][np.ix_(there, there)] = stacked @ stacked.T / rows[period] ** 2
+    return Past(plan, values, covariances, psi, trivial, rows, margin)

@@ -1,0 +1,261 @@
+"""Evidence: two models on the same rows under the same noise, with paired intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.decisions.scoring import bands as guards
+from include.decisions.scoring.metrics import Metric
+from include.decisions.scoring.predictions import Floats, Labels, Predictions
+from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
+from include.decisions.scoring.slices import Partition, everything
+
+Said = Mapping[str, Predictions]
+
+
+def measure(metric: Metric, labels: Labels, predictions: Predictions) -> Measured:
+    """The metric with the standard error that its influences give."""
+    value, influence = metric.estimate(labels, predictions)
+    return Measured(value, standard_error(influence))
+
+
+def standard_error(influence: Floats) -> float:
+    """Standard error of a statistic from its influences, shape (n,)."""
+    return float(np.sqrt(np.mean(influence**2) / len(influence))) if len(influence) else float("nan")
+
+
+def score(
+    metrics: Sequence[Metric],
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
+    noisy_share: float,
+    slices: Sequence[Partition] = (),
+    harm: float = 0.0,
+    binary: bool = True,
+) -> Scorecard:
+    """Score both models under every condition, on every slice; the first of `metrics` is the primary one.
+
+    Each of `challenger` and `champion` goes from condition to predictions for the n rows, `clean` among them. The blend is
+    (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions; its influence is the same mix of the rows'
+    influences, so that a row's clean and corrupted copies are never taken for independent rows. `binary` says that labels are
+    classes 0 and 1, of which each needs rows enough; numbers may happen to be 0 and 1.
+    """
+    partitions = [everything(len(labels)), *slices]
+    weights = _weights(list(challenger), noisy_share)
+    primary, first = metrics[0], _scored(metrics[0], labels, challenger, champion, partitions, binary)
+    cells, bands = list(first.cells), {metrics[0].name: first.critical}
+    for metric in metrics[1:]:
+        # One metric after the other: the influences of all at once would not fit in memory for a million rows.
+        other = _scored(metric, labels, challenger, champion, partitions, binary)
+        cells += other.cells
+        bands[metric.name] = other.critical
+    on_all = [cell for cell in first.cells if cell.where == ALL_ROWS]
+    noisy = [cell for cell in on_all if cell.condition != CLEAN]
+    return Scorecard(
+        metric=primary.name,
+        higher_is_better=primary.higher_is_better,
+        rows=len(labels),
+        positives=_positives(labels, binary),
+        cells=tuple(cells),
+        noisy_challenger=_mean([cell.challenger for cell in noisy]),
+        noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
+        blend=_blended(first, weights) if champion is not None else None,
+        noisy=_blended(first, _weights(list(challenger), 1.0)) if champion is not None and noisy else None,
+        robustness=_robustness(primary, noisy),
+        harms=tuple(_harms(first, partitions, weights, harm)) if champion is not None else (),
+        critical={name: width for name, width in bands.items() if width is not None},
+    )
+
+
+def blend_gain(metric: Metric, labels: Labels, challenger: Said, other: Said, noisy_share: float) -> tuple[Measured, Floats]:
+    """The gain on the clean/noisy mix against any other model, and each row's influence on it."""
+    weights = _weights(list(challenger), noisy_share)
+    value, influence = 0.0, np.zeros(len(labels))
+    for condition, weight in weights.items():
+        if weight:
+            gained, rows = _gain(metric, labels, challenger[condition], other[condition])
+            value += weight * gained
+            influence += weight * rows
+    return Measured(value, standard_error(influence)), influence
+
+
+def against_baselines(
+    metric: Metric, labels: Labels, challenger: Said, answers: Mapping[str, Predictions]
+) -> dict[str, tuple[Measured, Measured]]:
+    """The challenger's gain over answers that need no model: on clean rows, and on the mean of the noisy conditions."""
+    found = {}
+    for name, answer in answers.items():
+        same = dict.fromkeys(challenger, answer)
+        clean, noisy = (blend_gain(metric, labels, challenger, same, share)[0] for share in (0.0, 1.0))
+        if np.isfinite(clean.value):
+            found[name] = clean, noisy
+    return found
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One metric's cells; `differences` are the paired influences within slices, one array (n, conditions) a partition."""
+
+    cells: list[Cell]
+    conditions: list[str]
+    differences: list[Floats]
+    critical: float | None
+
+
+def _scored(
+    metric: Metric,
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
+    partitions: Sequence[Partition],
+    binary: bool,
+) -> _Scored:
+    cells: list[Cell] = []
+    differences = []
+    for part in partitions:
+        slices = [part.rows_of(number) for number in range(len(part.names))]
+        difference = np.zeros((len(labels), len(challenger)))
+        for number, rows in enumerate(slices):
+            cut = slice(None) if len(rows) == len(labels) else rows
+            for column, condition in enumerate(challenger):
+                other = champion[condition] if champion is not None else None
+                cut_other = other if other is None else other[cut]
+                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], cut_other, binary)
+                cells.append(_placed(cell, condition, part.names[number]))
+                if cell.tested:
+                    difference[rows, column] = paired
+        differences.append(difference)
+    if champion is None:
+        return _Scored(cells, list(challenger), differences, None)
+    covariances = guards.covariance(list(zip(partitions, differences, strict=True)))
+    return _Scored(cells, list(challenger), differences, guards.critical_value(covariances))
+
+
+def _cell(
+    metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None, binary: bool
+) -> tuple[Cell, Floats]:
+    positives = _positives(labels, binary)
+    enough = _enough(len(labels), positives)
+    if metric.own and not enough:
+        # A team's own function need not stand what no slice of this size is judged by.
+        nothing = float("nan")
+        champion_nothing, no_gain = (None, None) if other is None else (nothing, Measured(nothing, nothing))
+        cell = Cell(metric.name, "", "", len(labels), positives, nothing, nothing, champion_nothing, no_gain, False)
+        return cell, np.zeros(len(labels))
+    value, influence = metric.estimate(labels, predictions)
+    tested = enough and bool(np.isfinite(value))
+    champion, gain, paired = None, None, influence
+    if other is not None:
+        champion, its = metric.estimate(labels, other)
+        paired = metric.gain(influence - its)
+        gain = Measured(metric.gain(value - champion), standard_error(paired))
+        tested = tested and bool(np.isfinite(champion))
+    error = standard_error(influence)
+    return Cell(metric.name, "", "", len(labels), positives, value, error, champion, gain, tested), paired
+
+
+def cell_of(
+    metric: Metric,
+    condition: str,
+    where: str,
+    rows: NDArray[np.intp],
+    labels: Labels,
+    challenger: Said,
+    champion: Said | None,
+    binary: bool,
+) -> Cell:
+    """One cell, for the rows at these positions."""
+    other = champion[condition][rows] if champion is not None else None
+    return _placed(_cell(metric, labels[rows], challenger[condition][rows], other, binary)[0], condition, where)
+
+
+def _placed(cell: Cell, condition: str, where: str) -> Cell:
+    return replace(cell, condition=condition, where=where)
+
+
+def _gain(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions) -> tuple[float, Floats]:
+    (value, influence), (its_value, its_influence) = metric.estimate(labels, predictions), metric.estimate(labels, other)
+    return metric.gain(value - its_value), metric.gain(influence - its_influence)
+
+
+def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
+    gains = {cell.condition: cell.gain for cell in scored.cells if cell.where == ALL_ROWS and cell.gain}
+    share = np.array([weights[condition] for condition in scored.conditions])
+    value = sum(weights[condition] * gain.value for condition, gain in gains.items())
+    return Measured(float(value), standard_error(scored.differences[0] @ share))
+
+
+def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float], harm: float) -> list[Harm]:
+    """Losses of more than `harm` that the joint bands show, in any cell, or Bonferroni's bounds in a slice or condition."""
+    found = []
+    assert scored.critical is not None
+    for cell in scored.cells:
+        where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
+        if _lost_its_value(cell):
+            found.append(Harm(where, float("-inf"), float("-inf"), "no value"))
+        elif cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
+            found.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
+    margins = _margins(scored, partitions, weights)
+    width = guards.bonferroni(len(margins))
+    for where, gain in margins.items():
+        if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in found}:
+            found.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
+    return sorted(found, key=lambda harmed: harmed.gain)
+
+
+def _lost_its_value(cell: Cell) -> bool:
+    """The champion's metric can be computed where rows are enough, the challenger's cannot: no untested cell, but a harm."""
+    enough = _enough(cell.rows, cell.positives)
+    return enough and cell.champion is not None and bool(np.isfinite(cell.champion)) and not np.isfinite(cell.challenger)
+
+
+def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float]) -> dict[str, Measured]:
+    """The gain of each condition over all rows, and of each slice over the mix of conditions."""
+    share = np.array([weights[condition] for condition in scored.conditions])
+    cells = {(cell.where, cell.condition): cell for cell in scored.cells}
+    margins = {c: cells[ALL_ROWS, c].gain for c in scored.conditions if cells[ALL_ROWS, c].tested}
+    for part, difference in zip(partitions[1:], scored.differences[1:], strict=True):
+        for number, name in enumerate(part.names):
+            own = [cells[name, condition] for condition in scored.conditions]
+            if all(cell.tested for cell in own):
+                value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
+                margins[name] = Measured(float(value), standard_error(difference[part.rows_of(number)] @ share))
+    return {where: gain for where, gain in margins.items() if gain is not None}
+
+
+def _robustness(metric: Metric, noisy: Sequence[Cell]) -> float | None:
+    """Relative robustness as in Hendrycks and Dietterich (ICLR 2019): errors under noise, relative to the champion's."""
+
+    def error(value: float) -> float:
+        return 1 - value if metric.higher_is_better else value
+
+    ratios = [
+        error(cell.challenger) / error(cell.champion)
+        for cell in noisy
+        if cell.champion is not None and error(cell.champion) > 0 and error(cell.challenger) >= 0
+    ]
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _enough(rows: int, positives: int | None) -> bool:
+    """Whether a cell has the rows to be judged by, of both classes where there are two."""
+    rarer = rows if positives is None else min(positives, rows - positives)
+    return rows >= CELL_ROWS and rarer >= CELL_POSITIVES
+
+
+def _positives(labels: Labels, binary: bool) -> int | None:
+    """How many labels are 1; None where labels are no two classes."""
+    return int((labels > 0.5).sum()) if binary else None
+
+
+def _weights(names: Sequence[str], noisy_share: float) -> dict[str, float]:
+    noisy = [name for name in names if name != CLEAN]
+    share = noisy_share if noisy else 0.0
+    return {CLEAN: 1 - share} | {name: share / len(noisy) for name in noisy}
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,305 @@
+"""The metrics: a value, and each row's influence on it.
+
+An influence is what one row adds to the metric, centred on zero: the standard error of the metric over n rows is
+`sqrt(mean(influence ** 2) / n)`, and because influences of the same rows can be subtracted, paired differences between two
+models need no resampling (Hampel, J. Am. Stat. Assoc. 69, 1974).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.decisions.scoring.predictions import KEPT, Floats, Labels, Ranking
+from include.errors import ModelError
+from include.models.contract import Criteria, Model, Money, OwnMetric, Task
+
+Estimate = tuple[float, Floats]
+Difference = TypeVar("Difference", float, Floats)
+_BLOCKS = 200
+_AT_BUDGET = "precision_at_budget"
+# What a team's own function may raise where it has no value: that blocks where it decides, and is told where it does not.
+_NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named metric. `estimate(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
+
+    NaN where it has no value: a ranking metric where only one class is present, for example.
+    """
+
+    name: str
+    higher_is_better: bool
+    estimate: Callable[[Any, Any], Estimate]
+    own: bool = False
+
+    def gain(self, difference: Difference) -> Difference:
+        """The difference, of values or of influences, turned so that more is better."""
+        return difference if self.higher_is_better else -difference
+
+
+def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
+    """Every metric that is computed for a task, by name: the scorecard's columns.
+
+    `precision_at_budget` is one of them where it decides or the budget is not the usual one: else nobody has such a desk.
+    """
+    asks = criteria.metric == _AT_BUDGET or criteria.review_budget != Criteria.review_budget
+    return {name: metric for name, metric in _known(task, criteria).items() if asks or metric.own or name != _AT_BUDGET}
+
+
+def _known(task: Task, criteria: Criteria) -> dict[str, Metric]:
+    found = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
+    found += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
+    return {metric.name: metric for metric in found}
+
+
+def primary_metric(model: Model) -> Metric:
+    """The metric that decides.
+
+    Raises:
+        ModelError: the task has no such metric, or one that saying everything or nothing satisfies.
+    """
+    found = _known(model.task, model.criteria)
+    if model.criteria.metric in ("precision", "recall"):
+        raise ModelError(
+            f"model {model.name!r}: criteria.metric {model.criteria.metric!r} cannot decide alone: one right yes, or a "
+            f"yes to everything, is perfect. Use average_precision, f1 or money in include/models/{model.name}.py."
+        )
+    if model.criteria.metric not in found:
+        raise ModelError(
+            f"model {model.name!r}: criteria.metric {model.criteria.metric!r} does not exist for a {model.task} model; "
+            f"there are: {', '.join(found)}. Correct it in include/models/{model.name}.py."
+        )
+    return found[model.criteria.metric]
+
+
+def _binary(criteria: Criteria) -> list[Metric]:
+    threshold = criteria.threshold
+    found = [
+        Metric("roc_auc", True, roc_auc),
+        Metric("average_precision", True, average_precision),
+        Metric(_AT_BUDGET, True, lambda y, p: precision_at_budget(y, p, criteria.review_budget)),
+        Metric("f1", True, lambda y, p: _f1(y, p >= threshold)),
+        Metric("precision", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), p >= threshold)),
+        Metric("recall", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), y > 0.5)),
+        Metric("log_loss", False, lambda y, p: _mean(-np.log(np.clip(np.where(y > 0.5, p, 1 - p), 1e-15, 1)))),
+        Metric("brier", False, lambda y, p: _mean((y - p) ** 2)),
+    ]
+    money = criteria.money
+    return [*found, Metric("money", True, lambda y, p: _money(y, p >= threshold, money))] if money else found
+
+
+def _multiclass(criteria: Criteria) -> list[Metric]:
+    asked = criteria.metric.removeprefix("hit_rate_at_")
+    if criteria.metric.startswith("hit_rate_at_") and (not asked.isdigit() or not 1 <= int(asked) <= KEPT):
+        raise ModelError(f"criteria.metric {criteria.metric!r}: {KEPT} classes a row are kept; use hit_rate_at_1 to {KEPT}.")
+    deep = sorted({5, *(int(depth) for depth in [criteria.metric.removeprefix("hit_rate_at_")] if depth.isdigit())})
+    return [
+        Metric("accuracy", True, lambda y, ranking: _mean(ranking.labels[:, 0] == y)),
+        *(Metric(f"hit_rate_at_{depth}", True, _hit_rate(depth)) for depth in deep),
+        Metric("macro_f1", True, macro_f1),
+        Metric("log_loss", False, lambda y, ranking: _mean(-np.log(np.clip(ranking.probability_of(y), 1e-15, 1)))),
+    ]
+
+
+def _regression(criteria: Criteria) -> list[Metric]:
+    quantile = criteria.quantile
+    return [
+        Metric("mae", False, lambda y, p: _mean(np.abs(y - p))),
+        Metric("rmse", False, _rmse),
+        Metric("r2", True, _r2),
+        Metric("pinball", False, lambda y, p: _mean(np.maximum(quantile * (y - p), (quantile - 1) * (y - p)))),
+    ]
+
+
+def roc_auc(labels: Floats, scores: Floats) -> Estimate:
+    """Area under the ROC curve; labels are 0 or 1.
+
+    A row's placement is the share of rows of the other class that it is ranked on the right side of, ties counting half:
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), in one sort as in Sun and Xu (2014).
+
+    >>> roc_auc(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]))[0]
+    0.75
+    """
+    positive, share = labels > 0.5, float(np.mean(labels > 0.5))
+    if share in (0.0, 1.0):
+        return _nothing(labels)
+    order, first, last = _sorted_ties(scores)
+    hits = np.concatenate([[0], np.cumsum(positive[order])])
+    above_positives = (hits[first] + hits[last]) / 2
+    above_all = (first + last) / 2
+    placements = np.empty(len(scores))
+    n_pos, n_neg = hits[-1], len(scores) - hits[-1]
+    placements[order] = np.where(positive[order], (above_all - above_positives) / n_neg, 1 - above_positives / n_pos)
+    value = float(placements[positive].mean())
+    return value, np.where(positive, (placements - value) / share, (placements - value) / (1 - share))
+
+
+def average_precision(labels: Floats, scores: Floats) -> Estimate:
+    """Mean precision over the positives, at each one's score; labels are 0 or 1.
+
+    With A(s) and B(s) the shares of positives and of all rows at or above s, AP = E[y A(s) / B(s)] / P(y). Its derivative in
+    the direction of one row (y0, s0) is (y0 prec(s0) + y0 G(s0) - H(s0) - y0 AP) / P(y), where G and H are the means of
+    y / B(s) and y prec(s) / B(s) over the rows at or below s0.
+
+    >>> average_precision(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]))[0].__round__(4)
+    0.8333
+    """
+    positive, share = labels > 0.5, float(np.mean(labels > 0.5))
+    if share in (0.0, 1.0):
+        return _nothing(labels)
+    n = len(scores)
+    order, first, last = _sorted_ties(scores)
+    y = positive[order].astype("float64")
+    below = np.concatenate([[0.0], np.cumsum(y)])
+    at_or_above = (n - first) / n
+    precision = (below[-1] - below[first]) / n / at_or_above
+    value = float((y * precision).sum() / below[-1])
+    total_g = np.concatenate([[0.0], np.cumsum(y / at_or_above)]) / n
+    total_h = np.concatenate([[0.0], np.cumsum(y * precision / at_or_above)]) / n
+    influence = np.empty(n)
+    influence[order] = (y * (precision + total_g[last] - value) - total_h[last]) / share
+    return value, influence
+
+
+def precision_at_budget(labels: Floats, scores: Floats, budget: float) -> Estimate:
+    """Share of positives among the highest-scored `budget` of the rows, 0 to 1; labels are 0 or 1.
+
+    Rows with the score at which the budget ends share what is left of it, as if chance chose among them. With phi(s) the part
+    of a row that is looked at (1 above the threshold, 0 below it), V = E[y phi(s)] / b. One more row (y0, s0) also moves the
+    threshold, so that phi keeps its mean b: rows there, positive with probability p, go in or out. The derivative is
+    (phi(s0) (y0 - p) - b (V - p)) / b: the trimmed mean's (Hampel, 1974), for the best instances of Clemencon and Vayatis
+    (JMLR 8, 2007). p is estimated from the k ** 0.8 rows around the k-th.
+
+    >>> precision_at_budget(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.35]), 0.5)[0]
+    0.5
+    """
+    n = len(scores)
+    if n == 0:
+        return _nothing(labels)
+    order, first, last = _sorted_ties(-scores)
+    y = (labels[order] > 0.5).astype("float64")
+    k = min(max(budget * n, 1.0), float(n))
+    at = int(np.ceil(k)) - 1
+    looked_at = np.zeros(n)
+    looked_at[: first[at]] = 1.0
+    looked_at[first[at] : last[at]] = (k - first[at]) / (last[at] - first[at])
+    half = int(np.ceil(k**0.8 / 2))
+    near = y[first[max(at - half, 0)] : last[min(at + half, n - 1)]].mean()
+    value = float(y @ looked_at / k)
+    influence = np.empty(n)
+    influence[order] = looked_at * (y - near) * n / k - (value - near)
+    return value, influence
+
+
+def macro_f1(labels: Labels, ranking: Ranking) -> Estimate:
+    """Mean F1 over the classes that occur among labels and first answers."""
+    codes = np.unique(np.concatenate([labels, ranking.labels[:, 0]]), return_inverse=True)[1]
+    true, said = codes[: len(labels)], codes[len(labels) :]
+    classes = int(codes.max()) + 1
+    right = true == said
+    both = (np.bincount(true, minlength=classes) + np.bincount(said, minlength=classes)) / len(labels)
+    f1 = 2 * np.bincount(true[right], minlength=classes) / len(labels) / both
+    influence = (2 * right / both[true] - f1[true] / both[true] - f1[said] / both[said]) / classes
+    return float(f1.mean()), np.asarray(influence)
+
+
+def _hit_rate(depth: int) -> Callable[[Labels, Ranking], Estimate]:
+    return lambda labels, ranking: _mean((ranking.labels[:, :depth] == labels[:, None]).any(axis=1))
+
+
+def _sorted_ties(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """The order of the scores, and for each place in it where its run of equal scores begins and ends (exclusive)."""
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    lengths = np.diff(np.append(starts, len(scores)))
+    return order, np.repeat(starts, lengths), np.repeat(starts + lengths, lengths)
+
+
+def _mean(per_row: NDArray[Any]) -> Estimate:
+    values = np.asarray(per_row, dtype="float64")
+    value = float(values.mean()) if len(values) else float("nan")
+    return value, values - value
+
+
+def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Estimate:
+    """Share of `part` in `whole`; the influence of a ratio, by the delta method."""
+    share = float(whole.mean()) if len(whole) else 0.0
+    if share == 0:
+        return _nothing(whole)
+    value = float(part.mean()) / share
+    return value, (part - value * whole) / share
+
+
+def _f1(labels: Floats, said: NDArray[np.bool_]) -> Estimate:
+    positive = labels > 0.5
+    both = float(positive.mean() + said.mean()) / 2 if len(labels) else 0.0
+    if both == 0:
+        return _nothing(labels)
+    value = float((positive & said).mean()) / both
+    return value, ((positive & said) - value * (positive.astype("float64") + said) / 2) / both
+
+
+def _money(labels: Floats, said: NDArray[np.bool_], money: Money) -> Estimate:
+    positive = labels > 0.5
+    worth = np.where(said, money.true_positive, money.false_negative)
+    return _mean(np.where(positive, worth, np.where(said, money.false_positive, money.true_negative)))
+
+
+def _rmse(labels: Floats, predictions: Floats) -> Estimate:
+    square, influence = _mean((labels - predictions) ** 2)
+    root = float(np.sqrt(square))
+    return root, influence / (2 * root) if root else influence
+
+
+def _r2(labels: Floats, predictions: Floats) -> Estimate:
+    error, of_error = _mean((labels - predictions) ** 2)
+    spread, of_spread = _mean((labels - labels.mean()) ** 2)
+    if not spread > 0:
+        return _nothing(labels)
+    return 1 - error / spread, -(of_error - error / spread * of_spread) / spread
+
+
+def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
+    """A mean over rows has the rows' deviations as influences; any other number gets them from a block jackknife.
+
+    Leaving out one of B blocks moves the metric by d; each of the block's rows gets the influence that makes the variance of
+    the whole the jackknife's (B - 1) / B * sum(d ** 2): Efron and Stein, Ann. Stat. 9 (1981). Blocks are the same rows for
+    both models, so differences stay paired.
+    """
+
+    def estimate(labels: Any, predictions: Any) -> Estimate:
+        def called(rows: Any) -> Any:
+            said = predictions[rows]
+            return own.function(labels[rows], said.labels if isinstance(said, Ranking) else said)
+
+        everything = np.ones(len(labels), dtype=bool)
+        n = len(labels)
+        try:
+            whole = called(everything)
+            if np.ndim(whole) and np.shape(whole) != (n,):
+                raise ModelError(
+                    f"own metric {own.name!r} gave an array of shape {np.shape(whole)} for {n} rows; accepted is one "
+                    "number, or one per row. Correct the function in the model's file."
+                )
+            return _mean(whole) if np.ndim(whole) else jackknifed(float(whole), called, n)
+        except _NOT_COMPUTABLE:
+            return _nothing(labels)
+
+    def jackknifed(whole: float, called: Callable[[Any], Any], n: int) -> Estimate:
+        blocks = min(_BLOCKS, n)
+        block = np.random.default_rng(n).permutation(n) % blocks
+        left_out = np.array([float(called(block != number)) for number in range(blocks)])
+        moved = left_out.mean() - left_out
+        influence = np.asarray((moved * np.sqrt(n * (blocks - 1)))[block])
+        return (whole, influence) if np.isfinite(influence).all() else (float("nan"), np.full(n, np.nan))
+
+    return estimate
+
+
+def _nothing(rows: NDArray[Any]) -> Estimate:
+    return float("nan"), np.full(len(rows), np.nan)

@@ -1,0 +1,1 @@
+"""The entries of the ledger and what they add up to. Pure; kept by `adapters/ledger.py`."""

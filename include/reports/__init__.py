@@ -1,0 +1,1 @@
+"""What people look at: cards, charts, pages, Prometheus text. Light, and pure."""

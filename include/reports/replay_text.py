@@ -1,0 +1,96 @@
+"""What a replay found, in sentences."""
+
+import re
+
+from include.decisions.replay.bootstrap import Interval
+from include.decisions.replay.search import EVERY, Replay, Tried
+from include.models.contract import Model
+
+
+def recommendation(replay: Replay, model: Model) -> str:
+    """How often to retrain, and why, with the figures of the reporting part."""
+    return f"{advice(replay)}: {reason(replay, model)}"
+
+
+def advice(replay: Replay) -> str:
+    """How often to retrain."""
+    rarely, for_now = ("rarely, ", "") if replay.grounds == "nothing" else ("", ", for now" * (replay.grounds == "changed"))
+    return f"Retrain {rarely}{replay.recommended.policy.in_words(replay.unit)}{for_now}"
+
+
+def reason(replay: Replay, model: Model) -> str:
+    """Why, in one sentence that goes on after a colon."""
+    unit, last = replay.unit, f"over the last {replay.reporting_periods} {replay.unit}s"
+    part, every, metric = replay.recommended.reporting, replay.named[EVERY].reporting, model.criteria.metric
+    if replay.grounds == "nothing":
+        return (
+            f"{last} no retraining was shown to beat the first model (every {unit} gained {in_points(every.gain, replay)} of "
+            f"{metric}), so a rare one is a safety net, not a gain."
+        )
+    over = f"{in_points(part.gain, replay)} of {metric} over a model that never changes"
+    if replay.grounds == "changed":
+        return (
+            f"{last} that gained {over}; what was best before was not shown to gain anything. Replay again with more history."
+        )
+    kept = f"kept {part.kept:.0%} of what retraining every {unit} gains, " if part.kept is not None else "gained "
+    return f"{last} that {kept}{over}, with {times(part.retrains)} instead of {every.retrains}."
+
+
+def ageing_in_words(replay: Replay) -> str:
+    """What the ageing curve says: when a loss shows, how large it is in the end, and the half-life."""
+    ageing, unit = replay.ageing, replay.unit
+    if not ageing.curve:
+        return "The history is too short for an ageing curve."
+    oldest = ageing.curve[-1]
+    if ageing.shown_at is None:
+        return (
+            f"Models do not age within this history: at {oldest.age} {unit}s the loss against a fresh one is "
+            f"{lost(oldest.loss, replay)}, no different from none."
+        )
+    share = oldest.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
+    half = (
+        f"Half of it is lost after {ageing.half_life:g} {unit}s."
+        if ageing.half_life is not None
+        else f"The half-life, the age at which half of it would be lost, is longer than the {oldest.age} {unit}s seen here."
+    )
+    return (
+        f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {oldest.age} {unit}s it has "
+        f"lost {lost(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
+        f"{half}"
+    )
+
+
+def in_points(gain: Interval, replay: Replay) -> str:
+    """A gain with its 95 % interval, in points."""
+    value, low, high = (figure / replay.point for figure in (gain.value, gain.low, gain.high))
+    return minus(f"{value:+.1f} points ({low:+.1f} to {high:+.1f})")
+
+
+def lost(loss: Interval, replay: Replay) -> str:
+    """A loss with its interval: without the plus that a gain has."""
+    return in_points(loss, replay).replace("+", "")
+
+
+def times(retrains: int) -> str:
+    """A count of retrainings."""
+    return "1 retraining" if retrains == 1 else f"{retrains} retrainings"
+
+
+def money(amount: float, model: Model) -> str:
+    """An amount in the model's currency, without cents."""
+    return minus(f"{amount:+,.0f} {model.worth.currency}")
+
+
+def dot_title(tried: Tried, replay: Replay) -> str:
+    """What a dot on the picture says when it is pointed at."""
+    part = tried.reporting
+    return f"{tried.policy.in_words(replay.unit)}: {in_points(part.gain, replay)}, {times(part.retrains)}"
+
+
+def minus(text: str) -> str:
+    """A minus sign as wide as a plus, and no sign where only rounding left one.
+
+    >>> minus("-0.0 points (-1.2 to +0.0)")
+    '0.0 points (−1.2 to 0.0)'
+    """
+    return re.sub(r"[+-](0(?:\.0+)?)(?![.\d])", r"\1", text).replace("-", "−")

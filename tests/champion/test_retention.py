@@ -1,0 +1,157 @@
+"""Pruning takes what nobody needs, and nothing that somebody may want to go back to, to judge or to look up."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.champion.handover import fact
+from include.champion.retention import carry_out, plan
+from include.cli import prune as command
+from include.models import find_model
+from include.request import Request
+from tests.fakes import Crash
+from tests.steps.test_promote import promote, verdict_on
+from tests.toy import MODEL, World, day
+
+NOW, KEEP = datetime(2024, 12, 1, tzinfo=UTC), timedelta(days=90)
+REQUEST = Request(as_of=NOW, reason="make prune", run_id="prune 1", asked_by="carol")
+
+
+@pytest.fixture
+def old() -> World:
+    """Versions 1 to 7 of last year: 1 and 2 were champion, 3 was refused, 4 is challenger, 5 under review, 6 never judged."""
+    world = World()
+    for number in range(1, 8):
+        version = world.registry.add("pipeline", {"verdict": "keep", "train_digest": f"d{number}"})
+        world.registry.versions[version.number] = replace(version, created=day(0))
+    world.registry.versions["5"].tags["review_asked"] = "until tomorrow"
+    del world.registry.versions["6"].tags["verdict"]
+    world.registry.versions["7"] = replace(world.registry.versions["7"], created=NOW - timedelta(days=3))
+    promote(world, verdict_on("1", None))
+    promote(world, verdict_on("2", "1"))
+    world.registry.aliases["challenger"] = "4"
+    for key in (
+        "predictions/toy/2024-01-05T000000Z/v2-a.parquet",
+        "predictions/toy/2024-11-29T000000Z/v2-a.parquet",
+        "references/toy/d2/reference.json.gz",
+        "references/toy/d3/reference.json.gz",
+        "snapshots/toy/d3.json",
+        "curated/toy/features/2024-01-05T000000Z/a.parquet",
+        "quarantine/toy/a.jsonl",
+    ):
+        world.lake.put(key, b"12345")
+    return world
+
+
+def test_only_what_nobody_needs_goes(old: World) -> None:
+    """The refused version, old predictions, and the reference of a version that goes."""
+    planned = plan(old.services, MODEL, NOW, KEEP)
+    assert planned.versions == ("3",)
+    assert [key for key, _ in planned.objects] == [
+        "predictions/toy/2024-01-05T000000Z/v2-a.parquet",
+        "references/toy/d3/reference.json.gz",
+    ]
+    assert dict(planned.kept) == {
+        "1": "it is anchor, previous",
+        "2": "it is champion",
+        "4": "it is challenger",
+        "5": "it is under review",
+        "6": "nobody has judged it yet",
+        "7": "it is young",
+    }
+
+
+def test_looking_removes_nothing(old: World) -> None:
+    """A plan is only read."""
+    before = dict(old.lake.objects), dict(old.registry.versions)
+    plan(old.services, MODEL, NOW, KEEP)
+    assert (dict(old.lake.objects), dict(old.registry.versions)) == before
+
+
+def test_a_former_champion_stays_without_any_alias(old: World) -> None:
+    """Everything that a rollback accepts stays."""
+    promote(old, verdict_on("3", "2"))
+    assert old.registry.aliases["previous"] == "2"
+    assert plan(old.services, MODEL, NOW, KEEP).versions == ()
+    assert dict(plan(old.services, MODEL, NOW, KEEP).kept)["1"] == "it is anchor"
+
+
+def test_what_was_removed_is_in_the_ledger(old: World) -> None:
+    """By whom, and what."""
+    done = carry_out(old.services, MODEL, REQUEST, plan(old.services, MODEL, NOW, KEEP), NOW, KEEP)
+    assert done.versions == ("3",)
+    assert "3" not in old.registry.versions
+    assert "snapshots/toy/d3.json" in old.lake.objects
+    assert "predictions/toy/2024-01-05T000000Z/v2-a.parquet" not in old.lake.objects
+    entry = old.services.ledger.proved("toy")[-1]
+    assert (entry.event, entry.by) == ("pruned", "carol")
+    assert "1 versions (3) and 2 objects" in entry.reason
+    assert not carry_out(old.services, MODEL, REQUEST, done, NOW, KEEP).versions
+
+
+def test_what_became_needed_meanwhile_stays(old: World) -> None:
+    """Planned in the morning, promoted at noon, carried out in the afternoon."""
+    planned = plan(old.services, MODEL, NOW, KEEP)
+    promote(old, verdict_on("3", "2"))
+    assert carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP).versions == ()
+    assert "3" in old.registry.versions
+
+
+def test_what_the_ledger_names_as_evidence_stays(old: World) -> None:
+    """A look at a probation rests on predictions: they are there for as long as the entry is."""
+    key = "predictions/toy/2024-01-05T000000Z/v2-a.parquet"
+    said = fact(REQUEST, "looked", "2 look 1", by="probation", reason="r", version="2", evidence={"predictions": [key]})
+    old.services.ledger.append("toy", said)
+    assert [kept for kept, _ in plan(old.services, MODEL, NOW, KEEP).objects] == ["references/toy/d3/reference.json.gz"]
+
+
+def test_a_question_that_was_answered_wrongly_is_still_open(old: World) -> None:
+    """What is wrong with an answer is told in the tag `reviewed`, while there is time to correct it."""
+    old.registry.versions["5"].tags["reviewed"] = "not counted yet: set review_by to your name"
+    assert "5" not in plan(old.services, MODEL, NOW, KEEP).versions
+
+
+def test_nothing_is_removed_that_the_ledger_does_not_tell(old: World) -> None:
+    """Killed after any removal, what had gone by then is in an entry."""
+    planned = plan(old.services, MODEL, NOW, KEEP)
+    old.lake.delete = raising  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP)
+    assert "3" not in old.registry.versions
+    assert "1 versions (3) and 2 objects" in old.services.ledger.proved("toy")[-1].reason
+
+
+def raising(key: str) -> None:
+    raise Crash(key)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["traffic_volume"], "name one model"),
+        (["traffic_volume", "180", "perhaps"], "name one model"),
+        (["traffic_volume", "5", "yes"], "DAYS=5 keeps too little: at least 30"),
+        (["nobody", "180", "no"], "nobody"),
+    ],
+)
+def test_a_command_that_could_remove_too_much_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named, with what is accepted."""
+    assert command.main(arguments) == 1
+    assert message in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_command_shows_first_and_removes_when_told_so(
+    old: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without SURE=yes nothing goes."""
+    monkeypatch.setattr(command, "find_stack", lambda _: None)
+    monkeypatch.setattr(command, "build_services", lambda: old.services)
+    monkeypatch.setattr(command, "find_model", lambda name: find_model("traffic_volume") if name != "toy" else MODEL)
+    assert command.main(["toy", "180", "no"]) == 0
+    assert "Nothing was removed" in capsys.readouterr().out
+    assert "3" in old.registry.versions
+    assert command.main(["toy", "180", "yes"]) == 0
+    assert "3" not in old.registry.versions

@@ -1,0 +1,75 @@
+"""`make check-model DATA=…` says what is wrong, or trains and judges once on real servers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.cli import check_model
+from tests.fakes import MemoryStore
+from tests.toy import MODEL, day, rows
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def hours(count: int = 24 * 7 * 10) -> pd.DataFrame:
+    """Ten weeks of a made-up road, in the columns of traffic_volume."""
+    rng = np.random.default_rng(1)
+    at = pd.date_range("2024-01-01", periods=count, freq="h")
+    return pd.DataFrame(
+        {
+            "hour": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "hour_of_day": at.hour,
+            "weekday": at.weekday,
+            "holiday": "None",
+            "weather": rng.choice(["Clear", "Rain"], count),
+            "temperature_k": rng.uniform(270, 290, count).round(1),
+            "rain_mm": 0.0,
+            "volume": (3000 + 2000 * np.sin(at.hour / 4) + rng.normal(0, 200, count)).round(),
+        }
+    )
+
+
+def test_from_a_csv_to_a_verdict(tmp_path: Path) -> None:
+    """The real steps on real servers: a verdict, the path of its card, and nothing that still runs."""
+    hours().to_csv(tmp_path / "road.csv", index=False)
+    answer = subprocess.run(
+        [sys.executable, "-m", "include.cli.check_model", "traffic_volume", str(tmp_path / "road.csv")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "promote: first champion" in answer.stdout
+    assert "decision card is in" in answer.stdout
+    assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == [], "its home is gone"
+
+
+def test_what_is_wrong_stops_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column that is not there: exit code 1, in words."""
+    hours().drop(columns="weekday").to_csv(tmp_path / "road.csv", index=False)
+    assert check_model.main(["traffic_volume", str(tmp_path)]) == 1
+    assert "wrong: column weekday: it is not in the data" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nobody", "x.csv"], 1), (["traffic_volume", "/no/such.csv"], 1)])
+def test_a_wrong_call_is_told_from_a_wrong_file(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two for usage, one for a name or a path that is not there."""
+    assert check_model.main(arguments) == code
+    assert capsys.readouterr().out
+
+
+def test_labels_are_delivered_when_they_become_known() -> None:
+    """No label lands in a period before the one in which it is due."""
+    landing, table = MemoryStore("landing"), pd.concat([rows(number) for number in range(12)], ignore_index=True).astype("str")
+    keys = check_model.deliver(landing, MODEL, table, day(13))
+    assert keys[0] == "toy/features/until-2024-01-04T00.csv"
+    assert keys[-1] == "toy/labels/2024-01-13T00.csv"
+    assert sum(len(landing.read(key).decode().splitlines()) - 1 for key in keys) == 2 * len(table)

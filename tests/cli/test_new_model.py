@@ -1,0 +1,102 @@
+"""`make new-model` writes a file that is a model, or says why not."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from include.cli import model_template, new_model
+from include.models.contract import Model
+from tests.models.test_contract import CHECKS, Check
+
+
+def sample(path: Path) -> Path:
+    """A hundred days of a made-up shop."""
+    count = 200
+    pd.DataFrame(
+        {
+            "visit_id": [f"v{number}" for number in range(count)],
+            "at": pd.date_range("2024-01-01", periods=count, freq="12h").strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "pages": [number % 7 + 0.5 for number in range(count)],
+            "from": ["advert" if number % 3 else "letter" for number in range(count)],
+            "said": [f"I would like number {number} please" for number in range(count)],
+            "bought": [number % 2 for number in range(count)],
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
+def test_the_template_is_a_valid_model(examine: Check) -> None:
+    """Whoever changes one line at a time begins with something that works."""
+    examine(model_template.MODEL)
+
+
+def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
+    """Kinds, key, time and label come from the values; the file is a model and formatted as ours are."""
+    path = new_model.write("shop", sample(tmp_path / "sample.csv"), tmp_path)
+    model: Model = runpy.run_path(str(path))["MODEL"]
+    assert [(column.name, column.kind) for column in model.features] == [
+        ("pages", "number"),
+        ("from", "category"),
+        ("said", "text"),
+    ]
+    assert (model.feed.key, model.feed.time, model.label.name, model.task) == (("visit_id",), "at", "bought", "binary")
+    guessed = [line for line in path.read_text().splitlines() if line.startswith("    Column(")]
+    assert all("# GUESS:" in line for line in guessed)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
+
+
+@pytest.mark.parametrize("column", ["said", "from"])
+def test_a_guessed_model_trusts_what_it_is_made_of(column: str, tmp_path: Path) -> None:
+    """With a column of texts and without one, the contract asks for no other types."""
+    data = sample(tmp_path / "sample.csv")
+    pd.read_csv(data).drop(columns=column).to_csv(data, index=False)
+    model: Model = runpy.run_path(str(new_model.write("shop", data, tmp_path)))["MODEL"]
+    next(examine for examine in CHECKS if examine.__name__ == "survives_the_registry")(model)
+
+
+def snapshots(path: Path, name: str, customers: int = 40) -> Path:
+    """A year's months of the same customers, who are numbered."""
+    dates = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%Y-%m-%d")
+    rows = [
+        (10_000 + who, at, who % 5, who % 9 + 1, (who + month) % 2)
+        for month, at in enumerate(dates)
+        for who in range(customers)
+    ]
+    pd.DataFrame(rows, columns=[name, "snapshot_at", "plan", "calls", "churned"]).assign(
+        plan=lambda table: "p" + table["plan"].astype(str)
+    ).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["customer_id", "customerId", "account_no", "customer"])
+def test_a_number_that_repeats_may_be_part_of_the_key(name: str, tmp_path: Path) -> None:
+    """Customers who are numbered and seen every month are named by number and time, and the number is no feature."""
+    model: Model = runpy.run_path(str(new_model.write("churn", snapshots(tmp_path / "sample.csv", name), tmp_path)))["MODEL"]
+    assert model.feed.key == (name, "snapshot_at")
+    assert (model.feature_names, model.label.name) == (["plan", "calls"], "churned")
+
+
+def test_what_was_tried_for_a_key_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where rows repeat as a whole, the columns that were tried and the repeated rows are told."""
+    data = snapshots(tmp_path / "sample.csv", "customer_id")
+    table = pd.read_csv(data)
+    pd.concat([table, table.head(7)]).to_csv(data, index=False)
+    assert new_model.main(["churn", str(data)], tmp_path) == 1
+    said = capsys.readouterr().out
+    assert "each of customer_id, plan, snapshot_at, calls alone, and each two and three of them" in said
+    assert "7 of 487 rows repeat an earlier one" in said
+
+
+@pytest.mark.parametrize("name", ["Churn", "1st", "class", "contract", "../escape", ""])
+def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name is told, and no file is written or overwritten."""
+    (tmp_path / "contract.py").write_text("kept")
+    assert new_model.main([name], tmp_path) == 1
+    assert f"NAME={name!r}" in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == ["contract.py"]
+    assert (tmp_path / "contract.py").read_text() == "kept"

@@ -1,0 +1,100 @@
+"""The feed: what happened to a delivery that nothing may be learned from."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.decisions.drift.baseline import Reference, make_reference, summary_of_period
+from include.decisions.drift.broken_feeds import broken_signs
+from include.decisions.drift.summaries import Summary
+from include.models.contract import Column, Feed, Model
+from include.noise.profile import NoiseProfile
+from tests.toy import FIRST, changed
+
+DAY = timedelta(days=1)
+SPEED, COLOUR = Column("speed", "number", optional=True), Column("colour", "category", optional=True)
+MODEL: Model = changed(
+    features=(SPEED, COLOUR), feed=Feed(key=("id",), time="at", period=DAY, label_delay=DAY, schedule="0 6 * * *")
+)
+CALM = NoiseProfile(100)
+
+
+def frame(number: int = 9, rows: int = 100, **changes: object) -> pd.DataFrame:
+    """A hundred ordinary rows over a day, with some columns exchanged."""
+    rng = np.random.default_rng(number)
+    at = FIRST + number * DAY + pd.to_timedelta(np.linspace(0, 86_000, rows), unit="s")
+    colours = pd.Series(rng.choice(["red", "green", "blue"], rows), dtype="object")
+    whole = pd.DataFrame({"at": at, "speed": rng.normal(size=rows), "colour": colours, "y": 1.0, "label_delivered": True})
+    return whole.assign(**changes)
+
+
+def reference(**changes: object) -> Reference:
+    rows = pd.concat([frame(number, **changes) for number in range(8)], ignore_index=True)
+    return make_reference(MODEL, rows, {}, [])
+
+
+def signs(now: pd.DataFrame, usual: Reference | None = None, before: Summary | None = None) -> dict[str, str]:
+    usual = usual or reference()
+    return broken_signs(usual, summarised(now, usual), before, MODEL.features, MODEL.feed, CALM)
+
+
+def summarised(rows: pd.DataFrame, usual: Reference) -> Summary:
+    return summary_of_period(MODEL, rows, FIRST + 9 * DAY, usual.grid)
+
+
+NEVER = [float("nan")] * 100
+HOLIDAYS = [None] * 98 + ["red", "green"]
+MOSTLY_TEN = [10.0] * 85 + [float(n) for n in range(15)]
+CASES = [
+    ("all is well", frame(), reference(), {}),
+    ("vanished", frame(speed=NEVER), reference(), {"speed": "missing in every row, usually in 0%"}),
+    ("never there", frame(speed=NEVER), reference(speed=NEVER), {}),
+    ("frozen number", frame(speed=7.0), reference(), {"speed": "frozen at «7.0»"}),
+    ("frozen category", frame(colour="red"), reference(), {"colour": "frozen at «red»"}),
+    ("always the same", frame(colour="red"), reference(colour="red"), {}),
+    ("a rare value", frame(colour=[None] * 99 + ["red"]), reference(colour=HOLIDAYS), {}),
+    ("frozen with gaps", frame(speed=[7.0] * 95 + NEVER[:5]), reference(), {"speed": "frozen at «7.0»"}),
+    ("usually at its maximum", frame(speed=10.0), reference(speed=MOSTLY_TEN), {}),
+    ("collapse", frame(rows=40), reference(), {"(rows)": "40 rows, usually about 100"}),
+    ("a thin period", frame(rows=60), reference(), {}),
+    ("both at once", frame(speed=NEVER, colour="red"), reference(), {"speed": "missing", "colour": "frozen"}),
+]
+
+
+@pytest.mark.parametrize(("now", "usual", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_signs_of_a_broken_feed(now: pd.DataFrame, usual: Reference, found: dict[str, str]) -> None:
+    """Each names its column and says what happened; what has always been so is no sign."""
+    said = signs(now, usual)
+    assert set(said) == set(found)
+    assert all(said[column].startswith(words) for column, words in found.items())
+
+
+def test_what_stands_still_in_every_period_is_not_frozen() -> None:
+    """A weekday has one value all day, whatever the days before had."""
+    rows = pd.concat([frame(number, speed=float(number % 7)) for number in range(8)], ignore_index=True)
+    assert signs(frame(speed=3.0), make_reference(MODEL, rows, {}, [])) == {}
+
+
+def test_yesterdays_delivery_sent_again_is_no_delivery() -> None:
+    """Other keys and times, the same values."""
+    usual = reference()
+    before = summarised(frame(8), usual)
+    again = frame(8).assign(at=frame(9)["at"])
+    assert signs(again, usual, before) == {"(rows)": "all 100 rows repeat those of the period before"}
+    assert signs(frame(9), usual, before) == {}
+
+
+def test_a_delivery_that_ends_before_the_period_is_not_whole() -> None:
+    """Rows of the first half of the day, as many as on other days."""
+    early = frame().assign(at=FIRST + 9 * DAY + pd.to_timedelta(np.linspace(0, 43_000, 100), unit="s"))
+    assert signs(early) == {"(time)": "nothing from the last 12 h of the period, usually at most 0 h"}
+
+
+def test_a_wrong_encoding_is_a_broken_feed() -> None:
+    """Half of a column's values read as what they are not."""
+    usual = reference()
+    mess = NoiseProfile(100, rates={"colour": {"mojibake": 0.5}})
+    found = broken_signs(usual, summarised(frame(), usual), None, MODEL.features, MODEL.feed, mess)
+    assert found == {"colour": "50% of its values were read in a wrong encoding"}

@@ -1,0 +1,125 @@
+"""Triage, as a table: each finding leads to one named action."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from include.decisions.monitoring.triage import Times, triage
+from include.models.contract import Model
+from include.results import Drift, Finding, Moved, Quality
+from tests.toy import DAY, MODEL, changed, day
+
+NOW = day(20)
+
+
+def moved(view: str = "x", **changes: Any) -> Moved:
+    what = changes.pop("what", "median 1 → 2")
+    known: dict[str, Any] = {"kind": "shift", "effect": 0.5, "weight": 0.5, "what": what, "says": f"{view}: {what}"}
+    return Moved(view=view, **(known | changes))
+
+
+def drift(*found: Moved, broken: tuple[str, ...] = ()) -> Drift:
+    return Drift(period=day(19), columns=4, moved=found, drifted=tuple(one.view for one in found), broken=broken)
+
+
+CALM, SHIFTED = drift(), drift(moved())
+TYPOS = drift(moved("note: typo", kind="mess", what="12.0% of its values are misspelt, usually 1.0%"))
+GROWN = drift(moved("z", kind="mess", in_a_row=4, effect=0.6, before=0.03))
+STILL_TYPOS = drift(moved("note: typo", kind="mess", in_a_row=3, before=0.4))
+FEW_TYPOS = drift(moved("note: typo", kind="mess", effect=0.02))
+WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", season="as in the period from 2023-01-21"))
+BROKEN = drift(moved(), broken=("x: frozen at 7",))
+GOOD = Quality(period=day(18), metric="roc_auc", value=0.71, recent=0.7, reference=0.7)
+DECAYED = GOOD.model_copy(update={"value": 0.6, "recent": 0.61, "decayed": True})
+FALLEN = GOOD.model_copy(update={"value": 0.6, "fallen": True})
+NONE_YET = Quality(period=None, metric="roc_auc")
+LATE = GOOD.model_copy(update={"overdue": 1, "estimate": 0.65})
+SILENT = GOOD.model_copy(update={"overdue": 3})
+ON_DRIFT = changed(retrain_on_drift=True)
+PATIENT = changed(cool_down=timedelta(days=3))
+STALE = changed(stale_after=timedelta(days=5))
+RECENT = Times(last_check=day(19), last_retrain=day(15))
+
+CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
+    ("calm", MODEL, CALM, GOOD, RECENT, "nothing", "roc_auc 0.710 holds against 0.700"),
+    ("one bad period", MODEL, CALM, FALLEN, RECENT, "nothing", "roc_auc 0.600 after 0.700, which one period does not prove"),
+    ("no labels yet", MODEL, CALM, NONE_YET, RECENT, "nothing", "no mature labels yet"),
+    ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc 0.610 over the newest two mature periods, was 0.700"),
+    ("decay, explained", MODEL, SHIFTED, DECAYED, RECENT, "retrain", "was 0.700; moved: x: median 1 → 2"),
+    ("decay in a season", MODEL, WINTER, DECAYED, RECENT, "retrain", "decay: "),
+    ("a harmless shift", MODEL, SHIFTED, GOOD, RECENT, "note", "the data moved, roc_auc 0.710 holds against 0.700: x: median"),
+    ("a shift where drift asks", ON_DRIFT, SHIFTED, GOOD, RECENT, "retrain", "drift: x: median 1 → 2"),
+    ("a shift where drift asks, estimated", ON_DRIFT, SHIFTED, LATE, RECENT, "retrain", "estimated at 0.650, which proves"),
+    ("a shift in what hardly counts", ON_DRIFT, drift(moved(weight=0.1)), GOOD, RECENT, "note", "the data moved"),
+    ("a season where drift asks", ON_DRIFT, WINTER, GOOD, RECENT, "note", "season: "),
+    ("season", MODEL, WINTER, GOOD, RECENT, "note", "season: x: median 1 → 2; z: median 1 → 2, as in the period from 2023"),
+    ("noise surge", MODEL, TYPOS, GOOD, RECENT, "page", "noise surge: note: typo: 12.0% of its values are misspelt"),
+    ("the same surge, long told", MODEL, STILL_TYPOS, GOOD, RECENT, "note", "(period 3 of it)"),
+    ("a little more mess", MODEL, FEW_TYPOS, GOOD, RECENT, "note", "the data moved"),
+    ("noise surge and decay", MODEL, TYPOS, DECAYED, RECENT, "retrain", "decay: "),
+    (
+        "labels late",
+        MODEL,
+        CALM,
+        LATE,
+        RECENT,
+        "wait",
+        "labels are 1 period late; roc_auc is estimated at 0.650, which",
+    ),
+    ("labels late, data moved", MODEL, SHIFTED, LATE, RECENT, "wait", "; moved: x: median 1 → 2"),
+    ("labels silent", MODEL, CALM, SILENT, RECENT, "alarm", "silence: labels are 3 periods late"),
+    ("nobody checked", MODEL, CALM, GOOD, Times(day(16), day(15)), "alarm", "silence: no check for 4 days"),
+    ("stale", STALE, CALM, GOOD, Times(day(19), day(15)), "retrain", "the last retraining is 5 days ago"),
+    ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(11)), "alarm", "no retraining for 9 days, although it was due"),
+    ("asked in vain, and told", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
+    ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "noise surge: "),
+    ("broken", MODEL, BROKEN, GOOD, RECENT, "stop", "the feed is broken: x: frozen at 7"),
+    ("broken and decayed", MODEL, BROKEN, DECAYED, RECENT, "stop", "the feed is broken"),
+    ("cooling down", PATIENT, CALM, DECAYED, Times(day(19), day(18)), "wait", "cooling down: last retrained as of 2024-01-19"),
+    ("cooled down", PATIENT, CALM, DECAYED, Times(day(19), day(17)), "retrain", "decay"),
+    ("cools for the label delay", MODEL, CALM, DECAYED, Times(day(19), NOW - DAY / 2), "wait", "cooling down"),
+    ("first check, first retraining", MODEL, CALM, GOOD, Times(), "nothing", "holds"),
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "drift", "quality", "times", "action", "says"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_triage(model: Model, drift: Drift, quality: Quality, times: Times, action: str, says: str) -> None:
+    """One finding, one action, one reason in words."""
+    finding = triage(model, NOW, True, drift, quality, times)
+    assert finding.action == action
+    assert says in finding.reason
+
+
+def test_without_a_champion_one_is_wanted_unless_the_feed_is_broken() -> None:
+    """Also when nothing is known of quality."""
+    assert triage(MODEL, NOW, False, CALM, NONE_YET, Times()).reason.startswith("first champion")
+    assert triage(MODEL, NOW, False, BROKEN, NONE_YET, Times()).action == "stop"
+
+
+def test_every_action_is_in_the_table() -> None:
+    """No action is left without a case."""
+    assert {case[5] for case in CASES} == set(get_args(Finding.model_fields["action"].annotation))
+
+
+def test_five_causes_have_five_actions() -> None:
+    """A broken feed, a noise surge, a real shift, a season and late labels are told apart."""
+    causes = [(BROKEN, GOOD), (TYPOS, GOOD), (SHIFTED, DECAYED), (WINTER, GOOD), (CALM, LATE)]
+    actions = [triage(MODEL, NOW, True, found, quality, RECENT).action for found, quality in causes]
+    assert actions == ["stop", "page", "retrain", "note", "wait"]
+
+
+@pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (CALM, SILENT)])
+def test_who_is_called_is_told_what_to_do(found: Drift, quality: Quality) -> None:
+    """A page offers to train on such mess; an alarm says whom to ask."""
+    assert triage(MODEL, NOW, True, found, quality, RECENT).advice
+
+
+def test_the_default_rest_is_the_label_delay() -> None:
+    """And the default age limit is thirteen periods, at least a month."""
+    assert MODEL.rest == MODEL.feed.label_delay
+    assert MODEL.oldest == timedelta(days=30)
+    assert replace(MODEL, feed=replace(MODEL.feed, period=timedelta(weeks=1))).oldest == timedelta(weeks=13)

@@ -1,0 +1,153 @@
+"""The ledger's words: each entry follows from the one before it, and what they add up to can be asked for any moment."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.ledger.entries import EVENTS, Entry, Event, Fact, State, applied, faults, following, term_at, terms
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def said(event: Event, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
+    about = {"key": "k", "as_of": NOW, "by": "carol", "reason": "because", "run_id": "run"} | more
+    return Fact(event=event, version=version or new, new=new, **about)
+
+
+def chain(*facts: Fact) -> list[Entry]:
+    entries: list[Entry] = []
+    for hours, fact in enumerate(facts):
+        entries.append(following(entries[-1] if entries else None, "toy", fact, NOW + timedelta(hours=hours)))
+    return entries
+
+
+def promoted(*versions: str) -> list[Fact]:
+    return [fact for version in versions for fact in (said("promoting", version), said("promoted", version))]
+
+
+def after(*facts: Fact) -> State:
+    return chain(*facts)[-1].after
+
+
+def test_each_champion_remembers_whom_it_replaced() -> None:
+    """Previous is the one that was replaced, not the number before."""
+    state = after(*promoted("1", "5", "9"))
+    assert (state.champion, state.previous, state.were_champion) == ("9", "5", ("1", "5", "9"))
+
+
+def test_rolling_back_twice_does_not_come_back_to_where_it_started() -> None:
+    """After a rollback from 9 to 5 the way back leads to 1, never to the version that failed."""
+    state = after(*promoted("1", "5", "9"), said("rolling_back", "5"), said("rolled_back", "5"))
+    assert (state.champion, state.previous, state.rolled_back) == ("5", "1", ("9",))
+    state = applied(state, said("rolled_back", "1"))
+    assert (state.champion, state.previous, state.rolled_back) == ("1", None, ("5", "9"))
+
+
+def test_a_version_brought_back_by_override_is_no_longer_marked() -> None:
+    """Whoever overrides takes the mark away; the way back skips what is still marked."""
+    state = after(*promoted("1", "5", "9"), said("rolled_back", "5"), said("rolled_back", "9"))
+    assert (state.champion, state.previous, state.rolled_back) == ("9", "1", ("5",))
+
+
+def test_a_lost_champion_is_where_the_way_back_leads() -> None:
+    """Somebody removed the alias: nobody is champion, and the one that was is known."""
+    state = after(*promoted("1", "5"), said("changed_by_hand", None, version="5"))
+    assert (state.champion, state.previous) == (None, "5")
+
+
+def test_an_intent_stays_open_until_its_outcome_is_written() -> None:
+    """The next run sees what a killed one was about to do."""
+    state = after(*promoted("1"), said("promoting", "2"))
+    assert state.moving is not None
+    assert (state.champion, state.moving.old, state.moving.new) == ("1", "1", "2")
+    assert applied(state, said("abandoned", version="2")).moving is None
+    assert applied(state, said("promoted", "2")).moving is None
+
+
+def test_probation_begins_with_a_promotion_and_ends_with_any_other_change() -> None:
+    """A first champion has nobody to be compared with; a hand-made change ends what was being compared."""
+    assert after(*promoted("1")).on_probation is None
+    state = after(*promoted("1", "2"), said("looked", version="2"), said("looked", version="7"))
+    assert state.on_probation is not None
+    assert (state.on_probation.version, state.on_probation.against, state.on_probation.looks) == ("2", "1", 1)
+    assert applied(state, said("changed_by_hand", "1")).on_probation is None
+    assert applied(state, said("probation_ended", version="2")).on_probation is None
+    assert applied(state, said("probation_ended", version="7")) == state
+
+
+def test_what_was_in_production_on_3_may() -> None:
+    """A term lasts from the entry that began it to the one that ended it; before the first there was nothing."""
+    entries = chain(*promoted("1", "2"), said("refused", version="3"), said("rolled_back", "1"))
+    assert [(term.version, term.start, term.end) for term in terms(entries)] == [
+        ("1", NOW + timedelta(hours=1), NOW + timedelta(hours=3)),
+        ("2", NOW + timedelta(hours=3), NOW + timedelta(hours=5)),
+        ("1", NOW + timedelta(hours=5), None),
+    ]
+    found = term_at(entries, NOW + timedelta(hours=4))
+    assert found is not None
+    assert found.version == "2"
+    assert term_at(entries, NOW) is None
+
+
+facts = st.builds(
+    said,
+    st.sampled_from(EVENTS),
+    st.sampled_from(["1", "2", "3", None]),
+    st.sampled_from(["1", "2", "3"]),
+    reason=st.text(max_size=20),
+    evidence=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3),
+)
+
+
+@given(st.lists(facts, max_size=12))
+def test_an_entry_comes_back_from_its_bytes_as_it_was(said_facts: list[Fact]) -> None:
+    """Whatever people wrote into it; and a chain as it was written is whole."""
+    entries = chain(*said_facts)
+    stored = [entry.to_bytes() for entry in entries]
+    assert [Entry.from_bytes(data) for data in stored] == entries
+    assert faults(entries, stored) == []
+
+
+@given(st.lists(facts, min_size=2, max_size=8), st.data())
+def test_a_chain_that_somebody_touched_is_found_out(said_facts: list[Fact], data: st.DataObject) -> None:
+    """Changed, removed from the middle, exchanged: none passes for the history that was written."""
+    entries = chain(*said_facts)
+    place = data.draw(st.integers(0, len(entries) - 2))
+    how = data.draw(st.sampled_from(["changed", "left out", "exchanged"]))
+    if how == "changed":
+        entries[place] = replace(entries[place], reason=entries[place].reason + "!")
+    elif how == "left out":
+        del entries[place]
+    else:
+        entries[place], entries[place + 1] = entries[place + 1], entries[place]
+    assert faults(entries, [entry.to_bytes() for entry in entries])
+
+
+def test_the_state_in_an_entry_is_proved_too() -> None:
+    """A state that does not follow from what happened is found out, although the chain was made to fit."""
+    entries = chain(*promoted("1", "2"))
+    forged = replace(entries[3], champion="1", after=replace(entries[3].after, champion="1"))
+    assert "another state" in " ".join(faults([*entries[:3], forged], [e.to_bytes() for e in [*entries[:3], forged]]))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"after": "x"}, {"sequence": "1"}, {"at": "2026-05-01"}, {"by": 5}, {"evidence": []}, {"reason": None}, {"version": 3}],
+)
+def test_an_entry_with_values_of_other_kinds_is_none(changed: dict[str, Any]) -> None:
+    """Whoever may write to the bucket breaks the ledger, in our words, and neither a page nor a task in Python's."""
+    document = json.loads(chain(*promoted("1"))[-1].to_bytes()) | changed
+    with pytest.raises(ValueError, match=r"."):
+        Entry.from_bytes(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"null", b"{}", b"[1]", b'{"sequence": 1}', b"\xff"])
+def test_other_bytes_are_no_entry(data: bytes) -> None:
+    """Whatever lies there instead gives one kind of error."""
+    with pytest.raises(ValueError, match=r"."):
+        Entry.from_bytes(data)

@@ -1,0 +1,167 @@
+"""The decision card: verdict first, numbers readable, and nothing in it that acts."""
+
+from dataclasses import replace
+
+import pytest
+
+from include.decisions.gate.budgets import Cost
+from include.decisions.gate.verdict import Decision
+from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.models.contract import Criteria
+from include.reports.decision_card import LONGEST, CardFacts, decision_card
+from include.results import Snapshot
+from tests.toy import day
+
+CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
+FACTS = CardFacts(
+    model="toy",
+    challenger="7",
+    champion="6",
+    lane="routine",
+    trigger="cadence",
+    train=Snapshot(digest="a" * 64, start=day(0), end=day(5), rows=1234),
+    holdout=Snapshot(digest="b" * 64, start=day(5), end=day(7), rows=567),
+    git_commit="0123456789abcdef",
+    suite_digest="feed",
+    criteria_digest="c0ffee",
+    as_of=day(9),
+    seed=7,
+)
+GAIN = Measured(0.03, 0.01)
+
+
+def cell(where: str = ALL_ROWS, condition: str = CLEAN, metric: str = "roc_auc", gain: Measured | None = GAIN) -> Cell:
+    return Cell(metric, condition, where, 567, 80, 0.73, 0.01, 0.7 if gain else None, gain)
+
+
+COMPARED = Scorecard("roc_auc", True, 567, 80, (cell(),), noisy_challenger=0.7, noisy_champion=0.67, blend=GAIN)
+ALONE = Scorecard("roc_auc", True, 567, 80, (cell(gain=None),), noisy_challenger=0.7)
+DECISION = Decision("promote", ("better", "cheaper"))
+
+
+def card(evidence: Scorecard | None = COMPARED, decision: Decision = DECISION, facts: CardFacts = FACTS) -> str:
+    return decision_card(decision, evidence, CRITERIA, facts)
+
+
+def cells(text: str) -> list[list[str]]:
+    """The tables, cell by cell, without the spaces that only make them look better."""
+    lines = [line.replace("\u200b\u2003", "") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_verdict_comes_first() -> None:
+    """Whoever reads one line has read what was decided, and about what."""
+    assert card().splitlines()[0] == "## PROMOTE: toy version 7"
+    assert "1. better\n2. cheaper\n" in card()
+
+
+def test_both_models_stand_side_by_side() -> None:
+    """Champion, challenger, gain and interval, for each condition and for the mix that decides."""
+    assert ["clean", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(card())
+    assert ["**clean/noisy mix**", "", "", "**+0.03**", "+0.0104 to +0.0496"] in cells(card())
+    assert "567 holdout rows, 80 positive" in card()
+
+
+def test_a_first_champion_stands_alone() -> None:
+    """No column is made up for a champion that does not exist."""
+    text = card(ALONE, facts=replace(FACTS, champion=None))
+    assert "compared with nobody" in text
+    assert ["clean", "0.73"] in cells(text)
+
+
+def test_a_blocked_card_has_no_scorecard() -> None:
+    """Without sound evidence no numbers are shown that somebody could believe."""
+    text = card(None, Decision("blocked", ("the holdout is too small",)))
+    assert text.startswith("## BLOCKED")
+    assert "holdout rows" not in text
+
+
+def test_the_card_says_how_to_reproduce_it() -> None:
+    """Rows by digest, criteria, noise suite and code."""
+    for said in (
+        "`aaaaaaaaaaaaaaaa`",
+        "`bbbbbbbbbbbbbbbb`",
+        "`c0ffee`",
+        "seed 7",
+        "as of 2024-01-10T00:00:00Z",
+        "`feed`",
+        "`0123456789ab`",
+    ):
+        assert said in card()
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        ("[here](http://evil.example)", "\\[here\\](http://evil.example)"),
+        ("**bold** `code` _it_", "\\*\\*bold\\*\\* \\`code\\` \\_it\\_"),
+        ("a | b", "a \\| b"),
+        ("one\n## PROMOTE: two\r\n\tthree", "one \\#\\# PROMOTE: two three"),
+        ("back\\slash", "back\\\\slash"),
+        ("&lt;", "&amp;lt;"),
+    ],
+)
+def test_what_a_person_typed_acts_on_nothing(typed: str, written: str) -> None:
+    """Neither a browser nor markdown finds anything in a reason; it stays on its line."""
+    text = card(facts=replace(FACTS, trigger=typed), decision=Decision("keep", (typed,)))
+    assert f"asked for by: {written}\n" in text
+    assert f"1. {written}\n" in text
+
+
+def test_a_novel_is_cut() -> None:
+    """A description has room for five thousand characters, so one reason does not take them all."""
+    assert len(card(facts=replace(FACTS, trigger="x" * 9000))) < 2000
+
+
+def test_every_part_of_the_evidence_is_on_the_card() -> None:
+    """Slices, the other metrics, what production does, cost, the frozen reference, and what a search found."""
+    whole = replace(
+        COMPARED,
+        cells=(
+            cell(),
+            cell(condition="production"),
+            cell("origin=EWR"),
+            replace(cell("origin=XX"), tested=False),
+            cell(metric="f1"),
+        ),
+        anchor=Measured(0.1, 0.01),
+        robustness=0.9,
+        suspects=(cell("dest=ANC"),),
+    )
+    facts = replace(
+        FACTS,
+        anchor="2",
+        cost=Cost(latency_ms=12.0, size_mb=3.0),
+        champion_cost=Cost(latency_ms=11.0),
+        mess=("missing: x 7 %",),
+        override="carol: the column is gone",
+        plot_url="http://mlflow.example/decision.png",
+    )
+    text = card(whole, facts=facts)
+    assert ["origin=EWR", "567", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
+    assert ["f1", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
+    assert ["mix, against frozen 2", "", "", "+0.1", "+0.0804 to +0.12"] in cells(text)
+    assert ["one answer, 95th percentile", "12 ms", "11 ms", "none"] in cells(text)
+    for said in (
+        "0.9 times the champion's",
+        "the challenger changes by",
+        "missing: x 7 %",
+        "not tested, fewer than 200 rows",
+        "dest=ANC",
+        "**Overridden by a person:** carol: the column is gone",
+        "](http://mlflow.example/decision.png)",
+    ):
+        assert said in text
+
+
+def test_a_card_that_is_too_long_keeps_what_decides() -> None:
+    """The verdict, its reasons and how to reproduce it stay; tables give way from the end, and the card says so."""
+    many = tuple(cell(condition=f"kind of noise number {n}@0.2") for n in range(45))
+    long = replace(COMPARED, cells=(cell(), *many, *(cell(f"origin={n}") for n in range(30)), cell(metric="f1")))
+    text = card(long)
+    assert len(text) <= LONGEST
+    assert "kind of noise number 44" in text
+    assert "### Other metrics" not in text
+    assert "The rest is in `scorecard.json`" in text
+    assert "### How to reproduce it" in text

@@ -1,0 +1,40 @@
+"""The picture on the card: drawn for every kind of evidence; what it looks like is looked at by people."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import matplotlib.image
+import pytest
+from tests.decisions.test_card import ALONE, COMPARED, CRITERIA, DECISION, cell
+
+from include.decisions.gate.budgets import Cost
+from include.decisions.scoring.scorecard import Scorecard
+from include.reports.decision_plots import decision_picture
+
+SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}
+NOISY = tuple(cell(condition=name) for name in SEVERITIES)
+
+
+def test_dollars_are_no_formula() -> None:
+    """A slice of prices has two of them, and a picture that cannot be drawn must not cost the verdict."""
+    priced = replace(COMPARED, cells=(*COMPARED.cells, cell("price=$0_$50")))
+    dear = replace(DECISION, reasons=("worse on price=$0_$50",))
+    assert decision_picture(priced, CRITERIA, SEVERITIES, Cost(), None, dear)
+
+
+@pytest.mark.parametrize(
+    ("scorecard", "champion_cost"),
+    [
+        (replace(COMPARED, cells=(*COMPARED.cells, *NOISY, cell("origin=EWR"))), Cost(latency_ms=11.0, size_mb=2.0)),
+        (ALONE, None),
+    ],
+    ids=["against a champion", "alone"],
+)
+def test_a_picture_is_drawn(scorecard: Scorecard, champion_cost: Any) -> None:
+    """A PNG with ink on it, with and without a champion, whatever was measured of the cost."""
+    png = decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION)
+    pixels = matplotlib.image.imread(io.BytesIO(png))
+    assert pixels.shape[:2] == (688, 832)
+    assert pixels[..., :3].std() > 0.05
+    assert decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION) == png

@@ -1,0 +1,90 @@
+"""The ledger as people read it: what was in production when, who decided it and why, whatever somebody wrote into a reason."""
+
+from datetime import timedelta
+
+import pytest
+from tests.test_history import NOW, chain, promoted, said
+
+from include.reports.ledger_card import answer, ledger_card
+
+HOUR = timedelta(hours=1)
+ENTRIES = chain(
+    *promoted("1", "2"),
+    said("refused", version="3", reason="it lost"),
+    said("rolling_back", "1"),
+    said("rolled_back", "1", reason="precision fell", by="dora"),
+)
+
+
+def test_it_says_who_is_champion_and_where_a_rollback_goes() -> None:
+    """The first lines are what somebody on call needs."""
+    page = ledger_card("toy", ENTRIES)
+    assert "**Champion: version 1.**" in page
+    assert "Rolled back from, and not promoted again: 2." in page
+    assert "A rollback goes to" not in page
+    assert "A rollback goes to version 1." in ledger_card("toy", ENTRIES[:4])
+
+
+def test_every_term_says_how_it_began_and_who_decided_it() -> None:
+    """Newest first; the one that lasts ends now."""
+    lines = [line for line in ledger_card("toy", ENTRIES).splitlines() if line.startswith("| ")]
+    assert "| 1 | 2026-05-01 06:00 UTC | now | rolled back | dora | precision fell |" in lines
+    assert "| 2 | 2026-05-01 03:00 UTC | 2026-05-01 06:00 UTC | promoted | carol | because |" in lines
+    assert any("refused | 3 | carol | it lost" in line for line in lines)
+    assert not any("promoting" in line or "rolling back" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        (0.5, "**At 2026-05-01 00:30 UTC nothing was in production**: the ledger of toy begins on 2026-05-01 00:00 UTC."),
+        (
+            4,
+            "**At 2026-05-01 04:00 UTC version 2 was in production**: since 2026-05-01 03:00 UTC, until 2026-05-01 06:00 UTC. "
+            "promoted by carol: because",
+        ),
+        (
+            9,
+            "**At 2026-05-01 09:00 UTC version 1 was in production**: since 2026-05-01 06:00 UTC, and still is. "
+            "rolled back by dora: precision fell",
+        ),
+    ],
+)
+def test_what_was_in_production_at_a_moment_is_one_sentence(hours: float, sentence: str) -> None:
+    """Before the first champion, in the middle, and now."""
+    assert answer("toy", ENTRIES, NOW + hours * HOUR) == sentence
+    assert sentence in ledger_card("toy", ENTRIES, NOW + hours * HOUR)
+
+
+def test_where_only_refusals_happened_nothing_was_in_production() -> None:
+    """A model whose first challengers were all rejected has a ledger, and no term."""
+    entries = chain(said("rejected", version="1", by="dora", reason="not yet"), said("refused", version="1"))
+    page = ledger_card("toy", entries, NOW)
+    assert "**Nobody is champion.**" in page
+    assert "Nothing was in production yet." in page
+    assert "| rejected | 1 | dora | not yet |" in page
+    assert "nothing was in production**" in page
+
+
+def test_a_model_without_a_history_says_so() -> None:
+    """No table of nothing."""
+    assert "Nothing has happened yet" in ledger_card("toy", [])
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", "a | b | c", "[x](javascript:1)", "pay \u202eme", "two\nlines", "x" * 10_000_000]
+)
+def test_what_people_wrote_stays_text(hostile: str) -> None:
+    """In a reason, a name, or the address of a card: no markup, no second line, no turned text, no ten megabytes."""
+    entries = chain(
+        *promoted("1"),
+        said("refused", version="2", reason=hostile, by=hostile, evidence={"card": "javascript:alert(1)"}),
+        said("refused", version="2", reason="r", key="2", evidence={"card": f"http://x/{hostile}"}),
+    )
+    page = ledger_card("toy", entries)
+    assert "<script" not in page
+    assert "javascript:alert" not in page
+    assert "\u202e" not in page
+    assert len(page) < 10_000
+    row = next(line for line in page.splitlines() if line.startswith("| 3 |"))
+    assert row.replace("\\|", "").count("|") == 8

@@ -1,0 +1,129 @@
+"""What Prometheus is told: the figures of the documents that real steps wrote, and nothing where nothing is known."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.test_history import said
+
+from include.adapters.latest_status import EVERYBODY, Board, Posted
+from include.alerts.throttle import KINDS, OUTCOMES, Flow
+from include.ledger.entries import Fact
+from include.reports.overview import FailedRun, InAirflow
+from include.reports.prometheus import exposition
+from include.results import Checked, Drift, Moved, Quality, Scored
+from tests.toy import MODEL, World, day
+
+Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def told(board: Any, airflow: InAirflow | None = None) -> Told:
+    told_of = {"toy": airflow} if airflow else {}
+    families = text_string_to_metric_families(exposition([MODEL], board, told_of).decode())
+    return {
+        (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def of(found: Told, name: str, **labels: str) -> float | None:
+    return found.get((name, tuple(sorted({"model": "toy", **labels}.items()))))
+
+
+def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
+    """No figure is made up: what is not known is not there."""
+    found = told({})
+    own = {name for name, labels in found if ("model", "toy") in labels}
+    assert own == {"check_period_seconds", "stale_after_seconds", "review_within_seconds"}
+    assert of(found, "check_period_seconds") == MODEL.feed.period.total_seconds()
+
+
+def test_what_the_steps_of_a_check_found_is_told() -> None:
+    """The documents are those that the real triage and the real ledger wrote."""
+    world = World()
+    moved = tuple(Moved(view=name, kind="shift", what="", effect=1.0, weight=0.3) for name in ("x", "z"))
+    world.do(
+        "triage",
+        day(9),
+        checked=Checked(rows=90, quarantined=10, reasons={}),
+        scored=Scored(champion=None, period=None),
+        drift=Drift(period=day(8), columns=3, moved=moved, drifted=("x", "z")),
+        quality=Quality(period=day(7), metric="roc_auc", value=0.8, low=0.75, high=0.85, reference=0.9, newest_maturity=0.4),
+    )
+    for event, key in (("promoting", "a"), ("promoted", "a"), ("promoting", "b")):
+        fact: Fact = said(event, "1" if key == "a" else "2", key=key, evidence={"verdict": "promote"})  # type: ignore[arg-type]
+        world.services.ledger.append("toy", fact)
+    world.services.lake.write_profile("toy", day(8), {"rows": 9, "quarantined": 0.1, "rates": {"x": {"missing": 0.25}}})
+    found = told(Board(world.lake).all())
+    assert of(found, "quarantined_rows_ratio") == 0.1
+    assert of(found, "drifted_features") == 2
+    assert math.isclose(of(found, "drifted_weight_ratio") or 0, 0.6)
+    assert of(found, "quality", metric="roc_auc", maturity="measured") == 0.8
+    assert of(found, "quality", metric="roc_auc", maturity="estimated") is None
+    assert of(found, "quality_decayed") == 0
+    assert of(found, "finding_info", action="retrain") == 1
+    assert of(found, "champion_info", version="1") == 1
+    assert of(found, "verdicts_total", verdict="promote") == 1
+    assert of(found, "ledger_events_total", event="promoting") == 2
+    assert of(found, "promotion_start_timestamp_seconds") == world.services.ledger.newest("toy").at.timestamp()  # type: ignore[union-attr]
+    assert of(found, "noise_ratio", feature="x", kind="missing") == 0.25
+
+
+def test_before_there_is_a_champion_no_drift_is_told() -> None:
+    """Nothing was compared: that is not the same as nothing has moved."""
+    world = World()
+    drift, quality = Drift(period=day(8)), Quality(period=None, metric="roc_auc")
+    nobody = Scored(champion=None, period=day(8))
+    world.do("triage", day(9), checked=Checked(rows=9, quarantined=0, reasons={}), scored=nobody, drift=drift, quality=quality)
+    found = told(Board(world.lake).all())
+    assert of(found, "last_check_timestamp_seconds") is not None
+    assert {of(found, name) for name in ("features", "drifted_features", "drifted_weight_ratio")} == {None}
+
+
+def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
+    """From when Airflow started the run to when it was announced; no review, no series."""
+    started = datetime(2024, 1, 1, tzinfo=UTC)
+    posted = Posted(started + timedelta(minutes=90), {"started": started.isoformat()})
+    found = told({"toy": {"retrain": posted}}, InAirflow("run", started))
+    assert of(found, "last_retraining_duration_seconds") == 5400
+    assert of(found, "review_start_timestamp_seconds") == started.timestamp()
+    found = told({"toy": {"retrain": Posted(started, {})}}, InAirflow())
+    assert of(found, "last_retraining_duration_seconds") is None
+    assert of(found, "review_start_timestamp_seconds") is None
+
+
+def test_a_run_that_failed_is_told() -> None:
+    """Of which stage, in which task, and when; nothing where the newest runs are green."""
+    failed = FailedRun("monitor", "run", "check", datetime(2024, 1, 1, tzinfo=UTC))
+    found = told({}, InAirflow(failed=(failed,)))
+    assert of(found, "failed_run_timestamp_seconds", stage="monitor", task="check") == failed.at.timestamp()
+
+
+def test_names_from_outside_stay_inside_their_label() -> None:
+    """A column whose name holds quotes and line ends adds no series of its own."""
+    spiteful = 'x"} 1\nproving_ground_quality{model="other'
+    document = {"rates": {spiteful: {"missing": 0.5}}}
+    found = told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    assert of(found, "noise_ratio", feature=spiteful, kind="missing") == 0.5
+    assert not [name for name, labels in found if ("model", "other") in labels]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_what_is_no_number_is_not_told(value: float | None) -> None:
+    """An alert on a comparison with NaN would be silent for ever; an absent series is seen."""
+    document = {"rates": {"x": {"missing": value}}}
+    assert of(told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}}), "noise_ratio") is None
+
+
+def test_messages_are_counted_by_what_became_of_them() -> None:
+    """For all models together; what never happened is 0, so that the first failure is an increase."""
+    document = Flow(counts={"failure failed": 2, "verdict delivered": 5}).model_dump(mode="json")
+    found = told({EVERYBODY: {"messages": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    counted = {labels: value for (name, labels), value in found.items() if name == "messages_total"}
+    assert counted[("kind", "failure"), ("outcome", "failed")] == 2
+    assert counted[("kind", "verdict"), ("outcome", "delivered")] == 5
+    assert (len(counted), sum(counted.values())) == (len(KINDS) * len(OUTCOMES), 7)
+    assert sum(value for (name, _), value in told({}).items() if name == "messages_total") == 0
