@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.local.processes import StackError
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 # What a training depends on.
 _CODE = ("dags", "include", "plugins", "requirements.txt")
 BUCKETS = ("landing", "lake", "mlflow")

@@ -19,6 +19,7 @@ import pandas as pd
 from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
 from include.decisions.data.periods import label_known
+from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.baseline import Reference, answers_summary, make_reference, summary_of_period, thinned
 from include.decisions.drift.broken_feeds import broken_signs
 from include.decisions.drift.chart_statistics import View
@@ -26,7 +27,7 @@ from include.decisions.drift.comparison import ANSWERS, AT_ONCE, IN_A_ROW, Compa
 from include.decisions.drift.domain_classifier import ROWS, areas_within, told_apart
 from include.decisions.drift.importance import importance_of
 from include.decisions.drift.season import as_a_year_ago, known_days, year_before
-from include.decisions.drift.summaries import Summary, as_numbers, as_texts, column_of, merged, summarise
+from include.decisions.drift.summaries import Summary, column_of, merged, summarise
 from include.decisions.drift.words import as_moved, in_words, kind_of
 from include.decisions.scoring.predictions import from_columns
 from include.models.contract import Column, Model

@@ -16,7 +16,7 @@ from tests.crashing import Process, dying
 from tests.test_crashes import Clock, promotion, reconciling, rollback
 from tests.toy import World
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FOLDER = "serving/toy/"
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from include.decisions.drift.summaries import as_numbers
+from include.decisions.data.values import as_numbers
 from include.errors import DataError
 from include.models.contract import Column, Criteria, Kind, Task
 

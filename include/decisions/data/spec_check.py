@@ -14,7 +14,7 @@ import pandas as pd
 
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import missing_columns, sort_rows
-from include.decisions.drift.summaries import as_numbers, as_texts
+from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.scoring.predictions import Floats
 from include.errors import NotEnoughHistory
 from include.models.contract import Column, Model, Task

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.chart_statistics import Figures
-from include.decisions.drift.summaries import as_numbers, as_texts
 from include.decisions.scoring.metrics import roc_auc
 from include.decisions.scoring.predictions import Floats
 from include.models.contract import Column
