@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.test_history import promoted, said
+from tests.ledger.test_entries import promoted, said
 
 from include.adapters.lake import Lake
 from include.adapters.latest_status import EVERYBODY, Board

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.test_history import promoted, said
+from tests.ledger.test_entries import promoted, said
 
 from include.adapters.ledger import Ledger
 from include.adapters.object_store import ObjectStore

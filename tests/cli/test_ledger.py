@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.test_history import promoted
+from tests.ledger.test_entries import promoted
 
 from include.cli import ledger
 from tests.fakes import FakeRegistry, MemoryStore, services

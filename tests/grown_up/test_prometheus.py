@@ -13,7 +13,7 @@ import pytest
 import requests
 import uvicorn
 import yaml
-from tests.test_history import promoted
+from tests.ledger.test_entries import promoted
 
 import metrics_endpoint
 from include.adapters.latest_status import Board

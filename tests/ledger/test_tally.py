@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.test_history import chain, promoted, said
+from tests.ledger.test_entries import chain, promoted, said
 
 from include.ledger.tally import Tally
 

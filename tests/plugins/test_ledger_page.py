@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_history import promoted, said
+from tests.ledger.test_entries import promoted, said
 
 import ledger_page
 from include.adapters.ledger import Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_history import said
+from tests.ledger.test_entries import said
 
 import models_page
 from include import services

@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib.image
 import pytest
-from tests.decisions.test_card import ALONE, COMPARED, CRITERIA, DECISION, cell
+from tests.reports.test_decision_card import ALONE, COMPARED, CRITERIA, DECISION, cell
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.scoring.scorecard import Scorecard

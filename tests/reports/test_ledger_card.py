@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.test_history import NOW, chain, promoted, said
+from tests.ledger.test_entries import NOW, chain, promoted, said
 
 from include.reports.ledger_card import answer, ledger_card
 

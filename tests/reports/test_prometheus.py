@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.test_history import said
+from tests.ledger.test_entries import said
 
 from include.adapters.latest_status import EVERYBODY, Board, Posted
 from include.alerts.throttle import KINDS, OUTCOMES, Flow

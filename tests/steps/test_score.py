@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.test_history import said
+from tests.ledger.test_entries import said
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
 from tests.steps.test_probation import live, pipeline, promoted
