@@ -144,7 +144,7 @@ def _registered(services: Services, model: Model) -> Version:
             for column in model.features
         }
     )
-    pipeline = model.build(model.seed).fit(rows, [float(turn % 5) for turn in range(len(rows))])
+    pipeline = model.candidate.pipeline().fit(rows, [float(turn % 5) for turn in range(len(rows))])
     training = Training(
         key=uuid.uuid4().hex,
         params={},

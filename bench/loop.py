@@ -110,8 +110,8 @@ def _compared(services: Services, model: Model, served: dict[datetime, str]) -> 
 
 
 def _line(week: Week) -> str:
-    verdict = f" -> {week.verdict.says}" if week.verdict else ""
-    return f"{week.as_of:%Y-%m-%d} {week.quality.says} | {week.finding.action}: {week.finding.reason}{verdict}"
+    verdict = f" -> {week.verdict.summary}" if week.verdict else ""
+    return f"{week.as_of:%Y-%m-%d} {week.quality.summary} | {week.finding.action}: {week.finding.reason}{verdict}"
 
 
 def report(history: History, weeks: list[Week], table: pd.DataFrame) -> None:

@@ -115,7 +115,7 @@ def _bare(store: ObjectStore, keys: list[str], model: Model) -> int:
     )
     held_out = rows[model.feed.time] >= UNTIL - HOLDOUT
     train, holdout = rows[~held_out], rows[held_out]
-    pipeline = model.build(model.seed).fit(train[model.feature_names], train[model.label.name].to_numpy("float64"))
+    pipeline = model.candidate.pipeline().fit(train[model.feature_names], train[model.label.name].to_numpy("float64"))
     suite = default_suite(model)
     frames = [holdout[model.feature_names], *(suite.apply(holdout[model.feature_names], c, "bench") for c in suite.conditions)]
     truth = holdout[model.label.name].to_numpy("float64")

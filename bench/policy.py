@@ -7,7 +7,7 @@ week, labels as late as they are. Policies are chosen on the first half of the w
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -85,7 +85,7 @@ def measure(history: History) -> dict[str, Any]:
 def model_of(history: History) -> Model:
     """The shipped model; where rows are left out, without the messy copies too, which double what a model of texts costs."""
     model = find_model(history.stream.name)
-    return replace(model, augment=None) if history.one_in > 1 else model
+    return model.with_candidate(augment=None) if history.one_in > 1 else model
 
 
 def past_for(model: Model, history: History) -> Past:

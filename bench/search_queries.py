@@ -72,11 +72,11 @@ def ordinary(seed: int) -> Any:
 
 SHIPPED = find_model(SEARCHES.name)
 # Its neighbours are kept as a sparse matrix, which skops does not load unasked.
-ORDINARY = replace(SHIPPED, build=ordinary, trusted_types=(*SHIPPED.trusted_types, "scipy.sparse._csr.csr_matrix"))
+ORDINARY = SHIPPED.with_candidate(build=ordinary, trusted_types=(*SHIPPED.trusted_types, "scipy.sparse._csr.csr_matrix"))
 MODELS = {
-    "ordinary, clean": replace(ORDINARY, augment=None),
+    "ordinary, clean": ORDINARY.with_candidate(augment=None),
     "ordinary, clean and messy": ORDINARY,
-    "shipped, clean only": replace(SHIPPED, augment=None),
+    "shipped, clean only": SHIPPED.with_candidate(augment=None),
     "shipped": SHIPPED,
 }
 COMPARED = (("shipped", "shipped, clean only"), ("shipped", "ordinary, clean"), ("shipped", "ordinary, clean and messy"))
@@ -200,7 +200,7 @@ def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, 
     assembled, trained = _trained(services, what, when)
     verdict: Verdict = _step(services, model, "validate", request, assembled, trained)
     if verdict.version is None or assembled.holdout is None:
-        raise RuntimeError(f"{what}, {when}: nothing was judged: {verdict.says}")
+        raise RuntimeError(f"{what}, {when}: nothing was judged: {verdict.summary}")
     if promote:
         _step(services, model, "promote", request, verdict, _step(services, model, "review", request, verdict))
     run = services.registry.version(model.name, verdict.version).run_id

@@ -93,8 +93,8 @@ def tell(story: Story, seed: int, every: tuple[int, ...]) -> pd.DataFrame:
 def _trained(model: Model, rows: pd.DataFrame, week: NDArray[np.intp], now: int) -> Any:
     """What the loop would train at the beginning of a week: mature labels only, without the newest of them, held out."""
     until = now - -(-model.feed.label_delay // WEEK) - model.holdout_periods
-    chosen = rows[(week < until) & (week >= until - (model.train_periods or until))]
-    return model.build(model.seed).fit(chosen[model.feature_names], labels_of(model, chosen))
+    chosen = rows[(week < until) & (week >= until - (model.candidate.train_periods or until))]
+    return model.candidate.pipeline().fit(chosen[model.feature_names], labels_of(model, chosen))
 
 
 def _cadence(every: int) -> str:

@@ -93,7 +93,7 @@ def monitor(model: Model) -> DAG:
 
 def _after_probation(model: Model, found: dict[str, Any], as_of: str, events: Any) -> dict[str, Any]:
     if (found["decision"], found["then"]) == ("worse", "roll_back"):
-        event = {"as_of": as_of, "reason": found["says"], "target": found["against"], "by": "probation"}
+        event = {"as_of": as_of, "reason": found["summary"], "target": found["against"], "by": "probation"}
         event["instead_of"] = found["version"]
         events.add(Asset(name=f"{model.name}.needs_rollback"), extra=event)
     return found

@@ -34,7 +34,7 @@ def retrain(model: Model) -> DAG:
     with DAG(
         dag_id=f"{model.name}.retrain",
         schedule=AssetOrTimeSchedule(
-            timetable=CronTriggerTimetable(model.cadence, timezone="UTC", run_immediately=timedelta(0)),
+            timetable=CronTriggerTimetable(model.retraining.cadence, timezone="UTC", run_immediately=timedelta(0)),
             assets=[Asset(name=f"{model.name}.needs_retraining")],
         ),
         catchup=False,

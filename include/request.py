@@ -125,7 +125,7 @@ def perform(step: str, model_name: str, context: Mapping[str, Any], **inputs: An
     run = import_module(f"include.steps.{step}").run
     references = {name: TypeAdapter(run.__annotations__[name]).validate_python(value) for name, value in inputs.items()}
     reference = run(build_services(), find_model(model_name), request_from(context), **references)
-    _log.info("%s %s: %s", model_name, step, reference.says)
+    _log.info("%s %s: %s", model_name, step, reference.summary)
     return dict(reference.model_dump(mode="json"))
 
 

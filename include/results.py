@@ -8,15 +8,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Reference(BaseModel):
-    """The root: frozen, no extra keys, and `says` tells a person what happened in one line."""
+class Result(BaseModel):
+    """The root: frozen, no extra keys, and `summary` tells a person what happened in one line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    says: str = ""
+    summary: str = ""
 
 
-class LandedFile(Reference):
+class LandedFile(Result):
     """One object in landing, pinned to the bytes that were listed."""
 
     key: str
@@ -25,13 +25,13 @@ class LandedFile(Reference):
     landed_at: datetime
 
 
-class Batch(Reference):
+class Batch(Result):
     """The files that no earlier run has finished."""
 
     files: tuple[LandedFile, ...]
 
 
-class Checked(Reference):
+class Checked(Result):
     """What became of a batch: rows of features that went on, and rows in quarantine, of which some are of features."""
 
     rows: int
@@ -41,14 +41,14 @@ class Checked(Reference):
     quarantine_keys: tuple[str, ...] = ()
 
 
-class Champion(Reference):
+class Champion(Result):
     """The version that answers in production."""
 
     version: str
     run_id: str
 
 
-class Shadowed(Reference):
+class Shadowed(Result):
     """One period of a probation: where the predictions of both versions for the same rows are kept."""
 
     start: datetime
@@ -56,7 +56,7 @@ class Shadowed(Reference):
     shadow_key: str
 
 
-class Shadow(Reference):
+class Shadow(Result):
     """The previous champion, which goes on scoring what the new one scores; `impossible` says why it cannot any more.
 
     `given_up` says that the probation has lasted as long as it may.
@@ -69,7 +69,7 @@ class Shadow(Reference):
     given_up: bool = False
 
 
-class Scored(Reference):
+class Scored(Result):
     """Predictions kept for the newest periods; `champion` and `shadow` are None while there is none."""
 
     champion: Champion | None
@@ -78,7 +78,7 @@ class Scored(Reference):
     shadow: Shadow | None = None
 
 
-class Moved(Reference):
+class Moved(Result):
     """One thing that moved: what, by how much, and for how many periods in a row it has stood.
 
     `view` is a column, one side of it, or in brackets something about all of them; `weight` is its share of what the champion
@@ -96,7 +96,7 @@ class Moved(Reference):
     season: str = ""
 
 
-class Probated(Reference):
+class Probated(Result):
     """What probation said in this run: who was compared with whom, the newest look, and what follows.
 
     `looks` have been taken in all. `decision` is "none" where nobody is on probation, "going on" between looks too,
@@ -113,7 +113,7 @@ class Probated(Reference):
     then: Literal["propose", "roll_back"] = "propose"
 
 
-class Drift(Reference):
+class Drift(Result):
     """How the newest period differs from what the champion was trained on; `drifted` names the columns of `moved`."""
 
     period: datetime | None
@@ -124,7 +124,7 @@ class Drift(Reference):
     report_url: str | None = None
 
 
-class Quality(Reference):
+class Quality(Result):
     """The champion's primary metric on the newest mature period, with a 95 % interval.
 
     `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the
@@ -150,7 +150,7 @@ class Quality(Reference):
     estimate_of: datetime | None = None
 
 
-class Finding(Reference):
+class Finding(Result):
     """What triage said: one word, its reason, and what a person may do about it."""
 
     action: Literal["nothing", "note", "wait", "page", "alarm", "retrain", "stop"]
@@ -158,7 +158,7 @@ class Finding(Reference):
     advice: str = ""
 
 
-class Snapshot(Reference):
+class Snapshot(Result):
     """An immutable set of curated files, named by digest."""
 
     digest: str
@@ -167,7 +167,7 @@ class Snapshot(Reference):
     rows: int
 
 
-class Assembled(Reference):
+class Assembled(Result):
     """The two snapshots of one retraining; `skipped` says why there is nothing to train."""
 
     train: Snapshot | None = None
@@ -176,7 +176,7 @@ class Assembled(Reference):
     skipped: str | None = None
 
 
-class Trained(Reference):
+class Trained(Result):
     """A registered challenger, and the pages of its version and its run; `version` is None when there was nothing to train."""
 
     version: str | None
@@ -190,7 +190,7 @@ class Trained(Reference):
 SHORT = 12
 
 
-class Verdict(Reference):
+class Verdict(Result):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 
     `evidence` names all that the decision rests on: 64 hex digits that change when any of it does. An approval repeats them.
@@ -232,7 +232,7 @@ _EVIDENCE = (
 )
 
 
-class Refitted(Reference):
+class Refitted(Result):
     """The models of the past, kept on the lake under a digest; `skipped` says why there are none."""
 
     digest: str | None = None
@@ -242,7 +242,7 @@ class Refitted(Reference):
     skipped: str | None = None
 
 
-class Recommended(Reference):
+class Recommended(Result):
     """How often to retrain, in words, and the page that shows why; both None where there is too little history."""
 
     recommendation: str | None = None
@@ -251,13 +251,13 @@ class Recommended(Reference):
     models: int = 0
 
 
-class Question(Reference):
+class Question(Result):
     """What a person is asked: a headline, markdown that holds all that is needed to decide, and until when.
 
     `url` is the page where it is answered; `needs_reason` says that an approval without a reason does not count.
     """
 
-    where: Literal["airflow", "registry"]
+    where: Literal["orchestrator", "registry"]
     subject: str
     body: str
     evidence: str
@@ -267,7 +267,7 @@ class Question(Reference):
     needs_reason: bool = False
 
 
-class Answer(Reference):
+class Answer(Result):
     """What a person answered; `decision` is None where nobody did in time.
 
     `evidence` is the beginning of what was on the page that it was answered on, where the page tells.
@@ -280,7 +280,7 @@ class Answer(Reference):
     evidence: str = ""
 
 
-class Approval(Reference):
+class Approval(Result):
     """Whether the challenger may be promoted, who said so and why, and for which evidence of the verdict.
 
     `override` says that a person approved what the gate found inconclusive. While `question` is there, nobody has answered.
@@ -295,7 +295,7 @@ class Approval(Reference):
     question: Question | None = None
 
 
-class Promotion(Reference):
+class Promotion(Result):
     """Which version is champion now, and whether that changed."""
 
     promoted: bool
@@ -303,7 +303,7 @@ class Promotion(Reference):
     previous_version: str | None
 
 
-class Reconciled(Reference):
+class Reconciled(Result):
     """Who is champion, now that registry and ledger agree; `by_hand` says that somebody else than a run had changed it.
 
     `unpublished` says why inference servers do not get this champion; empty where they do, or where nothing is published.
@@ -314,7 +314,7 @@ class Reconciled(Reference):
     unpublished: str = ""
 
 
-class Rehearsed(Reference):
+class Rehearsed(Result):
     """A version that could be gone back to: its file loads and answers stored rows, of which `sample` is the digest.
 
     `current` is champion now.
@@ -326,7 +326,7 @@ class Rehearsed(Reference):
     sample: str
 
 
-class RolledBack(Reference):
+class RolledBack(Result):
     """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked."""
 
     rolled_back: bool

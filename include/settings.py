@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from include.errors import SettingsError
 from include.models import model_names
-from include.models.contract import Review
+from include.models.contract import ReviewPlace
 
 
 class Settings(BaseModel):
@@ -63,7 +63,7 @@ class Settings(BaseModel):
         min_length=1,
         description="The commit that is recorded on every version.",
     )
-    review: Mapping[str, Review] = Field(
+    review: Mapping[str, ReviewPlace] = Field(
         {},
         alias="PROVING_GROUND_REVIEW",
         description="Who is asked before a challenger is promoted, by model, whatever its file says. "
@@ -108,15 +108,15 @@ class Settings(BaseModel):
     @field_validator("review", mode="before")
     @classmethod
     def _by_model(cls, value: object) -> object:
-        """`one=airflow,other=registry`. A name that is no model's would leave a review off that somebody counts on."""
+        """`one=orchestrator,other=registry`. A name that is no model's would leave a review off that somebody counts on."""
         if not isinstance(value, str):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
         found = {name.strip(): where.strip() for name, _, where in pairs}
-        if len(found) < len(pairs) or not (set(found) <= set(model_names()) and set(found.values()) <= set(get_args(Review))):
+        if len(found) < len(pairs) or not (set(found) <= set(model_names()) and set(found.values()) <= set(get_args(ReviewPlace))):
             raise ValueError(
-                "pairs such as traffic_volume=airflow are accepted, each model once; "
-                f"models are {', '.join(model_names())}, and reviews {', '.join(get_args(Review))}"
+                "pairs such as traffic_volume=orchestrator are accepted, each model once; "
+                f"models are {', '.join(model_names())}, and reviews {', '.join(get_args(ReviewPlace))}"
             )
         return found
 

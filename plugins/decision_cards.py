@@ -64,7 +64,7 @@ def _card(dag_id: str, run_id: str) -> str:
     if not verdict:
         raise NoCard(404, "Not judged yet: the card is here once the task validate has succeeded. If it failed, see its log.")
     if not verdict.get("card_url"):
-        raise NoCard(404, f"Nothing was judged in this run. {verdict.get('says', '')}")
+        raise NoCard(404, f"Nothing was judged in this run. {verdict.get('summary', '')}")
     of = str(trained.get("run_id"))
     if not _RUN.fullmatch(of):
         raise NoCard(404, "The task train named no run of MLflow, so there is no card to ask for. Clear train to make one.")

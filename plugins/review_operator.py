@@ -36,11 +36,11 @@ class ReviewOperator(HITLOperator):
             options=[APPROVE, REJECT],
             defaults=REJECT,
             params={"why": _why()},
-            assigned_users=[{"id": who, "name": who} for who in model.reviewers],
-            response_timeout=model.review_within,
+            assigned_users=[{"id": who, "name": who} for who in model.review.reviewers],
+            response_timeout=model.review.within,
             **kwargs,
         )
-        self.model_name, self.reviewers, self.verdict = model.name, list(model.reviewers), verdict
+        self.model_name, self.reviewers, self.verdict = model.name, list(model.review.reviewers), verdict
 
     def execute(self, context: Any) -> Any:
         """The approval; where a person has to answer first, the task is parked, and goes on in one of the methods below."""

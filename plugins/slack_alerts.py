@@ -61,7 +61,7 @@ def tell_by_hand(model_name: str, context: Context, agreed: Returned) -> None:
     if agreed.get("unpublished"):
         _tell("failure", context, unpublished_text(model_name, agreed["unpublished"], _page(context)), about="unpublished")
     if agreed["by_hand"]:
-        _tell("by_hand", context, by_hand_text(model_name, agreed["says"], _page(context)))
+        _tell("by_hand", context, by_hand_text(model_name, agreed["summary"], _page(context)))
 
 
 @_never_in_the_way
@@ -69,7 +69,7 @@ def tell_probation(model_name: str, context: Context, found: Returned) -> None:
     """A probation that did not end well."""
     from include.alerts.texts import probation_text
 
-    text = probation_text(model_name, found["decision"], found["says"], found["then"], _page(context))
+    text = probation_text(model_name, found["decision"], found["summary"], found["then"], _page(context))
     _tell("probation", context, text)
 
 
@@ -107,7 +107,7 @@ def tell_decision(
     if promotion["promoted"]:
         _tell("promoted", context, promoted_text(model_name, verdict, promotion, approval["by"], page), about)
     else:
-        _tell("verdict", context, verdict_text(model_name, verdict, promotion, approval["says"], page), about)
+        _tell("verdict", context, verdict_text(model_name, verdict, promotion, approval["summary"], page), about)
 
 
 @_never_in_the_way

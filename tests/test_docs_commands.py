@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.cli.test_new_model import sample
 
 ROOT = Path(__file__).parent.parent
@@ -29,7 +30,7 @@ class Here:
     """Run by this file in a copy of the project, and what has to come of it."""
 
     code: int
-    says: str
+    summary: str
     # What is typed, where the document has a placeholder or another of the same kind would take long.
     typed: str = ""
     after: str = ""
@@ -287,5 +288,5 @@ def test_a_command_does_what_is_said(command: str, typed: Typed) -> None:
         typed(how.after, how.place)
     code, said, project = typed(how.typed or command, how.place)
     assert code == how.code, said
-    assert how.says in ((project / how.leaves).read_text() if how.leaves and how.says not in said else said)
+    assert how.summary in ((project / how.leaves).read_text() if how.leaves and how.summary not in said else said)
     assert not how.leaves or (project / how.leaves).stat().st_size > 0

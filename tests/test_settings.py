@@ -33,10 +33,10 @@ def test_a_variable_is_read_and_an_empty_one_counts_as_unset() -> None:
         ("PROVING_GROUND_LAKE_BUCKET", "x"),
         ("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"),
         ("PROVING_GROUND_AIRFLOW_URL", "http://"),
-        ("PROVING_GROUND_REVIEW", "trafic_volume=airflow"),
+        ("PROVING_GROUND_REVIEW", "trafic_volume=orchestrator"),
         ("PROVING_GROUND_REVIEW", "traffic_volume=slack"),
         ("PROVING_GROUND_REVIEW", "traffic_volume"),
-        ("PROVING_GROUND_REVIEW", "traffic_volume=airflow,traffic_volume=none"),
+        ("PROVING_GROUND_REVIEW", "traffic_volume=orchestrator,traffic_volume=none"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
@@ -48,7 +48,7 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
 def test_a_review_is_switched_on_by_model() -> None:
     """Pairs of model and reviewer's place; what is not named stays as the model's file says."""
     settings = Settings.read({"PROVING_GROUND_REVIEW": " traffic_volume = airflow, card_fraud=registry,"})
-    assert settings.review == {"traffic_volume": "airflow", "card_fraud": "registry"}
+    assert settings.review == {"traffic_volume": "orchestrator", "card_fraud": "registry"}
     assert Settings.read({"PROVING_GROUND_REVIEW": ""}).review == {}
 
 

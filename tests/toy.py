@@ -1,6 +1,6 @@
 """A small model and what its upstream delivers: `y` is whether `x`, behind some noise, is positive."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.models.contract import Column, Criteria, Feed, Model
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 from include.request import Request
 from include.results import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
 from include.services import Services
@@ -51,8 +51,8 @@ MODEL = Model(
     ),
     feed=Feed(key=("id",), time="at", period=DAY, label_delay=DAY, schedule="0 6 * * *"),
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02, min_rows=50, min_positives=10),
-    cadence="0 7 * * *",
-    build=build,
+    retraining=Retraining(cadence="0 7 * * *"),
+    candidates=(Candidate(build=build),),
 )
 
 
@@ -170,8 +170,11 @@ def scored_by(version: str, period: datetime | None, *keys: str) -> Scored:
 
 
 def changed(model: Model = MODEL, **changes: Any) -> Model:
-    """The toy model with other settings; those of feed and criteria are found by their names."""
-    for part in ("feed", "criteria"):
-        inside = {name: changes.pop(name) for name in list(changes) if hasattr(getattr(model, part), name)}
+    """The toy model with other settings; those of its parts are found by their names."""
+    for part in ("feed", "criteria", "retraining", "review"):
+        names = {field.name for field in fields(getattr(model, part))}
+        inside = {name: changes.pop(name) for name in list(changes) if name in names}
         model = replace(model, **{part: replace(getattr(model, part), **inside)})
+    of_candidate = {field.name for field in fields(Candidate)} - {"seed"}
+    model = model.with_candidate(**{name: changes.pop(name) for name in list(changes) if name in of_candidate})
     return replace(model, **changes)

@@ -148,7 +148,7 @@ class Lake(Records):
         manifest = {"model": model.name, "start": start.isoformat(), "end": end.isoformat(), "files": files}
         digest = hashlib.sha256(as_json(manifest)).hexdigest()
         self._create_once(f"snapshots/{model.name}/{digest}.json", as_json(manifest))
-        return Snapshot(digest=digest, start=start, end=end, rows=rows, says=f"{rows:,} rows in {len(files)} files")
+        return Snapshot(digest=digest, start=start, end=end, rows=rows, summary=f"{rows:,} rows in {len(files)} files")
 
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a snapshot; the same digest gives the same rows, for ever. `features` as for `read`.

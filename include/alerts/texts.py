@@ -160,7 +160,7 @@ def approval_text(
     subject: str, where: str, until: str, url: str, reviewers: Sequence[str], verdict: Mapping[str, Any] | None = None
 ) -> str:
     """A question that waits for a person; `until` is ISO 8601, `url` the page where it is answered."""
-    page = "Answer in Airflow" if where == "airflow" else "Answer in MLflow, by a tag on the version"
+    page = "Answer in Airflow" if where == "orchestrator" else "Answer in MLflow, by a tag on the version"
     who = f" · {_escaped(', '.join(reviewers))}" if reviewers else ""
     said = f"{_escaped(verdict['verdict'])}: {_first_reason(verdict)}" if verdict else ""
     time = f"{datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC"
@@ -197,7 +197,7 @@ def _cause(error: BaseException | None) -> str:
 
 
 def _first_reason(verdict: Mapping[str, Any]) -> str:
-    return _escaped(next(iter(verdict.get("reasons") or ()), verdict.get("says") or ""))
+    return _escaped(next(iter(verdict.get("reasons") or ()), verdict.get("summary") or ""))
 
 
 def _card(verdict: Mapping[str, Any], run_url: str) -> str:

@@ -78,12 +78,12 @@ def check(name: str, data: Path, console: Console) -> int:
         with stores():
             verdict, card = judge(build_services(), model, table, as_of(model, _timed(model, table), now), tell)
         bar.update(task, advance=1, description="judged")
-    console.print(Markdown(card) if card else verdict.says)
+    console.print(Markdown(card) if card else verdict.summary)
     if card:
         CARDS.mkdir(exist_ok=True)
         (CARDS / f"{name}.md").write_text(card)
         _say(console, f"The decision card is in {CARDS / f'{name}.md'}")
-    _say(console, f"{verdict.says} ({time.monotonic() - began:.0f} s)", "bold")
+    _say(console, f"{verdict.summary} ({time.monotonic() - began:.0f} s)", "bold")
     return 0 if verdict.verdict != "blocked" and card else 1
 
 
@@ -130,7 +130,7 @@ def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
     from include.steps.score import predict
 
     return predict(
-        model, model.build(model.seed).fit(train[model.feature_names], labels_of(model, train)), held[model.feature_names]
+        model, model.candidate.pipeline().fit(train[model.feature_names], labels_of(model, train)), held[model.feature_names]
     )
 
 

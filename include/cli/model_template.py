@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Column, Criteria, Feed, Model
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 
 # What is known when the prediction is made. Nothing that is only known afterwards: the model would read its answer.
 FEATURES = (
@@ -52,8 +52,7 @@ MODEL = Model(
     ),
     # CHANGE: what a version must reach on clean and on messy rows, and the loss (margin) that nobody would notice.
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
-    cadence="0 7 1 * *",  # CHANGE: when to retrain if nothing asks for it, cron in UTC
-    build=build,
+    retraining=Retraining(cadence="0 7 1 * *"),  # CHANGE: when to retrain if nothing asks for it, cron in UTC
+    candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
     # Leave it, unless the contract test names other types.
-    trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
 )

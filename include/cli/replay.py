@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     except ProvingGroundError as error:
         console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
-    console.print(answer.says, style="bold", highlight=False, markup=False, soft_wrap=True)
+    console.print(answer.summary, style="bold", highlight=False, markup=False, soft_wrap=True)
     if answer.report_url:
         console.print(answer.report_url, highlight=False, markup=False, soft_wrap=True)
     return 0 if answer.recommendation else 1

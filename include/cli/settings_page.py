@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from deploy.local.environment import PROJECT
-from include.models.contract import Review
+from include.models.contract import ReviewPlace
 from include.settings import Settings
 
 PAGE = PROJECT / "docs/settings.md"
@@ -79,7 +79,7 @@ def readers(project: Path, field: str) -> list[str]:
 def accepted(name: str, field: FieldInfo) -> str:
     """In words: what the class lets pass."""
     if name == "review":
-        return f"pairs such as `traffic_volume=airflow,card_fraud=none`: a model, and one of {', '.join(get_args(Review))}"
+        return f"pairs such as `traffic_volume=orchestrator,card_fraud=none`: a model, and one of {', '.join(get_args(ReviewPlace))}"
     if name in Settings.__pydantic_decorators__.field_validators["_is_web_address"].info.fields:
         return "an address that begins with http:// or https://"
     shortest = next((rule.min_length for rule in field.metadata if hasattr(rule, "min_length")), 0)

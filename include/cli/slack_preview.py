@@ -104,7 +104,7 @@ def _retraining() -> dict[str, str]:
         **started,
         **verdicts,
         "an approval is asked for": approval_text(
-            subject, "airflow", "2026-03-06T09:00:00+00:00", url, ["alice", "bob"], better
+            subject, "orchestrator", "2026-03-06T09:00:00+00:00", url, ["alice", "bob"], better
         ),
         "a promotion": promoted_text("traffic_volume", better, promoted, "alice", run),
     }

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Column, Criteria, Feed, Model
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 
 FEATURES = (
     Column("amount", "number", low=0, high=100_000, unit="EUR"),
@@ -53,9 +53,11 @@ MODEL = Model(
     criteria=Criteria(
         metric="precision_at_budget", floor=0.85, noisy_floor=0.75, margin=0.03, review_budget=0.01, slices=("channel",)
     ),
-    cadence="0 8 1 */3 *",
-    build=build,
-    trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
+    retraining=Retraining(cadence="0 8 1 */3 *"),
+    candidates=(
+        Candidate(
+            build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",), train_periods=26
+        ),
+    ),
     holdout_periods=2,
-    train_periods=26,
 )

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,7 +17,7 @@ from include.errors import ModelError
 
 Kind = Literal["number", "category", "text"]
 Compute = Literal["local", "dask"]
-Review = Literal["none", "airflow", "registry"]
+ReviewPlace = Literal["none", "orchestrator", "registry"]
 Task = Literal["binary", "multiclass", "regression"]
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_SEED = 20130101
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -141,7 +142,7 @@ class Criteria:
         return 2 * self.margin if self.harm is None else self.harm
 
     @property
-    def largest_walk(self) -> float:
+    def anchor_tolerance(self) -> float:
         """What a challenger may lie below the frozen reference, in the metric's unit."""
         return 1.5 * self.margin if self.anchor_margin is None else self.anchor_margin
 
@@ -198,8 +199,8 @@ class Probation:
     then: Literal["propose", "roll_back"] = "propose"
 
     @property
-    def fault(self) -> str:
-        """What cannot be used, in words; empty where all can."""
+    def fault(self) -> str | None:
+        """What cannot be used, in a sentence; None where all can."""
         if not 1 <= self.looks <= 10:
             return f"probation.looks {self.looks}: from 1 to 10"
         if self.periods < self.looks:
@@ -208,26 +209,81 @@ class Probation:
             return f"probation.alpha {self.alpha}: above 0 and below 0.5"
         if self.then not in ("propose", "roll_back"):
             return f"probation.then {self.then!r}: propose or roll_back"
-        return ""
+        return None
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """When a model is retrained, and what one retraining is worth.
+
+    `cadence` is a cron expression in UTC. A retraining is requested as well when quality has lost more than `decay_share` of
+    what it was, on two mature periods and beyond chance, and when the last retraining is `max_model_age` ago (None: thirteen
+    periods of the feed, at least 30 days). Within `cool_down` of the last one (None: the label delay) no other is requested.
+    Drift alone requests one only with `on_drift`, for models whose labels are too late to wait for. `worth` is what a replay
+    weighs a cadence by.
+    """
+
+    cadence: str
+    decay_share: float = 0.05
+    on_drift: bool = False
+    cool_down: timedelta | None = None
+    max_model_age: timedelta | None = None
+    worth: Worth = field(default_factory=Worth)
+
+
+@dataclass(frozen=True)
+class Review:
+    """Who is asked before a challenger is promoted.
+
+    With `where` "none" the gate alone decides. With "orchestrator" a person answers in the form of Airflow (or Prefect), with
+    "registry" by a tag on the version in MLflow, in both cases `within` that time. `reviewers` are the users who may answer,
+    by their ids in the orchestrator; empty means every user who may answer there.
+    """
+
+    where: ReviewPlace = "none"
+    reviewers: tuple[str, ...] = ()
+    within: timedelta = timedelta(days=2)
+
+    @property
+    def fault(self) -> str | None:
+        """What cannot be used, in a sentence; None where all can."""
+        if self.where not in get_args(ReviewPlace):
+            return f"review.where {self.where!r}: accepted are {', '.join(get_args(ReviewPlace))}"
+        if isinstance(self.reviewers, str) or not all(isinstance(user, str) and user.strip() for user in self.reviewers):
+            return f'review.reviewers {self.reviewers!r}: name the users one by one, such as ("alice", "bob")'
+        if self.within <= timedelta(0):
+            return f"review.within {self.within}: must be longer than nothing"
+        return None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to solve a model's problem.
+
+    `build(seed)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It is made of
+    scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the types
+    beyond skops' defaults that loading it may create. `train_periods` is the length of the training window (None: all
+    history), `augment` adds corrupted copies of the training rows, `seed` is the seed of the training alone.
+    """
+
+    build: Callable[[int], Any] = field(compare=False)
+    trusted_types: tuple[str, ...] = ()
+    augment: Augment | None = None
+    train_periods: int | None = None
+    seed: int = _SEED
+
+    def pipeline(self) -> Any:
+        """A new, unfitted pipeline."""
+        return self.build(self.seed)
 
 
 @dataclass(frozen=True)
 class Model:
-    """One thing to predict, from what, with what estimator, under which success criteria.
+    """One problem: what is predicted, from what, under which success criteria; and the candidates that may solve it.
 
-    `build(seed)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It is made of
-    scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the types
-    beyond skops' defaults that loading it may create.
-
-    When to retrain: when quality has lost more than `decay_share` of what it was, on two mature periods and beyond chance; and
-    when the last retraining is `stale_after` ago (thirteen periods unless said, at least a month). Within `cool_down` of it
-    (the label delay unless said) nobody asks for another. Drift alone asks for one only with `retrain_on_drift`, for models
-    whose labels are too late to wait for. `calendar` names days on which drift is expected. After a promotion
-    comes its `probation`, or None.
-
-    Who is asked before a challenger is promoted: with `review` "none" the gate alone decides, with "airflow" a person answers
-    in Airflow, with "registry" by a tag on the version in MLflow, within `review_within`. `reviewers` are the users who may
-    answer, by their ids in Airflow; empty means anybody who may answer there.
+    `candidates` holds exactly one for now. `retraining` says when it is trained again, `review` who is asked before a
+    promotion. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed` fixes
+    every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
     PROVING_GROUND_DASK_SCHEDULER names, with the same results.
@@ -241,26 +297,16 @@ class Model:
     features: tuple[Column, ...]
     feed: Feed
     criteria: Criteria
-    cadence: str
-    build: Callable[[int], Any] = field(compare=False)
-    trusted_types: tuple[str, ...] = ()
+    retraining: Retraining
+    candidates: tuple[Candidate, ...]
     noise: NoisePlan = field(default_factory=NoisePlan)
-    augment: Augment | None = None
     holdout_periods: int = 2
-    train_periods: int | None = None
     min_train_periods: int = 4
-    decay_share: float = 0.05
-    retrain_on_drift: bool = False
-    cool_down: timedelta | None = None
-    stale_after: timedelta | None = None
-    worth: Worth = field(default_factory=Worth)
     probation: Probation | None = field(default_factory=Probation)
     calendar: tuple[KnownDays, ...] = ()
-    review: Review = "none"
-    reviewers: tuple[str, ...] = ()
-    review_within: timedelta = timedelta(days=2)
+    review: Review = field(default_factory=Review)
     compute: Compute = "local"
-    seed: int = 20130101
+    seed: int = _SEED
 
     def __post_init__(self) -> None:
         """Refuse a model that could not work, naming what is wrong.
@@ -287,8 +333,13 @@ class Model:
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
-            (min(self.worth.retrain, self.worth.point) <= 0, f"worth {self.worth}: both must be above 0"),
-            (bool(fault := self.probation.fault if self.probation else ""), fault),
+            (len(self.candidates) != 1, f"candidates: exactly one is accepted, {len(self.candidates)} are declared"),
+            (
+                min(self.retraining.worth.retrain, self.retraining.worth.point) <= 0,
+                f"retraining.worth {self.retraining.worth}: both must be above 0",
+            ),
+            (bool(fault := self.probation.fault if self.probation else None), fault),
+            (bool(fault := self.review.fault), fault),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (
                 bool(unknown := [name for name in self.criteria.slices if name not in names]),
@@ -300,18 +351,9 @@ class Model:
                 "others' a number",
             ),
             (
-                self.review not in get_args(Review),
-                f"review {self.review!r}: accepted are {', '.join(get_args(Review))}",
-            ),
-            (
-                isinstance(self.reviewers, str) or not all(isinstance(who, str) and who.strip() for who in self.reviewers),
-                f'reviewers {self.reviewers!r}: name the users one by one, such as ("alice", "bob")',
-            ),
-            (
                 self.compute not in get_args(Compute),
                 f"compute {self.compute!r}: accepted are {', '.join(get_args(Compute))}",
             ),
-            (self.review_within <= timedelta(0), f"review_within {self.review_within}: must be longer than nothing"),
             (not 0 <= self.criteria.noisy_share <= 1, f"criteria.noisy_share {self.criteria.noisy_share}: between 0 and 1"),
         ):
             if wrong:
@@ -320,18 +362,33 @@ class Model:
     @property
     def criteria_digest(self) -> str:
         """Sixteen hex digits that change when the success criteria or the noise plan do, a team's own metrics included."""
-        said = [asdict(self.criteria), asdict(self.noise)]
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
+        parts = [asdict(self.criteria), asdict(self.noise)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
 
     @property
-    def rest(self) -> timedelta:
-        """How long after a retraining nobody asks for another: what it did is not seen before its labels have come."""
-        return self.feed.label_delay if self.cool_down is None else self.cool_down
+    def candidate(self) -> Candidate:
+        """The one candidate."""
+        return self.candidates[0]
+
+    def with_candidate(self, **changes: Any) -> "Model":
+        """The same problem with its candidate changed."""
+        return replace(self, candidates=(replace(self.candidate, **changes),))
 
     @property
-    def oldest(self) -> timedelta:
-        """After what time without a retraining one is asked for."""
-        return max(13 * self.feed.period, timedelta(days=30)) if self.stale_after is None else self.stale_after
+    def trusted_types(self) -> tuple[str, ...]:
+        """The types beyond skops' defaults that loading a version of this model may create."""
+        return tuple(dict.fromkeys(name for candidate in self.candidates for name in candidate.trusted_types))
+
+    @property
+    def effective_cool_down(self) -> timedelta:
+        """How long after a retraining no other is requested: its effect is not seen before its labels have come."""
+        return self.feed.label_delay if self.retraining.cool_down is None else self.retraining.cool_down
+
+    @property
+    def max_model_age(self) -> timedelta:
+        """After what time without a retraining one is requested."""
+        declared = self.retraining.max_model_age
+        return max(13 * self.feed.period, timedelta(days=30)) if declared is None else declared
 
     @property
     def feature_names(self) -> list[str]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Column, Criteria, Feed, Model
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 
 FEATURES = (
     Column("carrier", "category"),
@@ -56,8 +56,6 @@ MODEL = Model(
         schedule="0 6 * * MON",
     ),
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01, slices=("origin", "carrier")),
-    cadence="0 7 1 * *",
-    decay_share=0.03,
-    build=build,
-    trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
+    retraining=Retraining(cadence="0 7 1 * *", decay_share=0.03),
+    candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Augment, Column, Criteria, Feed, Model, NoisePlan
+from include.models.contract import Augment, Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
 
 FEATURES = (Column("query", "text", unit="what was typed"),)
 MESS = ("typo", "phonetic", "abbreviation", "missing_space", "truncated")
@@ -47,17 +47,21 @@ MODEL = Model(
     features=FEATURES,
     feed=Feed(key=("search",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="0 5 * * TUE"),
     criteria=Criteria(metric="hit_rate_at_5", floor=0.85, noisy_floor=0.75, margin=0.01),
-    cadence="0 8 * * TUE",
-    build=build,
-    trusted_types=("numpy.dtype",),
+    retraining=Retraining(cadence="0 8 * * TUE"),
+    candidates=(
+        Candidate(
+            build=build,
+            trusted_types=("numpy.dtype",),
+            augment=Augment(copies=1, severity=1.0, corruptions=MESS),
+            train_periods=52,
+        ),
+    ),
     # What people do to a search, and to every one: the noisy mean answers "what if all of them are messy?". Left out: an empty
     # query is a search that was never made; the box sends UTF-8; and the feed writes small letters, so that rows in another
     # case would be answered like clean ones and only lift the mean.
     noise=NoisePlan(
         add=("missing_space", "truncated"), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(MESS, (1.0,))
     ),
-    augment=Augment(copies=1, severity=1.0, corruptions=MESS),
     # New products come every week: each week more that is held out is a week of them that nobody has learned.
     holdout_periods=2,
-    train_periods=52,
 )

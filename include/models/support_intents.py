@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Column, Criteria, Feed, Model, NoisePlan
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
 
 FEATURES = (Column("text", "text", unit="the message as it was typed"),)
 MESS = ("typo", "phonetic", "abbreviation", "missing_space")
@@ -43,10 +43,8 @@ MODEL = Model(
         key=("message",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=10), schedule="0 5 * * MON"
     ),
     criteria=Criteria(metric="accuracy", floor=0.8, noisy_floor=0.7, margin=0.015),
-    cadence="0 8 1 */3 *",
-    build=build,
-    trusted_types=("numpy.dtype",),
+    retraining=Retraining(cadence="0 8 1 */3 *"),
+    candidates=(Candidate(build=build, trusted_types=("numpy.dtype",), train_periods=40),),
     noise=NoisePlan(add=("missing_space",), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(MESS, (1.0,))),
     holdout_periods=2,
-    train_periods=40,
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Column, Criteria, Feed, Model
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 
 FEATURES = (
     Column("hour_of_day", "number", low=0, high=23),
@@ -36,7 +36,6 @@ MODEL = Model(
     features=FEATURES,
     feed=Feed(key=("hour",), time="hour", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="30 6 * * MON"),
     criteria=Criteria(metric="mae", floor=600, noisy_floor=900, margin=20),
-    cadence="30 7 1 * *",
-    build=build,
-    trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
+    retraining=Retraining(cadence="30 7 1 * *"),
+    candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
 )

@@ -28,7 +28,7 @@ def findings_card(model_name: str, finding: Mapping[str, Any], drift: Mapping[st
 
 def _quality(quality: Mapping[str, Any]) -> list[str]:
     if quality.get("value") is None:
-        lines = [_sentence(quality.get("says") or "not measured")]
+        lines = [_sentence(quality.get("summary") or "not measured")]
     else:
         metric = plain(quality["metric"])
         lines = [

@@ -63,7 +63,7 @@ class Dot:
     y: float
     high: float
     low: float
-    says: str
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Mark:
 
     x: float
     verdict: str
-    says: str
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Bar:
     y: float
     height: float
     action: str
-    says: str
+    summary: str
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ def _monitoring(model: Model, known: Known) -> tuple[Test, ...]:
         _if(
             known.checked and judged,
             "Models are not too stale",
-            f"after {model.oldest.days} days without a retraining one is asked for, and an alert says so",
+            f"after {model.max_model_age.days} days without a retraining one is asked for, and an alert says so",
             "nothing was retrained yet",
             "findings",
         ),

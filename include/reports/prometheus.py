@@ -109,8 +109,8 @@ def _told(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> lis
 
 def _samples(model: Model, posted: Mapping[str, Posted], airflow: InAirflow) -> Samples:
     yield "check_period_seconds", (), model.feed.period.total_seconds()
-    yield "stale_after_seconds", (), model.oldest.total_seconds()
-    yield "review_within_seconds", (), model.review_within.total_seconds()
+    yield "stale_after_seconds", (), model.max_model_age.total_seconds()
+    yield "review_within_seconds", (), model.review.within.total_seconds()
     yield from (("failed_run_timestamp_seconds", (run.stage, run.task), run.at.timestamp()) for run in airflow.failed)
     yield "review_start_timestamp_seconds", (), _seconds(airflow.review_since)
     if "ledger" in posted:

@@ -131,7 +131,7 @@ def _table(replay: Replay, model: Model) -> str:
         "kept",
         "retrainings",
         "promoted",
-        f"net, {model.worth.currency} a {replay.unit}",
+        f"net, {model.retraining.worth.currency} a {replay.unit}",
         "without the gate: points, kept",
     )
     lines = [_line(name, one, replay.ungated[name], replay, model) for name, one in rows]
@@ -174,8 +174,8 @@ def _caveats(replay: Replay, model: Model) -> list[str]:
         "Only policies that retrain some day, whatever the data say, are recommended; one with a trigger only where it brings "
         "clearly more than the best plain cadence; another window only where it is shown to be better than the model's own.",
         "The dots are the reporting part too. Choosing the highest dot by eye would be choosing by luck.",
-        f"Prices: one retraining costs {model.worth.retrain:,.0f} {model.worth.currency}, one point for one {unit} is worth "
-        f"{model.worth.point:,.0f} {model.worth.currency} (worth= in the model's file). A point is {replay.point:g} of "
+        f"Prices: one retraining costs {model.retraining.worth.retrain:,.0f} {model.retraining.worth.currency}, one point for one {unit} is worth "
+        f"{model.retraining.worth.point:,.0f} {model.retraining.worth.currency} (worth= in the model's file). A point is {replay.point:g} of "
         f"{model.criteria.metric}. Other prices give another answer.",
         "The gate of the replay is the routine lane on clean rows: no noise, slices or budgets. Models older than the first "
         "one are not there; with all history as the window, early models also had fewer rows to learn from, so their ageing "

@@ -78,7 +78,7 @@ def times(retrains: int) -> str:
 
 def money(amount: float, model: Model) -> str:
     """An amount in the model's currency, without cents."""
-    return minus(f"{amount:+,.0f} {model.worth.currency}")
+    return minus(f"{amount:+,.0f} {model.retraining.worth.currency}")
 
 
 def dot_title(tried: Tried, replay: Replay) -> str:

@@ -5,19 +5,19 @@ In: verdict and promotion. Out: one line for people. Safe to run again: the docu
 
 from include.models.contract import Model
 from include.request import Request
-from include.results import Promotion, Reference, Verdict
+from include.results import Promotion, Result, Verdict
 from include.services import Services
 
 IF_IT_FAILS = "The decision stands and was carried out; only its announcement is missing."
 
 
-def run(services: Services, model: Model, request: Request, verdict: Verdict, promotion: Promotion) -> Reference:
+def run(services: Services, model: Model, request: Request, verdict: Verdict, promotion: Promotion) -> Result:
     """The announcement."""
     url = services.registry.version_url(model.name, verdict.version) if verdict.version else None
     told = services.lake.status(model.name, "retrain", request.as_of)
     if told and told["promotion"]["promoted"] and not promotion.promoted:
         # The run was cleared after it had promoted: the record of that stays.
-        return Reference(says=f"{model.name}: {verdict.says}; {promotion.says} (promoted by an earlier try of this run)")
+        return Result(summary=f"{model.name}: {verdict.summary}; {promotion.summary} (promoted by an earlier try of this run)")
     services.lake.write_status(
         model.name,
         "retrain",
@@ -32,4 +32,4 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, pr
             "card": url,
         },
     )
-    return Reference(says=f"{model.name}: {verdict.says}; {promotion.says}" + (f" - {url}" if url else ""))
+    return Result(summary=f"{model.name}: {verdict.summary}; {promotion.summary}" + (f" - {url}" if url else ""))

@@ -37,7 +37,7 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
         number = champion.number if champion else None
-        return Assembled(champion_version=number, skipped=str(reason), says=f"nothing to train: {reason}")
+        return Assembled(champion_version=number, skipped=str(reason), summary=f"nothing to train: {reason}")
     training = _between(model, history, split.train_start, split.holdout_start)
     held_out = _between(model, history, split.holdout_start, split.holdout_end)
     _refuse_overlap(model, training, held_out)
@@ -47,7 +47,7 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         train=train,
         holdout=holdout,
         champion_version=champion.number if champion else None,
-        says=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
+        summary=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
         f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
     )
 

@@ -57,7 +57,7 @@ def run(services: Services, model: Model, request: Request, batch: Batch) -> Che
         reasons=_counted(deliveries),
         bad_features=bad_features,
         quarantine_keys=tuple(kept),
-        says=f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else ""),
+        summary=f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else ""),
     )
 
 

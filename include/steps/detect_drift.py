@@ -73,13 +73,13 @@ class _Check:
 def run(services: Services, model: Model, request: Request, checked: Checked, scored: Scored) -> Drift:
     """Drift of the newest period against the champion's training rows."""
     if scored.champion is None or scored.period is None:
-        return Drift(period=scored.period, says="no champion yet, nothing to compare with")
+        return Drift(period=scored.period, summary="no champion yet, nothing to compare with")
     champion = services.registry.version(model.name, scored.champion.version)
     check = _Check(services, model, champion, reference_of(services, model, champion), scored.period, request.as_of)
     summary, mess, rows = _gather(check)
     if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
-        return Drift(period=scored.period, broken=(f"(rows): {nothing}",), says=nothing)
+        return Drift(period=scored.period, broken=(f"(rows): {nothing}",), summary=nothing)
     sample = services.lake.reference_sample(model.name, check.digest)
     newest = Newest(
         features=summary,
@@ -266,7 +266,7 @@ def _drifted(model: Model, moved: list[Moved], broken: Mapping[str, str]) -> tup
 
 def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted: tuple[str, ...], url: str | None) -> Drift:
     columns = check.model.feature_names
-    found = f"; first {moved[0].says}" if moved else ""
+    found = f"; first {moved[0].summary}" if moved else ""
     return Drift(
         period=check.period,
         columns=len(columns),
@@ -274,7 +274,7 @@ def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted:
         drifted=drifted,
         broken=tuple(f"{column}: {sign}" for column, sign in broken.items()),
         report_url=url,
-        says=f"{len(drifted)} of {len(columns)} columns drifted{found}; report {url}",
+        summary=f"{len(drifted)} of {len(columns)} columns drifted{found}; report {url}",
     )
 
 

@@ -39,7 +39,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
     """Quality of the champion on mature periods."""
     rows = pd.concat([services.lake.read_table(key) for key in scored.prediction_keys]) if scored.prediction_keys else None
     if scored.champion is None or rows is None:
-        return Quality(period=None, metric=model.criteria.metric, says="no champion has scored yet")
+        return Quality(period=None, metric=model.criteria.metric, summary="no champion has scored yet")
     champion = services.registry.version(model.name, scored.champion.version)
     frame = with_labels(services, model, rows)
     periods = count_periods(frame, model, request.as_of)
@@ -52,7 +52,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> Q
         metric=model.criteria.metric,
         newest_maturity=periods[-1].maturity if periods else None,
         overdue=_overdue(services, model, [period.start for period in mature], known, request.as_of),
-        says="no period is mature yet",
+        summary="no period is mature yet",
     )
     found = found.model_copy(update=_estimated(model, frame, periods, request.as_of))
     return _told(model, champion, known, found)
@@ -141,7 +141,7 @@ def _told(model: Model, champion: Version, known: dict[str, list[Judged]], found
         return found
     metric, newest = primary_metric(model), judged[-1]
     now, proved = Measured(newest.value, newest.error), _proved(champion)
-    seen: Trend | None = trend(metric, judged, proved, model.decay_share, wobble_of(known.values()))
+    seen: Trend | None = trend(metric, judged, proved, model.retraining.decay_share, wobble_of(known.values()))
     reference = seen.was if seen else proved.value
     return found.model_copy(
         update={
@@ -152,9 +152,9 @@ def _told(model: Model, champion: Version, known: dict[str, list[Judged]], found
             "rows": newest.rows,
             "recent": seen.now if seen else now.value,
             "reference": reference,
-            "fallen": -metric.gain(now.value - reference) > model.decay_share * abs(reference),
+            "fallen": -metric.gain(now.value - reference) > model.retraining.decay_share * abs(reference),
             "decayed": bool(seen and seen.decayed),
-            "says": f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {newest.start:%Y-%m-%d}, "
+            "summary": f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {newest.start:%Y-%m-%d}, "
             f"was {reference:.4g}" + (f"; labels {found.overdue} periods late" if found.overdue else ""),
         }
     )

@@ -42,7 +42,7 @@ def run(services: Services, model: Model, request: Request, scored: Scored) -> P
     newest = services.ledger.newest(model.name)
     tried = newest.after.on_probation if newest else None
     if newest is None or scored.champion is None:
-        return Probated(says="nobody is on probation")
+        return Probated(summary="nobody is on probation")
     if tried is None or tried.version != scored.champion.version or request.as_of < tried.since:
         return _said_before(services, model, request, scored.champion.version)
     trial = _Trial(services, model, request, tried, newest.sequence)
@@ -110,7 +110,7 @@ class _Trial:
             version=self.tried.version,
             against=self.tried.against,
             looks=self.taken,
-            says=f"version {self.tried.version} is on probation against {self.tried.against}: {why}",
+            summary=f"version {self.tried.version} is on probation against {self.tried.against}: {why}",
         )
 
 
@@ -200,7 +200,7 @@ def _said_before(services: Services, model: Model, request: Request, version: st
     """Nobody is on probation: but a run that was cleared, or tried again, says what it said."""
     ended = services.ledger.newest_of(model.name, "probation_ended", _ended_key(version))
     if ended is None or ended.run_id != request.run_id or _changed_since(services, model, ended):
-        return Probated(says="nobody is on probation")
+        return Probated(summary="nobody is on probation")
     return _probated(model, ended)
 
 
@@ -222,5 +222,5 @@ def _probated(model: Model, ended: Entry) -> Probated:
         z=told.get("z"),
         bound=told.get("bound"),
         then=model.probation.then if model.probation else "propose",
-        says=ended.reason,
+        summary=ended.reason,
     )

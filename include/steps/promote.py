@@ -48,23 +48,23 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
 def _refusal(verdict: Verdict, approval: Approval) -> str:
     """Why this may not be promoted, whatever the registry says; empty when it may."""
     if verdict.verdict in ("keep", "blocked"):
-        return verdict.says or verdict.verdict
+        return verdict.summary or verdict.verdict
     if not approval.approved:
-        return approval.says or f"not approved: {approval.why or verdict.verdict}"
+        return approval.summary or f"not approved: {approval.why or verdict.verdict}"
     if approval.evidence != verdict.evidence:
         return (
             f"the approval by {approval.by} is void: it was given for the evidence "
             f"{approval.evidence[:SHORT] or 'of nothing'}, this is {verdict.evidence[:SHORT]}"
         )
     if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
-        return f"{verdict.says or verdict.verdict}; nobody may override that here"
+        return f"{verdict.summary or verdict.verdict}; nobody may override that here"
     return ""
 
 
 def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> str:
     """That the ledger does not know the approval of the person that it takes; empty where it does, or takes none."""
     services, model = begun.services, begun.model
-    if verdict.verdict == "promote" and services.settings.review.get(model.name, model.review) == "none":
+    if verdict.verdict == "promote" and services.settings.review.get(model.name, model.review.where) == "none":
         return ""
     known = services.ledger.newest_of(model.name, "approved", verdict.evidence)
     if known and known.by == approval.by:
@@ -121,7 +121,7 @@ def _promoted(begun: Handover, verdict: Verdict) -> Promotion:
         promoted=True,
         champion_version=verdict.version,
         previous_version=verdict.champion_version,
-        says=f"version {verdict.version} is champion"
+        summary=f"version {verdict.version} is champion"
         + (f", {verdict.champion_version} is previous" if verdict.champion_version else "")
         + _mended(begun),
     )
@@ -144,7 +144,7 @@ def _stays(begun: Handover) -> Promotion:
         promoted=False,
         champion_version=champion,
         previous_version=None,
-        says=(f"version {champion} stays champion" if champion else "there is still no champion") + _mended(begun),
+        summary=(f"version {champion} stays champion" if champion else "there is still no champion") + _mended(begun),
     )
 
 

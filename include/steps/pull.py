@@ -18,4 +18,4 @@ def run(services: Services, model: Model, request: Request) -> Batch:
     """The files that no earlier run has finished."""
     done = services.lake.finished_files(model.name)
     new = tuple(file for file in services.landing.files(model.name) if file_id(file) not in done)
-    return Batch(files=new, says=f"{len(new)} new files" + (f", the first is {new[0].key}" if new else ""))
+    return Batch(files=new, summary=f"{len(new)} new files" + (f", the first is {new[0].key}" if new else ""))

@@ -29,11 +29,11 @@ _log = logging.getLogger(__name__)
 def run(services: Services, model: Model, request: Request, refitted: Refitted) -> Recommended:
     """The recommendation and its page."""
     if refitted.digest is None:
-        return Recommended(says=f"nothing to recommend: {refitted.skipped}")
+        return Recommended(summary=f"nothing to recommend: {refitted.skipped}")
     past = _past(services, model, refitted.digest)
     if len(past.scored) < FEWEST_PERIODS:
         said = f"{model.criteria.metric} has a value in {len(past.scored)} periods, {FEWEST_PERIODS} are needed"
-        return Recommended(says=f"nothing to recommend: {said}")
+        return Recommended(summary=f"nothing to recommend: {said}")
     metric = primary_metric(model)
     found = replay(past, model, point_of(metric.name, metric.own))
     said = recommendation(found, model)
@@ -54,7 +54,7 @@ def run(services: Services, model: Model, request: Request, refitted: Refitted) 
         report_url=services.registry.log_replay(model.name, refitted.digest, files, tags),
         periods=len(past.scored),
         models=len(past.plan.fits),
-        says=said,
+        summary=said,
     )
 
 

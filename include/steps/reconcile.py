@@ -22,7 +22,7 @@ def run(services: Services, model: Model, request: Request) -> Reconciled:
         LedgerBroken: the ledger cannot be read.
     """
     if services.registry.champion(model.name) is None and services.ledger.newest(model.name) is None:
-        return Reconciled(champion_version=None, by_hand=False, says="no champion yet")
+        return Reconciled(champion_version=None, by_hand=False, summary="no champion yet")
     with handover(services, model, request, "reconcile") as begun:
         # Where only inference servers look, nothing may keep a model from being watched.
         begun.mirror(must_publish=False)
@@ -32,5 +32,5 @@ def run(services: Services, model: Model, request: Request) -> Reconciled:
             champion_version=champion,
             by_hand=begun.by_hand,
             unpublished=begun.unpublished,
-            says="; ".join([agreed, *begun.found]),
+            summary="; ".join([agreed, *begun.found]),
         )

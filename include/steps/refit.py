@@ -56,7 +56,7 @@ def run(services: Services, model: Model, request: Request, tell: Tell = in_log)
     plan = plan_fits(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
         said = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
-        return Refitted(skipped=said, says=f"nothing to replay: {said}")
+        return Refitted(skipped=said, summary=f"nothing to replay: {said}")
     digest = _digest(model, plan, files, request)
     services.lake.keep_plan(model.name, digest, PLAN.dump_json(plan))
     done = services.lake.replayed(model.name, digest)
@@ -72,7 +72,7 @@ def run(services: Services, model: Model, request: Request, tell: Tell = in_log)
         models=len(plan.fits),
         trained=len(missing),
         periods=len(plan.scored),
-        says=f"{len(plan.fits)} models of the past scored in {len(plan.scored)} periods, {len(missing)} of them trained now",
+        summary=f"{len(plan.fits)} models of the past scored in {len(plan.scored)} periods, {len(missing)} of them trained now",
     )
 
 
@@ -98,7 +98,7 @@ def refit(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> pd.DataF
     training = history[(times >= fit.train_start) & (times < fit.holdout_start)]
     training = labelled(model, training, plan.ends[fit.moment])
     learned = labels_of(model, training)
-    pipeline = model.build(model.seed)
+    pipeline = model.candidate.pipeline()
     pipeline.fit(*rows_to_fit(model, training, learned, fit.name))
     later = history[times >= fit.holdout_start]
     position = positions(later, plan, model)
@@ -139,9 +139,9 @@ def _digest(model: Model, plan: Plan, files: Sequence[str], request: Request) ->
     about = {
         "files": list(files),
         "plan": hashlib.sha256(PLAN.dump_json(plan)).hexdigest(),
-        "recipe": recipe(model, model.build(model.seed)),
+        "recipe": recipe(model, model.candidate.pipeline()),
         "criteria": model.criteria_digest,
-        "seed": model.seed,
+        "seed": model.candidate.seed,
         "rows": SCORED_ROWS,
         "forced_by": request.run_id if request.force else None,
     }

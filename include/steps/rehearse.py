@@ -55,7 +55,7 @@ def run(services: Services, model: Model, request: Request) -> Rehearsed:
         current=state.champion,
         artifact_digest=digest,
         sample=rows,
-        says=f"version {target} can replace version {state.champion or 'none'}: {says}",
+        summary=f"version {target} can replace version {state.champion or 'none'}: {says}",
     )
 
 

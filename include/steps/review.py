@@ -45,7 +45,7 @@ IF_IT_FAILS = "The challenger was judged but not promoted; the champion is uncha
 
 def run(services: Services, model: Model, request: Request, verdict: Verdict, answer: Answer | None = None) -> Approval:
     """The gate's own approval, a person's, or the question to one; `answer` without a decision says that the time is over."""
-    where = services.settings.review.get(model.name, model.review)
+    where = services.settings.review.get(model.name, model.review.where)
     if where == "none" or not needs_a_person(verdict):
         return _by_the_gate(verdict)
     review = _Review(services, model, request, verdict)
@@ -64,7 +64,7 @@ def _by_the_gate(verdict: Verdict) -> Approval:
         approved=approved,
         by="the gate",
         evidence=verdict.evidence,
-        says="approved by the gate" if approved else f"not approved: {verdict.says or verdict.verdict}",
+        summary="approved by the gate" if approved else f"not approved: {verdict.summary or verdict.verdict}",
     )
 
 
@@ -74,7 +74,7 @@ class _Review:
     def __init__(self, services: Services, model: Model, request: Request, verdict: Verdict) -> None:
         self.services, self.model, self.request, self.verdict = services, model, request, verdict
         self.number = str(verdict.version)
-        self.what = Asked.about(verdict, model.reviewers)
+        self.what = Asked.about(verdict, model.review.reviewers)
 
     # Asking
 
@@ -83,13 +83,13 @@ class _Review:
         if void := self._moved():
             return self._refused("the gate", f"void before anybody was asked: {void}")
         version = self._version()
-        longest = datetime.now(UTC) + self.model.review_within
+        longest = datetime.now(UTC) + self.model.review.within
         until = min(_until(version, self.what.evidence) or longest, longest)
         url = self.services.registry.version_url(self.model.name, self.number)
         card = self._card(version)
         run_url = airflow_run_url(self.services.settings, self.model, self.request.run_id)
         question = Question(
-            where="registry" if in_registry else "airflow",
+            where="registry" if in_registry else "orchestrator",
             subject=subject(self.model.name, self.verdict),
             body=in_airflow(self.model.name, self.verdict, self.what, until, card, url),
             evidence=self.what.evidence,
@@ -101,7 +101,7 @@ class _Review:
         if asked_until(question) != version.tags.get(REVIEW_ASKED):
             self._announce_question(version, question, card if in_registry else None)
         return Approval(
-            approved=False, by=NOBODY, evidence=self.what.evidence, question=question, says=f"asked: {question.subject}"
+            approved=False, by=NOBODY, evidence=self.what.evidence, question=question, summary=f"asked: {question.subject}"
         )
 
     def _announce_question(self, version: Version, question: Question, card: str | None) -> None:
@@ -157,11 +157,11 @@ class _Review:
             evidence=self.what.evidence,
             override=overrides(self.verdict),
             at=at,
-            says=f"approved by {answer.by}{beyond}: {answer.why or 'no reason given'}",
+            summary=f"approved by {answer.by}{beyond}: {answer.why or 'no reason given'}",
         )
 
     def _refused(self, by: str, says: str, at: datetime | None = None, why: str = "") -> Approval:
-        return Approval(approved=False, by=by, why=why, evidence=self.what.evidence, at=at, says=says)
+        return Approval(approved=False, by=by, why=why, evidence=self.what.evidence, at=at, summary=says)
 
     def _record(self, answer: Answer, approval: Approval) -> None:
         """In the ledger; that nobody answered is said once for each run, and keeps nobody from answering in a later one."""
@@ -170,14 +170,14 @@ class _Review:
         evidence = self.verdict.named_evidence() | {"answered_at": approval.at and approval.at.isoformat(), "why": answer.why}
         if approval.override:
             evidence |= {"overridden": self.verdict.verdict}
-        reason = (answer.why or "no reason given") if answer.decision else approval.says
+        reason = (answer.why or "no reason given") if answer.decision else approval.summary
         said = fact(self.request, event, key, by=answer.by, reason=reason, version=self.verdict.version, evidence=evidence)
         self.services.ledger.append(self.model.name, said)
 
     def _close(self, approval: Approval, at: datetime, in_registry: bool) -> None:
         """The version's page says what came of the question, and asks no more."""
         card = self._card(self._version()) if in_registry else None
-        self._annotate({REVIEWED: f"{at:%Y-%m-%d %H:%M} UTC, {approval.says}"[:500]}, card)
+        self._annotate({REVIEWED: f"{at:%Y-%m-%d %H:%M} UTC, {approval.summary}"[:500]}, card)
         self.services.registry.drop_tags(self.model.name, self.number, [REVIEW_ASKED])
 
     # What is there

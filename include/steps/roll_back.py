@@ -31,7 +31,7 @@ def run(services: Services, model: Model, request: Request, rehearsed: Rehearsed
             rolled_back=False,
             champion_version=rehearsed.current,
             from_version=None,
-            says=f"dry run, nothing has moved: {rehearsed.says}",
+            summary=f"dry run, nothing has moved: {rehearsed.summary}",
         )
     key = f"{request.run_id}: {rehearsed.current} to {rehearsed.target}"
     with handover(services, model, request, "roll_back") as begun:
@@ -71,5 +71,5 @@ def _rolled_back(begun: Handover, rehearsed: Rehearsed) -> RolledBack:
         rolled_back=True,
         champion_version=rehearsed.target,
         from_version=rehearsed.current,
-        says="; ".join([f"version {rehearsed.target} is champion again{instead}", *begun.found]),
+        summary="; ".join([f"version {rehearsed.target} is champion again{instead}", *begun.found]),
     )

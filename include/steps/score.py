@@ -42,7 +42,7 @@ def run(services: Services, model: Model, request: Request, checked: Checked) ->
     newest = model.period_of(request.as_of) - model.feed.period
     champion = services.registry.champion(model.name)
     if champion is None:
-        return Scored(champion=None, period=newest, says="no champion yet, nothing to score")
+        return Scored(champion=None, period=newest, summary="no champion yet, nothing to score")
     # The newest period, those before it whose labels are still on their way, and one whose labels have come.
     recent = [newest - model.feed.period * back for back in reversed(range(waiting_periods(model)))]
     tried = services.ledger.state(model.name).on_probation
@@ -58,13 +58,13 @@ def run(services: Services, model: Model, request: Request, checked: Checked) ->
         champion=Champion(version=champion.number, run_id=champion.run_id),
         period=newest,
         prediction_keys=kept,
-        says=f"champion {champion.number} has scored {len(kept)} periods up to {newest:%Y-%m-%d}",
+        summary=f"champion {champion.number} has scored {len(kept)} periods up to {newest:%Y-%m-%d}",
     )
     if not tried or not probation:
         return scored
     keys = {start: key for start in probation if (key := said.get(start))}
     shadow = _shadow(services, model, request, tried, keys).model_copy(update={"given_up": given_up})
-    return scored.model_copy(update={"shadow": shadow, "says": f"{scored.says}; {shadow.says}"})
+    return scored.model_copy(update={"shadow": shadow, "summary": f"{scored.summary}; {shadow.summary}"})
 
 
 def _probation(
@@ -95,9 +95,9 @@ def _shadow(services: Services, model: Model, request: Request, tried: OnProbati
         if getattr(error, "transient", False) or isinstance(error, StoreError):
             raise
         why = f"version {tried.against} cannot score any more: {type(error).__name__}: {words_of(error)}"
-        return shadow.model_copy(update={"periods": tuple(periods), "impossible": why, "says": why})
+        return shadow.model_copy(update={"periods": tuple(periods), "impossible": why, "summary": why})
     said = f"version {tried.against} has scored {len(periods)} of them since the promotion in shadow"
-    return shadow.model_copy(update={"periods": tuple(periods), "says": said})
+    return shadow.model_copy(update={"periods": tuple(periods), "summary": said})
 
 
 def _previous(services: Services, model: Model, number: str) -> Any:

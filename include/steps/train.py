@@ -42,8 +42,8 @@ _RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
 def run(services: Services, model: Model, request: Request, assembled: Assembled) -> Trained:
     """The challenger, trained now or found."""
     if assembled.train is None or assembled.holdout is None:
-        return Trained(version=None, says=f"nothing to train: {assembled.skipped}")
-    pipeline = model.build(model.seed)
+        return Trained(version=None, summary=f"nothing to train: {assembled.skipped}")
+    pipeline = model.candidate.pipeline()
     rows = labelled(model, services.lake.read_snapshot(model, assembled.train.digest), request.as_of)
     facts = _facts(services, model, assembled.train, len(rows), pipeline)
     if request.force:
@@ -58,7 +58,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         artifact_digest=services.registry.artifact_digest(model.name, made.number),
         version_url=services.registry.version_url(model.name, made.number),
         run_url=services.registry.run_url(made.run_id),
-        says=f"challenger is version {made.number}, "
+        summary=f"challenger is version {made.number}, "
         + ("found: this very training was done before" if found else "trained now"),
     )
 
@@ -75,9 +75,9 @@ def recipe(model: Model, pipeline: Any) -> str:
         model.task,
         _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
     ]
-    if model.augment is not None:
-        parts += [repr(model.augment), suite_for(model, None).digest()]
-    return hashlib.sha256("\n".join([*parts, inspect.getsource(model.build)]).encode()).hexdigest()[:16]
+    if model.candidate.augment is not None:
+        parts += [repr(model.candidate.augment), suite_for(model, None).digest()]
+    return hashlib.sha256("\n".join([*parts, inspect.getsource(model.candidate.build)]).encode()).hexdigest()[:16]
 
 
 def airflow_run_url(settings: Settings, model: Model, run_id: str) -> str:
@@ -96,7 +96,7 @@ def _facts(services: Services, model: Model, train: Snapshot, labelled_rows: int
         "labelled_rows": str(labelled_rows),
         "recipe": recipe(model, pipeline),
         "criteria": model.criteria_digest,
-        "seed": str(model.seed),
+        "seed": str(model.candidate.seed),
         "git": services.settings.git_commit,
         "lock": _lock_digest(),
     }
@@ -142,7 +142,7 @@ def _train(
         requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
         dataset_name=model.name,
         dataset_digest=train.digest,
-        files={"model_source.py": inspect.getsource(inspect.getmodule(model.build) or model.build)},
+        files={"model_source.py": inspect.getsource(inspect.getmodule(model.candidate.build) or model.candidate.build)},
     )
     return services.registry.register(model, pipeline, _example(model, rows), training)
 
@@ -150,9 +150,9 @@ def _train(
 def rows_to_fit(model: Model, rows: pd.DataFrame, labels: Labels, drawn_by: str) -> tuple[pd.DataFrame, Labels]:
     """The rows as they are, and, if the model asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
     frame = rows[model.feature_names]
-    if model.augment is None:
+    if model.candidate.augment is None:
         return frame, labels
-    return augmented(frame, labels, model.augment, suite_for(model, None), f"{drawn_by}:{model.seed}")
+    return augmented(frame, labels, model.candidate.augment, suite_for(model, None), f"{drawn_by}:{model.candidate.seed}")
 
 
 def _params(pipeline: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def run(
     )
     if finding.action == "stop":
         raise BrokenFeed(f"{model.name}: {finding.reason}. Ask upstream; when it is mended, deliver again and clear this run.")
-    return finding.model_copy(update={"says": f"{finding.action}: {finding.reason}"})
+    return finding.model_copy(update={"summary": f"{finding.action}: {finding.reason}"})
 
 
 def _newest_check(services: Services, model: Model, request: Request) -> datetime | None:

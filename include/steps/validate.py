@@ -86,7 +86,7 @@ def run(services: Services, model: Model, request: Request, assembled: Assembled
         suite_digest=trial.suite.digest(),
         criteria_digest=model.criteria_digest,
         checks=dict(made),
-        says=f"{decision.verdict}: {decision.reasons[0]}",
+        summary=f"{decision.verdict}: {decision.reasons[0]}",
     )
     facts = replace(facts, test_score=_test_score(services, model, request, made))
     tags = _tags(verdict, lane, made, airflow_run_url(services.settings, model, request.run_id))
@@ -101,7 +101,7 @@ def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
         version=None,
         artifact_digest=trained.artifact_digest,
         champion_version=assembled.champion_version,
-        says=f"keep: {reason}",
+        summary=f"keep: {reason}",
     )
 
 

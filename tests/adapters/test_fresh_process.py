@@ -30,7 +30,7 @@ def rows() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted(rows: pd.DataFrame) -> Any:
-    return MODEL.build(1).fit(rows, (rows["temperature"] > 0).astype(float))
+    return MODEL.candidate.build(1).fit(rows, (rows["temperature"] > 0).astype(float))
 
 
 @pytest.fixture

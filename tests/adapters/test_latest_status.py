@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import promoted, said
 
 from include.adapters.lake import Lake
 from include.adapters.latest_status import EVERYBODY, Board
@@ -14,6 +13,7 @@ from include.errors import CorruptObject, StoreUnreachable
 from include.ledger.tally import Tally
 from include.models.contract import NAME
 from tests.fakes import MemoryStore
+from tests.ledger.test_entries import promoted, said
 
 NOW = datetime(2024, 3, 4, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import promoted, said
 
 from include.adapters.ledger import Ledger
 from include.adapters.object_store import ObjectStore
 from include.errors import LedgerBroken
 from tests.fakes import MemoryStore
+from tests.ledger.test_entries import promoted, said
 
 
 def ledger(store: Any) -> Ledger:

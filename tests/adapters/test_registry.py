@@ -70,7 +70,7 @@ def training(key: str = "key1", **changes: Any) -> Training:
 
 def fitted(model: Model, build: Callable[[int], Any] | None = None) -> Any:
     whole = rows(0)
-    return (build or model.build)(0).fit(whole[model.feature_names], whole["y"])
+    return (build or model.candidate.build)(0).fit(whole[model.feature_names], whole["y"])
 
 
 def registered(registry: Registry, model: Model, key: str = "key1", **changes: Any) -> Version:

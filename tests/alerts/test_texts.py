@@ -200,7 +200,7 @@ def test_a_reason_of_drift_tells_no_value() -> None:
 
 def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
     """One message with the page to answer on; a name in it pages nobody by itself."""
-    asked = approval_text("toy: may version 2 become champion?", "airflow", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"])
+    asked = approval_text("toy: may version 2 become champion?", "orchestrator", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"])
     assert asked.splitlines() == [
         ":raised_hand: *toy: may version 2 become champion?* · &lt;!here&gt;",
         "_Until 2024-03-01 12:00 UTC; no answer means no._",
@@ -265,7 +265,7 @@ MESSAGES: dict[str, Callable[[str], str]] = {
     "finding": lambda text: finding_text(text, "alarm", text, text),
     "probation": lambda text: probation_text(text, "worse", text, "propose"),
     "by hand": lambda text: by_hand_text(text, text),
-    "approval": lambda text: approval_text(text, "airflow", "2026-05-03T14:00:00+00:00", LINK, [text, text]),
+    "approval": lambda text: approval_text(text, "orchestrator", "2026-05-03T14:00:00+00:00", LINK, [text, text]),
     "approval with verdict": lambda text: approval_text(text, "registry", "2026-05-03", text, [], hostile_verdict(text)),
     "outage": lambda text: outage_text(f"{text}.monitor", text, RegistryUnreachable(text), LINK),
     "started": lambda text: started_text(text, f"drift: {text}", ROWS, LINK),

@@ -67,7 +67,7 @@ CASES = {
 def test_servers_get_the_new_champion(before: World, name: str) -> None:
     """Promoted, rolled back to or made champion by hand: once it is noticed, it is what is served, and the run says so."""
     world, case = deepcopy(before), CASES[name]
-    said = case.work(world, world.services).says
+    said = case.work(world, world.services).summary
     assert served(world) == case.champion
     assert f"version {case.champion} is published at s3://lake/serving/toy" in said
 
@@ -137,7 +137,7 @@ def test_what_somebody_spoilt_is_set_right(before: World, name: str, spoilt: byt
     """A file that was cut off, or is described otherwise, is published anew by the next run."""
     world = deepcopy(before)
     world.lake.put(f"{FOLDER}2-digest-of-2/{name}", spoilt)
-    assert "is published" in reconciling(world, world.services).says
+    assert "is published" in reconciling(world, world.services).summary
     assert served(world) == "2"
 
 
@@ -146,7 +146,7 @@ def test_what_somebody_removed_comes_back(before: World, key: str) -> None:
     """The next monitor publishes it again."""
     world = deepcopy(before)
     del world.lake.objects[FOLDER + key]
-    assert "is published" in reconciling(world, world.services).says
+    assert "is published" in reconciling(world, world.services).summary
     assert served(world) == "2"
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import promoted
 
 from include.cli import ledger
 from tests.fakes import FakeRegistry, MemoryStore, services
+from tests.ledger.test_entries import promoted
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_too_little_history_is_told_and_is_no_answer(world_of_a_week: World) -> 
     """The bar ends, and the sentence says what is missing."""
     answer = replay.replay(world_of_a_week.services, world_of_a_week.model, Console(quiet=True))
     assert answer.recommendation is None
-    assert "could be replayed" in answer.says
+    assert "could be replayed" in answer.summary
 
 
 @pytest.fixture

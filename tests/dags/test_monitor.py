@@ -52,7 +52,7 @@ AS_OF = "2024-01-12T00:00:00+00:00"
 def probation(decision: str, then: str) -> list[Any]:
     return [
         "probation",
-        {"decision": decision, "then": then, "version": "2", "against": "1", "says": "look 1 of 2"},
+        {"decision": decision, "then": then, "version": "2", "against": "1", "summary": "look 1 of 2"},
         AS_OF,
     ]
 
@@ -76,8 +76,8 @@ CASES = [
     (triage("retrain", "new prices"), 0, [BY_HAND]),
     (triage("retrain", "new prices", force=True), 0, [RETRAINING]),
     (triage("page"), 1, []),
-    (["by_hand", {"by_hand": True, "says": "version 3 was made champion by hand"}], 1, []),
-    (["by_hand", {"by_hand": False, "says": "version 2 is champion"}], 0, []),
+    (["by_hand", {"by_hand": True, "summary": "version 3 was made champion by hand"}], 1, []),
+    (["by_hand", {"by_hand": False, "summary": "version 2 is champion"}], 0, []),
 ]
 
 

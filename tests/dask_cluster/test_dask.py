@@ -112,7 +112,7 @@ def replayed(there: There) -> dict[str, bytes]:
     """The scores of every model of the past, by key."""
     request = Request(as_of=day(21), reason="a test", run_id="run")
     refitted: Refitted = refit.run(there.services, there.model, request)
-    assert refitted.digest, refitted.says
+    assert refitted.digest, refitted.summary
     return {key: data for key, (data, _) in there.lake.objects.items() if key.startswith(f"replays/toy/{refitted.digest}/")}
 
 

@@ -13,7 +13,6 @@ import pytest
 import requests
 import uvicorn
 import yaml
-from tests.ledger.test_entries import promoted
 
 import metrics_endpoint
 from include.adapters.latest_status import Board
@@ -23,6 +22,7 @@ from include.reports.overview import InAirflow
 from include.results import Checked
 from tests.fakes import MemoryStore
 from tests.grown_up.composed import free_port
+from tests.ledger.test_entries import promoted
 from tests.test_dashboards import queries
 from tests.toy import MODEL, World, day, rows
 

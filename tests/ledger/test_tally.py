@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ledger.test_entries import chain, promoted, said
 
 from include.ledger.tally import Tally
+from tests.ledger.test_entries import chain, promoted, said
 
 FACTS = st.lists(
     st.one_of(

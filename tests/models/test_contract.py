@@ -59,7 +59,7 @@ def rows(model: Model, count: int = 400, seed: int = 1) -> tuple[pd.DataFrame, A
 @cache
 def fitted(model: Model, seed: int) -> Any:
     frame, labels = rows(model)
-    return model.build(seed).fit(frame, labels)
+    return model.candidate.build(seed).fit(frame, labels)
 
 
 @check
@@ -82,7 +82,7 @@ def learns(model: Model) -> None:
 def same_seed_same_predictions(model: Model) -> None:
     """Two fits with one seed say the same, to the last bit."""
     frame, labels = rows(model)
-    again = model.build(1).fit(frame, labels)
+    again = model.candidate.build(1).fit(frame, labels)
     assert same(predict(model, again, frame), predict(model, fitted(model, 1), frame), tolerance=0)
 
 
@@ -102,7 +102,7 @@ def leaves_its_input_alone(model: Model) -> None:
     """Neither fit nor predict changes the rows: the next model gets the very same."""
     frame, labels = rows(model)
     before = frame.copy(deep=True)
-    predict(model, model.build(1).fit(frame, labels), frame)
+    predict(model, model.candidate.build(1).fit(frame, labels), frame)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -160,8 +160,8 @@ def its_slices_are_features(model: Model) -> None:
 @check
 def its_recipe_has_a_name_that_lasts(model: Model) -> None:
     """No parameter prints its address in memory: else every training would look like another recipe."""
-    assert " at 0x" not in repr(sorted(model.build(1).get_params().items(), key=lambda item: item[0]))
-    assert recipe(model, model.build(1)) == recipe(model, model.build(1))
+    assert " at 0x" not in repr(sorted(model.candidate.build(1).get_params().items(), key=lambda item: item[0]))
+    assert recipe(model, model.candidate.build(1)) == recipe(model, model.candidate.build(1))
 
 
 @check
@@ -169,7 +169,7 @@ def it_is_described(model: Model) -> None:
     """A sentence for people, an owner to ask, and schedules of five fields."""
     assert model.description.endswith(".")
     assert model.owner
-    assert [len(cron.split()) for cron in (model.feed.schedule, model.cadence)] == [5, 5]
+    assert [len(cron.split()) for cron in (model.feed.schedule, model.retraining.cadence)] == [5, 5]
 
 
 @pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
@@ -200,7 +200,7 @@ def test_importing_a_model_loads_no_science_library(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "summary"),
     [
         ("x = 1\n", r"broken\.py defines no MODEL: end it with MODEL = Model"),
         ("from tests.toy import MODEL\n", r"broken\.py defines a model named 'toy': name it 'broken'"),
@@ -229,7 +229,7 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "summary"),
     [
         ({"name": "Not Good"}, "name 'Not Good'"),
         ({"features": MODEL.features + MODEL.features[:1]}, r"\['x'\] appear twice"),

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import promoted, said
 
 import ledger_page
 from include.adapters.ledger import Ledger
 from include.errors import StoreUnreachable
 from include.ledger.entries import Entry
 from tests.fakes import MemoryStore
+from tests.ledger.test_entries import promoted, said
 from tests.plugins.airflow_process import told_by
 from tests.plugins.test_decision_cards import ASK
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import said
 
 import models_page
 from include import services
@@ -18,6 +17,7 @@ from include.reports.overview import FailedRun, InAirflow
 from include.results import Checked, Drift, Moved, Quality, Scored
 from include.settings import Settings
 from tests.fakes import MemoryStore
+from tests.ledger.test_entries import said
 from tests.plugins.airflow_process import DATABASE, told_by
 from tests.plugins.test_decision_cards import ASK
 from tests.toy import MODEL, World, day

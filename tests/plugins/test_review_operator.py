@@ -88,7 +88,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
     assert process.stdout
     into, out = process.stdin, process.stdout
 
-    def run(method: str = "execute", event: Any = None, where: str = "airflow", **given: Any) -> dict[str, Any]:
+    def run(method: str = "execute", event: Any = None, where: str = "orchestrator", **given: Any) -> dict[str, Any]:
         told = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
         into.write(json.dumps(told) + "\n")
         into.flush()

@@ -13,7 +13,7 @@ from include.errors import BrokenFeed, Locked, RegistryUnreachable, StoreUnreach
 VERDICT = {"verdict": "keep", "reasons": ["no better"], "version": "2", "card_url": "http://mlflow.example/card"}
 STAYS = {"promoted": False, "champion_version": "1", "previous_version": None}
 PROMOTED = {"promoted": True, "champion_version": "2", "previous_version": "1"}
-APPROVAL = {"by": "the gate", "says": "approved by the gate"}
+APPROVAL = {"by": "the gate", "summary": "approved by the gate"}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_where_nothing_is_trained_nothing_started(posted: list[Message]) -> None
 def test_a_decision_is_one_message(posted: list[Message]) -> None:
     """A verdict or a promotion; another decision of the same run is another message."""
     for promotion in (STAYS, STAYS, PROMOTED):
-        slack_alerts.tell_decision("toy", context(), VERDICT, APPROVAL, promotion, {"says": ""})
+        slack_alerts.tell_decision("toy", context(), VERDICT, APPROVAL, promotion, {"summary": ""})
     assert [message.kind for message in posted] == ["verdict", "verdict", "promoted"]
     assert len({message.once for message in posted}) == 2
 
@@ -97,7 +97,7 @@ def test_a_failure_for_want_of_a_service_is_its_outage(
 def test_nothing_that_is_told_can_fail_a_step(monkeypatch: pytest.MonkeyPatch, posted: list[Message]) -> None:
     """A setting that cannot be used, an answer that lacks something: the step's answer is handed on all the same."""
     monkeypatch.setenv("PROVING_GROUND_AIRFLOW_URL", "nowhere")
-    for answer in ({"by_hand": True, "says": "x"}, {}):
+    for answer in ({"by_hand": True, "summary": "x"}, {}):
         assert slack_alerts.tell_by_hand("toy", context("monitor"), answer) is answer
     slack_alerts.report_failure({})
     slack_alerts.tell_question({}, [], {})
@@ -106,7 +106,7 @@ def test_nothing_that_is_told_can_fail_a_step(monkeypatch: pytest.MonkeyPatch, p
 
 def test_a_question_is_told_once_for_its_evidence_and_time(posted: list[Message]) -> None:
     """A task that is tried again asks no second time; a later question is another."""
-    asked = {"subject": "may it?", "where": "airflow", "until": "2024-01-02T00:00:00Z", "url": "http://x", "evidence": "e"}
+    asked = {"subject": "may it?", "where": "orchestrator", "until": "2024-01-02T00:00:00Z", "url": "http://x", "evidence": "e"}
     for question in (asked, asked, asked | {"evidence": "f"}):
         slack_alerts.tell_question(question, ["alice"], VERDICT)
     assert posted[0].once == posted[1].once != posted[2].once

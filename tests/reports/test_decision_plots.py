@@ -6,11 +6,11 @@ from typing import Any
 
 import matplotlib.image
 import pytest
-from tests.reports.test_decision_card import ALONE, COMPARED, CRITERIA, DECISION, cell
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.scoring.scorecard import Scorecard
 from include.reports.decision_plots import decision_picture
+from tests.reports.test_decision_card import ALONE, COMPARED, CRITERIA, DECISION, cell
 
 SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}
 NOISY = tuple(cell(condition=name) for name in SEVERITIES)

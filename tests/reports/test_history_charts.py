@@ -89,7 +89,7 @@ def test_labels_replace_an_estimate() -> None:
     assert len(quality_picture(axis, [guess], []).estimated) == 1
     later = quality_picture(axis, [guess, judged(0, 0.71)], [])
     assert (len(later.estimated), len(later.measured)) == (0, 1)
-    assert "0.71" in later.measured[0].says
+    assert "0.71" in later.measured[0].summary
 
 
 def test_a_retraining_of_nothing_is_no_verdict() -> None:

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.ledger.test_entries import NOW, chain, promoted, said
 
 from include.reports.ledger_card import answer, ledger_card
+from tests.ledger.test_entries import NOW, chain, promoted, said
 
 HOUR = timedelta(hours=1)
 ENTRIES = chain(

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.ledger.test_entries import said
 
 from include.adapters.latest_status import EVERYBODY, Board, Posted
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
@@ -14,6 +13,7 @@ from include.ledger.entries import Fact
 from include.reports.overview import FailedRun, InAirflow
 from include.reports.prometheus import exposition
 from include.results import Checked, Drift, Moved, Quality, Scored
+from tests.ledger.test_entries import said
 from tests.toy import MODEL, World, day
 
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]

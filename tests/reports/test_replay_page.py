@@ -11,6 +11,7 @@ import pytest
 from include.decisions.replay.search import replay
 from include.models.contract import Model
 from include.reports.replay_charts import ageing_picture, quality_picture
+from tests.toy import changed
 from include.reports.replay_page import PageFacts, replay_page
 from include.reports.replay_text import advice, reason
 from tests.pasts import MODEL, past
@@ -33,7 +34,7 @@ def test_the_answer_comes_first() -> None:
 def test_every_text_is_escaped() -> None:
     """A description, an owner or a currency from a model's file is text, never markup."""
     evil = "<script>alert('x')</script>\"&"
-    model = replace(MODEL, owner=evil, description=evil, worth=replace(MODEL.worth, currency=evil))
+    model = changed(MODEL, owner=evil, description=evil, worth=replace(MODEL.retraining.worth, currency=evil))
     text = page(model)
     assert "<script" not in text
     assert "&lt;script&gt;" in text

@@ -72,7 +72,7 @@ def test_no_mature_period_is_said_so(seasoned: World) -> None:
     scored = seasoned.scored(day(8))
     only_newest = scored_by("1", day(7), scored.prediction_keys[-1])
     found = seasoned.do("measure_quality", day(8), scored=only_newest)
-    assert (found.value, found.decayed, found.says) == (None, False, "no period is mature yet")
+    assert (found.value, found.decayed, found.summary) == (None, False, "no period is mature yet")
 
 
 def test_labels_of_one_class_measure_nothing(seasoned: World) -> None:

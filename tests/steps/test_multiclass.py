@@ -73,7 +73,7 @@ def test_augmentation_is_another_recipe_and_learns_from_mess(shop: World) -> Non
     """Twice the rows, half of them corrupted: the change lane judges it, and under typing slips it is the better one."""
     _, trained, _ = shop.challenge(day(9))
     plain = shop.registry.pipelines[trained.version]
-    shop.model = replace(SHOP, augment=Augment(copies=2, severity=1.0, corruptions=("typo", "abbreviation")))
+    shop.model = SHOP.with_candidate(augment=Augment(copies=2, severity=1.0, corruptions=("typo", "abbreviation")))
     _, again, _ = shop.challenge(day(9))
     assert again.version != trained.version
     tags = [shop.registry.versions[v].tags for v in (trained.version, again.version)]
@@ -102,4 +102,4 @@ def test_a_worse_version_is_found_on_ranked_answers(shop: World) -> None:
     delivered(shop, 12)
     found = shop.do("probation", day(12), scored=shop.scored(day(12)))
     assert (found.decision, found.version, found.against) == ("worse", "2", "1")
-    assert "hit_rate_at_2 -" in found.says
+    assert "hit_rate_at_2 -" in found.summary

@@ -22,7 +22,7 @@ def pipeline(world: World, wrong: float) -> Any:
     known = np.random.default_rng(5)
     frame = rows(0, count=600)
     turned = known.random(len(frame)) < wrong
-    return world.model.build(1).fit(frame[["x", "z", "colour"]], np.where(turned, 1 - frame["y"], frame["y"]))
+    return world.model.candidate.build(1).fit(frame[["x", "z", "colour"]], np.where(turned, 1 - frame["y"], frame["y"]))
 
 
 def promoted(world: World, new: Any, as_of: int = 9) -> World:
@@ -122,7 +122,7 @@ def test_nothing_is_looked_at_between_the_looks(equal: World) -> None:
     """With three periods mature the figures of the third are not computed, whatever they are."""
     monitor(equal, 12)
     equal.registry.pipelines["2"] = pipeline(equal, 0.95)
-    assert monitor(equal, 13).says.endswith("3 periods are mature, look 2 of 2 comes after 4")
+    assert monitor(equal, 13).summary.endswith("3 periods are mature, look 2 of 2 comes after 4")
     assert said(equal) == [("looked", "2 look 1")]
 
 
@@ -165,7 +165,7 @@ def test_a_run_that_plays_before_the_promotion_does_nothing(bad: World) -> None:
 
 def test_labels_count_when_they_are_due(bad: World) -> None:
     """All labels have been delivered; played as of day 11, those of day 10 are not known."""
-    assert "1 periods are mature" in monitor(bad, 11).says
+    assert "1 periods are mature" in monitor(bad, 11).summary
 
 
 def test_a_champion_that_changed_meanwhile_is_not_looked_at(bad: World) -> None:
@@ -199,7 +199,7 @@ def test_a_broken_period_is_no_part_of_it(bad: World) -> None:
     """What upstream broke says nothing about either version."""
     broken = {"rows": 60, "quarantined": 0.0, "rates": {}, "period": day(9).isoformat(), "broken": ["x"]}
     bad.services.lake.write_profile("toy", day(9), broken)
-    assert "1 periods are mature" in monitor(bad, 12).says
+    assert "1 periods are mature" in monitor(bad, 12).summary
     assert monitor(bad, 13).decision == "worse"
     assert entries(bad)[0].evidence["periods"] == [day(10).isoformat(), day(11).isoformat()]
 
@@ -209,7 +209,7 @@ def test_a_previous_champion_that_was_deleted_ends_it_once(bad: World) -> None:
     del bad.registry.versions["1"]
     found = monitor(bad, 12)
     assert found.decision == "impossible"
-    assert "version 1 cannot score any more: RegistryError: toy version 1 was deleted" in found.says
+    assert "version 1 cannot score any more: RegistryError: toy version 1 was deleted" in found.summary
     assert said(bad) == [("probation_ended", "2 on probation")]
     assert monitor(bad, 13).decision == "none"
 
@@ -220,7 +220,7 @@ def test_labels_that_never_come_end_it(seasoned: World) -> None:
     assert monitor(seasoned, 20).decision == "going on"
     found = monitor(seasoned, 21)
     assert (found.decision, said(seasoned)) == ("impossible", [("probation_ended", "2 on probation")])
-    assert "only 0 of 4 periods could be judged" in found.says
+    assert "only 0 of 4 periods could be judged" in found.summary
 
 
 def test_labels_of_one_class_are_no_look(bad: World) -> None:
@@ -240,7 +240,7 @@ def test_a_metric_that_has_no_value_at_the_end_ends_it(bad: World) -> None:
         bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
     bad.take_in(day(15))
     assert monitor(bad, 13).decision == "going on"
-    assert monitor(bad, 14).says == "roc_auc has no value on the rows of 4 periods"
+    assert monitor(bad, 14).summary == "roc_auc has no value on the rows of 4 periods"
     assert said(bad) == [("probation_ended", "2 on probation")]
 
 

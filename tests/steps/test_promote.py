@@ -147,8 +147,8 @@ def test_a_newer_challenger_keeps_its_alias(contest: World) -> None:
 def test_nothing_judged_promotes_nothing(contest: World) -> None:
     """A run that had nothing to train says who is champion, or that nobody is."""
     nothing = verdict_on("2", "1").model_copy(update={"version": None})
-    assert promote(contest, nothing).says == "version 1 stays champion"
-    assert promote(World(), nothing.model_copy(update={"champion_version": None})).says == "there is still no champion"
+    assert promote(contest, nothing).summary == "version 1 stays champion"
+    assert promote(World(), nothing.model_copy(update={"champion_version": None})).summary == "there is still no champion"
 
 
 def test_an_outage_promotes_nothing(contest: World) -> None:
@@ -187,10 +187,10 @@ def test_a_verdict_of_before_is_void_once_the_version_is_judged_again(contest: W
     assert promote(contest, verdict).promoted
 
 
-@pytest.mark.parametrize(("word", "where"), [("promote", "airflow"), ("promote", "registry"), ("inconclusive", "none")])
+@pytest.mark.parametrize(("word", "where"), [("promote", "orchestrator"), ("promote", "registry"), ("inconclusive", "none")])
 def test_an_approval_that_the_ledger_does_not_know_is_none(contest: World, word: Any, where: Any) -> None:
     """What one task hands to the next can be edited in Airflow: whoever approves is in the ledger, or did not."""
-    contest.model = changed(contest.model, review=where)
+    contest.model = changed(contest.model, where=where)
     verdict = verdict_on("2", "1").model_copy(update={"verdict": word})
     forged = yes(verdict).model_copy(update={"by": "alice", "override": word == "inconclusive"})
     assert not promote(contest, verdict, forged).promoted

@@ -12,7 +12,7 @@ def names(world: World) -> list[str]:
 
 def test_nothing_delivered_is_nothing_new(world: World) -> None:
     """An empty landing is an empty batch, and it says so."""
-    assert world.do("pull", day(1)).says == "0 new files"
+    assert world.do("pull", day(1)).summary == "0 new files"
 
 
 def test_what_is_finished_is_not_found_again(world: World) -> None:

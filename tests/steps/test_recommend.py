@@ -37,7 +37,7 @@ def test_the_answer_is_a_sentence_and_a_page(world: World, refitted: Refitted) -
     answer: Recommended = world.do("recommend", day(DAYS), refitted=refitted)
     assert answer.recommendation
     assert answer.recommendation.startswith("Retrain ")
-    assert answer.says == answer.recommendation
+    assert answer.summary == answer.recommendation
     assert answer.report_url == f"http://registry.example/replay-{refitted.digest}/replay.html"
     page = world.registry.reports[f"replay-{refitted.digest}", "replay.html"]
     assert "toy: how often should it be retrained?" in page
@@ -68,7 +68,7 @@ def test_where_nothing_was_refitted_there_is_nothing_to_recommend(world: World) 
     """A green answer that says why."""
     answer: Recommended = world.do("recommend", day(9), refitted=Refitted(skipped="too little"))
     assert (answer.recommendation, answer.report_url) == (None, None)
-    assert answer.says == "nothing to recommend: too little"
+    assert answer.summary == "nothing to recommend: too little"
 
 
 def test_neither_champion_nor_alias_is_touched(world: World, refitted: Refitted) -> None:

@@ -45,7 +45,7 @@ def agreed(three: World) -> World:
 
 def test_before_the_first_champion_there_is_nothing_to_agree_on(three: World) -> None:
     """Nothing is written: the first promotion begins the ledger."""
-    assert reconcile(three).says == "no champion yet"
+    assert reconcile(three).summary == "no champion yet"
     assert (entries(three), three.registry.aliases) == ([], {})
 
 
@@ -54,7 +54,7 @@ def test_what_agrees_is_left_alone(agreed: World) -> None:
     reconcile(agreed)
     before, writes = dict(agreed.lake.objects), len(agreed.registry.champions)
     for number in (2, 3):
-        assert reconcile(agreed, number) == Reconciled(champion_version="2", by_hand=False, says="version 2 is champion")
+        assert reconcile(agreed, number) == Reconciled(champion_version="2", by_hand=False, summary="version 2 is champion")
     assert events(agreed)[-1] == ("promoted", "2")
     assert len(agreed.registry.champions) == writes
     assert {key for key in agreed.lake.objects if key.startswith("ledger/")} == {
@@ -67,7 +67,7 @@ def test_a_champion_of_before_the_ledger_is_adopted(three: World) -> None:
     three.registry.aliases = {"champion": "3", "previous": "1"}
     found = reconcile(three)
     assert (found.champion_version, found.by_hand) == ("3", False)
-    assert "the ledger begins: version 3 is champion" in found.says
+    assert "the ledger begins: version 3 is champion" in found.summary
     assert events(three) == [("found", "1"), ("found", "3")]
     assert three.services.ledger.state("toy").previous == "1"
     assert three.registry.aliases == {"champion": "3", "previous": "1", "anchor": "1"}
@@ -99,7 +99,7 @@ def test_a_change_by_hand_is_written_down_once_with_its_time(agreed: World) -> N
     agreed.registry.aliases["champion"] = "3"
     found = reconcile(agreed)
     assert (found.champion_version, found.by_hand) == ("3", True)
-    assert "version 3 was made champion by hand; version 2 was" in found.says
+    assert "version 3 was made champion by hand; version 2 was" in found.summary
     entry = entries(agreed)[-1]
     assert (entry.event, entry.version, entry.before, entry.champion) == ("changed_by_hand", "3", "2", "3")
     assert (entry.by, entry.run_id, entry.as_of) == ("somebody in MLflow", "monitor 2", day(2))
@@ -135,7 +135,7 @@ def test_an_alias_that_was_removed_is_written_down(agreed: World) -> None:
     """Nobody is champion any more; that too is somebody's doing, said once, and a rollback knows where to go."""
     del agreed.registry.aliases["champion"]
     found = reconcile(agreed)
-    assert (found.champion_version, found.by_hand, found.says) == (
+    assert (found.champion_version, found.by_hand, found.summary) == (
         None,
         True,
         "nobody is champion; nobody is champion any more; version 2 was",
@@ -155,12 +155,12 @@ def test_a_promotion_that_was_killed_after_the_alias_moved_is_completed(agreed: 
     agreed.registry.aliases["champion"] = "3"
     found = reconcile(agreed)
     assert (found.champion_version, found.by_hand) == ("3", False)
-    assert "a run was killed after it had made version 3 champion: its record is completed" in found.says
+    assert "a run was killed after it had made version 3 champion: its record is completed" in found.summary
     begun, done = entries(agreed)[-2:]
     assert (begun.event, done.event, done.by, done.key) == ("promoting", "promoted", begun.by, begun.key)
     assert (done.evidence, done.as_of, done.run_id) == (begun.evidence, begun.as_of, begun.run_id)
     assert agreed.registry.aliases == {"champion": "3", "previous": "2", "anchor": "1"}
-    assert reconcile(agreed, 3).says == "version 3 is champion"
+    assert reconcile(agreed, 3).summary == "version 3 is champion"
 
 
 def test_a_promotion_that_was_killed_before_the_alias_moved_is_written_off(agreed: World) -> None:
@@ -173,7 +173,7 @@ def test_a_promotion_that_was_killed_before_the_alias_moved_is_written_off(agree
     agreed.registry.crash_at = None
     found = reconcile(agreed)
     assert (found.champion_version, found.by_hand) == ("2", False)
-    assert "the attempt is written off" in found.says
+    assert "the attempt is written off" in found.summary
     state = agreed.services.ledger.state("toy")
     assert (events(agreed)[-1], state.moving, state.on_probation) == (("abandoned", "3"), None, probation)
     assert agreed.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
@@ -217,14 +217,14 @@ def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -
     """Deleted in MLflow, neither previous, nor anchor, nor champion can carry its alias: the monitor says so and goes on."""
     promote(agreed, verdict_on("3", "2"))
     agreed.registry.remove_version("toy", deleted)
-    assert reconcile(agreed).says == "version 3 is champion"
+    assert reconcile(agreed).summary == "version 3 is champion"
     anchor, previous = {"1": ("2", "2"), "2": ("1", None)}[deleted]
     assert agreed.registry.aliases.get("anchor") == anchor
     assert agreed.registry.aliases.get("previous") == previous
     agreed.registry.add("pipeline", {})
     agreed.registry.remove_version("toy", "3")
     assert reconcile(agreed, 3).by_hand
-    assert reconcile(agreed, 4).says == "nobody is champion"
+    assert reconcile(agreed, 4).summary == "nobody is champion"
 
 
 @pytest.mark.parametrize("forged", ["9" * 5000, "999999", "-1", "\u0663", ""])
@@ -244,7 +244,7 @@ def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> N
     agreed.registry.aliases.clear()
     agreed.registry.model_tags.clear()
     assert reconcile(agreed).by_hand
-    assert reconcile(agreed, 3).says == "nobody is champion"
+    assert reconcile(agreed, 3).summary == "nobody is champion"
 
 
 def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:
@@ -265,6 +265,6 @@ def test_a_ledger_that_was_cut_off_is_told(agreed: World, left: int) -> None:
         agreed.lake.delete(key)
     found = reconcile(agreed)
     assert found.by_hand
-    assert "MLflow mirrors entry 4 and the ledger ends with" in found.says
+    assert "MLflow mirrors entry 4 and the ledger ends with" in found.summary
     assert agreed.registry.aliases["champion"] == "2"
     assert not reconcile(agreed, 3).by_hand

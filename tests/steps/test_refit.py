@@ -107,7 +107,7 @@ def test_with_too_little_history_it_says_so(world: World) -> None:
     """A green answer, and nothing is trained."""
     refitted, told = ask(world.with_days(12), as_of=day(12))
     assert (refitted.digest, told) == (None, [])
-    assert "12 are needed" in refitted.says
+    assert "12 are needed" in refitted.summary
 
 
 def test_a_period_that_was_called_broken_is_not_there(lived: World) -> None:
@@ -120,7 +120,7 @@ def test_a_period_that_was_called_broken_is_not_there(lived: World) -> None:
     assert day(DAYS - 2) in starts
     later = ask(lived, as_of=END + DAY / 2)[0]
     assert later.digest is None
-    assert "11 periods" in later.says
+    assert "11 periods" in later.summary
 
 
 def test_a_model_of_the_past_sees_no_row_of_its_holdout_or_later(lived: World) -> None:

@@ -30,7 +30,7 @@ def test_the_target_is_the_version_that_was_replaced(promoted_twice: World) -> N
     """Not the number before: 4 replaced 3, and before that 3 replaced 1."""
     rehearsed = rehearse(promoted_twice)
     assert (rehearsed.target, rehearsed.current) == ("3", "4")
-    assert "loaded it in" in rehearsed.says
+    assert "loaded it in" in rehearsed.summary
 
 
 def test_a_named_target_is_taken(promoted_twice: World) -> None:

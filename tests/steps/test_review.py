@@ -17,14 +17,14 @@ from tests.toy import MODEL, World, changed, day
 
 HOSTILE = "<script>alert(1)</script>\n\u202e| ![x](http://evil.example) \x00" + "x" * 100_000
 ANSWERED = datetime(2024, 3, 1, 12, tzinfo=UTC)
-Where = Literal["airflow", "registry"]
+Where = Literal["orchestrator", "registry"]
 
 
 class UnderReview(World):
     """Version 1 is champion, version 2 was judged, and its card is kept."""
 
-    def __init__(self, word: str = "promote", where: str = "airflow", champion: str | None = "1", **settings: Any) -> None:
-        super().__init__(model=changed(MODEL, review=where, **settings))
+    def __init__(self, word: str = "promote", where: str = "orchestrator", champion: str | None = "1", **settings: Any) -> None:
+        super().__init__(model=changed(MODEL, where=where, **settings))
         self.switched: dict[str, str] = {}
         for number in ("1", "2"):
             self.registry.add(None, {})
@@ -41,7 +41,7 @@ class UnderReview(World):
 
     def judged(self, word: str, champion: str | None = "1", **changes: Any) -> Verdict:
         """The newest verdict on version 2, as validate leaves it."""
-        said = {"verdict": word, "reasons": ("because",), "version": "2", "artifact_digest": "digest-of-2", "says": f"{word}!"}
+        said = {"verdict": word, "reasons": ("because",), "version": "2", "artifact_digest": "digest-of-2", "summary": f"{word}!"}
         verdict = Verdict.model_validate(said | {"champion_version": champion} | changes)
         self.registry.annotate("toy", "2", {"evidence": verdict.evidence})
         self.registry.log_report("run-2", card_path(verdict.evidence), "## THE CARD of 2")
@@ -86,7 +86,7 @@ def test_only_promote_is_approved_where_nobody_is_asked(word: str, approved: boo
     assert (approval.approved, approval.by, approval.question) == (approved, "the gate", None)
 
 
-@pytest.mark.parametrize("where", ["airflow", "registry"])
+@pytest.mark.parametrize("where", ["orchestrator", "registry"])
 @pytest.mark.parametrize(("word", "champion"), [("blocked", "1"), ("keep", "1"), ("inconclusive", None), ("blocked", None)])
 def test_no_person_overrides_what_was_blocked_lost_or_a_first_champion(where: Where, word: str, champion: str | None) -> None:
     """Nobody is asked, and whoever answers all the same is not heard."""
@@ -100,21 +100,21 @@ def test_no_person_overrides_what_was_blocked_lost_or_a_first_champion(where: Wh
 def test_a_setting_switches_review_on_without_code() -> None:
     """PROVING_GROUND_REVIEW goes before what the model's file says."""
     world = UnderReview(where="none")
-    world.switched = {"toy": "airflow"}
+    world.switched = {"toy": "orchestrator"}
     assert world.review().question is not None
-    world = UnderReview(where="airflow")
+    world = UnderReview(where="orchestrator")
     world.switched = {"toy": "none"}
     assert world.review().approved
 
 
 def test_the_question_holds_all_that_is_needed_to_decide() -> None:
     """The card, what either answer does, until when, the page to answer on; nothing has been approved yet."""
-    world = UnderReview(review_within=timedelta(hours=5))
+    world = UnderReview(within=timedelta(hours=5))
     approval = world.review()
     question = approval.question
     assert question is not None
     assert not approval.approved
-    assert (question.where, question.evidence, question.version) == ("airflow", world.verdict.evidence, "2")
+    assert (question.where, question.evidence, question.version) == ("orchestrator", world.verdict.evidence, "2")
     assert question.body.endswith("## THE CARD of 2")
     assert question.url == "http://127.0.0.1:8080/dags/toy.retrain/runs/run/tasks/review/required_actions"
     assert abs(question.until - datetime.now(UTC) - timedelta(hours=5)) < timedelta(minutes=1)
@@ -141,7 +141,7 @@ def test_nobody_makes_the_time_longer_than_the_model_allows() -> None:
     world.set(review_asked=f"9999-12-31T00:00:00+00:00 about {first.evidence[:12]}")
     again = world.review().question
     assert again is not None
-    assert again.until <= datetime.now(UTC) + MODEL.review_within
+    assert again.until <= datetime.now(UTC) + MODEL.review.within
 
 
 @pytest.mark.parametrize("word", ["promote", "inconclusive"])
@@ -166,7 +166,7 @@ def test_a_rejection_is_kept_with_who_when_and_why(word: str) -> None:
     """The champion stays, and promote refuses in the reviewer's name."""
     world = UnderReview(word)
     approval = world.review(no())
-    assert (approval.approved, approval.by, approval.says) == (False, "bob", "rejected by bob: not this week")
+    assert (approval.approved, approval.by, approval.summary) == (False, "bob", "rejected by bob: not this week")
     (entry,) = world.written()
     assert (entry.event, entry.by, entry.reason, entry.evidence["answered_at"]) == (
         "rejected",
@@ -179,17 +179,17 @@ def test_a_rejection_is_kept_with_who_when_and_why(word: str) -> None:
 def test_a_rejection_needs_no_reason() -> None:
     """Who cannot say why may still say no, and that none was given is kept."""
     approval = UnderReview().review(no(why=""))
-    assert approval.says == "rejected by bob: no reason given"
+    assert approval.summary == "rejected by bob: no reason given"
 
 
-@pytest.mark.parametrize("where", ["airflow", "registry"])
+@pytest.mark.parametrize("where", ["orchestrator", "registry"])
 def test_no_answer_means_no(where: Where) -> None:
     """It is recorded as nobody's, and a later run may ask again."""
     world = UnderReview(where=where)
     world.review()
     approval = world.review(SILENCE)
     assert (approval.approved, approval.by) == (False, "nobody")
-    assert approval.says == "nobody answered in time, and no answer means no"
+    assert approval.summary == "nobody answered in time, and no answer means no"
     (entry,) = world.written()
     assert (entry.event, entry.by) == ("rejected", "nobody")
     assert world.review().question is not None
@@ -200,13 +200,13 @@ def test_an_override_needs_a_reason() -> None:
     world = UnderReview("inconclusive")
     approval = world.review(yes(why=" \n"))
     assert not approval.approved
-    assert approval.says.startswith("approved by alice without a reason")
+    assert approval.summary.startswith("approved by alice without a reason")
     assert world.written() == []
 
 
 @pytest.mark.parametrize("answer", [yes(), None])
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "summary"),
     [
         (
             lambda world: world.registry.aliases.update(champion="3"),
@@ -227,8 +227,8 @@ def test_an_approval_is_void_if_anything_moved(change: Any, says: str, answer: A
     change(world)
     approval = world.review(answer)
     assert (approval.approved, approval.question) == (False, None)
-    assert "void" in approval.says
-    assert says in approval.says
+    assert "void" in approval.summary
+    assert says in approval.summary
     assert world.written() == []
 
 
@@ -238,7 +238,7 @@ def test_an_answer_on_a_page_that_showed_something_else_is_void() -> None:
     world.review()
     approval = world.review(yes().model_copy(update={"evidence": "ffffffffffff"}))
     assert not approval.approved
-    assert "void: the page showed the evidence ffffffffffff" in approval.says
+    assert "void: the page showed the evidence ffffffffffff" in approval.summary
     assert world.written() == []
     assert world.review(yes().model_copy(update={"evidence": world.verdict.evidence[:12]})).approved
 
@@ -270,11 +270,11 @@ def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
     shown, asked = question.evidence[:12], newer.evidence[:12]
     approval = world.review(answer.model_copy(update={"evidence": shown}), verdict=newer)
     assert not approval.approved
-    assert f"is void: the page showed the evidence {shown}, asked was about {asked}" in approval.says
+    assert f"is void: the page showed the evidence {shown}, asked was about {asked}" in approval.summary
     assert world.written() == []
 
 
-@pytest.mark.parametrize("where", ["airflow", "registry"])
+@pytest.mark.parametrize("where", ["orchestrator", "registry"])
 def test_killed_at_any_write_it_ends_the_same(where: Where) -> None:
     """The rerun finds what was said, and says it on the version."""
     for write in range(1, 4):
@@ -303,7 +303,7 @@ def test_text_from_people_stays_text() -> None:
     world = UnderReview()
     approval = world.review(yes(why=HOSTILE, by=HOSTILE))
     assert approval.approved
-    for text in (approval.by, approval.why, approval.says, world.tags["reviewed"], world.written()[0].reason):
+    for text in (approval.by, approval.why, approval.summary, world.tags["reviewed"], world.written()[0].reason):
         assert len(text) < 1000
         assert not {"\n", "\u202e", "\x00"} & set(text)
 
@@ -350,7 +350,7 @@ def test_tags_that_came_at_the_last_moment_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "says"),
+    ("tags", "summary"),
     [
         ({"review": "approve-ffffffffffff", "review_by": "alice"}, "void: approve-ffffffffffff is for other evidence"),
         ({"review": "OK", "review_by": "alice"}, "not counted: review is OK"),
@@ -382,7 +382,7 @@ def test_tags_that_were_void_do_not_come_to_life() -> None:
     world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice")
     world.registry.add(None, {})
     world.registry.aliases["champion"] = "3"
-    assert "void" in world.review().says
+    assert "void" in world.review().summary
     world.registry.aliases["champion"] = "1"
     assert world.review().question is not None
 

@@ -46,7 +46,7 @@ def test_a_dry_run_moves_and_writes_nothing(promoted_twice: World) -> None:
     before, entries = dict(promoted_twice.registry.aliases), len(promoted_twice.services.ledger.entries("toy"))
     done = roll_back(promoted_twice, dry_run=True)
     assert not done.rolled_back
-    assert "dry run, nothing has moved: version 3 can replace version 4" in done.says
+    assert "dry run, nothing has moved: version 3 can replace version 4" in done.summary
     assert promoted_twice.registry.aliases == before
     assert len(promoted_twice.services.ledger.entries("toy")) == entries
 

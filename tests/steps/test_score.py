@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.ledger.test_entries import said
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
+from tests.ledger.test_entries import said
 from tests.steps.test_probation import live, pipeline, promoted
 from tests.toy import World, changed, day, rows
 
@@ -15,7 +15,7 @@ def test_without_a_champion_nothing_is_scored(world: World) -> None:
     scored = world.with_days(1).scored(day(1))
     assert scored.champion is None
     assert scored.prediction_keys == ()
-    assert "no champion yet" in scored.says
+    assert "no champion yet" in scored.summary
 
 
 def test_the_newest_periods_are_scored_but_none_that_the_champion_was_trained_on(seasoned: World) -> None:
@@ -109,7 +109,7 @@ def test_the_previous_champion_scores_the_same_rows_in_shadow(tried: World) -> N
         assert (set(new["version"]), set(previous["version"])) == ({"2"}, {"1"})
         assert not new["prediction"].equals(previous["prediction"])
     assert not {one.shadow_key for one in shadow.periods} & set(scored.prediction_keys)
-    assert "version 1 has scored 3 of them since the promotion in shadow" in scored.says
+    assert "version 1 has scored 3 of them since the promotion in shadow" in scored.summary
 
 
 def test_periods_that_nobody_monitored_are_scored_later(tried: World) -> None:
@@ -199,5 +199,5 @@ def _loading_one(world: World, monkeypatch: pytest.MonkeyPatch, broken: Exceptio
 
 
 def _without_z(world: World) -> Any:
-    transformer = world.model.build(1).named_steps["columntransformer"]
+    transformer = world.model.candidate.build(1).named_steps["columntransformer"]
     return [(name, part, [column for column in columns if column != "z"]) for name, part, columns in transformer.transformers]

@@ -26,7 +26,7 @@ def test_the_challenger_is_registered_with_what_made_it(world: World) -> None:
     tags = world.registry.versions[number].tags
     assert tags["trained_until"] == day(6).isoformat()
     assert tags["criteria"] == MODEL.criteria_digest
-    assert (tags["seed"], tags["trigger"], tags["labelled_rows"]) == (str(MODEL.seed), "a test", "360")
+    assert (tags["seed"], tags["trigger"], tags["labelled_rows"]) == (str(MODEL.candidate.seed), "a test", "360")
     assert {"train_digest", "holdout_digest", "recipe", "git", "lock", "airflow_run", "airflow_run_url"} <= set(tags)
     assert world.registry.aliases == {"challenger": number}
     (training,) = world.registry.trainings

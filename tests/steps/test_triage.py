@@ -44,7 +44,7 @@ def test_drift_was_found_and_nothing_happened(world: World) -> None:
     """Each finding leads to one named action: decay retrains, and the words say so."""
     finding = triage(world, quality=DECAYED)
     assert finding.action == "retrain"
-    assert finding.says.startswith("retrain: decay")
+    assert finding.summary.startswith("retrain: decay")
 
 
 def test_a_broken_feed_stops_although_somebody_forces(world: World) -> None:

@@ -153,7 +153,7 @@ def test_criteria_that_were_changed_after_training_block(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("challenger", "champion", "says"),
+    ("challenger", "champion", "summary"),
     [
         (Says(float("nan")), Planted(1.0), "challenger 2 predicts values that are not finite"),
         (Says(0.5), Planted(1.0), "challenger 2 predicts one and the same value"),

@@ -82,7 +82,7 @@ def ledger(loop: Loop) -> list[Entry]:
 
 def test_people_answer_in_airflow(own_stack: Stack) -> None:
     """A no leaves things as they are, silence is a no, and a yes makes the champion, each with who and why in the ledger."""
-    with switched(own_stack, "airflow") as loop:
+    with switched(own_stack, "orchestrator") as loop:
         loop.upstream.backlog(FIRST)
         monitor = loop.deliver(loop.next_week())
         assert loop.finished("monitor", monitor) == "success", loop.tasks("monitor", monitor)

@@ -72,8 +72,8 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
             f"{model.name} has {mature} periods with mature labels, {needed} are needed "
             f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more."
         )
-    if model.train_periods:
-        train = train[-model.train_periods :]
+    if model.candidate.train_periods:
+        train = train[-model.candidate.train_periods :]
     if champion_trained_until and holdout[0].start < champion_trained_until:
         raise NotEnoughHistory(
             f"{model.name}: the champion was trained on rows until {champion_trained_until:%Y-%m-%d}, the newest mature "

@@ -55,7 +55,7 @@ def as_moved(one: Compared, what: str, weight: float, in_a_row: int, before: flo
         in_a_row=in_a_row,
         weight=round(weight, 4),
         season=seasons.get(one.view, ""),
-        says=f"{one.view}: {what}",
+        summary=f"{one.view}: {what}",
     )
 
 

@@ -74,7 +74,7 @@ def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
     """The answer that the tags of a version hold, or what is wrong with it in words; empty where nobody has answered.
 
     >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, Asked("0123456789abcdef"))
-    Answer(says='', decision='approve', by='alice', why='', at=None, evidence='')
+    Answer(summary='', decision='approve', by='alice', why='', at=None, evidence='')
     """
     said = tags.get(REVIEW, "").strip()
     by, why = name_of(tags.get(REVIEW_BY, "")), why_of(tags.get(REVIEW_REASON, ""))

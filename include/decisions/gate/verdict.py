@@ -51,7 +51,7 @@ def decide(
     compared = _compared(scorecard, scorecard.blend, criteria, lane)
     for what, gain, margin in (
         ("on noisy rows alone", scorecard.noisy, criteria.margin),
-        ("against the frozen reference", scorecard.anchor, criteria.largest_walk),
+        ("against the frozen reference", scorecard.anchor, criteria.anchor_tolerance),
     ):
         if compared.verdict == "promote" and gain is not None:
             compared = _not_inferior(scorecard, compared, what, gain, margin)
@@ -99,7 +99,7 @@ def _not_worse(scorecard: Scorecard, criteria: Criteria) -> dict[str, Outcome]:
     made: dict[str, Outcome] = {}
     for name, gain, margin in (
         ("noisy_margin", scorecard.noisy, criteria.margin),
-        ("anchor", scorecard.anchor, criteria.largest_walk),
+        ("anchor", scorecard.anchor, criteria.anchor_tolerance),
     ):
         if gain is not None and "failed" not in made.values() and "undecided" not in made.values():
             made[name] = _OUTCOME[_not_inferior(scorecard, Decision("promote", ()), name, gain, margin).verdict]

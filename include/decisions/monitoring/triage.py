@@ -93,16 +93,16 @@ def _silence(model: Model, as_of: datetime, quality: Quality, times: Times) -> F
         )
     if quality.overdue >= _SILENCE:
         return _alarm(f"labels are {quality.overdue} periods late: quality is not known", "Ask whoever delivers the labels.")
-    unanswered = as_of - times.last_retrain - model.oldest - patience if times.last_retrain else timedelta(0)
+    unanswered = as_of - times.last_retrain - model.max_model_age - patience if times.last_retrain else timedelta(0)
     # Told once: from then on it is asked for again, or the alarm itself would keep the model from ever being retrained.
     if timedelta(0) < unanswered <= model.feed.period:
-        ago = _days(unanswered + model.oldest + patience)
+        ago = _days(unanswered + model.max_model_age + patience)
         return _alarm(f"no retraining for {ago}, although it was due", f"See the runs of {model.name}.retrain.")
     return None
 
 
 def _stale(model: Model, as_of: datetime, times: Times) -> Finding | None:
-    if times.last_retrain is None or as_of - times.last_retrain < model.oldest:
+    if times.last_retrain is None or as_of - times.last_retrain < model.max_model_age:
         return None
     return Finding(action="retrain", reason=f"the last retraining is {_days(as_of - times.last_retrain)} ago")
 
@@ -110,7 +110,7 @@ def _stale(model: Model, as_of: datetime, times: Times) -> Finding | None:
 def _moved(model: Model, as_of: datetime, drift: Drift, quality: Quality, times: Times) -> Finding | None:
     """Drift alone, where the labels are too late to wait for."""
     moved = [one for one in drift.moved if one.kind != "mess" and not one.season]
-    if not model.retrain_on_drift or sum(one.weight for one in moved) < _MOVED_WEIGHT:
+    if not model.retraining.on_drift or sum(one.weight for one in moved) < _MOVED_WEIGHT:
         return None
     if rest := _resting(model, as_of, times):
         return Finding(action="wait", reason=f"drift: {_said(moved)}; {rest}")
@@ -133,7 +133,7 @@ def _harmless(drift: Drift, quality: Quality) -> Finding | None:
 
 
 def _resting(model: Model, as_of: datetime, times: Times) -> str:
-    if times.last_retrain is None or as_of - times.last_retrain >= model.rest:
+    if times.last_retrain is None or as_of - times.last_retrain >= model.effective_cool_down:
         return ""
     return f"cooling down: last retrained as of {times.last_retrain:%Y-%m-%d}, its labels have not come"
 
@@ -164,7 +164,7 @@ def _calm_in_words(quality: Quality) -> str:
 
 def _said(moved: "tuple[Moved, ...] | list[Moved]") -> str:
     """The most important first, and how long it has stood."""
-    said = [one.says + (f" (period {one.in_a_row} of it)" if one.in_a_row > 1 else "") for one in moved[:_MOST_SAID]]
+    said = [one.summary + (f" (period {one.in_a_row} of it)" if one.in_a_row > 1 else "") for one in moved[:_MOST_SAID]]
     return "; ".join(said) + (f"; and {len(moved) - _MOST_SAID} more" if len(moved) > _MOST_SAID else "")
 
 

@@ -1,7 +1,7 @@
 """One model per period of the past: which rows each would have been trained on, and which periods it could be judged by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -78,7 +78,7 @@ def plan_fits(history: pd.DataFrame, model: Model, until: datetime, windows: Seq
 def default_windows(model: Model, periods: int) -> tuple[int | None, ...]:
     """The model's own window first, then all of the history, and what sliding windows of a third and a sixth would see."""
     sliding = [size for size in (round(periods / 3), round(periods / 6)) if size >= model.min_train_periods]
-    return tuple(dict.fromkeys([model.train_periods, None, *sliding]))
+    return tuple(dict.fromkeys([model.candidate.train_periods, None, *sliding]))
 
 
 def positions(history: pd.DataFrame, plan: Plan, model: Model) -> NDArray[np.int64]:
@@ -107,7 +107,7 @@ def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: Plan, model
 def _fits_at(moment: int, counts: list[PeriodCount], model: Model, windows: Sequence[int | None]) -> list[Fit]:
     found: dict[datetime, Fit] = {}
     try:
-        split = choose_split(counts, replace(model, train_periods=None), None)
+        split = choose_split(counts, model.with_candidate(train_periods=None), None)
     except NotEnoughHistory:
         return []
     training = [c.start for c in counts if c.start < split.holdout_start and is_mature(c, model)]

@@ -103,14 +103,14 @@ def label_delay_in_periods(model: Model) -> int:
 
 def default_policy(model: Model) -> Policy:
     """A drop of 5 % in two mature periods, each shown at 90 %, or thirteen periods since the last retraining."""
-    return Policy((Decay(0.05, Z90, 2), Age(13)), label_delay_in_periods(model), model.train_periods)
+    return Policy((Decay(0.05, Z90, 2), Age(13)), label_delay_in_periods(model), model.candidate.train_periods)
 
 
 def current_policy(model: Model) -> Policy:
     """What the model's file asks for now: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
-    cool_down = max(1, -(-model.rest // model.feed.period))
-    age = max(1, round(min(interval_of(model.cadence), model.oldest) / model.feed.period))
-    return Policy((Decay(model.decay_share, Z90, 2), Age(age)), cool_down, model.train_periods)
+    cool_down = max(1, -(-model.effective_cool_down // model.feed.period))
+    age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.period))
+    return Policy((Decay(model.retraining.decay_share, Z90, 2), Age(age)), cool_down, model.candidate.train_periods)
 
 
 def interval_of(cron: str) -> timedelta:

@@ -121,7 +121,7 @@ STATIC, EVERY, CURRENT, DEFAULT, RECOMMENDED = "never", "every period", "current
 
 
 def _named(model: Model, longest: int) -> dict[str, Policy]:
-    unit, window = unit_of(model.feed.period), model.train_periods
+    unit, window = unit_of(model.feed.period), model.candidate.train_periods
     rare = {f"every {k} {unit}s": Policy((Age(k),), 1, window) for k in (4, 13) if k <= longest}
     drift = {"PSI above 0.2": Policy((Drift(0.2),), label_delay_in_periods(model), window)}
     found = {STATIC: NEVER, EVERY: Policy((Age(1),), 1, window), **rare, **drift}
@@ -184,7 +184,7 @@ class _Scale:
         gain = self.gain(walked, part)
         first, last = self.past.scored[part.start], self.past.scored[part.stop - 1]
         retrains, promoted = (int(done[first : last + 1].sum()) for done in (walked.retrained, walked.promoted))
-        every, worth = self.every[part.start], self.model.worth
+        every, worth = self.every[part.start], self.model.retraining.worth
         return Part(
             gain=gain,
             retrains=retrains,
@@ -199,7 +199,7 @@ class _Scale:
         return mean_of(more[part], self.model.seed)
 
     def _nets(self, policy: Policy) -> Floats:
-        walked, worth = walk(self.past, policy), self.model.worth
+        walked, worth = walk(self.past, policy), self.model.retraining.worth
         earned = worth.point / self.point * served_values(self.past, walked)
         return np.asarray(earned - worth.retrain * walked.retrained[self.past.scored])
 
@@ -211,5 +211,5 @@ def _scale(past: Past, model: Model, point: float) -> _Scale:
     periods = len(past.scored)
     tuning, reporting = slice(0, periods // 2), slice(periods // 2, periods)
     scale = _Scale(past, model, point, served_values(past, walk(past, NEVER)), tuning, reporting, {})
-    every = walk(past, Policy((Age(1),), 1, model.train_periods))
+    every = walk(past, Policy((Age(1),), 1, model.candidate.train_periods))
     return replace(scale, every={part.start: scale.gain(every, part) for part in (tuning, reporting)})

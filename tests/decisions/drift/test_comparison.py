@@ -125,7 +125,7 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "view", "kind", "says"), CASES, ids=[case[0].__name__ for case in CASES])
+@pytest.mark.parametrize(("change", "view", "kind", "summary"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_what_moved_is_found_in_its_first_week(
     reference: Reference, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
 ) -> None:

@@ -60,7 +60,7 @@ def test_the_tags_of_an_answer_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "asked", "says"),
+    ("tags", "asked", "summary"),
     [
         ({"review": APPROVE}, ASKED, "not counted yet: set review_by to your name"),
         ({"review": REJECT, "review_by": "\u202e \u200b"}, ASKED, "not counted yet: set review_by to your name"),
@@ -102,7 +102,7 @@ def test_what_people_write_becomes_one_harmless_line(text: str, longest: int) ->
 
 
 @pytest.mark.parametrize(
-    ("word", "answer", "says"),
+    ("word", "answer", "summary"),
     [
         ("promote", Answer(decision="approve", by="alice"), ""),
         ("inconclusive", Answer(decision="approve", by="alice", why="we need it"), ""),
@@ -120,7 +120,7 @@ def test_what_an_answer_is_worth(word: str, answer: Answer, says: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "summary"),
     [
         ({}, ""),
         ({"champion": "7"}, "the champion is version 7, it was compared with version 1"),

@@ -22,7 +22,7 @@ class Case:
     gain: float | None
     error: float
     verdict: str
-    says: str
+    summary: str
     lane: Lane = "routine"
     clean: float = 0.7
     noisy: float = 0.65
@@ -146,7 +146,7 @@ def test_verdict(case: Case) -> None:
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
     decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
     assert decision.verdict == case.verdict
-    assert case.says in decision.reasons[0]
+    assert case.summary in decision.reasons[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -167,7 +167,7 @@ def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "says"),
+    ("id", "summary"),
     [
         ("first champion below its floor", {"clean_floor": "failed", "noisy_floor": "passed", "harm": "not made"}),
         ("harm in a slice", {"harm": "failed", "gain": "not made"}),
@@ -216,7 +216,7 @@ def test_all_problems_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clean", "noisy", "says"),
+    ("clean", "noisy", "summary"),
     [
         ([0.1, 0.2], [0.1, 0.2], []),
         ([0.1, np.nan], [0.1, 0.2], ["not finite under: clean"]),

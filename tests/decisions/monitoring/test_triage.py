@@ -16,7 +16,7 @@ NOW = day(20)
 
 def moved(view: str = "x", **changes: Any) -> Moved:
     what = changes.pop("what", "median 1 → 2")
-    known: dict[str, Any] = {"kind": "shift", "effect": 0.5, "weight": 0.5, "what": what, "says": f"{view}: {what}"}
+    known: dict[str, Any] = {"kind": "shift", "effect": 0.5, "weight": 0.5, "what": what, "summary": f"{view}: {what}"}
     return Moved(view=view, **(known | changes))
 
 
@@ -37,9 +37,9 @@ FALLEN = GOOD.model_copy(update={"value": 0.6, "fallen": True})
 NONE_YET = Quality(period=None, metric="roc_auc")
 LATE = GOOD.model_copy(update={"overdue": 1, "estimate": 0.65})
 SILENT = GOOD.model_copy(update={"overdue": 3})
-ON_DRIFT = changed(retrain_on_drift=True)
+ON_DRIFT = changed(on_drift=True)
 PATIENT = changed(cool_down=timedelta(days=3))
-STALE = changed(stale_after=timedelta(days=5))
+STALE = changed(max_model_age=timedelta(days=5))
 RECENT = Times(last_check=day(19), last_retrain=day(15))
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
@@ -85,7 +85,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("model", "drift", "quality", "times", "action", "says"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+    ("model", "drift", "quality", "times", "action", "summary"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
 def test_triage(model: Model, drift: Drift, quality: Quality, times: Times, action: str, says: str) -> None:
     """One finding, one action, one reason in words."""

@@ -1,6 +1,5 @@
 """What would have been trained, on what, and what it may be judged by: as a retraining at that time would have had it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -30,7 +29,7 @@ def test_each_model_has_the_split_of_a_retraining_at_its_time(delay: timedelta) 
     for fit in plan_fits(rows, model, day(14), (None, 4)).fits:
         for window in fit.windows:
             then = count_periods(rows, model, day(fit.moment + 1))
-            split = choose_split(then, replace(model, train_periods=window), None)
+            split = choose_split(then, model.with_candidate(train_periods=window), None)
             assert (fit.train_start, fit.holdout_start) == (split.train_start, split.holdout_start)
             assert (day(fit.holdout[0]), day(fit.holdout[-1] + 1)) == (split.holdout_start, split.holdout_end)
 

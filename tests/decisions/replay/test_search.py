@@ -11,10 +11,11 @@ from include.decisions.replay.simulation import Past
 from include.models.contract import Model, Worth
 from include.reports.replay_text import ageing_in_words, dot_title, recommendation
 from tests.pasts import MODEL, past
+from tests.toy import changed
 
 
 def replayed(retrain: float = 50.0, point: float = 50.0, model: Model = MODEL, **world: Any) -> Replay:
-    priced = replace(model, worth=Worth(retrain, point))
+    priced = changed(model, worth=Worth(retrain, point))
     return replay(past(**{"periods": 46} | world), priced, point=0.01)
 
 
@@ -64,7 +65,7 @@ def test_a_trigger_has_to_bring_clearly_more_than_a_cadence() -> None:
     for jump in (14, 24, 40, 49):
         older = [number for number, fit in enumerate(still.plan.fits) if fit.holdout[0] <= jump]
         values[older, jump:] -= 0.08
-    dear = replace(MODEL, worth=Worth(retrain=300.0, point=50.0))
+    dear = changed(MODEL, worth=Worth(retrain=300.0, point=50.0))
     jumping = replay(replace(still, values=values), dear, 0.01).recommended
     assert len(jumping.policy.triggers) == 2
     assert jumping.reporting.retrains <= 6
