@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench import results
-from include.decisions.drift.chart_statistics import ViewReference, view_reference
+from include.decisions.drift.chart_statistics import ViewBaseline, view_baseline
 from include.decisions.drift.comparison import AT_ONCE, IN_A_ROW, Compared, compare, standing
 from include.decisions.drift.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
 from include.models.contract import Column
@@ -126,7 +126,7 @@ def year(seed: int, rows: int) -> Told:
     learned = [world.week(number) for number in range(WEEKS)]
     grid = lay_grid(pd.concat(learned, ignore_index=True).iloc[::10], COLUMNS)
     summaries = [summarise(week, COLUMNS, grid) for week in learned]
-    references = {column.name: view_reference([s.views[column.name] for s in summaries], rows) for column in COLUMNS}
+    references = {column.name: view_baseline([s.views[column.name] for s in summaries], rows) for column in COLUMNS}
     whole, calm, stood = merged(summaries), dict.fromkeys(references, (summaries[-1], -1)), set[str]()
     for number in range(WEEKS):
         now = summarise(world.week(WEEKS + number), COLUMNS, grid)
@@ -145,7 +145,7 @@ def year(seed: int, rows: int) -> Told:
 
 
 def _compare(
-    references: dict[str, ViewReference], now: Summary, calm: dict[str, tuple[Summary, int]], number: int, name: str
+    references: dict[str, ViewBaseline], now: Summary, calm: dict[str, tuple[Summary, int]], number: int, name: str
 ) -> Compared:
     before, week = calm[name]
     return compare(name, references[name], now.views[name], number + 1, (before.views[name], number - week))
@@ -245,7 +245,7 @@ def measure(who: str, folder: str, rows: int) -> None:
     if who == "ours":
         grid = lay_grid(reference, columns)
         parts = [summarise(reference.iloc[at::26], columns, grid) for at in range(26)]
-        references = {c.name: view_reference([part.views[c.name] for part in parts], rows) for c in columns}
+        references = {c.name: view_baseline([part.views[c.name] for part in parts], rows) for c in columns}
         del reference
         began = time.process_time()
         found = None

@@ -35,7 +35,7 @@ _ENDS = 8
 
 
 @dataclass(frozen=True)
-class History:
+class PlayedHistory:
     """What is played: a feed, the first week after its backlog, the last one, and where its result is kept."""
 
     stream: Stream
@@ -49,9 +49,9 @@ HISTORIES = {
     history.stream.name: history
     for history in (
         # The week after the last one still is a whole one, and brings its labels.
-        History(FLIGHTS, datetime(2013, 3, 11, tzinfo=UTC), datetime(2013, 12, 16, tzinfo=UTC), "loop"),
-        History(FRAUD, payments.START + 26 * WEEK, payments.START + 66 * WEEK, "loop_card_fraud"),
-        History(
+        PlayedHistory(FLIGHTS, datetime(2013, 3, 11, tzinfo=UTC), datetime(2013, 12, 16, tzinfo=UTC), "loop"),
+        PlayedHistory(FRAUD, payments.START + 26 * WEEK, payments.START + 66 * WEEK, "loop_card_fraud"),
+        PlayedHistory(
             INTENTS,
             messages.START + 24 * WEEK,
             messages.START + 57 * WEEK,
@@ -73,7 +73,7 @@ def main() -> int:
     return 0
 
 
-def play_history(model: Model, history: History) -> tuple[list[Week], pd.DataFrame]:
+def play_history(model: Model, history: PlayedHistory) -> tuple[list[Week], pd.DataFrame]:
     """Every week's outcome, and a table of each week's metric by the loop and by the first champion."""
     services = build_services()
     landing = ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
@@ -114,7 +114,7 @@ def _line(week: Week) -> str:
     return f"{week.as_of:%Y-%m-%d} {week.quality.summary} | {week.finding.action}: {week.finding.reason}{verdict}"
 
 
-def report(history: History, weeks: list[Week], table: pd.DataFrame) -> None:
+def report(history: PlayedHistory, weeks: list[Week], table: pd.DataFrame) -> None:
     """Print and keep the answer."""
     model = find_model(history.stream.name)
     figures = _figures(history, model, weeks, table)
@@ -129,7 +129,7 @@ def report(history: History, weeks: list[Week], table: pd.DataFrame) -> None:
     results.write(history.result, figures, aims, all(aims.values()))
 
 
-def _figures(history: History, model: Model, weeks: list[Week], table: pd.DataFrame) -> dict[str, Any]:
+def _figures(history: PlayedHistory, model: Model, weeks: list[Week], table: pd.DataFrame) -> dict[str, Any]:
     verdicts = [week.verdict.verdict for week in weeks if week.verdict]
     after = table[table["served"] != "1"]
     gained = primary_metric(model).gain(after["loop"].to_numpy() - after["static"].to_numpy())
@@ -160,7 +160,7 @@ def _figures(history: History, model: Model, weeks: list[Week], table: pd.DataFr
     }
 
 
-def _aims(history: History, figures: dict[str, Any]) -> dict[str, bool]:
+def _aims(history: PlayedHistory, figures: dict[str, Any]) -> dict[str, bool]:
     if history.stream is FRAUD:
         return {
             "the loop holds 92 % of what the desk looks at": figures["loop"] >= 0.92,

@@ -30,7 +30,7 @@ POLICIES = (STATIC, *_USUAL, "PSI above 0.2", DEFAULT, RECOMMENDED)
 
 
 @dataclass(frozen=True)
-class History:
+class ReplayedHistory:
     """One history: every `one_in`-th row of its stream, the windows (the model's own first), and what was changed in words."""
 
     stream: Stream
@@ -40,10 +40,10 @@ class History:
 
 
 HISTORIES = (
-    History(FLIGHTS, (None, 13)),
-    History(SEARCHES, (52,), one_in=6, changed="one row in six, trained on clean texts only"),
-    History(INTENTS, (40,), one_in=2, changed="one row in two"),
-    History(FRAUD, (26,), one_in=3, changed="one row in three"),
+    ReplayedHistory(FLIGHTS, (None, 13)),
+    ReplayedHistory(SEARCHES, (52,), one_in=6, changed="one row in six, trained on clean texts only"),
+    ReplayedHistory(INTENTS, (40,), one_in=2, changed="one row in two"),
+    ReplayedHistory(FRAUD, (26,), one_in=3, changed="one row in three"),
 )
 
 
@@ -55,7 +55,7 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def measure(history: History) -> dict[str, Any]:
+def measure(history: ReplayedHistory) -> dict[str, Any]:
     """The figures of one history."""
     began = time.process_time()
     model = model_of(history)
@@ -82,13 +82,13 @@ def measure(history: History) -> dict[str, Any]:
     }
 
 
-def model_of(history: History) -> Model:
+def model_of(history: ReplayedHistory) -> Model:
     """The shipped model; where rows are left out, without the messy copies too, which double what a model of texts costs."""
     model = find_model(history.stream.name)
     return model.with_candidate(augment=None) if history.one_in > 1 else model
 
 
-def past_for(model: Model, history: History) -> Past:
+def past_for(model: Model, history: ReplayedHistory) -> Past:
     """Fit and score every model of the past, with a line of progress."""
     rows = history.stream.history().sort_values(model.feed.time, kind="stable")
     rows = rows.iloc[:: history.one_in].assign(label_delivered=True).reset_index(drop=True)

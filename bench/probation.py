@@ -35,7 +35,7 @@ AUC = Metric("roc_auc", True, roc_auc)
 
 
 @dataclass(frozen=True)
-class Cell:
+class SimulationCell:
     """Rows a period, the new version's loss, how the periods differ, and how many there are."""
 
     rows: int
@@ -45,7 +45,7 @@ class Cell:
     plan: Probation = PLAN
 
 
-def trial(cell: Cell, seed: int) -> dict[str, int]:
+def trial(cell: SimulationCell, seed: int) -> dict[str, int]:
     """After how many periods each rule calls the new version worse; 0 for never."""
     rng = np.random.default_rng(seed)
     sizes = _sizes(cell, rng)
@@ -76,14 +76,14 @@ def _z(labels: Floats, new: Floats, previous: Floats) -> float:
     return gain.value / gain.error if gain.error > 0 else 0.0
 
 
-def _sizes(cell: Cell, rng: np.random.Generator) -> Any:
+def _sizes(cell: SimulationCell, rng: np.random.Generator) -> Any:
     if not cell.uneven:
         return np.full(cell.plan.periods, cell.rows)
     shares = np.exp(rng.uniform(0, np.log(UNEVEN), cell.plan.periods))
     return np.maximum(20, cell.rows * cell.plan.periods * shares / shares.sum()).astype(int)
 
 
-def _answers(cell: Cell, sizes: Any, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _answers(cell: SimulationCell, sizes: Any, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """Labels and both versions' scores: they find the same rows hard, and have a fifth of the variance to themselves."""
     rows = int(sizes.sum())
     labels = (rng.random(rows) < POSITIVES).astype(float)
@@ -95,7 +95,7 @@ def _answers(cell: Cell, sizes: Any, rng: np.random.Generator) -> tuple[Floats, 
     return labels, new + (SKILL - cell.loss + favour) * labels, previous + SKILL * labels
 
 
-def run_cell(cell: Cell) -> dict[str, Any]:
+def run_cell(cell: SimulationCell) -> dict[str, Any]:
     """Share of trials in which each rule calls the new version worse, and after how many periods."""
     found = [trial(cell, 7_919 * number + cell.rows) for number in range(TRIALS)]
     after = {rule: [one[rule] for one in found if one[rule]] for rule in RULES}
@@ -118,9 +118,9 @@ def _points(loss: float) -> float:
 
 
 CELLS = (
-    [Cell(rows, loss) for loss in LOSSES for rows in ROWS]
-    + [Cell(250, 0.0, uneven=True), Cell(250, 0.0, wobble=0.1)]
-    + [Cell(250, 0.0, plan=Probation(periods=12, looks=4)), Cell(250, 0.0, plan=Probation(periods=28, looks=4))]
+    [SimulationCell(rows, loss) for loss in LOSSES for rows in ROWS]
+    + [SimulationCell(250, 0.0, uneven=True), SimulationCell(250, 0.0, wobble=0.1)]
+    + [SimulationCell(250, 0.0, plan=Probation(periods=12, looks=4)), SimulationCell(250, 0.0, plan=Probation(periods=28, looks=4))]
 )
 
 

@@ -85,7 +85,7 @@ SUITE = suite_for(SHIPPED, None)
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrainedVariant:
     """One challenger before the gate, and what a gate that sees clean rows alone would have done with it."""
 
     when: datetime
@@ -176,10 +176,10 @@ def delivered() -> Services:
     return services
 
 
-def story(services: Services, words: Mapping[str, list[str]]) -> list[Tried]:
+def story(services: Services, words: Mapping[str, list[str]]) -> list[TrainedVariant]:
     """Who becomes the first champion, and who replaces it four weeks later."""
 
-    def try_out(when: datetime, what: str, promote: bool = True) -> Tried:
+    def try_out(when: datetime, what: str, promote: bool = True) -> TrainedVariant:
         tried = _try_out(services, when, what, words, promote)
         print(f"{when:%Y-%m-%d} {what}: {tried.verdict}: {tried.reasons[0]}", flush=True)
         return tried
@@ -195,7 +195,7 @@ def story(services: Services, words: Mapping[str, list[str]]) -> list[Tried]:
     ]
 
 
-def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, list[str]], promote: bool) -> Tried:
+def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, list[str]], promote: bool) -> TrainedVariant:
     model, request = MODELS[what], _request(when, what)
     assembled, trained = _trained(services, what, when)
     verdict: Verdict = _step(services, model, "validate", request, assembled, trained)
@@ -211,7 +211,7 @@ def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, 
     wrong = misspelt(rows["query"], words)
     affected = wrong.ne(rows["query"]).to_numpy()
     said = predict(model, services.registry.load(model, verdict.version), rows.assign(query=wrong)[affected])
-    return Tried(
+    return TrainedVariant(
         when=when,
         what=what,
         version=verdict.version,
@@ -307,7 +307,7 @@ def _gains(labels: Labels, challenger: Said, other: Said, affected: NDArray[np.b
 # The answer
 
 
-def report(tried: list[Tried], after: list[Fortnight], seconds: int) -> None:
+def report(tried: list[TrainedVariant], after: list[Fortnight], seconds: int) -> None:
     """Print and keep it."""
     criteria, aims = SHIPPED.criteria, _aims(tried, after)
     print(f"\n{METRIC.name}, floors {criteria.floor} clean and {criteria.noisy_floor} noisy; in brackets the champion's")
@@ -331,7 +331,7 @@ def report(tried: list[Tried], after: list[Fortnight], seconds: int) -> None:
     results.write("search_queries", figures, {aim: "true" for aim in aims}, all(aims.values()))
 
 
-def _aims(tried: list[Tried], after: list[Fortnight]) -> dict[str, bool]:
+def _aims(tried: list[TrainedVariant], after: list[Fortnight]) -> dict[str, bool]:
     """What the story would like to be true, and whether it is."""
     by = {(one.when, one.what): one for one in tried}
     first = by[FIRST, "ordinary, clean"]
@@ -357,7 +357,7 @@ def _aims(tried: list[Tried], after: list[Fortnight]) -> dict[str, bool]:
     }
 
 
-def _paragraph(one: Tried) -> str:
+def _paragraph(one: TrainedVariant) -> str:
     champions = [f" ({value:.3f})" if value is not None else "" for value in (one.champion_clean, one.champion_messy)]
     return (
         f"\n{one.when:%Y-%m-%d}  {one.what}, {one.rows:,} held-out rows\n"

@@ -22,7 +22,7 @@ DAMAGE_SHARE = 0.05
 DAMAGE_SEED = 20130408
 
 
-class Landing(Protocol):
+class LandingStore(Protocol):
     """The part of an object store that an upstream needs."""
 
     def put(self, key: str, data: bytes, /) -> object:
@@ -125,7 +125,7 @@ class Delivery:
 class Upstream:
     """Plays one stream into `landing`. The same call puts the same bytes under the same keys, so it is safe to repeat."""
 
-    def __init__(self, landing: Landing, stream: Stream = FLIGHTS, extract: Path | None = None) -> None:
+    def __init__(self, landing: LandingStore, stream: Stream = FLIGHTS, extract: Path | None = None) -> None:
         self._landing = landing
         self._stream = stream
         self._history = pd.read_parquet(extract) if extract else stream.history()

@@ -10,7 +10,7 @@ from include.settings import Settings
 if TYPE_CHECKING:
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
-    from include.adapters.latest_status import Board
+    from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.records import Records
@@ -65,7 +65,7 @@ class Reader:
     """What pages and metrics are made from. Light: the api-server has no need of frames, nor of MLflow."""
 
     settings: Settings
-    board: "Board"
+    board: "LatestStatus"
     records: "Records"
     ledger: "Ledger"
 
@@ -81,12 +81,12 @@ def reader(patience: float | None = None) -> Reader:
 
 
 @cache
-def _read_side(bucket: str, endpoint: str | None, region: str, patience: float | None) -> tuple["Board", "Records", "Ledger"]:
+def _read_side(bucket: str, endpoint: str | None, region: str, patience: float | None) -> tuple["LatestStatus", "Records", "Ledger"]:
     """Kept, because the board remembers what it has read."""
-    from include.adapters.latest_status import Board
+    from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.object_store import ObjectStore
     from include.adapters.records import Records
 
     store = ObjectStore.connect(bucket, endpoint=endpoint, region=region, patience=patience)
-    return Board(store), Records(store), Ledger(store)
+    return LatestStatus(store), Records(store), Ledger(store)

@@ -53,7 +53,7 @@ class Memory:
             return step(Flow())[1]
 
     def _in_store(self, step: "Callable[[Flow], tuple[Flow, Found]]") -> Found:
-        from include.adapters.latest_status import EVERYBODY
+        from include.adapters.latest_status import ALL_MODELS
         from include.alerts.throttle import Flow, drained
         from include.errors import ProvingGroundError
         from include.services import reader
@@ -70,7 +70,7 @@ class Memory:
             return flow.model_dump(mode="json")
 
         try:
-            board.revise(EVERYBODY, "messages", revised, within=_PATIENCE)
+            board.revise(ALL_MODELS, "messages", revised, within=_PATIENCE)
         except ProvingGroundError:
             if left.counts:
                 _in_variable(lambda flow: (drained(flow, left, time.time())[0], None))

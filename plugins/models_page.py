@@ -93,9 +93,9 @@ def _page(model: "Model", now: datetime) -> str:
 def _score(
     read: "Reader", model: "Model", judged: Document | None, checks: Sequence[Document], posted: Mapping[str, Any]
 ) -> "Score":
-    from include.reports.ml_test_score import Known, ml_test_score
+    from include.reports.ml_test_score import ScoreInputs, ml_test_score
 
-    known = Known.of(
+    known = ScoreInputs.of(
         judged["verdict"].get("checks", {}) if judged else {},
         checks[-1] if checks else None,
         replayed=read.records.was_replayed(model.name),

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from botocore.exceptions import ClientError
 
-from include.adapters.fresh_process import Trial
+from include.adapters.fresh_process import ArtifactTrial
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
-from include.adapters.object_store import Entry
+from include.adapters.object_store import StoredObject
 from include.adapters.registry import CHAMPION, Artifact, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
@@ -99,11 +99,11 @@ class MemoryStore:
             raise Conflict(f"{self.bucket}/{key}")
         return self.objects[key][0]
 
-    def stat(self, key: str) -> Entry | None:
+    def stat(self, key: str) -> StoredObject | None:
         if key not in self.objects:
             return None
         data, modified = self.objects[key]
-        return Entry(key, f'"{hashlib.md5(data).hexdigest()}"', len(data), modified)
+        return StoredObject(key, f'"{hashlib.md5(data).hexdigest()}"', len(data), modified)
 
     def put(self, key: str, data: bytes) -> str:
         if self.crash_at is not None:
@@ -123,7 +123,7 @@ class MemoryStore:
             raise Conflict(f"{self.bucket}/{key}")
         return self.put(key, data)
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
         return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
 
     def delete(self, key: str) -> None:
@@ -247,7 +247,7 @@ class FakeRegistry:
         self._answer()
         return self.pipelines[number]
 
-    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> Trial:
+    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
         """No process is started: `failing_trial` says what one would have said."""
         self._answer()
         if self.failing_trial:
@@ -255,7 +255,7 @@ class FakeRegistry:
         pipeline = self.pipelines[number]
         answer = pipeline.predict if model.task == "regression" else pipeline.predict_proba
         answers = np.asarray(answer(rows), dtype="float64") + self.other_answers
-        return Trial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
+        return ArtifactTrial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
 
     def example(self, model_name: str, number: str) -> pd.DataFrame:
         self._answer()

@@ -26,7 +26,7 @@ _SAID = 800
 
 
 @dataclass(frozen=True)
-class Trial:
+class ArtifactTrial:
     """What a fresh process measured, and what it answered for the rows: `probabilities` (n, classes), or values (n,).
 
     MB are 10**6 bytes; `memory_mb` is the peak of the whole process, Python and libraries included; `latency_ms` is the 95th
@@ -40,7 +40,7 @@ class Trial:
     answers: np.ndarray[Any, np.dtype[np.float64]]
 
 
-def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> Trial:
+def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
     """Load `path` in a new interpreter and let it answer `rows`.
 
     Raises:
@@ -65,7 +65,7 @@ def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame)
             "What was logged is not what was trained: correct `build`, and run retrain again."
         )
     found = json.loads(done.stdout.splitlines()[-1])
-    return Trial(**{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6)
+    return ArtifactTrial(**{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6)
 
 
 def main(path: str) -> None:

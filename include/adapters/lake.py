@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.adapters.latest_status import as_json
-from include.adapters.object_store import Entry
+from include.adapters.object_store import StoredObject
 from include.adapters.records import Records, moment_of, stamp
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
@@ -71,7 +71,7 @@ class Lake(Records):
         self._store.put(key, b"\n".join(json.dumps(row, default=str, ensure_ascii=False).encode() for row in rows))
         return key
 
-    def quarantines(self, model_name: str) -> list[Entry]:
+    def quarantines(self, model_name: str) -> list[StoredObject]:
         """What `quarantine` has kept, the newest first."""
         return sorted(self._store.entries(f"quarantine/{model_name}/"), key=lambda entry: (entry.modified, entry.key))[::-1]
 

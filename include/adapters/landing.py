@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import pandas as pd
 import pyarrow as pa
 
-from include.adapters.object_store import Entry, ObjectStore
+from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import UnreadableFile
 from include.results import LandedFile
 from include.untrusted_text import of_data
@@ -61,7 +61,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def _pinned(entry: Entry, stream: Stream) -> LandedFile:
+def _pinned(entry: StoredObject, stream: Stream) -> LandedFile:
     if not entry.key.endswith(SUFFIXES):
         raise UnreadableFile(
             f"landing file {entry.key}: accepted names end in {', '.join(SUFFIXES)}. "

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from include.adapters.object_store import Entry, ObjectStore
+from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing, StoreUnreachable
 
 Kind = Literal["monitor", "retrain", "profile", "ledger", "messages"]
 # In place of a model: no model may be called so.
-EVERYBODY = "_all"
+ALL_MODELS = "_all"
 # So many requests are under way at once.
 READERS = 8
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Posted:
     document: Mapping[str, Any]
 
 
-class Board:
+class LatestStatus:
     """One board for all models. Every method may raise a StoreError."""
 
     def __init__(self, store: ObjectStore) -> None:
@@ -100,7 +100,7 @@ class Board:
                 return
         raise StoreUnreachable(f"{key}: others wrote it again and again for {within} s. Try again.")
 
-    def _known(self, entry: Entry) -> dict[str, Any] | None:
+    def _known(self, entry: StoredObject) -> dict[str, Any] | None:
         """What is there; None for what is no document of ours: it is written anew."""
         try:
             document = json.loads(self._store.read(entry.key, etag=entry.etag))
@@ -126,14 +126,14 @@ class Board:
             board.setdefault(key.split("/")[1], {})[_kind(key)] = posted
         return board
 
-    def _posted_or_empty(self, entry: Entry) -> Posted:
+    def _posted_or_empty(self, entry: StoredObject) -> Posted:
         try:
             return self._posted(entry)
         except CorruptObject as error:
             _log.error("%s", error)
             return Posted(entry.modified, {})
 
-    def _posted(self, entry: Entry) -> Posted:
+    def _posted(self, entry: StoredObject) -> Posted:
         try:
             return Posted(entry.modified, dict(json.loads(self._store.read(entry.key))))
         except (ValueError, TypeError) as error:

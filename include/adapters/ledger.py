@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.adapters.latest_status import Board
+from include.adapters.latest_status import LatestStatus
 from include.adapters.object_store import ObjectStore
 from include.errors import AlreadyExists, LedgerBroken, Locked, StoreError
 from include.ledger.entries import SAID_ONCE, Entry, Fact, State, faults, following
@@ -31,7 +31,7 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, now: Callable[[], datetime] = _now) -> None:
         self._store = store
-        self._board = Board(store)
+        self._board = LatestStatus(store)
         self.now = now
 
     def newest(self, model_name: str) -> Entry | None:

@@ -84,7 +84,7 @@ _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
 
 
 @dataclass(frozen=True, order=True)
-class Entry:
+class StoredObject:
     """One object as it was listed; `etag` pins its bytes, in the quotes that S3 puts around it."""
 
     key: str
@@ -130,7 +130,7 @@ class ObjectStore:
         with self._in_our_words("reading", key):
             return self._client.get_object(Bucket=self.bucket, Key=key, **condition)["Body"].read()
 
-    def stat(self, key: str) -> Entry | None:
+    def stat(self, key: str) -> StoredObject | None:
         """What a listing would say of this one key; None when nothing is there."""
         try:
             with self._in_our_words("looking at", key):
@@ -139,7 +139,7 @@ class ObjectStore:
             # A HEAD has no body to say which of the two is missing, and "no object" is an answer that callers act on.
             self._require_bucket()
             return None
-        return Entry(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
+        return StoredObject(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
 
     def put(self, key: str, data: bytes) -> str:
         """Write, whatever was there; returns the new etag."""
@@ -175,14 +175,14 @@ class ObjectStore:
                 f"replacing {self._where(key)}: the object is gone; expected was etag {etag}. Read again and decide again."
             ) from error
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
         """Everything under the prefix, ordered by key."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_size}
         )
         with self._in_our_words("listing", prefix):
             found = [
-                Entry(item["Key"], item["ETag"], item["Size"], item["LastModified"])
+                StoredObject(item["Key"], item["ETag"], item["Size"], item["LastModified"])
                 for page in pages
                 for item in page.get("Contents", [])
             ]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from include.adapters.latest_status import READERS, Board, as_json
+from include.adapters.latest_status import READERS, LatestStatus, as_json
 from include.adapters.object_store import ObjectStore
 
 
@@ -18,7 +18,7 @@ class Records:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._board = Board(store)
+        self._board = LatestStatus(store)
 
     def write_status(
         self, model_name: str, kind: Literal["monitor", "retrain"], as_of: datetime, document: dict[str, Any]

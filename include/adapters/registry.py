@@ -25,7 +25,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from include.adapters.fresh_process import Trial, try_artifact
+from include.adapters.fresh_process import ArtifactTrial, try_artifact
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 from include.results import SHORT
@@ -310,7 +310,7 @@ class Registry:
                 )
             return _load_trusted(model, number, folder / _ARTIFACT)
 
-    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> Trial:
+    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
         """Let a fresh process load the artifact of a version and answer some rows.
 
         Raises:

@@ -21,7 +21,7 @@ SHORTEST = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Removal:
     """What would go: versions, and keys on the lake with their bytes; `kept` says of each other version why it stays."""
 
     versions: tuple[str, ...]
@@ -34,7 +34,7 @@ class Plan:
         return sum(size for _, size in self.objects)
 
 
-def plan(services: Services, model: Model, now: datetime, keep: timedelta) -> Plan:
+def plan(services: Services, model: Model, now: datetime, keep: timedelta) -> Removal:
     """What nobody needs any more, having been made more than `keep` ago; nothing is removed."""
     aliases, _ = services.registry.overview(model.name)
     versions = services.registry.all_versions(model.name)
@@ -46,7 +46,7 @@ def plan(services: Services, model: Model, now: datetime, keep: timedelta) -> Pl
     objects = [found for found in services.lake.predictions_before(model.name, now - keep) if found[0] not in named]
     objects += services.lake.references_but(model.name, digests, now - keep)
     kept = tuple((number, why) for number, why in reasons.items() if why)
-    return Plan(tuple(version.number for version in gone), tuple(objects), kept)
+    return Removal(tuple(version.number for version in gone), tuple(objects), kept)
 
 
 def why_kept(version: Version, aliases: dict[str, str], state: State, before: datetime) -> str:
@@ -70,13 +70,13 @@ def why_kept(version: Version, aliases: dict[str, str], state: State, before: da
     return ""
 
 
-def carry_out(services: Services, model: Model, request: Request, planned: Plan, now: datetime, keep: timedelta) -> Plan:
+def carry_out(services: Services, model: Model, request: Request, planned: Removal, now: datetime, keep: timedelta) -> Removal:
     """Remove what was planned and is still not needed, under the model's lock; what was removed, which the ledger says too."""
     with handover(services, model, request, "prune") as begun:
         still = plan(services, model, now, keep)
         versions = tuple(number for number in planned.versions if number in still.versions)
         objects = tuple(entry for entry in planned.objects if entry in still.objects)
-        done = Plan(versions, objects, still.kept)
+        done = Removal(versions, objects, still.kept)
         if versions or objects:
             # Before anything goes: whoever is killed on the way has told more than he did, never less.
             begun.write("pruned", request.run_id, request.asked_by, in_words(done), None, evidence={"versions": versions})
@@ -87,7 +87,7 @@ def carry_out(services: Services, model: Model, request: Request, planned: Plan,
     return done
 
 
-def in_words(done: Plan) -> str:
+def in_words(done: Removal) -> str:
     """One sentence."""
     named = f" ({', '.join(done.versions[:20])}{', …' if len(done.versions) > 20 else ''})" if done.versions else ""
     return f"{len(done.versions)} versions{named} and {len(done.objects)} objects of {done.size / 1e6:.1f} MB"

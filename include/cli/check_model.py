@@ -21,13 +21,13 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.in_process import stores
-from demo.upstream import Landing
+from demo.upstream import LandingStore
 from deploy.local.environment import PROJECT
 from include.adapters.object_store import ObjectStore
 from include.cli.tables import read_table
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import sort_rows
-from include.decisions.data.spec_check import Finding, as_of, check_spec, needs_more_rows
+from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_rows
 from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import ProvingGroundError
@@ -111,7 +111,7 @@ def judge(
     return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
 
 
-def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[Finding]:
+def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
     columns = (*model.features, replace(model.label, optional=True))
     rows = sort_rows(table, model.feed.key, model.feed.time, columns).good
@@ -134,7 +134,7 @@ def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
     )
 
 
-def deliver(landing: Landing, model: Model, table: pd.DataFrame, moment: datetime) -> list[str]:
+def deliver(landing: LandingStore, model: Model, table: pd.DataFrame, moment: datetime) -> list[str]:
     """Put the table into landing, period by period, labels in the period in which they become known; the keys, in order."""
     table = table.drop_duplicates(list(model.feed.key)) if _only_equal_rows(model, table) else table
     timed = _timed(model, table)
@@ -167,7 +167,7 @@ def _timed(model: Model, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{model.feed.time: times})
 
 
-def _tell(console: Console, model: Model, findings: list[Finding]) -> None:
+def _tell(console: Console, model: Model, findings: list[SpecFinding]) -> None:
     for finding in findings:
         _say(console, str(finding), "red" if finding.severity == "wrong" else "yellow")
     wrong = sum(finding.severity == "wrong" for finding in findings)

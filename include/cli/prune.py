@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import StackError
-from include.champion.retention import SHORTEST, Plan, carry_out, in_words, plan
+from include.champion.retention import SHORTEST, Removal, carry_out, in_words, plan
 from include.cli.replay import find_stack
 from include.errors import ProvingGroundError
 from include.models import find_model
@@ -52,7 +52,7 @@ def _asked(arguments: list[str]) -> tuple[Model, timedelta, bool]:
     return find_model(arguments[0]), keep, arguments[2] == "yes"
 
 
-def _table(model_name: str, planned: Plan) -> Table:
+def _table(model_name: str, planned: Removal) -> Table:
     table = Table("version", "stays because", title=f"Versions of {model_name}", title_justify="left")
     for number, why in [*planned.kept, *((number, "") for number in planned.versions)]:
         table.add_row(number, why or "[red]goes[/red]: never champion, judged, old")

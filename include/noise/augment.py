@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from include.errors import ModelError
 from include.noise.catalogue import BY_NAME, Corruption
-from include.noise.conditions import Part, stream
+from include.noise.conditions import CorruptedColumns, stream
 from include.noise.suite import NoiseSuite
 
 
-class Plan(Protocol):
+class AugmentPlan(Protocol):
     """How to augment: `Augment` in include/models/contract.py."""
 
     @property
@@ -30,7 +30,7 @@ class Plan(Protocol):
 
 
 def augmented(
-    frame: pd.DataFrame, labels: NDArray[Any], plan: Plan, suite: NoiseSuite, seed_material: str
+    frame: pd.DataFrame, labels: NDArray[Any], plan: AugmentPlan, suite: NoiseSuite, seed_material: str
 ) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The clean rows and, below them, the plan's copies; n rows become (1 + copies) * n, and the labels follow.
 
@@ -46,16 +46,16 @@ def augmented(
     return pd.concat([frame, *copies]), np.concatenate([labels] * (1 + len(copies)))
 
 
-def _parts(plan: Plan, suite: NoiseSuite) -> list[Part]:
+def _parts(plan: AugmentPlan, suite: NoiseSuite) -> list[CorruptedColumns]:
     columns = {one.corruption: one.columns for one in suite.plan if isinstance(one.corruption, Corruption)}
     names = plan.corruptions or [corruption.name for corruption in columns]
     if unknown := [name for name in names if BY_NAME.get(name) not in columns]:
         has = ", ".join(corruption.name for corruption in columns)
         raise ModelError(f"augment.corruptions: {', '.join(unknown)} is not in the model's noise suite, which has: {has}.")
-    return [Part(BY_NAME[name], tuple((column, plan.severity) for column in columns[BY_NAME[name]])) for name in names]
+    return [CorruptedColumns(BY_NAME[name], tuple((column, plan.severity) for column in columns[BY_NAME[name]])) for name in names]
 
 
-def _copy(frame: pd.DataFrame, parts: list[Part], suite: NoiseSuite, seed_material: str, number: str) -> pd.DataFrame:
+def _copy(frame: pd.DataFrame, parts: list[CorruptedColumns], suite: NoiseSuite, seed_material: str, number: str) -> pd.DataFrame:
     names = ("augment", seed_material, number)
     dealt = stream(*names).permutation(len(frame)) % len(parts)
     spoilt = [suite.spoil(frame[dealt == turn], part, *names) for turn, part in enumerate(parts)]

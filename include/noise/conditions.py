@@ -11,7 +11,7 @@ from include.noise.catalogue import Corruption, Mixture
 
 
 @dataclass(frozen=True)
-class Part:
+class CorruptedColumns:
     """One corruption and, for each column that it befalls, its rate: the share, 0 to 1, of the corruptible cells."""
 
     corruption: Corruption
@@ -39,7 +39,7 @@ class Condition:
     id: str
     corruption: Corruption | Mixture
     rate: float
-    parts: tuple[Part, ...]
+    parts: tuple[CorruptedColumns, ...]
 
     @property
     def columns(self) -> list[str]:
@@ -54,7 +54,7 @@ def condition(corruption: Corruption, rate: float, columns: tuple[str, ...]) -> 
         ValueError: the rate is no share.
     """
     return Condition(
-        f"{corruption.name}@{rate:g}", corruption, rate, (Part(corruption, tuple((name, rate) for name in columns)),)
+        f"{corruption.name}@{rate:g}", corruption, rate, (CorruptedColumns(corruption, tuple((name, rate) for name in columns)),)
     )
 
 

@@ -8,7 +8,7 @@ from include.noise.catalogue import BY_NAME, Corruption, Declared
 from include.noise.spelling import Words
 
 
-class Plan(Protocol):
+class SuitePlan(Protocol):
     """What a model changes about the default suite: `NoisePlan` in include/models/contract.py."""
 
     @property
@@ -48,7 +48,7 @@ class Featured(Protocol):
         """Its columns."""
 
     @property
-    def noise(self) -> Plan:
+    def noise(self) -> SuitePlan:
         """What it changes about the default suite."""
 
 

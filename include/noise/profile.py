@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.noise.catalogue import Declared
-from include.noise.recognition import Known, learn, mess_in
+from include.noise.recognition import LearnedColumn, corruption_rates, learn
 
 Rates = Mapping[str, Mapping[str, float]]
 
@@ -77,7 +77,7 @@ class NoiseProfile:
 
 
 def measure_profile(
-    reference: pd.DataFrame | Mapping[str, Known],
+    reference: pd.DataFrame | Mapping[str, LearnedColumn],
     fresh: pd.DataFrame,
     columns: Sequence[Declared],
 ) -> NoiseProfile:
@@ -94,7 +94,7 @@ def measure_profile(
     for column in columns:
         found = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
         if column.name in known:
-            found |= mess_in(fresh[column.name], known[column.name])
+            found |= corruption_rates(fresh[column.name], known[column.name])
         rates[column.name] = {mess: rate for mess, rate in found.items() if rate > 0}
     return NoiseProfile(len(fresh), rates={column: found for column, found in rates.items() if found})
 
@@ -114,7 +114,7 @@ def pooled(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
     return NoiseProfile(rows, quarantined, rates)
 
 
-def learn_columns(reference: pd.DataFrame, columns: Sequence[Declared]) -> dict[str, Known]:
+def learn_columns(reference: pd.DataFrame, columns: Sequence[Declared]) -> dict[str, LearnedColumn]:
     """What training rows teach about each column that is no number."""
     return {column.name: learn(reference[column.name], column.kind) for column in columns if column.kind != "number"}
 

@@ -72,7 +72,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Known:
+class LearnedColumn:
     """What the training rows of one column of text taught.
 
     `usual` leads from a value in small letters to the way it is mostly written; `style` is the case of most texts, if most
@@ -89,12 +89,12 @@ class Known:
         return {"kind": self.kind, "usual": dict(self.usual), "words": sorted(self.words.known), "style": self.style}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Known":
+    def from_json(cls, document: Mapping[str, Any]) -> "LearnedColumn":
         """What `as_json` wrote."""
         return cls(document["kind"], document["usual"], Vocabulary(frozenset(document["words"])), document["style"])
 
 
-def learn(values: pd.Series, kind: str) -> Known:
+def learn(values: pd.Series, kind: str) -> LearnedColumn:
     """What a column of training rows teaches.
 
     A word of running text counts as known when one row in 10,000 has it: training rows hold misspellings too.
@@ -104,7 +104,7 @@ def learn(values: pd.Series, kind: str) -> Known:
     for value in counts:  # the most frequent first
         usual.setdefault(value.casefold(), value)
     if kind == "category":
-        return Known(kind, usual, Vocabulary(frozenset(usual)), None)
+        return LearnedColumn(kind, usual, Vocabulary(frozenset(usual)), None)
     words: Counter[str] = Counter()
     styles: Counter[str | None] = Counter()
     for text, count in counts.items():
@@ -113,7 +113,7 @@ def learn(values: pd.Series, kind: str) -> Known:
     often = max(1, sum(counts.values()) // _RARE_WORD)
     del styles[None]
     style, most = max(styles.items(), key=lambda found: found[1], default=(None, 0))
-    return Known(
+    return LearnedColumn(
         kind,
         {},
         Vocabulary(frozenset(word for word, count in words.items() if count >= often)),
@@ -121,11 +121,11 @@ def learn(values: pd.Series, kind: str) -> Known:
     )
 
 
-def mess_in(values: pd.Series, known: Known) -> dict[str, float]:
+def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float]:
     """Share of the cells that hold a value, by kind of mess, named after the corruption that makes it; only what was found.
 
     >>> colours = learn(pd.Series(["orange", "purple", "white"] * 5), "category")
-    >>> mess_in(pd.Series(["orange", "Orange", "purple ", "wht", "orang", "teal", "orange", "orange"]), colours)
+    >>> corruption_rates(pd.Series(["orange", "Orange", "purple ", "wht", "orang", "teal", "orange", "orange"]), colours)
     {'case': 0.125, 'white_space': 0.125, 'abbreviation': 0.125, 'typo': 0.125, 'unseen': 0.125}
     """
     counts, found = _counts(values), Counter[str]()
@@ -136,7 +136,7 @@ def mess_in(values: pd.Series, known: Known) -> dict[str, float]:
     return {mess: count / sum(counts.values()) for mess, count in found.items()}
 
 
-def _in_category(value: str, known: Known) -> Iterator[str]:
+def _in_category(value: str, known: LearnedColumn) -> Iterator[str]:
     if looks_misread(value):
         yield "mojibake"
         return
@@ -155,7 +155,7 @@ def _in_category(value: str, known: Known) -> Iterator[str]:
         yield "unseen"
 
 
-def _in_text(text: str, known: Known) -> Iterator[str]:
+def _in_text(text: str, known: LearnedColumn) -> Iterator[str]:
     if looks_misread(text):
         yield "mojibake"
         return

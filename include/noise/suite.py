@@ -11,9 +11,9 @@ import pandas as pd
 
 from include.errors import DataError
 from include.noise.catalogue import BY_NAME, CORRUPTIONS, Corruption, Mixture
-from include.noise.conditions import Condition, Part, condition, described, stream
+from include.noise.conditions import Condition, CorruptedColumns, condition, described, stream
 from include.noise.drawing import changed
-from include.noise.planning import Featured, Plan, check, columns_of
+from include.noise.planning import Featured, SuitePlan, check, columns_of
 from include.noise.profile import NoiseProfile
 from include.noise.spelling import Words
 
@@ -78,7 +78,7 @@ class NoiseSuite:
             noisy = self.spoil(noisy, part, "holdout", seed_material, condition)
         return noisy
 
-    def spoil(self, frame: pd.DataFrame, part: Part, *names: str) -> pd.DataFrame:
+    def spoil(self, frame: pd.DataFrame, part: CorruptedColumns, *names: str) -> pd.DataFrame:
         """`frame` with one corruption in each of its columns; the streams of random numbers are named by `names`.
 
         Raises:
@@ -111,14 +111,14 @@ class NoiseSuite:
             del one["meaning"]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _together(self, part: Part) -> dict[str, list[str]]:
+    def _together(self, part: CorruptedColumns) -> dict[str, list[str]]:
         """The columns that are given to a corruption at once."""
         if part.corruption.reach == "columns":
             return {"": list(part.columns)}
         kinds = dict(self.columns)
         return {kind: [name for name in part.columns if kinds[name] == kind] for kind in {kinds[c] for c in part.columns}}
 
-    def _more(self, frame: pd.DataFrame, part: Part, name: str) -> dict[str, Any]:
+    def _more(self, frame: pd.DataFrame, part: CorruptedColumns, name: str) -> dict[str, Any]:
         """What a corruption takes besides the column."""
         if part.corruption.words:
             return {"words": self._words(part.corruption.words)}
@@ -190,7 +190,7 @@ def rates_made(clean: pd.DataFrame, noisy: pd.DataFrame) -> dict[str, float]:
     return {name: share for name, share in shares.items() if share > 0}
 
 
-def _measured(default: Condition, profile: NoiseProfile, plan: Plan) -> list[Condition]:
+def _measured(default: Condition, profile: NoiseProfile, plan: SuitePlan) -> list[Condition]:
     level = _level(default, profile)
     if level < _MEASURABLE or default.corruption.name in plan.severities or not isinstance(default.corruption, Corruption):
         return [default]
@@ -209,7 +209,7 @@ def _scaled(rate: float, times: int) -> float:
     return float(f"{min(times * rate, 1 - rate):.4g}")
 
 
-def _production(suite: NoiseSuite, profile: NoiseProfile, plan: Plan) -> tuple[Condition, ...]:
+def _production(suite: NoiseSuite, profile: NoiseProfile, plan: SuitePlan) -> tuple[Condition, ...]:
     """Everything that was measured in these columns at once, and twice that."""
     kinds = dict(suite.columns)
     made = []
@@ -218,7 +218,7 @@ def _production(suite: NoiseSuite, profile: NoiseProfile, plan: Plan) -> tuple[C
         for corruption in (BY_NAME[mess] for mess in _ORDER if mess not in plan.drop):
             measured = {column: profile.rate(column, corruption.name) for column in kinds if kinds[column] in corruption.kinds}
             rates = [(column, _scaled(rate, times)) for column, rate in measured.items() if rate >= _WORTH_ADDING]
-            parts += [Part(corruption, tuple(rates))] if rates else []
+            parts += [CorruptedColumns(corruption, tuple(rates))] if rates else []
         mixture = Mixture("production", "Everything that was measured in production, at once.")
         made += [Condition(name, mixture, float(times), tuple(parts))] if parts else []
     return tuple(made)

@@ -18,7 +18,7 @@ Where = Literal["", "card", "findings", "ledger", "replay", "source"]
 
 
 @dataclass(frozen=True)
-class Known:
+class ScoreInputs:
     """What is on record about a model.
 
     `gate` is what came of each check of the newest verdict, by name; `checked` that a delivery was checked, `compared` that it
@@ -38,7 +38,7 @@ class Known:
     @classmethod
     def of(
         cls, gate: Mapping[str, str], check: Mapping[str, Any] | None, *, replayed: bool, went_back: bool, commit: str
-    ) -> "Known":
+    ) -> "ScoreInputs":
         """From the newest status document of a check, None where there is none."""
         return cls(
             gate=gate,
@@ -88,7 +88,7 @@ class Score:
         return f"ML Test Score {self.total:g} of 7 ({parts}): the weakest section counts."
 
 
-def ml_test_score(model: Model, known: Known) -> Score:
+def ml_test_score(model: Model, known: ScoreInputs) -> Score:
     """The 28 tests in the order of the paper."""
     return Score(
         {
@@ -105,7 +105,7 @@ def _if(shown: bool, title: str, why: str, otherwise: str, where: Where, part: f
     return Test(title, whole, why, where) if shown else Test(title, part, otherwise)
 
 
-def _data(known: Known) -> tuple[Test, ...]:
+def _data(known: ScoreInputs) -> tuple[Test, ...]:
     return (
         _if(
             known.checked,
@@ -137,7 +137,7 @@ def _data(known: Known) -> tuple[Test, ...]:
     )
 
 
-def _model(model: Model, known: Known) -> tuple[Test, ...]:
+def _model(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
     slices = ", ".join(model.criteria.slices)
     return (
         _if(
@@ -182,7 +182,7 @@ def _model(model: Model, known: Known) -> tuple[Test, ...]:
     )
 
 
-def _infrastructure(model: Model, known: Known) -> tuple[Test, ...]:
+def _infrastructure(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
     judged = known.made("sound")
     afterwards = ", compared with the one before afterwards" if model.probation else ""
     return (
@@ -232,7 +232,7 @@ def _infrastructure(model: Model, known: Known) -> tuple[Test, ...]:
     )
 
 
-def _monitoring(model: Model, known: Known) -> tuple[Test, ...]:
+def _monitoring(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
     judged = known.made("sound")
     budgets = known.made("budgets")
     cost = "latency, size or memory has a budget" if budgets else "shown on the card; none has a budget"

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from include.adapters.latest_status import EVERYBODY, Posted
+from include.adapters.latest_status import ALL_MODELS, Posted
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
 from include.ledger.tally import Tally
 from include.models.contract import Model
@@ -75,7 +75,7 @@ def exposition(models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
-    registry.register(_Made([*families.values(), _messages(board.get(EVERYBODY, {}))]))
+    registry.register(_Made([*families.values(), _messages(board.get(ALL_MODELS, {}))]))
     return generate_latest(registry)
 
 

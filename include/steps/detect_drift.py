@@ -20,11 +20,11 @@ from include.adapters.drift_report import draw_report
 from include.adapters.registry import Version
 from include.decisions.data.periods import label_known
 from include.decisions.data.values import as_numbers, as_texts
-from include.decisions.drift.baseline import Reference, answers_summary, make_reference, summary_of_period, thinned
+from include.decisions.drift.baseline import Baseline, make_baseline, predictions_summary, summary_of_period, thinned
 from include.decisions.drift.broken_feeds import broken_signs
 from include.decisions.drift.chart_statistics import View
 from include.decisions.drift.comparison import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
-from include.decisions.drift.domain_classifier import ROWS, areas_within, told_apart
+from include.decisions.drift.domain_classifier import ROWS, area_between, areas_within
 from include.decisions.drift.importance import importance_of
 from include.decisions.drift.season import as_a_year_ago, known_days, year_before
 from include.decisions.drift.summaries import Summary, column_of, merged, summarise
@@ -51,7 +51,7 @@ class _Check:
     services: Services
     model: Model
     champion: Version
-    reference: Reference
+    reference: Baseline
     period: datetime
     as_of: datetime
 
@@ -86,7 +86,7 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
         answers=_answers(check, scored),
         labels=_labels(check),
         mess=_with_quarantine(check, checked, mess),
-        told_apart=told_apart(sample, rows, check.columns, model.seed),
+        told_apart=area_between(sample, rows, check.columns, model.seed),
         told_apart_rows=min(len(rows), ROWS),
     )
     broken = broken_signs(check.reference, summary, _summary(check, check.before()), check.columns, model.feed, newest.mess)
@@ -97,17 +97,17 @@ def run(services: Services, model: Model, request: Request, checked: Checked, sc
     return _told(check, moved, broken, drifted, _draw(check, sample, rows, drifted))
 
 
-def reference_of(services: Services, model: Model, champion: Version) -> Reference:
+def reference_of(services: Services, model: Model, champion: Version) -> Baseline:
     """The reference of a version: found, or made from its training snapshot, once."""
     digest = champion.tag("train_digest")
     if (kept := services.lake.reference(model.name, digest)) is not None:
-        return Reference.from_json(kept)
+        return Baseline.from_json(kept)
     rows = services.lake.read_snapshot(model, digest)
     sample = thinned(rows, _SAMPLED_ROWS)[model.feature_names].reset_index(drop=True)
     answer = partial(predict, model, services.registry.load(model, champion.number))
     importance = importance_of(answer, thinned(sample, _SHUFFLED_ROWS), model.feature_names, model.seed)
     areas = areas_within(rows[model.feature_names], model.periods_of(rows[model.feed.time]), model.features, model.seed)
-    reference = make_reference(model, rows, importance, areas)
+    reference = make_baseline(model, rows, importance, areas)
     services.lake.write_reference(model.name, digest, reference.as_json(), sample)
     return reference
 
@@ -166,7 +166,7 @@ def _answers(check: _Check, scored: Scored) -> Summary | None:
     rows = check.services.lake.read_table(scored.prediction_keys[-1])
     if check.model.period_of(rows[check.model.feed.time].min().to_pydatetime()) != check.period:
         return None
-    return answers_summary(check.model, from_columns(rows), check.reference.grid)
+    return predictions_summary(check.model, from_columns(rows), check.reference.grid)
 
 
 def _labels(check: _Check) -> Summary | None:

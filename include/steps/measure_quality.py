@@ -18,7 +18,7 @@ import pandas as pd
 from include.adapters.lake import period_in
 from include.adapters.registry import Version
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
-from include.decisions.monitoring.quality import Judged, Trend, trend, wobble_of
+from include.decisions.monitoring.quality import Judged, Trend, between_period_deviation, trend
 from include.decisions.scoring.estimate import estimate
 from include.decisions.scoring.evidence import measure
 from include.decisions.scoring.metrics import primary_metric
@@ -141,7 +141,7 @@ def _told(model: Model, champion: Version, known: dict[str, list[Judged]], found
         return found
     metric, newest = primary_metric(model), judged[-1]
     now, proved = Measured(newest.value, newest.error), _proved(champion)
-    seen: Trend | None = trend(metric, judged, proved, model.retraining.decay_share, wobble_of(known.values()))
+    seen: Trend | None = trend(metric, judged, proved, model.retraining.decay_share, between_period_deviation(known.values()))
     reference = seen.was if seen else proved.value
     return found.model_copy(
         update={

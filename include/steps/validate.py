@@ -28,7 +28,7 @@ from include.noise.profile import NoiseProfile, typical
 from include.noise.suite import NoiseSuite, suite_for
 from include.reports.decision_card import CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
-from include.reports.ml_test_score import Known, ml_test_score
+from include.reports.ml_test_score import ScoreInputs, ml_test_score
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
 from include.services import Services
@@ -295,7 +295,7 @@ def _facts(
 def _test_score(services: Services, model: Model, request: Request, made: Mapping[str, Outcome]) -> str:
     """The ML Test Score from what was on record as of this run."""
     times = [moment for moment in services.lake.status_times(model.name, "monitor") if moment <= request.as_of]
-    known = Known.of(
+    known = ScoreInputs.of(
         made,
         services.lake.status(model.name, "monitor", times[-1]) if times else None,
         replayed=services.lake.was_replayed(model.name),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.adapters.lake import Lake
-from include.adapters.latest_status import EVERYBODY, Board
+from include.adapters.latest_status import ALL_MODELS, LatestStatus
 from include.adapters.ledger import Ledger
 from include.errors import CorruptObject, StoreUnreachable
 from include.ledger.tally import Tally
@@ -46,13 +46,13 @@ def test_a_back_fill_is_not_news(store: Any) -> None:
     lake = Lake(store)
     for days, finding in ((0, "newest"), (-365, "old"), (0, "again")):
         lake.write_status("toy", "monitor", NOW + timedelta(days=days), {"finding": finding})
-    assert Board(store).all()["toy"]["monitor"].document["finding"] == "again"
+    assert LatestStatus(store).all()["toy"]["monitor"].document["finding"] == "again"
     assert len(lake.statuses("toy", "monitor")) == 2
 
 
 def test_what_has_not_changed_is_not_read_again(store: Any) -> None:
     """A page that looks every few seconds costs one list, and one read for each document that is new."""
-    lake, board = Lake(store), Board(store)
+    lake, board = Lake(store), LatestStatus(store)
     for name in ("one", "two", "three"):
         lake.write_status(name, "monitor", NOW, {"finding": name})
     assert set(board.all()) == {"one", "two", "three"}
@@ -67,7 +67,7 @@ def test_what_has_not_changed_is_not_read_again(store: Any) -> None:
 
 def test_what_was_removed_is_gone(store: Any) -> None:
     """A model that was deleted from the store is not shown from memory."""
-    lake, board = Lake(store), Board(store)
+    lake, board = Lake(store), LatestStatus(store)
     lake.write_status("one", "monitor", NOW, {})
     assert board.all()
     store.delete("board/one/monitor.json")
@@ -79,8 +79,8 @@ def test_a_document_that_is_none_is_named(store: Any, caplog: pytest.LogCaptureF
     store.put("board/one/monitor.json", b"[]]")
     store.put("board/two/monitor.json", b'{"mine": 1}')
     with pytest.raises(CorruptObject, match=r"board/one/monitor\.json is no document of ours .* delete it"):
-        Board(store).of("one")
-    found = Board(store).all()
+        LatestStatus(store).of("one")
+    found = LatestStatus(store).all()
     assert (found["one"]["monitor"].document, found["two"]["monitor"].document) == ({}, {"mine": 1})
     assert "board/one/monitor.json" in caplog.text
 
@@ -89,7 +89,7 @@ def test_what_is_no_document_is_passed_over(store: Any) -> None:
     """A console's marker of a folder, or a file that somebody put there, concerns nobody."""
     for key in ("board/", "board/other/", "board/toy/notes.txt", "board/toy/unknown.json", "board/a/b/monitor.json"):
         store.put(key, b"")
-    assert Board(store).all() == {}
+    assert LatestStatus(store).all() == {}
 
 
 @pytest.mark.parametrize("spoilt", [b"{}", b"no json", b'{"as_of": "soon"}', b"[]"])
@@ -97,7 +97,7 @@ def test_a_spoilt_document_stops_no_run(store: Any, spoilt: bytes) -> None:
     """Whatever somebody put there, the model's next run puts its own words in its place."""
     store.put("board/toy/monitor.json", spoilt)
     Lake(store).write_status("toy", "monitor", NOW, {"finding": "mine"})
-    assert Board(store).all()["toy"]["monitor"].document["finding"] == "mine"
+    assert LatestStatus(store).all()["toy"]["monitor"].document["finding"] == "mine"
 
 
 def test_the_ledger_keeps_its_tally_on_the_board(store: Any) -> None:
@@ -105,7 +105,7 @@ def test_the_ledger_keeps_its_tally_on_the_board(store: Any) -> None:
     ledger = Ledger(store)
     for fact in [*promoted("1"), said("refused", version="2", key="a", evidence={"verdict": "keep"}), *promoted("3")]:
         ledger.append("toy", fact)
-    tally = Tally.from_json(dict(Board(store).all()["toy"]["ledger"].document))
+    tally = Tally.from_json(dict(LatestStatus(store).all()["toy"]["ledger"].document))
     assert tally == Tally().counting(ledger.entries("toy"))
     assert (tally.sequence, tally.state.champion, tally.verdicts) == (5, "3", {"keep": 1})
 
@@ -157,8 +157,8 @@ def test_of_writers_at_the_same_time_none_undoes_another() -> None:
     """Whether the document was there or not: three rivals and we make four."""
     store: Any = ContestedStore()
     store.rivals = 3
-    Board(store).revise(EVERYBODY, "messages", one_more, within=10)
-    assert Board(store).document(EVERYBODY, "messages") == {"n": 4}
+    LatestStatus(store).revise(ALL_MODELS, "messages", one_more, within=10)
+    assert LatestStatus(store).document(ALL_MODELS, "messages") == {"n": 4}
 
 
 def test_a_document_that_is_always_taken_is_given_up() -> None:
@@ -166,17 +166,17 @@ def test_a_document_that_is_always_taken_is_given_up() -> None:
     store: Any = ContestedStore()
     store.rivals = 10_000
     with pytest.raises(StoreUnreachable, match="others wrote it again and again"):
-        Board(store).revise(EVERYBODY, "messages", one_more, within=0.3)
+        LatestStatus(store).revise(ALL_MODELS, "messages", one_more, within=0.3)
 
 
 @pytest.mark.parametrize("spoilt", [b"no json", b"[1]"])
 def test_what_is_no_document_is_written_anew(store: Any, spoilt: bytes) -> None:
     """Whatever somebody put there."""
     store.put("board/_all/messages.json", spoilt)
-    Board(store).revise(EVERYBODY, "messages", one_more, within=10)
-    assert Board(store).document(EVERYBODY, "messages") == {"n": 1}
+    LatestStatus(store).revise(ALL_MODELS, "messages", one_more, within=10)
+    assert LatestStatus(store).document(ALL_MODELS, "messages") == {"n": 1}
 
 
 def test_no_model_is_called_like_everybody() -> None:
     """So that nobody's documents stand among the messages."""
-    assert not NAME.fullmatch(EVERYBODY)
+    assert not NAME.fullmatch(ALL_MODELS)

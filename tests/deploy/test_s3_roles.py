@@ -20,7 +20,7 @@ from deploy.s3_roles import grant, keep, main, roles
 from include import services
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
-from include.adapters.latest_status import Board
+from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import ObjectStore
@@ -187,7 +187,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
         world.do("announce", day(13), verdict=verdict, promotion=world.promote(day(13), verdict))
     with acting_as(users["pages"]):
         lake = store("lake")
-        reader = services.Reader(Settings.read({}), Board(lake), Records(lake), Ledger(lake))
+        reader = services.Reader(Settings.read({}), LatestStatus(lake), Records(lake), Ledger(lake))
         monkeypatch.setattr("include.services.reader", lambda: reader)
         monkeypatch.setattr("include.models.all_models", lambda: [model])
         monkeypatch.setattr("include.models.model_names", lambda: [name])

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import metrics_endpoint
-from include.adapters.latest_status import Board
+from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
 from include.errors import StoreUnreachable
@@ -19,7 +19,7 @@ TOKEN = "a token of some length"
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     store: Any = MemoryStore()
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr("include.services._read_side", lambda *_: (Board(store), Records(store), Ledger(store)))
+    monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
     monkeypatch.setattr("airflow_facts.in_airflow", lambda names: {})
     return store
 

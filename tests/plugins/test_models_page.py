@@ -10,7 +10,7 @@ import pytest
 
 import models_page
 from include import services
-from include.adapters.latest_status import Board
+from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
 from include.reports.overview import FailedRun, InAirflow
@@ -40,7 +40,7 @@ NOWHERE = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_I
 
 def served(monkeypatch: pytest.MonkeyPatch, store: Any, airflow: InAirflow | None = None) -> None:
     """Let the pages read this store, for the toy model alone."""
-    reader = services.Reader(Settings.read({}), Board(store), Records(store), Ledger(store))
+    reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store))
     monkeypatch.setattr("include.services.reader", lambda: reader)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
     monkeypatch.setattr("include.models.find_model", lambda _: MODEL)

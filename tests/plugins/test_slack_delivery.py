@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import Stack
-from include.adapters.latest_status import EVERYBODY, Board
+from include.adapters.latest_status import ALL_MODELS, LatestStatus
 from include.adapters.object_store import ObjectStore
 from include.alerts.throttle import OUTAGE_WINDOW, Flow
 from tests.adapters.test_object_store import MakeStore
@@ -101,7 +101,7 @@ class Workers:
     @property
     def flow(self) -> Flow:
         """What is remembered on the board."""
-        return Flow.read(Board(self.store).document(EVERYBODY, "messages"))
+        return Flow.read(LatestStatus(self.store).document(ALL_MODELS, "messages"))
 
     def wind_on(self, seconds: float) -> None:
         """Let time pass: everything that is remembered has been so much earlier."""
@@ -109,7 +109,7 @@ class Workers:
         earlier: dict[str, Any] = {name: [t - seconds for t in getattr(flow, name)] for name in ("sent", "urgent")}
         earlier |= {"outages": {n: t - seconds for n, t in flow.outages.items()}, "paused_until": flow.paused_until - seconds}
         document = flow.model_dump(mode="json") | earlier
-        Board(self.store).post(EVERYBODY, "messages", document)
+        LatestStatus(self.store).post(ALL_MODELS, "messages", document)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.gate.verdict import CHECKS
-from include.reports.ml_test_score import Known, ml_test_score
+from include.reports.ml_test_score import ScoreInputs, ml_test_score
 from tests.toy import MODEL
 
-NOTHING = Known(gate={})
-EVERYTHING = Known(
+NOTHING = ScoreInputs(gate={})
+EVERYTHING = ScoreInputs(
     gate=dict.fromkeys(CHECKS, "passed"),
     checked=True,
     compared=True,
@@ -66,7 +66,7 @@ def test_more_on_record_is_never_less(gate: dict[str, str], data: Any) -> None:
     """Every point is 0, a half or 1, and each record that is added keeps or raises each of them."""
     names = ("checked", "compared", "measured", "replayed", "went_back", "committed")
     flags = {name: data.draw(st.booleans()) for name in names}
-    known, more = Known(gate, **flags), Known(gate, **(flags | {data.draw(st.sampled_from(names)): True}))
+    known, more = ScoreInputs(gate, **flags), ScoreInputs(gate, **(flags | {data.draw(st.sampled_from(names)): True}))
     before, after = ml_test_score(SLICED, known), ml_test_score(SLICED, more)
     for name, tests in before.sections.items():
         assert all(test.points in (0, 0.5, 1) for test in tests)

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.adapters.latest_status import Board, Posted
+from include.adapters.latest_status import LatestStatus, Posted
 from include.reports.overview import InAirflow, Line, line, overview
 from include.reports.pages import render
 from include.results import Checked, Drift, Quality, Scored
@@ -44,7 +44,7 @@ def test_a_line_says_what_the_real_steps_wrote() -> None:
     promotion = world.promote(day(13), verdict)
     world.do("announce", day(13), verdict=verdict, promotion=promotion)
     checked(world, period=day(7), value=0.8, low=0.75, high=0.85, reference=0.9, newest_maturity=0.4)
-    found = line(MODEL, Board(world.lake).of("toy"), InAirflow(), NOW)
+    found = line(MODEL, LatestStatus(world.lake).of("toy"), InAirflow(), NOW)
     assert (found.champion, found.on_probation, found.moving) == ("1", False, False)
     assert (found.drifted, found.features) == (0, 3)
     assert (found.value, found.measured_on, found.maturity) == (0.8, "2024-01-08", 0.4)
@@ -56,7 +56,7 @@ def test_who_was_not_checked_for_long_is_silent() -> None:
     """As the alert has it: three periods, and never less than three days."""
     world = World()
     checked(world, period=None)
-    posted = Board(world.lake).of("toy")["monitor"]
+    posted = LatestStatus(world.lake).of("toy")["monitor"]
     for days, silent in ((2, False), (4, True)):
         found = line(MODEL, {"monitor": posted}, InAirflow(), posted.at + timedelta(days=days))
         assert found.silent is silent

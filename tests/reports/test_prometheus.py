@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from include.adapters.latest_status import EVERYBODY, Board, Posted
+from include.adapters.latest_status import ALL_MODELS, LatestStatus, Posted
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
 from include.ledger.entries import Fact
 from include.reports.overview import FailedRun, InAirflow
@@ -57,7 +57,7 @@ def test_what_the_steps_of_a_check_found_is_told() -> None:
         fact: Fact = said(event, "1" if key == "a" else "2", key=key, evidence={"verdict": "promote"})  # type: ignore[arg-type]
         world.services.ledger.append("toy", fact)
     world.services.lake.write_profile("toy", day(8), {"rows": 9, "quarantined": 0.1, "rates": {"x": {"missing": 0.25}}})
-    found = told(Board(world.lake).all())
+    found = told(LatestStatus(world.lake).all())
     assert of(found, "quarantined_rows_ratio") == 0.1
     assert of(found, "drifted_features") == 2
     assert math.isclose(of(found, "drifted_weight_ratio") or 0, 0.6)
@@ -78,7 +78,7 @@ def test_before_there_is_a_champion_no_drift_is_told() -> None:
     drift, quality = Drift(period=day(8)), Quality(period=None, metric="roc_auc")
     nobody = Scored(champion=None, period=day(8))
     world.do("triage", day(9), checked=Checked(rows=9, quarantined=0, reasons={}), scored=nobody, drift=drift, quality=quality)
-    found = told(Board(world.lake).all())
+    found = told(LatestStatus(world.lake).all())
     assert of(found, "last_check_timestamp_seconds") is not None
     assert {of(found, name) for name in ("features", "drifted_features", "drifted_weight_ratio")} == {None}
 
@@ -121,7 +121,7 @@ def test_what_is_no_number_is_not_told(value: float | None) -> None:
 def test_messages_are_counted_by_what_became_of_them() -> None:
     """For all models together; what never happened is 0, so that the first failure is an increase."""
     document = Flow(counts={"failure failed": 2, "verdict delivered": 5}).model_dump(mode="json")
-    found = told({EVERYBODY: {"messages": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    found = told({ALL_MODELS: {"messages": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
     counted = {labels: value for (name, labels), value in found.items() if name == "messages_total"}
     assert counted[("kind", "failure"), ("outcome", "failed")] == 2
     assert counted[("kind", "verdict"), ("outcome", "delivered")] == 5

@@ -11,10 +11,10 @@ import pytest
 from include.decisions.replay.search import replay
 from include.models.contract import Model
 from include.reports.replay_charts import ageing_picture, quality_picture
-from tests.toy import changed
 from include.reports.replay_page import PageFacts, replay_page
 from include.reports.replay_text import advice, reason
 from tests.pasts import MODEL, past
+from tests.toy import changed
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
 FOUND = replay(past(periods=46, noise=0.003), MODEL, 0.01)

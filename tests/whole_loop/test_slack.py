@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from deploy.local.environment import inherited
-from include.adapters.latest_status import EVERYBODY, Board
+from include.adapters.latest_status import ALL_MODELS, LatestStatus
 from include.alerts.throttle import Flow
 from tests.slack import Receiver, listening
 from tests.whole_loop.conftest import Story
@@ -119,7 +119,7 @@ def test_an_outage_of_the_store_is_one_message_from_real_callbacks(loop: Loop, s
     (text,) = slack.texts
     assert text.startswith(":red_circle: *object store* cannot be used (StoreUnreachable) · first in *traffic_volume.monitor*")
     announced(loop)
-    flow = Flow.read(Board(loop.lake_store).document(EVERYBODY, "messages"))
+    flow = Flow.read(LatestStatus(loop.lake_store).document(ALL_MODELS, "messages"))
     assert (flow.count("outage", "delivered"), flow.count("outage", "held_back")) == (1, 1)
 
 

@@ -27,7 +27,7 @@ _FEWEST_ROWS = 50
 
 
 @dataclass(frozen=True)
-class Finding:
+class SpecFinding:
     """`wrong` stops, `doubt` warns; what it is about, its value, what is accepted, and what to do next."""
 
     severity: Literal["wrong", "doubt"]
@@ -41,7 +41,7 @@ class Finding:
         return f"{self.severity}: {self.what}: {self.value}. Accepted: {self.accepted}. {self.do}"
 
 
-def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[Finding]:
+def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """All findings, what is wrong first; the table is not changed. `now` is aware UTC.
 
     Where columns or times are missing nothing else can be said, and only that is.
@@ -65,7 +65,7 @@ def as_of(model: Model, typed: pd.DataFrame, now: datetime) -> datetime:
     return min(newest + model.feed.period + model.feed.label_delay, now)
 
 
-def needs_more_rows(model: Model, rows: int, error: float) -> list[Finding]:
+def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
     """Whether the held-out rows can show a loss of a margin at 95 % with 80 % power; `error` is the difference's on them.
 
     >>> from include.models import find_model
@@ -77,7 +77,7 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[Finding]:
         return []
     value = f"a difference is known to ±{error:.3g} on {rows:,} held-out rows, about {needed:,} would be needed"
     do = "Hold out more periods (holdout_periods), bring more data, or accept a wider margin."
-    return [Finding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)]
+    return [SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)]
 
 
 def _columns(model: Model) -> tuple[Column, ...]:
@@ -86,33 +86,33 @@ def _columns(model: Model) -> tuple[Column, ...]:
     return (*model.features, Column(label.name, label.kind, label.low, label.high, label.values, True))
 
 
-def _absent(model: Model, table: pd.DataFrame) -> Iterator[Finding]:
+def _absent(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:
     here = ", ".join(map(str, table.columns))
     for name in missing_columns(table, model.feed.key, model.feed.time, _columns(model)):
-        yield Finding("wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there"))
+        yield SpecFinding("wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there"))
     if table.empty:
-        yield Finding("wrong", "the data", "they have no rows", "at least one row", "Name a file with rows.")
+        yield SpecFinding("wrong", "the data", "they have no rows", "at least one row", "Name a file with rows.")
 
 
 def _correct(model: Model, how: str) -> str:
     return f"In include/models/{model.name}.py {how}, or correct the data."
 
 
-def _times(model: Model, table: pd.DataFrame, times: pd.Series, now: datetime) -> Iterator[Finding]:
+def _times(model: Model, table: pd.DataFrame, times: pd.Series, now: datetime) -> Iterator[SpecFinding]:
     name = model.feed.time
     if (bad := times.isna()).any():
         value = f"{int(bad.sum()):,} of {len(bad):,} rows hold no time, such as {table[name][bad].iloc[0]!r}"
-        yield Finding("wrong", f"time {name}", value, "ISO 8601 such as 2024-05-01T12:00:00Z", _correct(model, "name another"))
+        yield SpecFinding("wrong", f"time {name}", value, "ISO 8601 such as 2024-05-01T12:00:00Z", _correct(model, "name another"))
     if (late := times > now).any():
         value = f"{int(late.sum()):,} rows lie in the future, such as {table[name][late].iloc[0]!r}"
-        yield Finding("wrong", f"time {name}", value, f"times until now, {now:%Y-%m-%dT%H:%MZ}", "Correct the data.")
+        yield SpecFinding("wrong", f"time {name}", value, f"times until now, {now:%Y-%m-%dT%H:%MZ}", "Correct the data.")
     if len(times) > 1 and times.nunique() == 1:
         value = f"every row has the time {times.dropna().iloc[0]:%Y-%m-%dT%H:%MZ}"
         do = _correct(model, "name the column that says when each prediction is made")
-        yield Finding("wrong", f"time {name}", value, "times that put the rows in order", do)
+        yield SpecFinding("wrong", f"time {name}", value, "times that put the rows in order", do)
 
 
-def _keys(model: Model, table: pd.DataFrame) -> Iterator[Finding]:
+def _keys(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:
     key = list(model.feed.key)
     repeated = table.duplicated(key)
     if not repeated.any():
@@ -120,13 +120,13 @@ def _keys(model: Model, table: pd.DataFrame) -> Iterator[Finding]:
     value = f"{int(repeated.sum()):,} of {len(table):,} rows repeat it, such as {table.loc[repeated, key].iloc[0].to_dict()}"
     same = table.duplicated([*model.feature_names, *key, model.feed.time, model.label.name])
     if same.sum() == repeated.sum():
-        yield Finding("doubt", f"key {', '.join(key)}", value, "each row once", "These rows are equal: they count once.")
+        yield SpecFinding("doubt", f"key {', '.join(key)}", value, "each row once", "These rows are equal: they count once.")
     else:
         do = _correct(model, "add the columns to feed.key that tell such rows apart (often the time)")
-        yield Finding("wrong", f"key {', '.join(key)}", value, "a key that names one row", do)
+        yield SpecFinding("wrong", f"key {', '.join(key)}", value, "a key that names one row", do)
 
 
-def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> Iterator[Finding]:
+def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> Iterator[SpecFinding]:
     """What the feed's check would say of each column, counted, with an example."""
     reasons = sort_rows(table, model.feed.key, model.feed.time, columns).reasons
     rows: dict[str, list[int]] = {}
@@ -144,10 +144,10 @@ def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> I
         severity: Literal["wrong", "doubt"] = "wrong" if len(those) > share * len(table) else "doubt"
         after = "" if severity == "wrong" else " Such rows would go to quarantine."
         do = _correct(model, "widen the column's kind, range, values or optional") + after
-        yield Finding(severity, f"column {name}", value, f"at most {share:.0%} of a delivery", do)
+        yield SpecFinding(severity, f"column {name}", value, f"at most {share:.0%} of a delivery", do)
 
 
-def _giveaways(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
+def _giveaways(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
     rows = typed[typed[model.label.name].notna()]
     rows = rows.sample(_MOST_ROWS, random_state=model.seed) if len(rows) > _MOST_ROWS else rows
     for column in model.features:
@@ -159,7 +159,7 @@ def _giveaways(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
         do = f"Is {column.name} known when the prediction is made? If not, take it out of FEATURES."
         severity: Literal["wrong", "doubt"] = "wrong" if power >= GIVES_AWAY else "doubt"
         accepted = f"a column that {_in_words(model.task, SUSPICIOUS[model.task])} at most"
-        yield Finding(severity, f"feature {column.name}", value, accepted, do)
+        yield SpecFinding(severity, f"feature {column.name}", value, accepted, do)
 
 
 def _in_words(task: Task, power: float) -> str:
@@ -215,7 +215,7 @@ def _codes(values: pd.Series) -> Floats:
     return np.asarray(texts.map(places).to_numpy("float64", na_value=float("nan")))
 
 
-def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Finding]:
+def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[SpecFinding]:
     """Whether there are periods, rows and positives enough to train, to hold out and to judge."""
     told = typed.assign(label_delivered=typed[model.label.name].notna() | model.label.optional)
     try:
@@ -223,14 +223,14 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Fi
     except NotEnoughHistory as reason:
         value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
         accepted = f"{model.min_train_periods} + {model.holdout_periods} periods of {model.feed.period} with mature labels"
-        yield Finding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
+        yield SpecFinding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
         return
     times = typed[model.feed.time]
     label = typed.loc[(times >= split.holdout_start) & (times < split.holdout_end), model.label.name].dropna()
     where = f"holdout from {split.holdout_start:%Y-%m-%d}"
     do = "Raise holdout_periods, bring more data, or lower what criteria ask for."
     if len(label) < model.criteria.min_rows:
-        yield Finding("wrong", where, f"{len(label):,} labelled rows", f"{model.criteria.min_rows:,} or more (min_rows)", do)
+        yield SpecFinding("wrong", where, f"{len(label):,} labelled rows", f"{model.criteria.min_rows:,} or more (min_rows)", do)
     if model.task == "binary":
         rarer = min(int((label == 1).sum()), int((label == 0).sum()))
         if rarer < model.criteria.min_positives:
@@ -238,10 +238,10 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Fi
                 f"; about {math.ceil(len(label) * model.criteria.min_positives / rarer):,} rows would do" if rarer else ""
             )
             value = f"{rarer:,} rows of the rarer class among {len(label):,}{times_more}"
-            yield Finding("wrong", where, value, f"{model.criteria.min_positives:,} or more (min_positives)", do)
+            yield SpecFinding("wrong", where, value, f"{model.criteria.min_positives:,} or more (min_positives)", do)
 
 
-def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
+def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
     there = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
     first, last = min(there), max(there)
     whole = int((last - first) / model.feed.period) + 1
@@ -249,4 +249,4 @@ def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[Finding]:
         empty = next(start for turn in range(whole) if (start := first + turn * model.feed.period) not in there)
         value = f"{whole - len(there):,} of {whole:,} have no rows, the first starts on {empty:%Y-%m-%d %H:%M}"
         do = _correct(model, "set feed.period to how often deliveries come")
-        yield Finding("doubt", "periods of the feed", value, "rows in each", do)
+        yield SpecFinding("doubt", "periods of the feed", value, "rows in each", do)

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.decisions.drift.chart_statistics import MATERIAL_SHARE, MATERIAL_WORDS, ViewReference, view_reference
+from include.decisions.drift.chart_statistics import MATERIAL_SHARE, MATERIAL_WORDS, ViewBaseline, view_baseline
 from include.decisions.drift.summaries import Grid, Summary, column_of, is_of_words, lay_grid, summarise
 from include.decisions.scoring.predictions import Floats, Predictions, Ranking, numbers_of
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, learn_columns, measure_profile
-from include.noise.recognition import Known
+from include.noise.recognition import LearnedColumn
 
 # More periods than these tell nothing new about how a column usually moves.
 _MOST_PERIODS = 520
@@ -29,7 +29,7 @@ _GRID_ROWS = 50_000
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class Baseline:
     """What is kept: a summary of the features and of the label for each period, `starts` in order, and what they taught.
 
     `importance` is each column's share of what moves the champion's answers, summing to 1; `mess` are noise profiles of the
@@ -43,16 +43,16 @@ class Reference:
     labels: tuple[Summary, ...]
     importance: Mapping[str, float]
     mess: tuple[NoiseProfile, ...] = ()
-    known: Mapping[str, Known] = field(default_factory=dict)
+    known: Mapping[str, LearnedColumn] = field(default_factory=dict)
     told_apart: tuple[float, ...] = ()
 
     @cached_property
-    def views(self) -> dict[str, ViewReference]:
+    def views(self) -> dict[str, ViewBaseline]:
         """Every view of the features, by name."""
         return _views(self.features)
 
     @cached_property
-    def label_views(self) -> dict[str, ViewReference]:
+    def label_views(self) -> dict[str, ViewBaseline]:
         """The view of the label, by name."""
         return _views(self.labels)
 
@@ -95,7 +95,7 @@ class Reference:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Reference":
+    def from_json(cls, document: Mapping[str, Any]) -> "Baseline":
         """The reference that `as_json` wrote."""
         return cls(
             grid={name: np.asarray(edges, dtype="float64") for name, edges in document["grid"].items()},
@@ -104,19 +104,19 @@ class Reference:
             labels=tuple(Summary.from_json(summary) for summary in document["labels"]),
             importance=document["importance"],
             mess=tuple(NoiseProfile.from_json(profile) for profile in document["mess"]),
-            known={name: Known.from_json(known) for name, known in document["known"].items()},
+            known={name: LearnedColumn.from_json(known) for name, known in document["known"].items()},
             told_apart=tuple(document["told_apart"]),
         )
 
 
-def make_reference(
+def make_baseline(
     model: Model, rows: pd.DataFrame, importance: Mapping[str, float], told_apart: Sequence[float]
-) -> Reference:
+) -> Baseline:
     """The reference from a champion's training rows, as the lake reads them."""
     grid = lay_grid(thinned(rows, _GRID_ROWS), [*model.features, model.label])
     periods = [(start.to_pydatetime(), part) for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))]
     periods = periods[-_MOST_PERIODS:]
-    return Reference(
+    return Baseline(
         grid=grid,
         starts=tuple(start for start, _ in periods),
         features=tuple(summary_of_period(model, part, start, grid) for start, part in periods),
@@ -137,7 +137,7 @@ def summary_of_period(
     return summarise(rows, model.features if columns is None else columns, grid, idle)
 
 
-def answers_summary(model: Model, predictions: Predictions, grid: Grid) -> Summary:
+def predictions_summary(model: Model, predictions: Predictions, grid: Grid) -> Summary:
     """What a model answered, as a summary of its own: the first answer, and of classes how sure it was of it."""
     if isinstance(predictions, Ranking):
         rows = pd.DataFrame({"answer": predictions.labels[:, 0], "certainty": predictions.probabilities[:, 0]})
@@ -148,12 +148,12 @@ def answers_summary(model: Model, predictions: Predictions, grid: Grid) -> Summa
     return summarise(rows, [Column("answer", "number")], {"answer": edges})
 
 
-def _views(summaries: Sequence[Summary]) -> dict[str, ViewReference]:
+def _views(summaries: Sequence[Summary]) -> dict[str, ViewBaseline]:
     found = {}
     for name in summaries[0].views:
         views = [summary.views[name] for summary in summaries]
         material = MATERIAL_WORDS if is_of_words(name) else MATERIAL_SHARE
-        found[name] = view_reference(views, max(float(median(view.rows for view in views)), 1.0), material)
+        found[name] = view_baseline(views, max(float(median(view.rows for view in views)), 1.0), material)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from include.decisions.drift.baseline import Reference
+from include.decisions.drift.baseline import Baseline
 from include.decisions.drift.chart_statistics import View
 from include.decisions.drift.summaries import Numbers, Summary, Values, column_of
 from include.models.contract import Column, Feed
@@ -23,7 +23,7 @@ _MISREAD_SHARE = 0.2
 
 
 def broken_signs(
-    reference: Reference, current: Summary, previous: Summary | None, columns: Sequence[Column], feed: Feed, mess: NoiseProfile
+    reference: Baseline, current: Summary, previous: Summary | None, columns: Sequence[Column], feed: Feed, mess: NoiseProfile
 ) -> dict[str, str]:
     """What says that the feed is broken, by column, in words; empty when nothing does."""
     found = _rows(reference, current, previous) | _freshness(reference, current, feed)
@@ -36,7 +36,7 @@ def broken_signs(
     return found
 
 
-def _rows(reference: Reference, current: Summary, previous: Summary | None) -> dict[str, str]:
+def _rows(reference: Baseline, current: Summary, previous: Summary | None) -> dict[str, str]:
     # A history begins in the middle of a period: the first one says nothing about how few rows are usual.
     usual, fewest = reference.usual_rows, min(summary.rows for summary in reference.features[1:] or reference.features)
     if current.rows < min(_COLLAPSED_SHARE * usual, fewest):
@@ -62,7 +62,7 @@ def _same(one: View, other: View) -> bool:
     return False
 
 
-def _freshness(reference: Reference, current: Summary, feed: Feed) -> dict[str, str]:
+def _freshness(reference: Baseline, current: Summary, feed: Feed) -> dict[str, str]:
     """Whether the deliveries stopped before the period was over."""
     longest = max(summary.idle for summary in reference.features)
     if current.idle > 2 * longest + _LATE_SHARE * feed.period.total_seconds():

@@ -1,4 +1,4 @@
-"""Figures: the few numbers a period by which one view of a column is charted, taken from its summary.
+"""ChartStatistics: the few numbers a period by which one view of a column is charted, taken from its summary.
 
 A number is followed by four components of Neyman's smooth test (Skand. Aktuarietidskr. 20, 1937): the means of orthonormal
 polynomials of its rank among the reference, which are its level, spread, skew and tails, in standard deviations of the rank.
@@ -31,7 +31,7 @@ View = Numbers | Values
 
 
 @dataclass(frozen=True, eq=False)
-class Figures:
+class ChartStatistics:
     """K figures: the charted values, the variances that sampling gives them, and the effects that people are told."""
 
     values: Floats
@@ -39,7 +39,7 @@ class Figures:
     effects: Floats
 
 
-class ViewReference(ABC):
+class ViewBaseline(ABC):
     """One view of the reference, period by period: how its figures are taken, and how they moved."""
 
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class ViewReference(ABC):
         self.periods = periods
 
     @abstractmethod
-    def figures(self, view: View) -> Figures:
+    def figures(self, view: View) -> ChartStatistics:
         """The figures of any rows, in the order of `names`."""
 
     @abstractmethod
@@ -78,7 +78,7 @@ class ViewReference(ABC):
         return self.figures(merged_views(self.periods)).effects
 
 
-class NumberReference(ViewReference):
+class NumberBaseline(ViewBaseline):
     """A number."""
 
     def __init__(self, periods: Sequence[Numbers]) -> None:
@@ -90,7 +90,7 @@ class NumberReference(ViewReference):
         self.names = (*COMPONENTS, MISSING)
         self.material = np.array([MATERIAL_MOVE] * len(COMPONENTS) + [MATERIAL_SHARE])
 
-    def figures(self, view: View) -> Figures:
+    def figures(self, view: View) -> ChartStatistics:
         """The components, and the share that is missing."""
         assert isinstance(view, Numbers)
         moves = view.counts / max(view.present, 1) @ self._polynomials
@@ -109,7 +109,7 @@ class NumberReference(ViewReference):
         return _history([])
 
 
-class ValueReference(ViewReference):
+class ValueBaseline(ViewBaseline):
     """A category, or the words of a text. Where the reference has very many values, they are buckets."""
 
     def __init__(self, periods: Sequence[Values], typical_rows: float, material: float = MATERIAL_SHARE) -> None:
@@ -127,7 +127,7 @@ class ValueReference(ViewReference):
         self.names = (*(f"{VALUE}{name}" for name in _names(whole, common)), OTHERS, MISSING)
         self.material, self.material_unseen = np.full(len(self.names), material), material
 
-    def figures(self, view: View) -> Figures:
+    def figures(self, view: View) -> ChartStatistics:
         """The shares of the common values and of all others, and the share that is missing."""
         assert isinstance(view, Values)
         counts = np.bincount(self._places, self._counted(view), len(self.names) - 1)
@@ -158,7 +158,7 @@ class ValueReference(ViewReference):
     def _second_half(self) -> int:
         return max(len(self.periods) // 2, 1)
 
-    def _unseen(self, number: int, known: int) -> Figures:
+    def _unseen(self, number: int, known: int) -> ChartStatistics:
         """Share of a period that no period up to `known` has."""
         new = self._counts_by_period[number][self._first_seen > known].sum()
         present = max(self.periods[number].present, 1)
@@ -196,27 +196,27 @@ class ValueReference(ViewReference):
         return np.append(np.where(empty, 0, buckets), buckets[empty].sum()).astype("float64")
 
 
-def view_reference(periods: Sequence[View], typical_rows: float, material: float = MATERIAL_SHARE) -> ViewReference:
+def view_baseline(periods: Sequence[View], typical_rows: float, material: float = MATERIAL_SHARE) -> ViewBaseline:
     """The reference of a view; `typical_rows` are expected in a period that is judged, `material` is what share matters."""
     numbers = [view for view in periods if isinstance(view, Numbers)]
     values = [view for view in periods if isinstance(view, Values)]
-    return NumberReference(numbers) if numbers else ValueReference(values, typical_rows, material)
+    return NumberBaseline(numbers) if numbers else ValueBaseline(values, typical_rows, material)
 
 
-def _history(figures: Sequence[Figures]) -> History:
+def _history(figures: Sequence[ChartStatistics]) -> History:
     if not figures:
         return History(np.zeros((0, 1)), np.zeros((0, 1)))
     return History(np.stack([one.values for one in figures]), np.stack([one.variances for one in figures]))
 
 
-def sampled(share: float, rows: int) -> Figures:
+def sampled(share: float, rows: int) -> ChartStatistics:
     """One share as a figure of its own."""
-    return Figures(_stable(np.array([share]), rows), np.array([1 / max(rows, 1)]), np.array([share]))
+    return ChartStatistics(_stable(np.array([share]), rows), np.array([1 / max(rows, 1)]), np.array([share]))
 
 
-def _with_missing(view: View, values: Floats, effects: Floats) -> Figures:
+def _with_missing(view: View, values: Floats, effects: Floats) -> ChartStatistics:
     missing = sampled(view.missing / max(view.rows, 1), view.rows)
-    return Figures(
+    return ChartStatistics(
         np.append(values, missing.values),
         np.append(np.full(len(values), 1 / max(view.present, 1)), missing.variances),
         np.append(effects, missing.effects),

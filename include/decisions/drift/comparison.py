@@ -5,20 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from include.decisions.drift.baseline import Reference
+from include.decisions.drift.baseline import Baseline
 from include.decisions.drift.chart_statistics import (
     COMPONENTS,
     MATERIAL_SHARE,
     UNSEEN,
-    Figures,
+    ChartStatistics,
     View,
-    ViewReference,
+    ViewBaseline,
     sampled,
-    view_reference,
+    view_baseline,
 )
 from include.decisions.drift.control_charts import (
     FEWEST_PERIODS,
-    Baseline,
+    CalmPeriod,
     History,
     benjamini_hochberg,
     change_p,
@@ -87,7 +87,7 @@ class Earlier:
     mess: Sequence[tuple[NoiseProfile, Collection[str]]] = ()
 
 
-def compare_all(reference: Reference, newest: Newest, earlier: Earlier, lag: int) -> list[Compared]:
+def compare_all(reference: Baseline, newest: Newest, earlier: Earlier, lag: int) -> list[Compared]:
     """Everything about the newest period beside the reference; `lag` is how many periods it lies after it."""
     found = [
         compare(name, view, newest.features.views[name], lag, earlier.calm.get(name)) for name, view in reference.views.items()
@@ -104,7 +104,7 @@ def _answers(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
     if newest.answers is None or len(before) < FEWEST_PERIODS:
         return []
     views = {
-        name: view_reference([b.views[name] for b in before], max(newest.answers.rows, 1)) for name in newest.answers.views
+        name: view_baseline([b.views[name] for b in before], max(newest.answers.rows, 1)) for name in newest.answers.views
     }
     found = [compare(ANSWERS, view, newest.answers.views[name], 1) for name, view in views.items()]
     surest = min(found, key=lambda one: one.p)
@@ -125,14 +125,14 @@ def _mess(newest: Newest, before: Sequence[tuple[NoiseProfile, Collection[str]]]
     return [*found, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
 
 
-def _together(reference: Reference, newest: Newest) -> list[Compared]:
+def _together(reference: Baseline, newest: Newest) -> list[Compared]:
     if not np.isfinite(newest.told_apart):
         return []
     usual = [as_figure(area, ROWS) for area in reference.told_apart if np.isfinite(area)]
     return [_risen(TOGETHER, "told apart", as_figure(newest.told_apart, newest.told_apart_rows), usual, MATERIAL_GAIN)]
 
 
-def _risen(name: str, figure: str, now: Figures, usual: Sequence[Figures], material: float) -> Compared:
+def _risen(name: str, figure: str, now: ChartStatistics, usual: Sequence[ChartStatistics], material: float) -> Compared:
     """One figure, of which only a rise matters."""
     if len(usual) < FEWEST_PERIODS:
         return Compared(name)
@@ -143,7 +143,7 @@ def _risen(name: str, figure: str, now: Figures, usual: Sequence[Figures], mater
 
 
 def compare(
-    name: str, reference: ViewReference, current: View, lag: int, baseline: tuple[View, int] | None = None
+    name: str, reference: ViewBaseline, current: View, lag: int, baseline: tuple[View, int] | None = None
 ) -> Compared:
     """How a view of the newest period stands out.
 
@@ -154,7 +154,7 @@ def compare(
     p, effects = level_p(reference.history, found.values, found.variances), found.effects - reference.usual
     if baseline is not None:
         before = reference.figures(baseline[0])
-        since = Baseline(before.values, before.variances, baseline[1])
+        since = CalmPeriod(before.values, before.variances, baseline[1])
         changed = change_p(reference.history, found.values, found.variances, since)
         effects = np.where(changed < p, found.effects - before.effects, effects)
         p = np.minimum(1.0, 2 * np.minimum(p, changed))
@@ -171,7 +171,7 @@ def compare(
     return Compared(name, names[told], float(p.min()), float(effects[told]), float(now[told]), float(usual[told]))
 
 
-def _unseen_p(reference: ViewReference, current: View, lag: int, baseline: tuple[View, int] | None) -> Floats:
+def _unseen_p(reference: ViewBaseline, current: View, lag: int, baseline: tuple[View, int] | None) -> Floats:
     """More unseen values than so far ahead of what is known are usual, or than in the last calm period."""
     now = sampled(reference.unseen(current), current.present)
     p = level_p(reference.unseen_history(lag), now.values, now.variances)

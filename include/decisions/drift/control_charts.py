@@ -38,7 +38,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
+class CalmPeriod:
     """The figures of an earlier period, shape (K,), `lag` periods before the one that is judged."""
 
     values: Floats
@@ -70,7 +70,7 @@ def level_p(history: History, values: Floats, variances: Floats) -> Floats:
     return _two_sided(values - history.mean, variance, degrees)
 
 
-def change_p(history: History, values: Floats, variances: Floats, baseline: Baseline) -> Floats:
+def change_p(history: History, values: Floats, variances: Floats, baseline: CalmPeriod) -> Floats:
     """Two-sided p-values, shape (K,), of the change since an earlier period, against the history's changes at the same lag."""
     lag = baseline.lag
     changes = History(

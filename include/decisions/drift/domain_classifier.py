@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from include.decisions.data.values import as_numbers, as_texts
-from include.decisions.drift.chart_statistics import Figures
+from include.decisions.drift.chart_statistics import ChartStatistics
 from include.decisions.scoring.metrics import roc_auc
 from include.decisions.scoring.predictions import Floats
 from include.models.contract import Column
@@ -24,7 +24,7 @@ _FEWEST_ROWS = 50
 _TEXT_FEATURES = 2**12
 
 
-def told_apart(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Column], seed: int) -> float:
+def area_between(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Column], seed: int) -> float:
     """Area under the curve, 0.5 for rows that are alike, of a classifier that was not shown the rows it is asked about.
 
     NaN where one side has fewer than 50 rows. At most 1,500 rows of each side are looked at.
@@ -42,9 +42,9 @@ def told_apart(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Column]
     return roc_auc(side, said)[0]
 
 
-def as_figure(area: float, rows: int) -> Figures:
+def as_figure(area: float, rows: int) -> ChartStatistics:
     """An area as a figure to be charted; its sampling variance is Mann and Whitney's for two samples of the same size."""
-    return Figures(np.array([area]), np.array([(2 * rows + 1) / (12 * rows**2)]), np.array([area]))
+    return ChartStatistics(np.array([area]), np.array([(2 * rows + 1) / (12 * rows**2)]), np.array([area]))
 
 
 def areas_within(
@@ -53,7 +53,7 @@ def areas_within(
     """How well each of some periods, spread evenly, is told from all others."""
     starts = sorted(periods.unique())
     chosen = [starts[round(place)] for place in np.linspace(0, len(starts) - 1, min(at_most, len(starts)))]
-    return [told_apart(rows[periods != start], rows[periods == start], columns, seed) for start in dict.fromkeys(chosen)]
+    return [area_between(rows[periods != start], rows[periods == start], columns, seed) for start in dict.fromkeys(chosen)]
 
 
 def _sample(rows: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from include.decisions.drift.baseline import Reference
+from include.decisions.drift.baseline import Baseline
 from include.decisions.drift.comparison import ANSWERS, TOGETHER, Compared
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Model
@@ -27,7 +27,7 @@ def known_days(model: Model, period: datetime) -> str:
     return ""
 
 
-def as_a_year_ago(moved: Sequence[Compared], reference: Reference, now: Summary, then: Summary) -> Mapping[str, bool]:
+def as_a_year_ago(moved: Sequence[Compared], reference: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
     What a classifier sees and what the champion answers follow from the columns: where all that moved are as they were, so is
@@ -38,7 +38,7 @@ def as_a_year_ago(moved: Sequence[Compared], reference: Reference, now: Summary,
     return found | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in found}
 
 
-def _is_alike(one: Compared, reference: Reference, now: Summary, then: Summary) -> bool:
+def _is_alike(one: Compared, reference: Baseline, now: Summary, then: Summary) -> bool:
     view = reference.views.get(one.view)
     if view is None or one.figure not in view.names:
         return False

@@ -5,15 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from include.decisions.drift.baseline import Reference
+from include.decisions.drift.baseline import Baseline
 from include.decisions.drift.chart_statistics import (
     COMPONENTS,
     MISSING,
     OTHERS,
     UNSEEN,
     VALUE,
-    NumberReference,
-    ValueReference,
+    NumberBaseline,
+    ValueBaseline,
 )
 from include.decisions.drift.comparison import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER, Compared, Newest
 from include.decisions.drift.summaries import TEXT_WORDS, Numbers, Values, is_of_words
@@ -59,7 +59,7 @@ def as_moved(one: Compared, what: str, weight: float, in_a_row: int, before: flo
     )
 
 
-def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
+def in_words(one: Compared, reference: Baseline, newest: Newest) -> str:
     """What moved, from what to what."""
     if one.view == TOGETHER:
         return f"a classifier tells it from the training rows: area under the curve {one.now:.2f}, usually {one.usual:.2f}"
@@ -82,11 +82,11 @@ def in_words(one: Compared, reference: Reference, newest: Newest) -> str:
     return f"{name}: {one.now:.1%} of its {things}, usually {one.usual:.1%}"
 
 
-def _moved_number(one: Compared, reference: Reference, newest: Newest) -> str:
+def _moved_number(one: Compared, reference: Baseline, newest: Newest) -> str:
     if one.figure != COMPONENTS[0]:
         return f"{_SHAPES[one.figure][one.effect < 0]} ({one.effect:+.2f})"
     view, usual = newest.features.views.get(one.view), reference.views.get(one.view)
-    if not isinstance(view, Numbers) or not isinstance(usual, NumberReference):
+    if not isinstance(view, Numbers) or not isinstance(usual, NumberBaseline):
         return f"{'higher' if one.effect > 0 else 'lower'} ({one.effect:+.2f})"
     edges = reference.grid[one.view]
     return f"median {_median(usual.whole, edges):.4g} → {_median(view, edges):.4g}"
@@ -100,9 +100,9 @@ def _median(view: Numbers, edges: Floats) -> float:
     return float((low + high) / 2)
 
 
-def _examples(name: str, reference: Reference, newest: Newest) -> str:
+def _examples(name: str, reference: Baseline, newest: Newest) -> str:
     view, usual = newest.features.views.get(name), reference.views.get(name)
-    if not isinstance(view, Values) or not isinstance(usual, ValueReference) or usual.whole.buckets is not None:
+    if not isinstance(view, Values) or not isinstance(usual, ValueBaseline) or usual.whole.buckets is not None:
         return ""
     often = {value: n for value, n in view.counts.items() if n >= _FEWEST_ROWS and value not in usual.whole.counts}
     common = sorted(often, key=lambda value: (-often[value], value))[:_EXAMPLES]

@@ -67,7 +67,7 @@ def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: flo
     return Trend(now.value, was.value, error, decayed)
 
 
-def wobble_of(versions: Iterable[Sequence[Judged]]) -> float:
+def between_period_deviation(versions: Iterable[Sequence[Judged]]) -> float:
     """Standard deviation of quality between neighbouring periods, beyond sampling; 0 while fewer than three changes are known.
 
     Half the mean square of successive differences (von Neumann, Ann. Math. Stat. 12, 1941): a slow decline does not count as

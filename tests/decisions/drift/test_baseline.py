@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from include.decisions.drift.baseline import Reference, answers_summary, make_reference, summary_of_period, thinned
+from include.decisions.drift.baseline import Baseline, make_baseline, predictions_summary, summary_of_period, thinned
 from include.decisions.drift.comparison import Earlier, Newest, compare_all
 from include.decisions.scoring.predictions import best_classes
 from include.models.contract import Column
@@ -32,14 +32,14 @@ def days(count: int, seed: int = 1) -> pd.DataFrame:
     )
 
 
-def made() -> Reference:
-    return make_reference(MODEL, days(9), {"x": 0.5, "colour": 0.3, "note": 0.2}, [0.5, float("nan")])
+def made() -> Baseline:
+    return make_baseline(MODEL, days(9), {"x": 0.5, "colour": 0.3, "note": 0.2}, [0.5, float("nan")])
 
 
 def test_it_judges_the_same_after_it_was_kept() -> None:
     """As JSON and back: every finding is the same to the last digit."""
     first = made()
-    again = Reference.from_json(json.loads(json.dumps(first.as_json())))
+    again = Baseline.from_json(json.loads(json.dumps(first.as_json())))
     summary = summary_of_period(MODEL, days(1, seed=2), FIRST, first.grid)
     newest = Newest(summary, None, None, NoiseProfile(80), float("nan"), 0)
     assert compare_all(again, newest, Earlier({}), lag=2) == compare_all(first, newest, Earlier({}), lag=2)
@@ -66,11 +66,11 @@ def test_a_columns_importance_is_shared_by_its_views() -> None:
 def test_answers_are_summarised_for_every_task() -> None:
     """Probabilities, classes with how sure the model is, and values on the label's own grid."""
     grid = made().grid
-    assert set(answers_summary(MODEL, np.array([0.1, 0.9]), grid).views) == {"answer"}
+    assert set(predictions_summary(MODEL, np.array([0.1, 0.9]), grid).views) == {"answer"}
     ranking = best_classes(np.array([[0.2, 0.8]]), np.array(["a", "b"], dtype=object))
     classes = changed(task="multiclass", label=Column("y", "category"))
-    assert set(answers_summary(classes, ranking, grid).views) == {"answer", "certainty"}
-    assert answers_summary(changed(task="regression"), np.array([0.0, 1.0]), grid).rows == 2
+    assert set(predictions_summary(classes, ranking, grid).views) == {"answer", "certainty"}
+    assert predictions_summary(changed(task="regression"), np.array([0.0, 1.0]), grid).rows == 2
 
 
 def test_thinning_is_even_over_time() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.drift.baseline import Reference, make_reference, summary_of_period
+from include.decisions.drift.baseline import Baseline, make_baseline, summary_of_period
 from include.decisions.drift.broken_feeds import broken_signs
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Column, Feed, Model
@@ -30,17 +30,17 @@ def frame(number: int = 9, rows: int = 100, **changes: object) -> pd.DataFrame:
     return whole.assign(**changes)
 
 
-def reference(**changes: object) -> Reference:
+def reference(**changes: object) -> Baseline:
     rows = pd.concat([frame(number, **changes) for number in range(8)], ignore_index=True)
-    return make_reference(MODEL, rows, {}, [])
+    return make_baseline(MODEL, rows, {}, [])
 
 
-def signs(now: pd.DataFrame, usual: Reference | None = None, before: Summary | None = None) -> dict[str, str]:
+def signs(now: pd.DataFrame, usual: Baseline | None = None, before: Summary | None = None) -> dict[str, str]:
     usual = usual or reference()
     return broken_signs(usual, summarised(now, usual), before, MODEL.features, MODEL.feed, CALM)
 
 
-def summarised(rows: pd.DataFrame, usual: Reference) -> Summary:
+def summarised(rows: pd.DataFrame, usual: Baseline) -> Summary:
     return summary_of_period(MODEL, rows, FIRST + 9 * DAY, usual.grid)
 
 
@@ -64,7 +64,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("now", "usual", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_signs_of_a_broken_feed(now: pd.DataFrame, usual: Reference, found: dict[str, str]) -> None:
+def test_signs_of_a_broken_feed(now: pd.DataFrame, usual: Baseline, found: dict[str, str]) -> None:
     """Each names its column and says what happened; what has always been so is no sign."""
     said = signs(now, usual)
     assert set(said) == set(found)
@@ -74,7 +74,7 @@ def test_signs_of_a_broken_feed(now: pd.DataFrame, usual: Reference, found: dict
 def test_what_stands_still_in_every_period_is_not_frozen() -> None:
     """A weekday has one value all day, whatever the days before had."""
     rows = pd.concat([frame(number, speed=float(number % 7)) for number in range(8)], ignore_index=True)
-    assert signs(frame(speed=3.0), make_reference(MODEL, rows, {}, [])) == {}
+    assert signs(frame(speed=3.0), make_baseline(MODEL, rows, {}, [])) == {}
 
 
 def test_yesterdays_delivery_sent_again_is_no_delivery() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.drift.baseline import Reference, make_reference, summary_of_period
+from include.decisions.drift.baseline import Baseline, make_baseline, summary_of_period
 from include.decisions.drift.comparison import (
     AT_ONCE,
     LABEL,
@@ -57,25 +57,25 @@ def week(number: int, rng: np.random.Generator, rows: int = ROWS) -> pd.DataFram
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
+def reference() -> Baseline:
     rng = np.random.default_rng(1)
     rows = pd.concat([week(number, rng) for number in range(PERIODS)], ignore_index=True)
-    return make_reference(MODEL, rows, {"speed": 0.5, "colour": 0.3, "note": 0.2}, [0.5, 0.52, 0.49, 0.51, 0.5, 0.51])
+    return make_baseline(MODEL, rows, {"speed": 0.5, "colour": 0.3, "note": 0.2}, [0.5, 0.52, 0.49, 0.51, 0.5, 0.51])
 
 
-def newest(reference: Reference, rows: pd.DataFrame, mess: NoiseProfile | None = None, area: float = 0.5) -> Newest:
+def newest(reference: Baseline, rows: pd.DataFrame, mess: NoiseProfile | None = None, area: float = 0.5) -> Newest:
     summary = summary_of_period(MODEL, rows, FIRST + PERIODS * WEEK, reference.grid)
     return Newest(summary, None, None, mess or NoiseProfile(len(rows)), area, max(len(rows), 1))
 
 
-def found(reference: Reference, now: Newest, earlier: Earlier | None = None) -> dict[str, Compared]:
+def found(reference: Baseline, now: Newest, earlier: Earlier | None = None) -> dict[str, Compared]:
     """What stands at once, by view."""
     compared = compare_all(reference, now, earlier or Earlier({}), lag=1)
     weights = {one.view: reference.weights.get(one.view, 0.25) for one in compared}
     return {one.view: one for one in standing(compared, weights, AT_ONCE)}
 
 
-def test_an_ordinary_week_is_calm(reference: Reference) -> None:
+def test_an_ordinary_week_is_calm(reference: Baseline) -> None:
     """Forty of them, each with a colour that nobody has seen: at most one is told of anything."""
     rng = np.random.default_rng(5)
     told = sum(bool(found(reference, newest(reference, week(PERIODS + n % 4, rng)))) for n in range(40))
@@ -127,7 +127,7 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
 
 @pytest.mark.parametrize(("change", "view", "kind", "summary"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_what_moved_is_found_in_its_first_week(
-    reference: Reference, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
+    reference: Baseline, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
 ) -> None:
     """By name, by kind and in words that say from what to what."""
     now = newest(reference, change(week(PERIODS, np.random.default_rng(3))))
@@ -137,12 +137,12 @@ def test_what_moved_is_found_in_its_first_week(
     assert says in in_words(moved[view], reference, now)
 
 
-def test_one_outlier_is_no_shift(reference: Reference) -> None:
+def test_one_outlier_is_no_shift(reference: Baseline) -> None:
     """A number is followed by its ranks: a single 1e12 moves one row to the end."""
     assert not found(reference, newest(reference, outlying(week(PERIODS, np.random.default_rng(3)))))
 
 
-def test_mess_is_judged_by_how_much_there_usually_is(reference: Reference) -> None:
+def test_mess_is_judged_by_how_much_there_usually_is(reference: Baseline) -> None:
     """Six per cent of typing mistakes are news where there were none, and none where they are usual; less is no drift."""
     rows = week(PERIODS, np.random.default_rng(3))
     messy = NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.06}})
@@ -157,7 +157,7 @@ def test_mess_is_judged_by_how_much_there_usually_is(reference: Reference) -> No
     assert not found(quiet, newest(reference, rows, NoiseProfile(ROWS)), Earlier({}, mess=usual))
 
 
-def test_what_stood_out_does_not_teach_what_is_usual(reference: Reference) -> None:
+def test_what_stood_out_does_not_teach_what_is_usual(reference: Baseline) -> None:
     """The second week of a surge is as far out of line as the first."""
     messy = NoiseProfile(ROWS, rates={"note": {"typo": 0.1}})
     now = newest(reference, week(PERIODS, np.random.default_rng(3)), messy)
@@ -165,7 +165,7 @@ def test_what_stood_out_does_not_teach_what_is_usual(reference: Reference) -> No
     assert "note: typo" not in found(reference, now, Earlier({}, mess=[(messy, ())] * 9))
 
 
-def test_what_only_a_classifier_sees_is_told(reference: Reference) -> None:
+def test_what_only_a_classifier_sees_is_told(reference: Baseline) -> None:
     """An area far from what single training periods had."""
     now = newest(reference, week(PERIODS, np.random.default_rng(3)), area=0.8)
     moved = found(reference, now)
@@ -173,7 +173,7 @@ def test_what_only_a_classifier_sees_is_told(reference: Reference) -> None:
     assert "area under the curve 0.80, usually 0.51" in in_words(moved[TOGETHER], reference, now)
 
 
-def test_a_change_of_the_labels_is_told(reference: Reference) -> None:
+def test_a_change_of_the_labels_is_told(reference: Baseline) -> None:
     """Three in ten, and now six."""
     rows = week(PERIODS, np.random.default_rng(3))
     from include.decisions.drift.summaries import summarise
@@ -185,19 +185,19 @@ def test_a_change_of_the_labels_is_told(reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_hardly_any_row_is_survived(reference: Reference, rows: int) -> None:
+def test_hardly_any_row_is_survived(reference: Baseline, rows: int) -> None:
     """Nothing can be said of it, and nothing raises; that it is too few is the feed's matter."""
     now = newest(reference, week(PERIODS, np.random.default_rng(3)).head(rows))
     assert len(compare_all(reference, now, Earlier({}), lag=1)) >= len(reference.views)
 
 
-def test_a_column_of_nothing_is_survived(reference: Reference) -> None:
+def test_a_column_of_nothing_is_survived(reference: Baseline) -> None:
     """All missing in the newest week, or in every week of the reference."""
     rng = np.random.default_rng(3)
     gone = week(PERIODS, rng).assign(speed=float("nan"), colour=None, note=None)
     assert found(reference, newest(reference, gone))
     rows = pd.concat([week(number, rng).assign(speed=float("nan"), colour=None) for number in range(8)], ignore_index=True)
-    never = make_reference(MODEL, rows, {}, [])
+    never = make_baseline(MODEL, rows, {}, [])
     now = Newest(summary_of_period(MODEL, gone, FIRST, never.grid), None, None, NoiseProfile(ROWS), float("nan"), 0)
     assert "colour" not in found(never, now)
 
@@ -210,7 +210,7 @@ def test_a_value_called_like_a_figure_is_a_value() -> None:
     def rows(number: int, share: float) -> pd.DataFrame:
         return week(number, rng).assign(status=rng.choice(["missing", "level", "ok"], ROWS, p=[share, 0.1, 0.9 - share]))
 
-    known = make_reference(model, pd.concat([rows(n, 0.1) for n in range(12)], ignore_index=True), {}, [])
+    known = make_baseline(model, pd.concat([rows(n, 0.1) for n in range(12)], ignore_index=True), {}, [])
     summary = summary_of_period(model, rows(12, 0.5), FIRST, known.grid)
     now = Newest(summary, None, None, NoiseProfile(ROWS), float("nan"), 0)
     moved = found(known, now)["status"]
@@ -223,7 +223,7 @@ def test_unseen_is_a_lower_bound_where_only_the_newest_period_has_very_many_valu
     names = [f"name {number}" for number in range(3_900)]
     model = changed(features=(Column("name", "category"),), feed=MODEL.feed)
     rows = pd.concat([week(n, np.random.default_rng(n), 3_900).assign(name=names) for n in range(4)], ignore_index=True)
-    known = make_reference(model, rows, {}, [])
+    known = make_baseline(model, rows, {}, [])
     fresh = pd.concat([week(4, np.random.default_rng(4), 3_900).assign(name=names)] * 2, ignore_index=True)
     fresh.loc[:149, "name"] = [f"new {number}" for number in range(150)]
     summary = summary_of_period(model, fresh, FIRST, known.grid)
@@ -235,7 +235,7 @@ def test_a_period_without_a_value_teaches_no_limits() -> None:
     rng = np.random.default_rng(2)
     parts = [week(n, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS)) for n in range(30)]
     parts[7] = parts[7].assign(speed=float("nan"))
-    known = make_reference(MODEL, pd.concat(parts, ignore_index=True), {}, [])
+    known = make_baseline(MODEL, pd.concat(parts, ignore_index=True), {}, [])
     told = 0
     for _ in range(40):
         rows = week(30, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.drift.control_charts import Baseline, History, benjamini_hochberg, change_p, level_p
+from include.decisions.drift.control_charts import CalmPeriod, History, benjamini_hochberg, change_p, level_p
 from include.decisions.scoring.predictions import Floats
 
 ONE = np.array([1e-6])
@@ -28,15 +28,15 @@ def test_a_slow_season_hides_no_jump() -> None:
     season = np.sin(2 * np.pi * np.arange(52) / 52) + np.random.default_rng(1).normal(scale=0.03, size=52)
     before, now = season[-1], season[-1] + 0.5
     assert level_p(history(season), np.array([now]), ONE)[0] > 0.05
-    assert change_p(history(season), np.array([now]), ONE, Baseline(np.array([before]), ONE, lag=1))[0] < 0.001
-    assert change_p(history(season), np.array([before + 0.05]), ONE, Baseline(np.array([before]), ONE, lag=1))[0] > 0.05
+    assert change_p(history(season), np.array([now]), ONE, CalmPeriod(np.array([before]), ONE, lag=1))[0] < 0.001
+    assert change_p(history(season), np.array([before + 0.05]), ONE, CalmPeriod(np.array([before]), ONE, lag=1))[0] > 0.05
 
 
 def test_a_longer_lag_allows_a_larger_change() -> None:
     """What wanders is further away after eight weeks than after one."""
     walk = np.cumsum(np.random.default_rng(2).normal(size=60))
     p = [
-        change_p(history(walk), np.array([walk[-1] + 4.0]), ONE, Baseline(np.array([walk[-1]]), ONE, lag))[0] for lag in (1, 8)
+        change_p(history(walk), np.array([walk[-1] + 4.0]), ONE, CalmPeriod(np.array([walk[-1]]), ONE, lag))[0] for lag in (1, 8)
     ]
     assert p[0] < p[1]
 
@@ -45,7 +45,7 @@ def test_too_short_a_history_says_nothing() -> None:
     """Three periods, or none as far apart as asked, are no ground for an alarm."""
     short = history(np.array([0.0, 0.1, 0.2]))
     assert level_p(short, np.array([9.0]), ONE)[0] == 1
-    assert change_p(history(np.zeros(6)), np.array([9.0]), ONE, Baseline(np.zeros(1), ONE, lag=5))[0] == 1
+    assert change_p(history(np.zeros(6)), np.array([9.0]), ONE, CalmPeriod(np.zeros(1), ONE, lag=5))[0] == 1
 
 
 def test_sampling_counts_where_nothing_else_varies() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.drift.domain_classifier import areas_within, told_apart
+from include.decisions.drift.domain_classifier import area_between, areas_within
 from include.models.contract import Column
 
 RNG = np.random.default_rng(1)
@@ -20,8 +20,8 @@ def numbers(rows: int, together: bool) -> pd.DataFrame:
 
 def test_a_relation_that_changes_is_seen() -> None:
     """Each column alone is what it was."""
-    assert told_apart(numbers(600, True), numbers(600, True), NUMBERS, seed=1) == pytest.approx(0.5, abs=0.06)
-    assert told_apart(numbers(600, True), numbers(600, False), NUMBERS, seed=1) > 0.8
+    assert area_between(numbers(600, True), numbers(600, True), NUMBERS, seed=1) == pytest.approx(0.5, abs=0.06)
+    assert area_between(numbers(600, True), numbers(600, False), NUMBERS, seed=1) > 0.8
 
 
 def test_texts_are_told_apart_by_their_words() -> None:
@@ -29,20 +29,20 @@ def test_texts_are_told_apart_by_their_words() -> None:
     columns = [Column("text", "text")]
     old = pd.DataFrame({"text": RNG.choice(["where is my order", "i want a refund", None], 600)})
     new = pd.DataFrame({"text": np.where(np.arange(600) % 3 == 0, "is it vegan", RNG.choice(old["text"], 600))})
-    assert told_apart(old, old.sample(600, random_state=1), columns, seed=1) == pytest.approx(0.5, abs=0.06)
-    assert told_apart(old, new, columns, seed=1) > 0.6
+    assert area_between(old, old.sample(600, random_state=1), columns, seed=1) == pytest.approx(0.5, abs=0.06)
+    assert area_between(old, new, columns, seed=1) > 0.6
 
 
 def test_too_few_rows_tell_nothing() -> None:
     """No number is made up."""
-    assert np.isnan(told_apart(numbers(600, True), numbers(49, True), NUMBERS, seed=1))
+    assert np.isnan(area_between(numbers(600, True), numbers(49, True), NUMBERS, seed=1))
 
 
 def test_columns_of_nothing_are_survived() -> None:
     """All missing on both sides, or on one."""
     empty = pd.DataFrame({"a": [float("nan")] * 100, "b": 1.0, "c": [None] * 100})
-    assert told_apart(empty, empty, NUMBERS, seed=1) == pytest.approx(0.5, abs=0.06)
-    assert told_apart(numbers(100, True), empty, NUMBERS, seed=1) > 0.9
+    assert area_between(empty, empty, NUMBERS, seed=1) == pytest.approx(0.5, abs=0.06)
+    assert area_between(numbers(100, True), empty, NUMBERS, seed=1) > 0.9
 
 
 def test_what_is_usual_is_measured_on_single_periods() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.decisions.drift.baseline import make_reference, summary_of_period
+from include.decisions.drift.baseline import make_baseline, summary_of_period
 from include.decisions.drift.comparison import LABEL, TOGETHER, Compared
 from include.decisions.drift.season import as_a_year_ago, known_days, year_before
 from include.errors import ModelError
@@ -55,7 +55,7 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
         rows = {name: rng.normal(moved.get(name, 0.0), 1, len(at)) for name in ("x", "z")}
         return pd.DataFrame(rows | {"at": pd.to_datetime(at, utc=True), "y": 1.0, "label_delivered": True})
 
-    reference = make_reference(model, days(0, 8), {}, [])
+    reference = make_baseline(model, days(0, 8), {}, [])
     now, then = (
         summary_of_period(model, days(9, 1, **moved), FIRST, reference.grid)
         for moved in ({"x": 2, "z": 2}, {"x": 1.8, "z": 0})

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from include.decisions.monitoring.quality import Judged, trend, wobble_of
+from include.decisions.monitoring.quality import Judged, between_period_deviation, trend
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.scorecard import Measured
 from include.models.contract import Criteria
@@ -53,12 +53,12 @@ def test_wobble_is_what_sampling_does_not_explain() -> None:
     """Periods that differ by 0.03 beyond their errors, and versions that are not compared with each other."""
     rng = np.random.default_rng(1)
     values = 0.7 + rng.normal(scale=0.03, size=400) + rng.normal(scale=0.01, size=400)
-    assert wobble_of([weeks(*values, error=0.01)]) == pytest.approx(0.03, rel=0.1)
-    assert wobble_of([weeks(*([0.7] * 9), error=0.01)]) == 0
-    assert wobble_of([weeks(0.7, 0.7), weeks(0.2, 0.2), weeks(0.9, 0.9)]) == 0
-    assert wobble_of([weeks(0.1, 0.9)]) == 0
+    assert between_period_deviation([weeks(*values, error=0.01)]) == pytest.approx(0.03, rel=0.1)
+    assert between_period_deviation([weeks(*([0.7] * 9), error=0.01)]) == 0
+    assert between_period_deviation([weeks(0.7, 0.7), weeks(0.2, 0.2), weeks(0.9, 0.9)]) == 0
+    assert between_period_deviation([weeks(0.1, 0.9)]) == 0
 
 
 def test_a_slow_decline_is_no_wobble() -> None:
     """It is what decay looks like."""
-    assert wobble_of([weeks(*np.linspace(0.8, 0.6, 30), error=0.0)]) < 0.01
+    assert between_period_deviation([weeks(*np.linspace(0.8, 0.6, 30), error=0.0)]) < 0.01
