@@ -277,25 +277,25 @@ def _own_peak(otherwise: float) -> float:
 
 def main() -> int:
     """Simulate, measure, print, write; parts that are left out keep what they last said."""
-    figures = results.read("drift").get("figures", {})
+    statistics = results.read("drift").get("statistics", {})
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for rows in SIZES if "years" in PARTS else ():
             years = list(pool.map(partial(year, rows=rows), range(YEARS)))
-            figures.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)
-            print(f"{rows:,} rows a week", figures["years"][f"{rows:,}"], flush=True)
+            statistics.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)
+            print(f"{rows:,} rows a week", statistics["years"][f"{rows:,}"], flush=True)
         for rows, found in (
             zip(SIZES, pool.map(partial(evidently_year, 1), SIZES), strict=True) if "evidently" in PARTS else ()
         ):
-            figures.setdefault("evidently", {})[f"{rows:,}"] = found
+            statistics.setdefault("evidently", {})[f"{rows:,}"] = found
             print(f"{rows:,} rows a week, Evidently", found, flush=True)
     if "cost" in PARTS:
-        figures["cost"] = cost()
-    aims = _aims(figures)
+        statistics["cost"] = cost()
+    aims = _aims(statistics)
     for aim, met in aims.items():
         print(f"{'reached    ' if met else 'NOT REACHED'} {aim}")
-    results.write("drift", figures, aims, all(aims.values()))
-    if {"years", "evidently", "cost"} <= set(figures):
-        results.into_page(PAGE, "drift", tables(figures))
+    results.write("drift", statistics, aims, all(aims.values()))
+    if {"years", "evidently", "cost"} <= set(statistics):
+        results.into_page(PAGE, "drift", tables(statistics))
     return 0
 
 
@@ -311,20 +311,20 @@ def _summed_up(years: list[Told]) -> dict[str, Any]:
     }
 
 
-def tables(figures: dict[str, Any]) -> str:
+def tables(statistics: dict[str, Any]) -> str:
     """What docs/drift.md shows of it, as markdown."""
     lines = [
         "| rows a week | ours | Evidently's preset, any column | half of its columns | PSI above 0.2, any column |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
-    for rows, found in figures["years"].items():
-        peer = figures["evidently"][rows]
+    for rows, found in statistics["years"].items():
+        peer = statistics["evidently"][rows]
         cells = (found["false alarms a year"], *peer.values(), found["PSI > 0.2, false alarms a year"])
         lines.append(f"| {rows} | " + " | ".join(f"{cell:.2g}" for cell in cells) + " |")
-    lines += ["", "| shifted by | " + " | ".join(f"{rows} rows" for rows in figures["years"]) + " |"]
-    lines.append("| --- |" + " ---: |" * len(figures["years"]))
+    lines += ["", "| shifted by | " + " | ".join(f"{rows} rows" for rows in statistics["years"]) + " |"]
+    lines.append("| --- |" + " ---: |" * len(statistics["years"]))
     for by in map(str, SHIFTS):
-        shares = (found["found in the first week"][by] for found in figures["years"].values())
+        shares = (found["found in the first week"][by] for found in statistics["years"].values())
         mass = f"{float(by) / 5:.0%} of the mass"
         lines.append(f"| {by} deviations, or {mass} | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
     lines += [
@@ -332,15 +332,15 @@ def tables(figures: dict[str, Any]) -> str:
         "| rows | ours, CPU s | Evidently, CPU s | ours, MB | Evidently, MB |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
-    for rows, who in figures["cost"].items():
+    for rows, who in statistics["cost"].items():
         ours, peer = who["ours"], who.get("evidently", {})
         theirs = (f"{peer['cpu_seconds']:.0f}", f"{peer['peak_mb']:,.0f}") if peer else ("not tried", "not tried")
         lines.append(f"| {rows} | {ours['cpu_seconds']:.2f} | {theirs[0]} | {ours['peak_mb']:,.0f} | {theirs[1]} |")
     return "\n".join(lines)
 
 
-def _aims(figures: dict[str, Any]) -> dict[str, bool]:
-    years, cost = figures.get("years", {}), figures.get("cost", {})
+def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
+    years, cost = statistics.get("years", {}), statistics.get("cost", {})
     million = cost.get("1,000,000", {})
     ours = {rows: found["ours"] for rows, found in cost.items()}
     faster = million["evidently"]["cpu_seconds"] / million["ours"]["cpu_seconds"] if million else 0.0

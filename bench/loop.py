@@ -23,12 +23,12 @@ from bench.in_process import Week, play, stores
 from demo import messages, payments
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, WEEK, Stream, Upstream
 from include.adapters.object_store import ObjectStore
+from include.decisions.data.labels import labels_of
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.services import Services, build_services
-from include.steps.assemble import labels_of
-from include.steps.score import predict
 
 _ENDS = 8
 """How many of the first and of the last weeks are told as one number."""

@@ -1,4 +1,4 @@
-"""How fast is the mess made? Each corruption alone, beside tab-err where both do it, and the default suite on a million rows.
+"""How fast is the noise made? Each corruption alone, beside tab-err where both do it, and the default suite on a million rows.
 
 tab-err needs pandas below 2.4, so it runs in an environment of its own, made for the occasion; where that cannot be made the
 answer says so and the benchmark fails. Its error masks are counted: made to run on a newer pandas it injects nothing. Best of

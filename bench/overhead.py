@@ -21,13 +21,13 @@ from bench import results
 from bench.in_process import stores
 from demo.upstream import FLIGHTS, Upstream
 from include.adapters.object_store import ObjectStore
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.noise.suite import default_suite
 from include.request import Request
 from include.services import Services, build_services
-from include.steps.score import predict
 
 UNTIL = datetime(2013, 12, 16, tzinfo=UTC)
 HOLDOUT = timedelta(weeks=2)

@@ -32,6 +32,8 @@ from bench import results
 from bench.in_process import stores
 from demo.upstream import SEARCHES, Upstream
 from include.adapters.object_store import ObjectStore
+from include.decisions.data.labels import labelled, labels_of
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.evidence import Said, blend_gain, measure
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Labels, Ranking
@@ -43,8 +45,6 @@ from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
 from include.services import Services, build_services
-from include.steps.assemble import labelled, labels_of
-from include.steps.score import predict
 
 CODESPELL = "codespell==2.4.3"
 CARDS = os.environ.get("CARDS")

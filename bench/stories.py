@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from bench import results
 from demo import messages, payments
 from demo.upstream import FRAUD, INTENTS, WEEK, Stream
+from include.decisions.data.labels import labels_of
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
-from include.steps.assemble import labels_of
-from include.steps.score import predict
 
 # How many of the first and of the last weeks are told as one number.
 EARLY, LATE = 8, 8

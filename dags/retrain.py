@@ -2,16 +2,16 @@
 
 `assemble → train → validate → review → promote → announce`
 
-* **Runs** when triage asks for it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
+* **Runs** when triage requests it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
 * **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
   `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
-* **A person is asked** in `review`, where the model says so: in Airflow, or by a tag on the version in MLflow. No answer means
-  no. Only `inconclusive` may be overridden, with a reason.
-* **Stops, red,** when rows are in training and holdout, when an artifact is not the validated one, or when somebody moved the
-  champion.
+* **A person is asked** in `review`, where the model declares it: in Airflow, or by a tag on the version in MLflow. No answer
+  means no. Only `inconclusive` may be overridden, with a reason.
+* **Stops, red,** when rows are in training and hold-out, when an artifact is not the validated one, or when the champion was
+  moved meanwhile.
 * **Safe to run again** at any point: snapshots and trainings are found by digest, and a promotion killed half-way is
   completed.
-* **Messages:** that it started and why, what somebody is asked, and what came of it.
+* **Messages:** that it started and why, what a person is asked, and the outcome.
 * The **decision card** is the description of the version in MLflow; its address is in the log of `announce`.
 """
 
@@ -20,12 +20,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
+from airflow_tasks import RETRAINING, run_step
 from include.models.contract import Model
-from include.request import perform
 from parsed_models import parsed_models
 from review_operator import ReviewOperator
 from run_form import form, override
-from slack_alerts import tell_decision, tell_started
 from task_policy import task_defaults
 
 
@@ -35,37 +34,36 @@ def retrain(model: Model) -> DAG:
         dag_id=f"{model.name}.retrain",
         schedule=AssetOrTimeSchedule(
             timetable=CronTriggerTimetable(model.retraining.cadence, timezone="UTC", run_immediately=timedelta(0)),
-            assets=[Asset(name=f"{model.name}.needs_retraining")],
+            assets=[Asset(name=f"{model.name}.{RETRAINING}")],
         ),
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
         params=form(force="Train again, although this very training was done before.") | override(),
         tags=[model.name, model.owner, "retrain"],
-        description=f"{model.description} Trains a challenger and lets it prove itself.",
+        description=f"{model.description} Trains a challenger and compares it with the champion.",
         doc_md=__doc__,
     ) as dag:
 
         @task
         def assemble(**context: Any) -> dict[str, Any]:
-            return tell_started(model.name, context, perform("assemble", model.name, context))
+            return run_step("assemble", model, context)
 
         @task
         def train(assembled: Any, **context: Any) -> dict[str, Any]:
-            return perform("train", model.name, context, assembled=assembled)
+            return run_step("train", model, context, assembled=assembled)
 
         @task
         def validate(assembled: Any, trained: Any, **context: Any) -> dict[str, Any]:
-            return perform("validate", model.name, context, assembled=assembled, trained=trained)
+            return run_step("validate", model, context, assembled=assembled, trained=trained)
 
         @task
         def promote(verdict: Any, approval: Any, **context: Any) -> dict[str, Any]:
-            return perform("promote", model.name, context, verdict=verdict, approval=approval)
+            return run_step("promote", model, context, verdict=verdict, approval=approval)
 
         @task
         def announce(verdict: Any, approval: Any, promotion: Any, **context: Any) -> dict[str, Any]:
-            announced = perform("announce", model.name, context, verdict=verdict, promotion=promotion)
-            return tell_decision(model.name, context, verdict, approval, promotion, announced)
+            return run_step("announce", model, context, verdict=verdict, approval=approval, promotion=promotion)
 
         assembled = assemble()
         verdict = validate(assembled, train(assembled))

@@ -1,35 +1,34 @@
 """### Rollback: how do we go back?
 
-`rehearse → roll_back`
+`verify_target → roll_back`
 
-* **Runs** by hand with the form, or when probation asks for it (asset `<model>.needs_rollback`, only where the model says
-  `roll_back`).
-* **Target:** empty means the version that the champion replaced, as the ledger knows it. Only versions that were champion once
-  are accepted.
+* **Runs** by hand with the form, or when probation requests it (asset `<model>.needs_rollback`, only where the model's
+  probation says `roll_back`).
+* **Target:** empty means the version that the champion replaced, as recorded in the ledger. Only versions that were champion
+  once are accepted.
 * **A reason is required:** it is kept in the ledger and on both versions.
-* **Rehearsed first:** the target's file is loaded and asked by a fresh process; no training data are needed.
+* **Verified first:** the target's artifact is loaded and queried by a fresh process; no training data are needed.
 * **Dry run** does all of that and moves nothing.
-* The version rolled back from is marked and is **not promoted again**, unless somebody brings it back with override.
-* **Safe to run again** at any point: a run that was killed half-way is completed or undone, and says which.
+* The version rolled back from is blocked from promotion, unless a person brings it back with override.
+* **Safe to run again** at any point: a run that was killed half-way is completed or undone, and its log says which.
 """
 
 from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
+from airflow_tasks import ROLLBACK, run_step
 from include.models.contract import Model
-from include.request import perform
 from parsed_models import parsed_models
 from run_form import rollback_form
-from slack_alerts import tell_rolled_back
 from task_policy import task_defaults
 
 
 def rollback(model: Model) -> DAG:
-    """The way back of one model."""
+    """The rollback of one model."""
     with DAG(
         dag_id=f"{model.name}.rollback",
-        schedule=[Asset(name=f"{model.name}.needs_rollback")],
+        schedule=[Asset(name=f"{model.name}.{ROLLBACK}")],
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
@@ -40,14 +39,14 @@ def rollback(model: Model) -> DAG:
     ) as dag:
 
         @task
-        def rehearse(**context: Any) -> dict[str, Any]:
-            return perform("rehearse", model.name, context)
+        def verify_target(**context: Any) -> dict[str, Any]:
+            return run_step("verify_target", model, context)
 
         @task
-        def roll_back(rehearsed: Any, **context: Any) -> dict[str, Any]:
-            return tell_rolled_back(model.name, context, perform("roll_back", model.name, context, rehearsed=rehearsed))
+        def roll_back(verified: Any, **context: Any) -> dict[str, Any]:
+            return run_step("roll_back", model, context, verified=verified)
 
-        roll_back(rehearse())
+        roll_back(verify_target())
     return dag
 
 

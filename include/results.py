@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,32 @@ class Result(BaseModel):
     summary: str = ""
 
 
+class Event(BaseModel):
+    """What asks for another run of the same model; `name` is the event's, after the model's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: ClassVar[str]
+
+    as_of: datetime
+    reason: str
+
+
+class RetrainingRequested(Event):
+    """Triage asks for a retraining."""
+
+    name: ClassVar[str] = "needs_retraining"
+
+
+class RollbackRequested(Event):
+    """Probation asks for a rollback to `target`, as long as `instead_of` is the champion."""
+
+    name: ClassVar[str] = "needs_rollback"
+
+    target: str
+    instead_of: str
+    by: str = "probation"
+
+
 class LandedFile(Result):
     """One object in landing, pinned to the bytes that were listed."""
 
@@ -23,6 +49,47 @@ class LandedFile(Result):
     etag: str
     stream: Literal["features", "labels"]
     landed_at: datetime
+
+
+class Intake(BaseModel):
+    """The record that a landing file is done: how many of its rows went on, and why the others did not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: LandedFile
+    rows: int
+    reasons: dict[str, int]
+
+
+class QuarantinedRow(BaseModel):
+    """One row that broke the contract: of which file, its number there, why, and its values as delivered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    row: int
+    reasons: list[str]
+    values: dict[str, Any]
+
+
+class ManifestFile(BaseModel):
+    """One curated file of a snapshot."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a snapshot consists of: the curated files of the periods in [start, end)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    start: datetime
+    end: datetime
+    files: tuple[ManifestFile, ...]
 
 
 class Batch(Result):
@@ -87,7 +154,7 @@ class Moved(Result):
     """
 
     view: str
-    kind: Literal["shift", "new", "mess", "answers", "label", "together"]
+    kind: Literal["shift", "new", "noise", "predictions", "label", "together"]
     what: str
     effect: float
     before: float = 0.0
@@ -254,16 +321,19 @@ class Recommended(Result):
 class Question(Result):
     """What a person is asked: a headline, markdown that holds all that is needed to decide, and until when.
 
-    `url` is the page where it is answered; `needs_reason` says that an approval without a reason does not count.
+    `answered_in` says where that is, `url` is the page; with `needs_reason` an approval without a reason does not count.
+    `reviewers` are the users who may answer; empty means every user who may answer there.
     """
 
     where: Literal["orchestrator", "registry"]
+    answered_in: str
     subject: str
     body: str
     evidence: str
     version: str
     until: datetime
     url: str
+    reviewers: tuple[str, ...] = ()
     needs_reason: bool = False
 
 
@@ -304,17 +374,17 @@ class Promotion(Result):
 
 
 class Reconciled(Result):
-    """Who is champion, now that registry and ledger agree; `by_hand` says that somebody else than a run had changed it.
+    """Who is champion, now that registry and ledger agree; `by_hand` says that it was changed outside of the pipeline.
 
-    `unpublished` says why inference servers do not get this champion; empty where they do, or where nothing is published.
+    `unpublished` says why inference servers do not get this champion; None where they do, or where nothing is published.
     """
 
     champion_version: str | None
     by_hand: bool
-    unpublished: str = ""
+    unpublished: str | None = None
 
 
-class Rehearsed(Result):
+class VerifiedTarget(Result):
     """A version that could be gone back to: its file loads and answers stored rows, of which `sample` is the digest.
 
     `current` is champion now.

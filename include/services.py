@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from include.models.contract import Model
+from include.request import Request
 from include.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything outside of this process that a step may talk to."""
+    """The systems outside of this process that a step may talk to."""
 
     settings: Settings
     landing: "Landing"
@@ -61,17 +63,26 @@ def build_services(settings: Settings | None = None) -> Services:
 
 
 @dataclass(frozen=True)
+class StepContext:
+    """What a step works with: the systems outside, the model, and the request of the run."""
+
+    services: Services
+    model: Model
+    request: Request
+
+
+@dataclass(frozen=True)
 class Reader:
-    """What pages and metrics are made from. Light: the api-server has no need of frames, nor of MLflow."""
+    """What pages and metrics are made from. Light: the api-server needs neither frames nor MLflow."""
 
     settings: Settings
-    board: "LatestStatus"
+    latest: "LatestStatus"
     records: "Records"
     ledger: "Ledger"
 
 
 def reader(patience: float | None = None) -> Reader:
-    """The lake as the environment names it, for who only looks; `patience` as in `ObjectStore.connect`.
+    """The lake as the environment names it, for reading only; `patience` as in `ObjectStore.connect`.
 
     Raises:
         SettingsError: the environment holds a value that cannot be used.
@@ -81,8 +92,10 @@ def reader(patience: float | None = None) -> Reader:
 
 
 @cache
-def _read_side(bucket: str, endpoint: str | None, region: str, patience: float | None) -> tuple["LatestStatus", "Records", "Ledger"]:
-    """Kept, because the board remembers what it has read."""
+def _read_side(
+    bucket: str, endpoint: str | None, region: str, patience: float | None
+) -> tuple["LatestStatus", "Records", "Ledger"]:
+    """Kept, because the latest status remembers what it has read."""
     from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.object_store import ObjectStore

@@ -113,7 +113,9 @@ class Settings(BaseModel):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
         found = {name.strip(): where.strip() for name, _, where in pairs}
-        if len(found) < len(pairs) or not (set(found) <= set(model_names()) and set(found.values()) <= set(get_args(ReviewPlace))):
+        if len(found) < len(pairs) or not (
+            set(found) <= set(model_names()) and set(found.values()) <= set(get_args(ReviewPlace))
+        ):
             raise ValueError(
                 "pairs such as traffic_volume=orchestrator are accepted, each model once; "
                 f"models are {', '.join(model_names())}, and reviews {', '.join(get_args(ReviewPlace))}"

@@ -1,23 +1,23 @@
-"""What Airflow's own database knows about the models: reviews that wait, runs that failed, and when each is retrained next."""
+"""What Airflow's own database knows of the models: reviews that wait, runs that failed, and when each is retrained next."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from include.reports.overview import FailedRun, InAirflow
+    from include.reports.overview import FailedRun, Runs
 
 # Airflow parks the task in one state where it is answered in Airflow, in the other where it is answered in MLflow.
 _WAITING = ("awaiting_input", "deferred")
 
 
-def in_airflow(model_names: Iterable[str]) -> "dict[str, InAirflow]":
+def runs_of(model_names: Iterable[str]) -> "dict[str, Runs]":
     """By model; three queries, however many models there are. Only the api-server has a database to ask."""
     from airflow.models.dag import DagModel
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    from include.reports.overview import InAirflow
+    from include.reports.overview import Runs
 
     columns = (DagModel.dag_id, DagModel.next_dagrun_create_after, DagModel.is_paused)
     waiting = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.start_date)
@@ -33,12 +33,12 @@ def in_airflow(model_names: Iterable[str]) -> "dict[str, InAirflow]":
     # The oldest question of a model comes last, and stays.
     reviews = {_model(dag_id): (run_id, since) for dag_id, run_id, since in asked}
     plans = {_model(dag_id): (after, bool(paused)) for dag_id, after, paused in planned}
-    found = {}
+    runs = {}
     for name in model_names:
         run_id, since = reviews.get(name, (None, None))
         after, paused = plans.get(name, (None, False))
-        found[name] = InAirflow(run_id, since, None if paused else after, paused, tuple(failed.get(name, ())))
-    return found
+        runs[name] = Runs(run_id, since, None if paused else after, paused, tuple(failed.get(name, ())))
+    return runs
 
 
 def failed_task(dag_id: str, run_id: str) -> str:
@@ -74,7 +74,7 @@ def _failed(session: Any) -> "dict[str, list[FailedRun]]":
     found = {dag_id: FailedRun(dag_id.rpartition(".")[2], run_id, task_id, at) for dag_id, run_id, task_id, at in rows if at}
     failed: dict[str, list[FailedRun]] = {}
     for dag_id, run in found.items():
-        # Whoever starts a rollback or a replay looks at it himself.
+        # A rollback or a replay is watched by the person who starts it.
         if run.stage in ("monitor", "retrain"):
             failed.setdefault(_model(dag_id), []).append(run)
     return failed

@@ -12,7 +12,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
@@ -22,6 +22,10 @@ from report_links import returned, web_address
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from markdown_it.token import Token
+
+    from include.results import Result
+
+R = TypeVar("R", bound="Result")
 
 CARD, PICTURE = "decision_card.md", "decision.png"
 HEADERS = {
@@ -76,14 +80,16 @@ def _card(dag_id: str, run_id: str) -> str:
 def _findings(model_name: str, dag_id: str, run_id: str) -> str:
     """What triage said. A run that it stopped returned nothing: then what was found says why."""
     from include.reports.findings_card import findings_card
+    from include.results import Drift, Finding, Quality
 
-    tasks = ("triage", "detect_drift", "measure_quality")
-    finding, drift, quality = (_reference(returned(dag_id, run_id, task_id)) for task_id in tasks)
-    if not finding and not drift.get("broken"):
+    drift = _result(Drift, returned(dag_id, run_id, "detect_drift"))
+    quality = _result(Quality, returned(dag_id, run_id, "measure_quality"))
+    finding = _result(Finding, returned(dag_id, run_id, "triage"))
+    if finding is None and drift and drift.broken:
+        finding = Finding(action="stop", reason=f"the feed is broken: {'; '.join(drift.broken)}")
+    if finding is None:
         raise NoCard(404, _not_decided(dag_id, run_id))
-    finding = finding or {"action": "stop", "reason": f"the feed is broken: {'; '.join(drift['broken'])}"}
-    action = re.sub("[^a-z]", "", str(finding.get("action")))
-    return f'<main class="{action}">{as_html(findings_card(model_name, finding, drift, quality), str)}</main>'
+    return f'<main class="{finding.action}">{as_html(findings_card(model_name, finding, drift, quality), str)}</main>'
 
 
 def _not_decided(dag_id: str, run_id: str) -> str:
@@ -102,6 +108,16 @@ def _origin(trained: dict[str, Any]) -> str:
     address = html.escape(web_address(json.dumps(trained), "version_url"))
     link = f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>'
     return f"<footer>The version in MLflow (middle click or Ctrl-click): {link}</footer>" if address else ""
+
+
+def _result(kind: "type[R]", stored: str | None) -> "R | None":
+    """The result that a task returned; None where it has none, or one that cannot be read."""
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate_json(stored or "")
+    except ValidationError:
+        return None
 
 
 def _reference(stored: str | None) -> dict[str, Any]:

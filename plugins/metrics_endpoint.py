@@ -1,6 +1,6 @@
-"""`/proving-ground/metrics` for Prometheus: what the board says about every model, and which reviews wait.
+"""`/proving-ground/metrics` for Prometheus: the latest status of every model, and which reviews wait.
 
-Prometheus is no user of Airflow's: a bearer token of its own lets it in, and lets it read these figures and nothing else.
+Prometheus is no user of Airflow's: a bearer token of its own lets it in, and lets it read these metrics and nothing else.
 Without PROVING_GROUND_METRICS_TOKEN there is no such page.
 """
 
@@ -24,7 +24,8 @@ def answer(authorization: str) -> tuple[int, bytes]:
     """Status and body for a request with this header; every failure is a status that Prometheus takes for `up == 0`."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from airflow_facts import in_airflow
+    from airflow_facts import runs_of
+    from include.alerts.throttle import Flow
     from include.errors import ProvingGroundError
     from include.models import all_models, model_names
     from include.reports.prometheus import exposition
@@ -38,7 +39,8 @@ def answer(authorization: str) -> tuple[int, bytes]:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
         if not hmac.compare_digest(expected.encode(), authorization.encode()):
             return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
-        return 200, exposition(all_models(), read.board.all(), in_airflow(model_names()))
+        flow = read.latest.messages(Flow) or Flow()
+        return 200, exposition(all_models(), read.latest.all(), runs_of(model_names()), flow)
     except (ProvingGroundError, SQLAlchemyError) as error:
         _log.error("no metrics: %s: %s", type(error).__name__, error)
         return 503, b"No metrics; the log of the api-server says why.\n"

@@ -1,12 +1,11 @@
-"""The page "Models" in Airflow's navigation, and a tab "Model" on a model's DAGs: what stands how, and how it got there.
+"""The page "Models" in Airflow's navigation, and a tab "Model" on a model's DAGs: the present state, and how it came about.
 
-Made by the api-server from the board and from the records of the newest runs; the browser runs no script. It only shows:
-whoever may read a model's monitor in Airflow sees its line, whoever may read runs of one of its DAGs its page, and there is
-nothing on them to press.
+Made by the api-server from the latest status and from the records of the newest runs; the browser runs no script. It is
+read-only: a user who may read a model's monitor in Airflow sees its line, one who may read runs of one of its DAGs its page.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from include.reports.ml_test_score import Score
     from include.services import Reader
     from include.settings import Settings
+    from include.statuses import Latest, MonitorStatus, RetrainStatus
 
-Document = Mapping[str, Any]
 # Two years of weeks: more than can be told apart in a picture.
 _NEWEST = 104
 _ENTRIES = 12
@@ -39,14 +38,14 @@ _log = logging.getLogger(__name__)
 
 def models_page(readable: Collection[str], now: datetime) -> tuple[int, str]:
     """Status and HTML of the list of all models whose monitor is among the readable DAGs."""
-    from airflow_facts import in_airflow
+    from airflow_facts import runs_of
     from include.models import all_models
     from include.reports.overview import overview
     from include.reports.pages import render
     from include.services import reader
 
     models = [model for model in all_models() if f"{model.name}.monitor" in readable]
-    lines = overview(models, reader().board.all(), in_airflow(model.name for model in models), now)
+    lines = overview(models, reader().latest.all(), runs_of(model.name for model in models), now)
     return 200, render("models.html", lines=lines, now=now)
 
 
@@ -61,79 +60,77 @@ def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
 
 
 def _page(model: "Model", now: datetime) -> str:
-    from airflow_facts import in_airflow
-    from include.ledger.entries import worth_telling
+    from airflow_facts import runs_of
+    from include.ledger.entries import without_intents
     from include.reports import history_charts as charts
     from include.reports.overview import line
     from include.reports.pages import render
     from include.services import reader
+    from include.statuses import MonitorStatus, RetrainStatus
 
     read = reader()
-    checks = read.records.statuses(model.name, "monitor", _NEWEST)
-    retrainings = read.records.statuses(model.name, "retrain", _NEWEST)
+    checks = read.records.statuses(model.name, MonitorStatus, _NEWEST)
+    retrainings = read.records.statuses(model.name, RetrainStatus, _NEWEST)
     axis = charts.axis_of(checks)
-    posted = read.board.of(model.name)
-    judged = next((each for each in reversed(retrainings) if each["verdict"]["version"]), None)
+    latest = read.latest.of(model.name)
+    judged = next((each for each in reversed(retrainings) if each.verdict.version), None)
     return render(
         "model.html",
-        one=line(model, posted, in_airflow([model.name])[model.name], now),
+        one=line(model, latest, runs_of([model.name])[model.name], now),
         now=now,
         plot=charts,
         quality_picture=charts.quality_picture(axis, checks, retrainings) if axis else None,
         drift_picture=charts.drift_picture(axis, checks) if axis else (),
         noise_picture=charts.noise_picture(axis, read.records.profiles(model.name, now, _NEWEST)) if axis else (),
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
-        score=_score(read, model, judged, checks, posted),
+        score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),
-        entries=worth_telling(read.ledger.newest_entries(model.name, 2 * _ENTRIES))[:_ENTRIES],
+        entries=without_intents(read.ledger.newest_entries(model.name, 2 * _ENTRIES))[:_ENTRIES],
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
 
 
 def _score(
-    read: "Reader", model: "Model", judged: Document | None, checks: Sequence[Document], posted: Mapping[str, Any]
+    read: "Reader", model: "Model", judged: "RetrainStatus | None", checks: "Sequence[MonitorStatus]", latest: "Latest"
 ) -> "Score":
     from include.reports.ml_test_score import ScoreInputs, ml_test_score
 
     known = ScoreInputs.of(
-        judged["verdict"].get("checks", {}) if judged else {},
+        judged.verdict.checks if judged else {},
         checks[-1] if checks else None,
         replayed=read.records.was_replayed(model.name),
-        went_back="ledger" in posted and "rolled_back" in posted["ledger"].document["events"],
+        went_back=latest.ledger is not None and "rolled_back" in latest.ledger.document.after.events,
         commit=read.settings.git_commit,
     )
     return ml_test_score(model, known)
 
 
-def _evidence(name: str, judged: Document | None, checks: Sequence[Document]) -> dict[str, str]:
+def _evidence(name: str, judged: "RetrainStatus | None", checks: "Sequence[MonitorStatus]") -> dict[str, str]:
     """Where the evidence of the ML Test Score is seen, as addresses: pages beside this one first, then files in MLflow."""
-    found = {"ledger": f"../ledger/{name}.monitor"}
+    evidence = {"ledger": f"../ledger/{name}.monitor"}
     if checks:
-        found["findings"] = f"../decision-cards/{name}.monitor?run_id={quote(checks[-1]['run_id'], safe='')}"
+        evidence["findings"] = f"../decision-cards/{name}.monitor?run_id={quote(checks[-1].run_id, safe='')}"
     if judged:
-        found["card"] = f"../decision-cards/{name}.retrain?run_id={quote(judged['run_id'], safe='')}"
-        found["source"] = str(judged["verdict"]["card_url"]).replace("decision_card.md", "model_source.py")
-    return found
+        evidence["card"] = f"../decision-cards/{name}.retrain?run_id={quote(judged.run_id, safe='')}"
+        evidence["source"] = str(judged.verdict.card_url).replace("decision_card.md", "model_source.py")
+    return evidence
 
 
-def _links(name: str, settings: "Settings", newest: Document | None) -> list[tuple[str, Any]]:
+def _links(name: str, settings: "Settings", newest: "MonitorStatus | None") -> list[tuple[str, Any]]:
     dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in _STAGES]
-    report = newest["drift"]["report_url"] if newest else None
+    report = newest.drift.report_url if newest else None
     return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]
 
 
-def _told(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
+def _answer(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
     """A page, or a sentence on why there is none: an object store that does not answer is no traceback."""
     from jinja2 import TemplateError
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.errors import ProvingGroundError
-    from include.reports.overview import UNREADABLE
-
     try:
         return page(*asked, datetime.now(UTC))
-    except (ProvingGroundError, SQLAlchemyError, TemplateError, *UNREADABLE) as error:
-        # The last of them: somebody else wrote among the records, or an older release did.
+    except (ProvingGroundError, SQLAlchemyError, TemplateError) as error:
         _log.error("no page: %s: %s", type(error).__name__, error)
         return 503, sentence("Models", "What is known could not be read; the api-server's log says why.")
 
@@ -150,11 +147,11 @@ def _app() -> "FastAPI":
 
     # Neither is async: the page waits for the store, and is made in a thread.
     def show_all(user: Any = Depends(get_user)) -> HTMLResponse:  # noqa: B008 - how FastAPI is told
-        status, page = _told(models_page, get_auth_manager().get_authorized_dag_ids(user=user))
+        status, page = _answer(models_page, get_auth_manager().get_authorized_dag_ids(user=user))
         return HTMLResponse(page, status, HEADERS)
 
     def show(dag_id: str) -> HTMLResponse:
-        status, page = _told(model_page, dag_id)
+        status, page = _answer(model_page, dag_id)
         return HTMLResponse(page, status, HEADERS)
 
     app.get("/")(show_all)

@@ -1,8 +1,7 @@
 """Waits until a reviewer has answered by a tag on a version in MLflow: costs no worker, and survives a restart.
 
 It asks MLflow every few seconds for one version, until there is an answer, something to correct, or the time is over. That is
-an absolute time, so starting again does not make it longer. The webhook (`mlflow_webhook.py`) can only make it quicker: what
-counts is the tag.
+an absolute time, so starting again does not make it longer.
 """
 
 import asyncio
@@ -21,36 +20,22 @@ _log = logging.getLogger(__name__)
 
 
 class RegistryReviewTrigger(BaseTrigger):
-    """Fires once for a version's review: `until` is when the time is over, `every` the seconds between two looks."""
+    """Fires once for a version's review; `asked` holds version, evidence, needs_reason, reviewers and until.
 
-    def __init__(
-        self,
-        *,
-        model_name: str,
-        version: str,
-        evidence: str,
-        needs_reason: bool,
-        reviewers: list[str],
-        until: str,
-        every: float = 5.0,
-    ) -> None:
+    `every` are the seconds between two looks.
+    """
+
+    def __init__(self, *, model_name: str, asked: dict[str, Any], every: float = 5.0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
-        self.model_name, self.version, self.until, self.every = model_name, version, until, every
-        self.asked = Asked(evidence, needs_reason, tuple(reviewers))
+        self.model_name, self.details, self.every = model_name, asked, every
+        self.version, self.until = str(asked["version"]), str(asked["until"])
+        self.asked = Asked(asked["evidence"], asked["needs_reason"], tuple(asked["reviewers"]))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Where this class is, and what it was made with."""
         return (
             "registry_review_trigger.RegistryReviewTrigger",
-            {
-                "model_name": self.model_name,
-                "version": self.version,
-                "evidence": self.asked.evidence,
-                "needs_reason": self.asked.needs_reason,
-                "reviewers": list(self.asked.reviewers),
-                "until": self.until,
-                "every": self.every,
-            },
+            {"model_name": self.model_name, "asked": self.details, "every": self.every},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -64,13 +49,13 @@ class RegistryReviewTrigger(BaseTrigger):
         yield event(expired=True)
 
     def has_news(self) -> bool:
-        """Look once: would the step decide, or have to tell the reviewer what is wrong? Told is what is in the tag already."""
+        """Look once: would the step decide, or have to report to the reviewer what is wrong and is not in the tag yet?"""
         tags = self._tags()
-        found = answer_in(tags, self.asked)
-        return bool(found) and found != tags.get(REVIEWED)
+        answer = answer_in(tags, self.asked)
+        return bool(answer) and answer != tags.get(REVIEWED)
 
     def _tags(self) -> dict[str, str]:
-        """The tags of the version; none while MLflow does not answer: that is no answer of the reviewer's."""
+        """The tags of the version; none while MLflow is down: that is not a reviewer's answer."""
         import requests
 
         from include.settings import Settings
@@ -81,7 +66,7 @@ class RegistryReviewTrigger(BaseTrigger):
             answer.raise_for_status()
             return {tag["key"]: tag.get("value", "") for tag in answer.json()["model_version"].get("tags", [])}
         except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
-            _log.warning("MLflow does not tell about %s version %s: %s", self.model_name, self.version, error)
+            _log.warning("MLflow did not answer about %s version %s: %s", self.model_name, self.version, error)
             return {}
 
 

@@ -1,7 +1,7 @@
 """The task `review`: where a person has to answer, it waits for that, and holds no worker meanwhile.
 
 In Airflow it waits as the human-in-the-loop operator does; for an answer in MLflow it leaves a trigger behind. What is asked,
-and what an answer is worth, is in `include/steps/review.py`.
+and what an answer is worth, is decided in `include/steps/review.py`.
 """
 
 from collections.abc import Mapping
@@ -11,22 +11,21 @@ from typing import Any, NoReturn
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
+from airflow_tasks import run_step
 from include.decisions.gate.review import name_of, why_of
 from include.models.contract import Model
-from include.request import perform
 from include.results import SHORT
 from registry_review_trigger import RegistryReviewTrigger
-from slack_alerts import tell_question
 
 APPROVE, REJECT = "Approve", "Reject"
-# Under this key an answer outlives tries of the task: nobody answers twice because MLflow was away for a moment.
+# Under this key an answer outlives tries of the task: no person answers twice because MLflow was down for a moment.
 _ANSWER = "answer"
 
 
 class ReviewOperator(HITLOperator):
     """Performs `review` for a model, with the verdict that another task returned; returns the approval as plain values."""
 
-    # Not subject and body: they hold words from outside, and nothing in them is a template.
+    # Not subject and body: they hold text from outside, and nothing in them is a template.
     template_fields = ("verdict",)
 
     def __init__(self, *, model: Model, verdict: Any, params: Any = None, **kwargs: Any) -> None:
@@ -36,11 +35,11 @@ class ReviewOperator(HITLOperator):
             options=[APPROVE, REJECT],
             defaults=REJECT,
             params={"why": _why()},
-            assigned_users=[{"id": who, "name": who} for who in model.review.reviewers],
+            assigned_users=[{"id": user, "name": user} for user in model.review.reviewers],
             response_timeout=model.review.within,
             **kwargs,
         )
-        self.model_name, self.reviewers, self.verdict = model.name, list(model.review.reviewers), verdict
+        self.model, self.verdict = model, verdict
 
     def execute(self, context: Any) -> Any:
         """The approval; where a person has to answer first, the task is parked, and goes on in one of the methods below."""
@@ -48,10 +47,9 @@ class ReviewOperator(HITLOperator):
         question = approval["question"]
         if not question:
             return approval
-        tell_question(question, self.reviewers, self.verdict)
         if question["where"] == "registry":
             self._watch(question)
-        # An answer says what it is about: a task that was cleared shows the question of its first try, whatever is asked now.
+        # The answer carries what it is about: a cleared task shows the question of its first try, whatever is asked now.
         self.options = [f"{word} {question['evidence'][:SHORT]}" for word in (APPROVE, REJECT)]
         self.defaults = self.options[1:]
         self.subject, self.body = question["subject"], question["body"]
@@ -59,7 +57,7 @@ class ReviewOperator(HITLOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Somebody answered in Airflow, or the time is over. Airflow checks neither form nor length of what REST sends."""
+        """A person answered in Airflow, or the time is over. Airflow checks neither form nor length of what REST sends."""
         if "error" in event:
             self.process_trigger_event_error(event)
         answer = answer_in(event)
@@ -75,32 +73,32 @@ class ReviewOperator(HITLOperator):
 
     def _perform(self, context: Any, answer: Any) -> dict[str, Any]:
         given = {"answer": answer} if answer else {}
-        approval = perform("review", self.model_name, context, verdict=self.verdict, **given)
+        approval = run_step("review", self.model, context, verdict=self.verdict, **given)
         if answer:
-            # Decided: whoever clears the task later asks anew, unless the ledger knows what a person said.
+            # Decided: a task that is cleared later asks anew, unless the ledger has a person's answer.
             context["task_state_store"].delete(_ANSWER)
         return approval
 
     def _watch(self, question: Mapping[str, Any]) -> NoReturn:
-        told = {name: question[name] for name in ("version", "evidence", "needs_reason", "until")}
-        trigger = RegistryReviewTrigger(model_name=self.model_name, reviewers=self.reviewers, **told)
+        asked = {name: question[name] for name in ("version", "evidence", "needs_reason", "until", "reviewers")}
+        trigger = RegistryReviewTrigger(model_name=self.model.name, asked=asked)
         self.defer(trigger=trigger, method_name="look_again")
         raise AssertionError("defer always raises")
 
 
 def answer_in(event: Mapping[str, Any]) -> dict[str, Any]:
     """What a person answered in Airflow, as plain values; no decision where it was the default of the time-out."""
-    who = event.get("responded_by_user")
-    if event.get("timedout") or not who:
+    user = event.get("responded_by_user")
+    if event.get("timedout") or not user:
         return {"decision": None}
-    name, user = name_of(who["name"]), name_of(who["id"])
+    name, user_id = name_of(user["name"]), name_of(user["id"])
     filled = event.get("params_input")
     why = filled.get("why") if isinstance(filled, Mapping) else None
     at, chosen = event["responded_at"], [option.partition(" ") for option in event["chosen_options"]]
     return {
         "decision": "approve" if [word for word, _, _ in chosen] == [APPROVE] else "reject",
         "evidence": chosen[0][2],
-        "by": name if name == user else f"{name} ({user})",
+        "by": name if name == user_id else f"{name} ({user_id})",
         "why": why_of(why) if isinstance(why, str) else "",
         "at": at.isoformat() if isinstance(at, datetime) else at,
     }

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from message_memory import Memory
+from message_memory import update
 
 if TYPE_CHECKING:
     from include.alerts.throttle import Admitted, Flow, Message, Outcome
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def post(message: "Message") -> bool:
-    """Deliver a message, or hold it back; False, and a line in the log, where nobody has got it. Raises nothing."""
+    """Deliver a message, or hold it back; False, and a line in the log, where it was not delivered. Raises nothing."""
     try:
         return _post(message)
     except Exception:  # noqa: BLE001 - an alert that cannot be delivered must not hide what it is about
@@ -29,26 +29,27 @@ def post(message: "Message") -> bool:
 
 def _post(message: "Message") -> bool:
     from include.alerts.texts import missed_text
-    from include.alerts.throttle import admit, settled
+    from include.alerts.throttle import Sent, admit, settled
 
-    memory, slack = Memory(store_is_away=message.outage == "object store"), _slack()
+    slack, is_down = _slack(), message.outage == "object store"
     if slack is None:
         _log.warning("no connection %s, so this goes no further than the log: %s", CONNECTION, message.text)
-        memory.changed(lambda flow: (settled(flow, message, "unconfigured", time.time()), None))
+        update(lambda flow: (settled(flow, message, Sent("unconfigured", time.time())), None), store_is_down=is_down)
         return False
 
     def admitted(flow: "Flow") -> "tuple[Flow, Admitted]":
-        found = admit(flow, message, time.time())
-        return found.flow, found
+        admission = admit(flow, message, time.time())
+        return admission.flow, admission
 
-    found = memory.changed(admitted)
-    if not found.goes:
-        why = "told before" if found.repeated else "held back, and counted: one outage is one message, and there is a limit"
+    admission = update(admitted, store_is_down=is_down)
+    if not admission.goes:
+        why = "sent before" if admission.repeated else "held back, and counted: one outage is one message, with a rate limit"
         _log.info("%s: %s", why, message.text)
         return False
-    more = missed_text({cause: (one.count, one.since) for cause, one in found.missed.items()})
+    more = missed_text({cause: (one.count, one.since) for cause, one in admission.missed.items()})
     outcome, pause = _sent(slack, "\n".join(filter(None, (message.text, more))))
-    memory.changed(lambda flow: (settled(flow, message, outcome, time.time(), found.missed, pause), None))
+    sent = Sent(outcome, time.time(), admission.missed, pause)
+    update(lambda flow: (settled(flow, message, sent), None), store_is_down=is_down)
     return outcome == "delivered"
 
 

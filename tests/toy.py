@@ -11,7 +11,7 @@ import pandas as pd
 from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
 from include.request import Request
 from include.results import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
-from include.services import Services
+from include.services import Services, StepContext
 from tests.fakes import FakeRegistry, MemoryStore, services
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -119,7 +119,8 @@ class World:
         """Run one step as of a time; `asked` are other fields of the request."""
         usual = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol"}
         request = Request(as_of=as_of, force=force, override=override, **(usual | (asked or {})))
-        return import_module(f"include.steps.{step}").run(self.services, self.model, request, **inputs)
+        context = StepContext(self.services, self.model, request)
+        return import_module(f"include.steps.{step}").run(context, **inputs)
 
     def take_in(self, as_of: datetime) -> Checked:
         """Pull and check."""

@@ -65,7 +65,9 @@ def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame)
             "What was logged is not what was trained: correct `build`, and run retrain again."
         )
     found = json.loads(done.stdout.splitlines()[-1])
-    return ArtifactTrial(**{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6)
+    return ArtifactTrial(
+        **{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6
+    )
 
 
 def main(path: str) -> None:

@@ -20,24 +20,26 @@ Every key says what it is about, so writing twice writes the same thing.
 import gzip
 import hashlib
 import io
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.adapters.latest_status import as_json
 from include.adapters.object_store import StoredObject
 from include.adapters.records import Records, moment_of, stamp
+from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
-from include.results import LandedFile, Snapshot
+from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
+from include.statuses import MonitorStatus
 
+T = TypeVar("T")
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _DELIVERED, _SOURCE, _PERIOD = "_delivered_at", "_source", "_period"
 
 
@@ -61,23 +63,23 @@ class Lake(Records):
         prefix = f"intake/{model_name}/"
         return {entry.key.removeprefix(prefix).removesuffix(".json") for entry in self._store.entries(prefix)}
 
-    def finish_file(self, model_name: str, file: LandedFile, outcome: dict[str, Any]) -> None:
+    def finish_file(self, model_name: str, intake: Intake) -> None:
         """Mark a landing file as done: the last write about it."""
-        self._store.put(f"intake/{model_name}/{file_id(file)}.json", as_json({"key": file.key, "etag": file.etag} | outcome))
+        self._store.put(f"intake/{model_name}/{file_id(intake.file)}.json", to_bytes(intake))
 
-    def quarantine(self, model_name: str, file: LandedFile, rows: list[dict[str, Any]]) -> str:
+    def quarantine(self, model_name: str, file: LandedFile, rows: Sequence[QuarantinedRow]) -> str:
         """Keep rows that may not go on, one JSON object a line; returns the key."""
         key = f"quarantine/{model_name}/{file_id(file)}.jsonl"
-        self._store.put(key, b"\n".join(json.dumps(row, default=str, ensure_ascii=False).encode() for row in rows))
+        self._store.put(key, b"\n".join(row.model_dump_json(fallback=str).encode() for row in rows))
         return key
 
     def quarantines(self, model_name: str) -> list[StoredObject]:
         """What `quarantine` has kept, the newest first."""
         return sorted(self._store.entries(f"quarantine/{model_name}/"), key=lambda entry: (entry.modified, entry.key))[::-1]
 
-    def quarantined_rows(self, key: str) -> list[dict[str, Any]]:
-        """Rows that `quarantine` kept under a key: source, row, reasons and values of each."""
-        return [json.loads(line) for line in self._store.read(key).split(b"\n") if line]
+    def quarantined_rows(self, key: str) -> list[QuarantinedRow]:
+        """Rows that `quarantine` kept under a key."""
+        return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
 
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
         """Add rows to their curated periods; a second time finds the same files there."""
@@ -141,13 +143,38 @@ class Lake(Records):
                 if len(chosen):
                     yield chosen[wanted].reset_index(drop=True)
 
+    def sound_files(self, model: Model, as_of: datetime) -> list[str]:
+        """The curated files of all periods up to a time, without those of periods that were called broken by then."""
+        broken = self._broken_periods(model, as_of)
+        return [key for key in self.files(model, _BEGINNING, as_of) if period_in(key) not in broken]
+
+    def _broken_periods(self, model: Model, as_of: datetime) -> set[datetime]:
+        """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
+        last_action = {
+            status.drift.period: status.finding.action
+            for status in self.statuses(model.name, MonitorStatus)
+            if status.drift.period and status.as_of <= as_of
+        }
+        return {period for period, action in last_action.items() if action == "stop"}
+
+    def with_labels(self, model: Model, predictions: pd.DataFrame) -> pd.DataFrame:
+        """Predictions beside the labels of their rows as they are now; `label_delivered` is whether one was delivered."""
+        times = predictions[model.feed.time]
+        start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
+        row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
+        labels = self.read(model, self.files(model, start, end), features=())
+        labels = labels[[*row, model.label.name, "label_delivered"]]
+        joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
+        joined["label_delivered"] = joined["label_delivered"].eq(True)
+        return joined
+
     def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
         """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
         low, high = stamp(start), stamp(end)
-        files = [{"key": key, "sha256": _digest_in(key)} for key in keys if low <= key.split("/")[3] < high]
-        manifest = {"model": model.name, "start": start.isoformat(), "end": end.isoformat(), "files": files}
-        digest = hashlib.sha256(as_json(manifest)).hexdigest()
-        self._create_once(f"snapshots/{model.name}/{digest}.json", as_json(manifest))
+        files = tuple(ManifestFile(key=key, sha256=_digest_in(key)) for key in keys if low <= key.split("/")[3] < high)
+        manifest = to_bytes(Manifest(model=model.name, start=start, end=end, files=files))
+        digest = hashlib.sha256(manifest).hexdigest()
+        self._create_once(f"snapshots/{model.name}/{digest}.json", manifest)
         return Snapshot(digest=digest, start=start, end=end, rows=rows, summary=f"{rows:,} rows in {len(files)} files")
 
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
@@ -157,8 +184,13 @@ class Lake(Records):
             ObjectMissing: the manifest or one of its files is gone.
             CorruptObject: a file's bytes are not those that the manifest names.
         """
-        manifest = json.loads(self._store.read(f"snapshots/{model.name}/{digest}.json"))
-        return self.read(model, [file["key"] for file in manifest["files"]], features)
+        key = f"snapshots/{model.name}/{digest}.json"
+        data = self._store.read(key)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise CorruptObject(
+                f"{key}: the bytes do not have the digest in its name. Restore the object, then clear the run."
+            )
+        return self.read(model, [file.key for file in from_bytes(Manifest, data, key).files], features)
 
     # Predictions, reports, status
 
@@ -177,9 +209,9 @@ class Lake(Records):
         last = f"predictions/{model_name}/{stamp(moment)}"
         return [(entry.key, entry.size) for entry in self._store.entries(f"predictions/{model_name}/") if entry.key < last]
 
-    def references_but(self, model_name: str, digests: Collection[str], moment: datetime) -> list[tuple[str, int]]:
-        """Keys and bytes of the references of all other training digests, where they were written before a time."""
-        prefix = f"references/{model_name}/"
+    def baselines_except(self, model_name: str, digests: Collection[str], moment: datetime) -> list[tuple[str, int]]:
+        """Keys and bytes of the baselines of all other training digests, where they were written before a time."""
+        prefix = f"baselines/{model_name}/"
         return [
             (entry.key, entry.size)
             for entry in self._store.entries(prefix)
@@ -201,51 +233,50 @@ class Lake(Records):
 
     # Replays
 
-    def keep_plan(self, model_name: str, digest: str, plan: bytes) -> None:
-        """Keep what a replay set out to do."""
-        self._store.put(f"replays/{model_name}/{digest}/plan.json", plan)
+    def keep_plan(self, model_name: str, digest: str, plan: object) -> None:
+        """Keep what a replay is going to do."""
+        self._store.put(f"replays/{model_name}/{digest}/plan.json", to_bytes(plan))
 
-    def plan(self, model_name: str, digest: str) -> bytes:
+    def plan(self, model_name: str, digest: str, kind: type[T]) -> T:
         """What `keep_plan` kept."""
-        return self._store.read(f"replays/{model_name}/{digest}/plan.json")
+        key = f"replays/{model_name}/{digest}/plan.json"
+        return from_bytes(kind, self._store.read(key), key)
 
     def replay_key(self, model_name: str, digest: str, name: str) -> str:
-        """Where the scores of one model of the past are kept."""
+        """Where the scores of one historical model are kept."""
         return f"replays/{model_name}/{digest}/{name}.parquet"
 
     def replayed(self, model_name: str, digest: str) -> set[str]:
-        """Names of the models of the past that are done."""
+        """Names of the historical models that are done."""
         prefix = f"replays/{model_name}/{digest}/"
         keys = (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
         return {key.removesuffix(".parquet") for key in keys if key.endswith(".parquet")}
 
     # What drift is judged by
 
-    def write_reference(self, model_name: str, digest: str, document: dict[str, Any], sample: pd.DataFrame) -> None:
+    def write_baseline(self, model_name: str, digest: str, baseline: object, sample: pd.DataFrame) -> None:
         """Keep what the training rows of a digest were like; the document comes last, so that it is whole where it is."""
-        self.write_table(f"{_reference(model_name, digest)}sample.parquet", sample)
-        data = gzip.compress(json.dumps(document).encode(), mtime=0)
-        self._store.put(f"{_reference(model_name, digest)}reference.json.gz", data)
+        self.write_table(f"{_baseline(model_name, digest)}sample.parquet", sample)
+        self._store.put(f"{_baseline(model_name, digest)}baseline.json.gz", gzip.compress(to_bytes(baseline), mtime=0))
 
-    def reference(self, model_name: str, digest: str) -> dict[str, Any] | None:
-        """The document that `write_reference` kept, or None."""
-        key = f"{_reference(model_name, digest)}reference.json.gz"
-        return dict(json.loads(gzip.decompress(self._store.read(key)))) if self.holds(key) else None
+    def baseline(self, model_name: str, digest: str, kind: type[T]) -> T | None:
+        """The document that `write_baseline` kept, or None."""
+        key = f"{_baseline(model_name, digest)}baseline.json.gz"
+        return from_bytes(kind, gzip.decompress(self._store.read(key)), key) if self.holds(key) else None
 
-    def reference_sample(self, model_name: str, digest: str) -> pd.DataFrame:
-        """The sample that `write_reference` kept."""
-        return self.read_table(f"{_reference(model_name, digest)}sample.parquet")
+    def baseline_sample(self, model_name: str, digest: str) -> pd.DataFrame:
+        """The sample that `write_baseline` kept."""
+        return self.read_table(f"{_baseline(model_name, digest)}sample.parquet")
 
-    def write_summary(self, model_name: str, digest: str, period: datetime, document: dict[str, Any]) -> None:
-        """Keep the summary of a period, made to be compared with the reference of a digest."""
-        self._store.put(f"{_reference(model_name, digest)}{stamp(period)}.json", json.dumps(document).encode())
+    def write_summary(self, model_name: str, digest: str, period: datetime, summary: object) -> None:
+        """Keep the summary of a period, made to be compared with the baseline of a digest."""
+        self._store.put(f"{_baseline(model_name, digest)}{stamp(period)}.json", to_bytes(summary))
 
-    def summary(self, model_name: str, digest: str, period: datetime) -> dict[str, Any] | None:
+    def summary(self, model_name: str, digest: str, period: datetime, kind: type[T]) -> T | None:
         """The document that `write_summary` kept, or None."""
-        key = f"{_reference(model_name, digest)}{stamp(period)}.json"
-        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
+        return self._optional(kind, f"{_baseline(model_name, digest)}{stamp(period)}.json")
 
-    # Below the surface
+    # Private
 
     def _kept_rows(self, model: Model, by: list[str], keys: list[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
         """For each file, which of its rows no later delivery has replaced."""
@@ -303,8 +334,8 @@ def _completed(model: Model, table: pa.Table, columns: list[str]) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def _reference(model_name: str, digest: str) -> str:
-    return f"references/{model_name}/{digest}/"
+def _baseline(model_name: str, digest: str) -> str:
+    return f"baselines/{model_name}/{digest}/"
 
 
 def _digest_in(key: str) -> str:

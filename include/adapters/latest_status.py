@@ -1,160 +1,140 @@
-"""The board on the object store: for each model the newest of what its runs said, so that nobody has to read histories.
+"""The latest status on the object store: for each model the newest of what its runs found, so that no page reads histories.
 
-    board/<model>/monitor.json    the newest status document of a check, and so on for `retrain`
-    board/<model>/profile.json    the noise profile of the newest period
-    board/<model>/ledger.json     the tally of the ledger
-    board/_all/messages.json      how many messages went out, and what the next one has to say
+    latest/<model>/monitor.json    the newest status of a check, and so on for `retrain`
+    latest/<model>/profile.json    the noise profile of the newest period
+    latest/<model>/ledger.json     the newest entry of the ledger
+    latest/_all/messages.json      how many messages went out, and what the next one has to report
 
-All of it is made from what is kept elsewhere for good: a board that was lost fills up again, run by run.
+All of it is copied from what is kept elsewhere for good: what was lost here is written again, run by run.
 """
 
-import json
 import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, TypeVar
 
 from include.adapters.object_store import ObjectStore, StoredObject
+from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing, StoreUnreachable
+from include.statuses import LATEST_KINDS, Latest, LatestKind, Posted
 
-Kind = Literal["monitor", "retrain", "profile", "ledger", "messages"]
-# In place of a model: no model may be called so.
-ALL_MODELS = "_all"
+T = TypeVar("T")
+# In place of a model: no model may have this name.
+_ALL_MODELS = "_all"
+_MESSAGES = f"latest/{_ALL_MODELS}/messages.json"
 # So many requests are under way at once.
 READERS = 8
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Posted:
-    """One document on the board; `at` is when the store got it, which is when the run said it."""
-
-    at: datetime
-    document: Mapping[str, Any]
-
-
 class LatestStatus:
-    """One board for all models. Every method may raise a StoreError."""
+    """The latest status of all models. Every method may raise a StoreError."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._read: dict[str, tuple[str, Posted]] = {}
+        self._read: dict[str, tuple[str, Posted[Any] | None]] = {}
 
-    def post(self, model_name: str, kind: Kind, document: Mapping[str, Any]) -> None:
-        """Put up a document in place of the one before."""
-        self._store.put(_key(model_name, kind), as_json(document))
+    def post(self, model_name: str, kind: LatestKind, document: object) -> None:
+        """Write a document in place of the one before."""
+        self._store.put(_key(model_name, kind), to_bytes(document))
 
-    def post_newest(self, model_name: str, kind: Kind, as_of: datetime, document: Mapping[str, Any]) -> None:
-        """Put up a document as of a time, unless one as of a later time is there: a back-fill is not news."""
-        if self._newest(model_name, kind) <= as_of:
-            self.post(model_name, kind, {**document, "as_of": as_of.isoformat()})
+    def post_newest(self, model_name: str, kind: LatestKind, document: Any, moment: str) -> None:
+        """The same, unless the one before has a later time in its attribute `moment`: a back-fill is not news."""
+        newest = self._document(model_name, kind)
+        if newest is None or getattr(newest, moment) <= getattr(document, moment):
+            self.post(model_name, kind, document)
 
-    def _newest(self, model_name: str, kind: Kind) -> datetime:
-        """As of when the document up there is; long ago where there is none, or something that somebody else put there."""
+    def of(self, model_name: str) -> Latest:
+        """The newest documents of one model."""
+        listed = [entry for entry in self._store.entries(f"latest/{model_name}/") if _is_ours(entry.key)]
+        return _latest({_kind(entry.key): self._posted(entry) for entry in listed})
+
+    def all(self) -> dict[str, Latest]:
+        """Those of all models. What has not changed since the last call is not read again: one listing shows it.
+
+        A document that cannot be read concerns one model and one kind: the others are there.
+        """
+        listed = {entry.key: entry for entry in self._store.entries("latest/") if _is_ours(entry.key)}
+        # Taken once and replaced whole: two scrapes may read at the same time.
+        before = self._read
+        changed = [entry for key, entry in listed.items() if before.get(key, ("",))[0] != entry.etag]
+        with ThreadPoolExecutor(READERS) as pool:
+            fresh = list(pool.map(self._posted, changed))
+        now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, fresh, strict=True)}
+        self._read = now = {key: kept for key, kept in now.items() if key in listed}
+        by_model: dict[str, dict[str, Posted[Any] | None]] = {}
+        for key, (_, posted) in now.items():
+            by_model.setdefault(key.split("/")[1], {})[_kind(key)] = posted
+        return {model_name: _latest(posted) for model_name, posted in by_model.items()}
+
+    def messages(self, kind: type[T]) -> T | None:
+        """What is remembered about messages; None where there is nothing, or nothing that can be read."""
         try:
-            return datetime.fromisoformat((self.document(model_name, kind) or {})["as_of"])
-        except (ValueError, KeyError, TypeError):
-            return datetime.min.replace(tzinfo=UTC)
-
-    def document(self, model_name: str, kind: Kind) -> dict[str, Any] | None:
-        """What is up there, or None."""
-        try:
-            return dict(json.loads(self._store.read(_key(model_name, kind))))
-        except ObjectMissing:
+            return from_bytes(kind, self._store.read(_MESSAGES), _MESSAGES)
+        except (ObjectMissing, CorruptObject):
             return None
 
-    def of(self, model_name: str) -> dict[str, Posted]:
-        """What is up there about one model, by kind.
-
-        Raises:
-            CorruptObject: somebody else wrote there.
-        """
-        listed = (entry for entry in self._store.entries(f"board/{model_name}/") if _is_ours(entry.key))
-        return {_kind(entry.key): self._posted(entry) for entry in listed}
-
-    def revise(
-        self, model_name: str, kind: Kind, step: Callable[[dict[str, Any] | None], dict[str, Any]], within: float
-    ) -> None:
-        """Make a new document of the one that is there (None: of nothing); of any number of writers none undoes another's.
+    def revise_messages(self, kind: type[T], step: Callable[[T | None], T], within: float) -> None:
+        """Write what a step makes of what is remembered about messages; of any number of writers none undoes another's.
 
         `step` may be called several times.
 
         Raises:
             StoreUnreachable: others were quicker, for `within` seconds.
         """
-        key, until = _key(model_name, kind), time.monotonic() + within
+        until = time.monotonic() + within
         while time.monotonic() < until:
-            there = self._store.stat(key)
+            stored = self._store.stat(_MESSAGES)
             try:
-                if there is None:
-                    self._store.create_if_absent(key, as_json(step(None)))
+                if stored is None:
+                    self._store.create_if_absent(_MESSAGES, to_bytes(step(None)))
                 else:
-                    self._store.compare_and_set(key, as_json(step(self._known(there))), there.etag)
+                    data = self._store.read(_MESSAGES, etag=stored.etag)
+                    self._store.compare_and_set(_MESSAGES, to_bytes(step(_readable(kind, data))), stored.etag)
             except (AlreadyExists, Conflict, ObjectMissing):
                 time.sleep(random.uniform(0.005, 0.1))  # noqa: S311  # nosec B311
             else:
                 return
-        raise StoreUnreachable(f"{key}: others wrote it again and again for {within} s. Try again.")
+        raise StoreUnreachable(f"{_MESSAGES}: others wrote it again and again for {within} s. Try again.")
 
-    def _known(self, entry: StoredObject) -> dict[str, Any] | None:
-        """What is there; None for what is no document of ours: it is written anew."""
+    def _document(self, model_name: str, kind: LatestKind) -> Any:
+        key = _key(model_name, kind)
         try:
-            document = json.loads(self._store.read(entry.key, etag=entry.etag))
-        except ValueError:
+            return from_bytes(LATEST_KINDS[kind], self._store.read(key), key)
+        except (ObjectMissing, CorruptObject):
             return None
-        return document if isinstance(document, dict) else None
 
-    def all(self) -> dict[str, dict[str, Posted]]:
-        """Everything by model and kind. What has not changed since the last look is not read again: one list tells.
-
-        A document that somebody else wrote is an empty one: it concerns one model, and the others want to be seen.
-        """
-        listed = {entry.key: entry for entry in self._store.entries("board/") if _is_ours(entry.key)}
-        # Taken once and replaced whole: two scrapes may look at the same time.
-        before = self._read
-        changed = [entry for key, entry in listed.items() if before.get(key, ("",))[0] != entry.etag]
-        with ThreadPoolExecutor(READERS) as pool:
-            found = list(pool.map(self._posted_or_empty, changed))
-        now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, found, strict=True)}
-        self._read = now = {key: kept for key, kept in now.items() if key in listed}
-        board: dict[str, dict[str, Posted]] = {}
-        for key, (_, posted) in now.items():
-            board.setdefault(key.split("/")[1], {})[_kind(key)] = posted
-        return board
-
-    def _posted_or_empty(self, entry: StoredObject) -> Posted:
+    def _posted(self, entry: StoredObject) -> Posted[Any] | None:
         try:
-            return self._posted(entry)
+            return Posted(entry.modified, from_bytes(LATEST_KINDS[_kind(entry.key)], self._store.read(entry.key), entry.key))
         except CorruptObject as error:
             _log.error("%s", error)
-            return Posted(entry.modified, {})
+            return None
 
-    def _posted(self, entry: StoredObject) -> Posted:
-        try:
-            return Posted(entry.modified, dict(json.loads(self._store.read(entry.key))))
-        except (ValueError, TypeError) as error:
-            raise CorruptObject(
-                f"{entry.key} is no document of ours ({str(error)[:100]}): delete it, the model's next run writes it again."
-            ) from error
+
+def _latest(posted: Mapping[str, Posted[Any] | None]) -> Latest:
+    readable: dict[str, Any] = {kind: one for kind, one in posted.items() if one is not None}
+    return Latest(**readable, unreadable=tuple(kind for kind, one in posted.items() if one is None))
+
+
+def _readable(kind: type[T], data: bytes) -> T | None:
+    """What is there; None for what is not a document of ours: it is written anew."""
+    try:
+        return from_bytes(kind, data, _MESSAGES)
+    except CorruptObject:
+        return None
 
 
 def _is_ours(key: str) -> bool:
-    """A console's marker of a folder, or a file that somebody put there, is not."""
-    return key.count("/") == 2 and key.endswith(".json") and _kind(key) in get_args(Kind)
+    """A console's marker of a folder, or a file of another program, is not."""
+    return key.count("/") == 2 and key.endswith(".json") and _kind(key) in LATEST_KINDS
 
 
 def _kind(key: str) -> str:
     return key.rsplit("/", 1)[-1].removesuffix(".json")
 
 
-def as_json(document: Mapping[str, Any]) -> bytes:
-    """A document as it is kept; what JSON does not know becomes text."""
-    return json.dumps(document, indent=1, sort_keys=True, default=str).encode()
-
-
-def _key(model_name: str, kind: Kind) -> str:
-    return f"board/{model_name}/{kind}.json"
+def _key(model_name: str, kind: LatestKind) -> str:
+    return f"latest/{model_name}/{kind}.json"

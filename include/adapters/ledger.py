@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 
 from include.adapters.latest_status import LatestStatus
 from include.adapters.object_store import ObjectStore
-from include.errors import AlreadyExists, LedgerBroken, Locked, StoreError
-from include.ledger.entries import SAID_ONCE, Entry, Fact, State, faults, following
-from include.ledger.tally import Tally
+from include.documents import from_bytes, to_bytes
+from include.errors import AlreadyExists, CorruptObject, LedgerBroken, Locked, StoreError
+from include.ledger.entries import Entry, faults, following
+from include.ledger.state import ONCE_PER_KEY, Fact, State
 
 _log = logging.getLogger(__name__)
 
 _RACES = 20
-# How far back a fact that was said before is looked for.
+# How far back an event that is appended once per key is looked for.
 _REPEATED_WITHIN = 50
 
 
@@ -31,7 +32,7 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, now: Callable[[], datetime] = _now) -> None:
         self._store = store
-        self._board = LatestStatus(store)
+        self._latest = LatestStatus(store)
         self.now = now
 
     def newest(self, model_name: str) -> Entry | None:
@@ -45,25 +46,25 @@ class Ledger:
         return newest.after if newest else State()
 
     def append(self, model_name: str, fact: Fact, seen: int | None = None) -> Entry:
-        """Write a fact as the next entry. Of what is said once, an earlier try's entry is found by its key and returned.
+        """Write a fact as the next entry. Of an event that is appended once per key, an earlier try's entry is returned.
 
-        Racing writers get different sequences, in the order in which they got through. Who decides by the state of entry
-        `seen` is refused once anything was written after it under the lock: he held it, and no longer does.
+        Racing writers get different sequences, in the order in which they got through. A writer that decided by the state of
+        entry `seen` is refused once another one was written after it under the lock, which it has lost then.
 
         Raises:
-            Locked: somebody else has changed the champion since `seen`.
+            Locked: the champion was changed since `seen`.
         """
         for _ in range(_RACES):
             keys = self._keys(model_name)
-            recent = [self._read(model_name, key) for key in keys[-(_REPEATED_WITHIN if fact.event in SAID_ONCE else 1) :]]
-            said = [entry for entry in recent if (entry.event, entry.key) == (fact.event, fact.key)]
-            if said and fact.event in SAID_ONCE:
-                return said[-1]
+            recent = [self._read(model_name, key) for key in keys[-(_REPEATED_WITHIN if fact.event in ONCE_PER_KEY else 1) :]]
+            repeated = [entry for entry in recent if (entry.event, entry.key) == (fact.event, fact.key)]
+            if repeated and fact.event in ONCE_PER_KEY:
+                return repeated[-1]
             if seen is not None:
                 self._refuse_overtaken(model_name, keys, seen)
             entry = following(recent[-1] if recent else None, model_name, fact, self.now())
             try:
-                self._store.create_if_absent(_key(model_name, entry.sequence), entry.to_bytes())
+                self._store.create_if_absent(_key(model_name, entry.sequence), to_bytes(entry))
             except AlreadyExists:
                 continue
             self._post(model_name, entry)
@@ -74,24 +75,15 @@ class Ledger:
         )
 
     def _post(self, model_name: str, entry: Entry) -> None:
-        """Put the tally on the board. It is for looking at: the next entry makes up for one that could not be written."""
+        """Copy the newest entry to the latest status. It is for pages: the next entry makes up for one that was not copied."""
         try:
-            tally = self.tally(model_name)
-            new = [entry] if tally.sequence == entry.sequence - 1 else self.entries(model_name, tally.sequence)
-            self._board.post(model_name, "ledger", tally.counting(new).as_json())
-        except (StoreError, ValueError) as error:
-            _log.warning("the board of %s is behind its ledger: %s", model_name, error)
-
-    def tally(self, model_name: str) -> Tally:
-        """What is on the board about this ledger; where that is no tally, counting begins anew."""
-        try:
-            return Tally.from_json(self._board.document(model_name, "ledger") or Tally().as_json())
-        except (KeyError, TypeError, ValueError):
-            return Tally()
+            self._latest.post(model_name, "ledger", entry)
+        except StoreError as error:
+            _log.warning("the latest status of %s is behind its ledger: %s", model_name, error)
 
     def _refuse_overtaken(self, model_name: str, keys: list[str], seen: int) -> None:
         since = [self._read(model_name, key) for key in keys if key > _key(model_name, seen)]
-        others = [entry for entry in since if entry.event not in SAID_ONCE]
+        others = [entry for entry in since if entry.event not in ONCE_PER_KEY]
         if others:
             raise Locked(
                 f"the ledger of {model_name}: {others[-1].run_id} wrote {others[-1].event} meanwhile, so the lock was lost. "
@@ -129,8 +121,9 @@ class Ledger:
         Raises:
             LedgerBroken: one was; the message says which.
         """
-        stored = [self._store.read(key) for key in self._keys(model_name)]
-        entries = [_entry(model_name, data) for data in stored]
+        keys = self._keys(model_name)
+        stored = [self._store.read(key) for key in keys]
+        entries = [_entry(model_name, key, data) for key, data in zip(keys, stored, strict=True)]
         if wrong := faults(entries, stored):
             raise LedgerBroken(
                 f"the ledger of {model_name} cannot be trusted: {'; '.join(wrong)}. Restore its objects from the store's "
@@ -142,9 +135,11 @@ class Ledger:
         return [entry.key for entry in self._store.entries(f"ledger/{model_name}/")]
 
     def _read(self, model_name: str, key: str) -> Entry:
-        entry = _entry(model_name, self._store.read(key))
+        entry = _entry(model_name, key, self._store.read(key))
         if _key(model_name, entry.sequence) != key:
-            raise LedgerBroken(f"{key} holds entry {entry.sequence} of {entry.model}: somebody copied it. Restore the object.")
+            raise LedgerBroken(
+                f"{key} holds entry {entry.sequence} of {entry.model}: it was copied there. Restore the object."
+            )
         return entry
 
 
@@ -152,11 +147,13 @@ def _key(model_name: str, sequence: int) -> str:
     return f"ledger/{model_name}/{sequence:010d}.json"
 
 
-def _entry(model_name: str, data: bytes) -> Entry:
+def _entry(model_name: str, key: str, data: bytes) -> Entry:
     try:
-        return Entry.from_bytes(data)
-    except ValueError as error:
+        entry = from_bytes(Entry, data, key)
+    except CorruptObject as error:
+        raise LedgerBroken(f"the ledger of {model_name} holds an object that is not an entry: {error}") from error
+    if not (entry.at.tzinfo and entry.as_of.tzinfo):
         raise LedgerBroken(
-            f"the ledger of {model_name} holds an object that is no entry ({str(error)[:200]}). "
-            "Restore it from the store's versions or a backup."
-        ) from error
+            f"{key} holds a time without a zone: it was changed. Restore it from the store's versions or a backup."
+        )
+    return entry

@@ -1,96 +1,121 @@
-"""The records on the lake: small JSON documents in which runs say what they found, read here by people's pages too.
+"""The records on the lake: small documents in which runs keep what they found; pages for people read them too.
 
-Light, because the api-server loads it; keys and meaning are in `lake.py`, which adds all that needs a frame.
+Light, because the api-server loads it; keys and meaning are in `lake.py`, which adds everything that needs a frame.
 """
 
-import json
+import logging
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TypeVar
 
-from include.adapters.latest_status import READERS, LatestStatus, as_json
+from include.adapters.latest_status import READERS, LatestStatus
 from include.adapters.object_store import ObjectStore
+from include.documents import from_bytes, to_bytes
+from include.statuses import LatestKind, MonitorStatus, PeriodProfile, RetrainStatus
+
+S = TypeVar("S", MonitorStatus, RetrainStatus)
+T = TypeVar("T")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
+_log = logging.getLogger(__name__)
 
 
 class Records:
-    """The records of all models. Every method may raise a StoreError."""
+    """The records of all models. Every method may raise a StoreError; a damaged document raises CorruptObject."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._board = LatestStatus(store)
+        self._latest = LatestStatus(store)
 
-    def write_status(
-        self, model_name: str, kind: Literal["monitor", "retrain"], as_of: datetime, document: dict[str, Any]
-    ) -> None:
-        """Write what a run found, as of a time; the same run again overwrites its own words."""
-        self._store.put(f"status/{model_name}/{kind}/{stamp(as_of)}.json", as_json(document))
-        self._board.post_newest(model_name, kind, as_of, document)
+    def write_status(self, model_name: str, status: MonitorStatus | RetrainStatus) -> None:
+        """Write what a run found, as of a time; the same run again overwrites its own document."""
+        self._store.put(f"status/{model_name}/{status.stage}/{stamp(status.as_of)}.json", to_bytes(status))
+        kind: LatestKind = "monitor" if isinstance(status, MonitorStatus) else "retrain"
+        self._latest.post_newest(model_name, kind, status, "as_of")
 
-    def statuses(self, model_name: str, kind: str, newest: int | None = None) -> list[dict[str, Any]]:
-        """The documents of a kind, oldest first: all, or so many of the newest."""
-        return self._read_all([entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")], newest)
+    def statuses(self, model_name: str, kind: type[S], newest: int | None = None) -> list[S]:
+        """The statuses of a kind, oldest first: all, or so many of the newest."""
+        prefix = f"status/{model_name}/{kind.stage}/"
+        return self._read_all(kind, list(self._keys(prefix).values()), newest)
 
-    def status_times(self, model_name: str, kind: str) -> list[datetime]:
-        """As-of times of all documents of a kind, oldest first, without reading one."""
-        keys = [entry.key for entry in self._store.entries(f"status/{model_name}/{kind}/")]
-        return [moment_of(key.rsplit("/", 1)[-1].removesuffix(".json")) for key in keys]
+    def status_times(self, model_name: str, kind: type[S]) -> list[datetime]:
+        """As-of times of all statuses of a kind, oldest first, without reading one."""
+        return list(self._keys(f"status/{model_name}/{kind.stage}/"))
 
-    def status(self, model_name: str, kind: str, as_of: datetime) -> dict[str, Any] | None:
-        """The document of a kind as of exactly this time, or None."""
-        key = f"status/{model_name}/{kind}/{stamp(as_of)}.json"
-        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
+    def status(self, model_name: str, kind: type[S], as_of: datetime) -> S | None:
+        """The status of a kind as of exactly this time, or None."""
+        return self._optional(kind, f"status/{model_name}/{kind.stage}/{stamp(as_of)}.json")
 
-    def write_profile(self, model_name: str, period: datetime, document: dict[str, Any]) -> None:
-        """Write the noise profile of a period; measured again, it overwrites its own words."""
-        self._store.put(self._profile(model_name, period), as_json(document))
-        self._board.post_newest(model_name, "profile", period, document)
+    def write_profile(self, model_name: str, profile: PeriodProfile) -> None:
+        """Write the noise profile of a period; measured again, it overwrites the document."""
+        self._store.put(f"profiles/{model_name}/{stamp(profile.period)}.json", to_bytes(profile))
+        self._latest.post_newest(model_name, "profile", profile, "period")
 
-    def profile(self, model_name: str, period: datetime) -> dict[str, Any] | None:
+    def profile(self, model_name: str, period: datetime) -> PeriodProfile | None:
         """The noise profile of a period, or None."""
-        key = self._profile(model_name, period)
-        return dict(json.loads(self._store.read(key))) if self.holds(key) else None
+        return self._optional(PeriodProfile, f"profiles/{model_name}/{stamp(period)}.json")
 
-    def profiles(self, model_name: str, until: datetime, newest: int | None = None) -> list[dict[str, Any]]:
+    def profiles(self, model_name: str, until: datetime, newest: int | None = None) -> list[PeriodProfile]:
         """The noise profiles of the periods that start before a time, oldest first: all, or so many of the newest."""
-        keys = [entry.key for entry in self._store.entries(f"profiles/{model_name}/")]
-        return self._read_all([key for key in keys if key < self._profile(model_name, until)], newest)
+        keys = self._keys(f"profiles/{model_name}/")
+        return self._read_all(PeriodProfile, [key for period, key in keys.items() if period < until], newest)
 
-    def remember(self, model_name: str, version: str, kind: str, period: datetime, document: dict[str, Any]) -> None:
-        """Keep what a period showed about a version; the same period again overwrites its own words."""
-        self._store.put(f"memory/{model_name}/v{version}/{kind}/{stamp(period)}.json", as_json(document))
+    def is_broken(self, model_name: str, period: datetime) -> bool:
+        """Whether the last check of a period called its feed broken: then no version is judged by it."""
+        profile = self.profile(model_name, period)
+        return profile is not None and bool(profile.broken)
 
-    def remembered(self, model_name: str, version: str, kind: str, before: datetime, newest: int = 520) -> dict[datetime, Any]:
+    def remember(self, model_name: str, version: str, period: datetime, document: object) -> None:
+        """Keep what a period showed about a version; the same period again overwrites the document."""
+        self._store.put(f"{_memory(model_name, version, type(document))}{stamp(period)}.json", to_bytes(document))
+
+    def remembered(
+        self, model_name: str, version: str, kind: type[T], before: datetime, newest: int = 520
+    ) -> dict[datetime, T]:
         """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
-        prefix = f"memory/{model_name}/v{version}/{kind}/"
-        keys = {
-            moment_of(entry.key.removeprefix(prefix).removesuffix(".json")): entry.key for entry in self._store.entries(prefix)
-        }
-        wanted = sorted(period for period in keys if period < before)[-newest:]
-        return {period: json.loads(self._store.read(keys[period])) for period in wanted}
+        keys = self._keys(_memory(model_name, version, kind))
+        wanted = [period for period in keys if period < before][-newest:]
+        return {period: from_bytes(kind, self._store.read(keys[period]), keys[period]) for period in wanted}
 
-    def remembered_of_all(self, model_name: str, kind: str, before: datetime) -> dict[str, dict[datetime, Any]]:
+    def remembered_of_all(self, model_name: str, kind: type[T], before: datetime) -> dict[str, dict[datetime, T]]:
         """By version, what was remembered of the periods that start before a time, oldest first."""
-        prefix = f"memory/{model_name}/"
-        keys = [entry.key for entry in self._store.entries(prefix) if f"/{kind}/" in entry.key]
-        versions = sorted({key.removeprefix(f"{prefix}v").split("/", 1)[0] for key in keys}, key=int)
+        prefix, folder = f"memory/{model_name}/v", f"/{kind.__name__}/"
+        keys = [entry.key for entry in self._store.entries(prefix) if folder in entry.key]
+        versions = sorted({key.removeprefix(prefix).split("/", 1)[0] for key in keys}, key=int)
         return {version: self.remembered(model_name, version, kind, before) for version in versions}
 
     def was_replayed(self, model_name: str) -> bool:
-        """Whether a replay of this model was ever begun."""
+        """Whether a replay of this model was ever started."""
         return any(True for _ in self._store.entries(f"replays/{model_name}/"))
 
     def holds(self, key: str) -> bool:
         """Whether there is an object under this key."""
         return self._store.stat(key) is not None
 
-    def _read_all(self, keys: Sequence[str], newest: int | None) -> list[dict[str, Any]]:
-        """The newest of these in their order; read side by side, because each is a way to the store and back."""
-        with ThreadPoolExecutor(READERS) as pool:
-            return [json.loads(data) for data in pool.map(self._store.read, keys[-newest:] if newest else keys)]
+    def _optional(self, kind: type[T], key: str) -> T | None:
+        return from_bytes(kind, self._store.read(key), key) if self.holds(key) else None
 
-    def _profile(self, model_name: str, period: datetime) -> str:
-        return f"profiles/{model_name}/{stamp(period)}.json"
+    def _keys(self, prefix: str) -> dict[datetime, str]:
+        """The keys below a prefix by the time in them, oldest first; an object that is not ours is left out and logged."""
+        keys = {}
+        for entry in self._store.entries(prefix):
+            text = entry.key.removeprefix(prefix).removesuffix(".json")
+            if _STAMP.fullmatch(text):
+                keys[moment_of(text)] = entry.key
+            else:
+                _log.warning("%s is not one of our documents, so it is left out", entry.key)
+        return dict(sorted(keys.items()))
+
+    def _read_all(self, kind: type[T], keys: Sequence[str], newest: int | None) -> list[T]:
+        """The newest of these in their order; read concurrently, because each is a round trip to the store."""
+        keys = keys[-newest:] if newest else keys
+        with ThreadPoolExecutor(READERS) as pool:
+            return [from_bytes(kind, data, key) for key, data in zip(keys, pool.map(self._store.read, keys), strict=True)]
+
+
+def _memory(model_name: str, version: str, kind: type) -> str:
+    return f"memory/{model_name}/v{version}/{kind.__name__}/"
 
 
 def moment_of(text: str) -> datetime:

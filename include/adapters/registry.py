@@ -39,6 +39,8 @@ WAS_CHAMPION = "was_champion"
 ROLLED_BACK = "rolled_back"
 # A tag: what the newest verdict on the version rests on.
 EVIDENCE = "evidence"
+# A tag: what trivial answers would have learned from the training's labels.
+BASELINES = "baselines"
 _TRAINING_KEY = "training_key"
 _REPLAY = "replay"
 _ARTIFACT = "model.skops"
@@ -79,7 +81,7 @@ class Version:
             )
         return self.tags[name]
 
-    def figure(self, name: str) -> float:
+    def number_in(self, name: str) -> float:
         """A tag that holds a number."""
         return self._parsed(name, _finite, "a number")
 

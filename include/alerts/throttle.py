@@ -1,14 +1,14 @@
-"""Messages to people: which one goes out now, which is held back, and what the next one says about those.
+"""Messages to people: which one goes out now, which is held back, and what the next one reports of those.
 
 One outage is one message a window, however many models it stops. Beyond that, only so many messages go out in so many minutes.
-Nothing is lost in silence: what was held back or could not be delivered is counted, and told with the next message.
+Nothing is lost in silence: what was held back or could not be delivered is counted, and reported with the next message.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 Kind = Literal[
     "failure", "outage", "started", "verdict", "approval", "promoted", "rolled_back", "silence", "page", "by_hand", "probation"
@@ -17,20 +17,20 @@ Outcome = Literal["delivered", "held_back", "failed", "unconfigured"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-# On these nobody has to act: they have a limit of their own, so that they never keep a failure or a question back.
+# These need no action: they have a limit of their own, so that they never keep a failure or a question back.
 ROUTINE: tuple[Kind, ...] = ("started", "verdict", "promoted")
-# Seconds. An outage is told again after so long, if it still stops tasks.
+# Seconds. An outage is reported again after so long, if it still stops tasks.
 OUTAGE_WINDOW = 15 * 60
 LIMIT, LIMIT_WINDOW = 20, 10 * 60
 # A Slack that asks for a pause gets one, but not for ever.
 LONGEST_PAUSE = 10 * 60
-# So many messages are remembered as told, so that a task that is tried again does not tell twice.
+# So many messages are remembered as sent, so that a task that is tried again does not send twice.
 REMEMBERED = 200
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is to be told: `outage` names the service that is away, `once` what must not be told twice."""
+    """A message: `outage` names the service that is down, `once` what must not be sent twice."""
 
     kind: Kind
     text: str
@@ -44,7 +44,7 @@ class Message:
 
 
 class Missed(BaseModel):
-    """How many messages of one cause nobody has got, and since when (Unix seconds)."""
+    """How many messages of one cause were not delivered, and since when (Unix seconds)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,8 +56,8 @@ class Flow(BaseModel):
     """All that is remembered about messages, of one size for ever. Times are Unix seconds.
 
     `counts` are by kind and outcome since the beginning; `sent` and `urgent` are the times of those that count for the limit
-    of messages on which nobody has to act, and of all others; `outages` is when each was told last; `told` are the newest
-    that must not be told twice.
+    of messages that need no action, and of all others; `outages` is when each was reported last; `sent_once` are the
+    newest that must not be sent twice.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,16 +67,8 @@ class Flow(BaseModel):
     urgent: tuple[float, ...] = ()
     missed: dict[str, Missed] = {}
     outages: dict[str, float] = {}
-    told: tuple[str, ...] = ()
+    sent_once: tuple[str, ...] = ()
     paused_until: float = 0.0
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any] | None) -> "Flow":
-        """What was kept; a new one where there is none, or something that somebody else put there."""
-        try:
-            return cls.model_validate(document or {})
-        except ValidationError:
-            return cls()
 
     def count(self, kind: str, outcome: str) -> int:
         """How many messages of a kind came to this end."""
@@ -85,7 +77,7 @@ class Flow(BaseModel):
 
 @dataclass(frozen=True)
 class Admitted:
-    """What was decided about one message: it goes out and tells of `missed`, is held back, or was told before."""
+    """What was decided about one message: it goes out and reports `missed`, is held back, or was sent before."""
 
     flow: Flow
     goes: bool
@@ -94,8 +86,8 @@ class Admitted:
 
 
 def admit(flow: Flow, message: Message, now: float) -> Admitted:
-    """Whether a message goes out now. One that goes is told already: of all that ask at the same time, only the first goes."""
-    if message.once and message.once in flow.told:
+    """Whether a message goes out now. It then counts as sent: of all that ask at the same time, only the first goes out."""
+    if message.once and message.once in flow.sent_once:
         return Admitted(flow, goes=False, repeated=True)
     queue = "sent" if message.kind in ROUTINE else "urgent"
     recent = tuple(sorted(time for time in getattr(flow, queue) if now - time < LIMIT_WINDOW))[-LIMIT:]
@@ -103,47 +95,44 @@ def admit(flow: Flow, message: Message, now: float) -> Admitted:
     if known or now < flow.paused_until or len(recent) >= LIMIT:
         held = _counted(_missing(flow, message, now), message.kind, "held_back")
         return Admitted(held.model_copy(update={queue: recent}), goes=False)
-    # Those who wait for an outage's own next message stay with it.
+    # What waits for an outage's own next message stays with it.
     waiting = {name for name, time in flow.outages.items() if name != message.outage and now - time < OUTAGE_WINDOW}
     missed = {cause: one for cause, one in flow.missed.items() if cause not in waiting}
     changes = {
         queue: (*recent, now),
         "missed": {cause: one for cause, one in flow.missed.items() if cause in waiting},
         "outages": flow.outages | ({message.outage: now} if message.outage else {}),
-        "told": (*flow.told, *([message.once] if message.once else []))[-REMEMBERED:],
+        "sent_once": (*flow.sent_once, *([message.once] if message.once else []))[-REMEMBERED:],
     }
     return Admitted(flow.model_copy(update=changes), goes=True, missed=missed)
 
 
-def settled(
-    flow: Flow, message: Message, outcome: Outcome, now: float, missed: Mapping[str, Missed] | None = None, pause: float = 0.0
-) -> Flow:
-    """What became of a message that went out. One that failed frees its place, so that the next of its outage is tried.
+@dataclass(frozen=True)
+class Sent:
+    """What became of a message that went out, and when (Unix seconds).
 
-    `missed` is what it told of beside, `pause` for how many seconds Slack asked to be left alone.
+    `missed` is what it reported of others, `pause` for how many seconds Slack asked to be left alone.
     """
-    flow = _counted(flow, message.kind, outcome)
-    if outcome != "failed":
+
+    outcome: Outcome
+    at: float
+    missed: Mapping[str, Missed] = field(default_factory=dict)
+    pause: float = 0.0
+
+
+def settled(flow: Flow, message: Message, sent: Sent) -> Flow:
+    """The flow after a message went out. One that failed frees its place, so that the next of its outage is tried."""
+    flow = _counted(flow, message.kind, sent.outcome)
+    if sent.outcome != "failed":
         return flow
-    for cause, one in (missed or {}).items():
+    for cause, one in sent.missed.items():
         flow = _missing_more(flow, cause, one)
     changes = {
         "outages": {name: time for name, time in flow.outages.items() if name != message.outage},
-        "told": tuple(one for one in flow.told if one != message.once),
-        "paused_until": max(flow.paused_until, now + min(pause, LONGEST_PAUSE)),
+        "sent_once": tuple(one for one in flow.sent_once if one != message.once),
+        "paused_until": max(flow.paused_until, sent.at + min(sent.pause, LONGEST_PAUSE)),
     }
-    return _missing(flow.model_copy(update=changes), message, now)
-
-
-def drained(flow: Flow, other: Flow, now: float) -> tuple[Flow, Flow]:
-    """The first with what the second has counted, and the second without it. An outage that goes on keeps its window."""
-    for name, count in other.counts.items():
-        flow = flow.model_copy(update={"counts": flow.counts | {name: flow.counts.get(name, 0) + count}})
-    open_ = {name: time for name, time in other.outages.items() if now - time < OUTAGE_WINDOW}
-    for cause, one in other.missed.items():
-        flow = flow if cause in open_ else _missing_more(flow, cause, one)
-    missed = {cause: one for cause, one in other.missed.items() if cause in open_}
-    return flow, other.model_copy(update={"counts": {}, "missed": missed, "outages": open_})
+    return _missing(flow.model_copy(update=changes), message, sent.at)
 
 
 def _counted(flow: Flow, kind: Kind, outcome: Outcome) -> Flow:

@@ -1,4 +1,4 @@
-"""Handing the champion to whoever serves it: what inference servers read follows from the ledger, until it is right.
+"""Publishing the champion: what inference servers read follows from the ledger, until it is right.
 
 Off unless PROVING_GROUND_SERVING_BUCKET names a bucket. Called under the model's lock, whenever the champion was changed or
 looked at; so what a killed run left undone is done by the next one.
@@ -10,26 +10,26 @@ from include.models.contract import Model
 from include.services import Services
 
 
-def publish_champion(services: Services, model: Model, champion: str | None, lock: Held) -> str:
-    """What was published, in words; empty where servers get this champion already, or nothing is published.
+def publish_champion(services: Services, model: Model, champion: str | None, lock: Held) -> str | None:
+    """What was published, in a sentence; None where servers get this champion already, or nothing is published.
 
-    Without a champion the last one goes on being served: a server that has nothing to answer with helps nobody.
+    Without a champion the last one goes on being served: a server without a model is of no use.
 
     Raises:
         ArtifactChanged: the version's file is not the one that was validated.
-        ProvingGroundError: of the kind that says whether trying again can help; the champion stays who it is.
+        ProvingGroundError: of the type that tells whether trying again can help; the champion stays the same.
     """
     serving = services.serving
     if serving is None or champion is None:
-        return ""
+        return None
     try:
         if serving.serves(model, champion):
-            return ""
+            return None
         artifact, validated = services.registry.artifact(model.name, champion), _validated(services, model, champion)
         if validated not in (None, artifact.digest):
             raise ArtifactChanged(
                 f"the artifact has digest {artifact.digest[:16]}, validated was {str(validated)[:16]}. "
-                f"Somebody replaced it: run {model.name}.rollback, or train and validate again."
+                f"It was replaced: run {model.name}.rollback, or train and validate again."
             )
         serving.publish(model, champion, artifact, lock.renew)
     except ProvingGroundError as error:
@@ -41,7 +41,7 @@ def publish_champion(services: Services, model: Model, champion: str | None, loc
 
 
 def _validated(services: Services, model: Model, champion: str) -> str | None:
-    """The digest that was validated or rehearsed last; None for a version that nobody ever judged, made champion by hand."""
+    """The digest that was validated or verified last; None for a version that was never judged, made champion by hand."""
     entries = services.ledger.entries(model.name)
     digests = (entry.evidence.get("artifact_digest") for entry in reversed(entries) if entry.version == champion)
     return next((str(digest) for digest in digests if digest), None)

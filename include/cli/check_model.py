@@ -25,6 +25,7 @@ from demo.upstream import LandingStore
 from deploy.local.environment import PROJECT
 from include.adapters.object_store import ObjectStore
 from include.cli.tables import read_table
+from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import sort_rows
 from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_rows
@@ -36,7 +37,6 @@ from include.models.contract import Model
 from include.request import Request
 from include.results import Verdict
 from include.services import Services, build_services
-from include.steps.assemble import labels_of
 
 CARDS = PROJECT / ".check-model"
 # As an upstream would: what is long past comes in one file, the newest periods one by one.
@@ -127,7 +127,7 @@ def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFindin
 
 
 def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
-    from include.steps.score import predict
+    from include.decisions.scoring.answering import predict
 
     return predict(
         model, model.candidate.pipeline().fit(train[model.feature_names], labels_of(model, train)), held[model.feature_names]

@@ -1,4 +1,4 @@
-"""Training on mess: the clean rows, and corrupted copies of them whose draw no holdout shares."""
+"""Training on noise: the clean rows, and corrupted copies of them whose draw no holdout shares."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -34,7 +34,7 @@ def augmented(
 ) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The clean rows and, below them, the plan's copies; n rows become (1 + copies) * n, and the labels follow.
 
-    In each copy every row is given one kind of mess, and each kind has the same number of rows, give or take one: the rows'
+    In each copy every row is given one kind of corruption, and each kind has the same number of rows, give or take one: the rows'
     cells are corrupted at the plan's severity. Copies keep the index labels of their rows. The draw is from streams that no
     condition of a suite uses, whatever the seed material. Columns that hold text keep their dtype, numbers become float64.
 
@@ -52,10 +52,14 @@ def _parts(plan: AugmentPlan, suite: NoiseSuite) -> list[CorruptedColumns]:
     if unknown := [name for name in names if BY_NAME.get(name) not in columns]:
         has = ", ".join(corruption.name for corruption in columns)
         raise ModelError(f"augment.corruptions: {', '.join(unknown)} is not in the model's noise suite, which has: {has}.")
-    return [CorruptedColumns(BY_NAME[name], tuple((column, plan.severity) for column in columns[BY_NAME[name]])) for name in names]
+    return [
+        CorruptedColumns(BY_NAME[name], tuple((column, plan.severity) for column in columns[BY_NAME[name]])) for name in names
+    ]
 
 
-def _copy(frame: pd.DataFrame, parts: list[CorruptedColumns], suite: NoiseSuite, seed_material: str, number: str) -> pd.DataFrame:
+def _copy(
+    frame: pd.DataFrame, parts: list[CorruptedColumns], suite: NoiseSuite, seed_material: str, number: str
+) -> pd.DataFrame:
     names = ("augment", seed_material, number)
     dealt = stream(*names).permutation(len(frame)) % len(parts)
     spoilt = [suite.spoil(frame[dealt == turn], part, *names) for turn, part in enumerate(parts)]

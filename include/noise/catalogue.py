@@ -1,4 +1,4 @@
-"""The kinds of mess there are, in the words of tab-err: a mechanism (where), a type (what) and a rate (how often).
+"""The kinds of corruption there are, in the words of tab-err: a mechanism (where), a type (what) and a rate (how often).
 
 The mechanism says what makes a cell likelier to be wrong: nothing (ECAR, erroneous completely at random), another column
 (EAR, at random) or the cell's own value (ENAR, not at random). The type is the function that spoils it. The rate is the
@@ -36,7 +36,7 @@ class Declared(Protocol):
 
 @dataclass(frozen=True)
 class Corruption:
-    """A kind of mess: the kinds of column it can befall, and those on which the default suite tries it (`usual`).
+    """A kind of corruption: the kinds of column it can befall, and those on which the default suite tries it (`usual`).
 
     `reach` is what its function is given: `(values, rate, rng)` of a column; the same and `other`, a second column; or
     `(frame, names, rate, rng)` of all its columns, or of those of each kind. `words` names the team's own list that it takes

@@ -54,7 +54,10 @@ def condition(corruption: Corruption, rate: float, columns: tuple[str, ...]) -> 
         ValueError: the rate is no share.
     """
     return Condition(
-        f"{corruption.name}@{rate:g}", corruption, rate, (CorruptedColumns(corruption, tuple((name, rate) for name in columns)),)
+        f"{corruption.name}@{rate:g}",
+        corruption,
+        rate,
+        (CorruptedColumns(corruption, tuple((name, rate) for name in columns)),),
     )
 
 

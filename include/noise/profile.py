@@ -1,9 +1,8 @@
-"""The noise profile: how often each kind of mess occurs in each column of a model's own production data."""
+"""The noise profile: how often each kind of corruption occurs in each column of a model's own production data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import pandas as pd
 
@@ -22,15 +21,15 @@ IN_WORDS = {
     "white_space": "with stray blanks",
     "mojibake": "damaged by a wrong encoding",
 }
-# What the contract says of a quarantined row, and the mess that it is a sign of.
+# What the contract says of a quarantined row, and the noise that it is a sign of.
 _REASONS = {"below ": "outlier", "above ": "outlier", "not a number": "missing", "missing": "missing", "not one of ": "unseen"}
 
 
 @dataclass(frozen=True)
 class NoiseProfile:
-    """One period's mess: `rates` is column → kind of mess → share, 0 to 1, and holds only what was found.
+    """One period's noise: `rates` is column → kind of corruption → share, 0 to 1, and holds only what was found.
 
-    A kind of mess is named after the corruption that makes it. Of `missing` and `outlier` it is the share of all cells, of
+    A kind of corruption is named after the corruption that makes it. Of `missing` and `outlier` it is the share of all cells, of
     the others the share of the cells that hold a value. `quarantined` is the share of delivered rows that broke the contract.
     """
 
@@ -38,37 +37,32 @@ class NoiseProfile:
     quarantined: float = 0.0
     rates: Rates = field(default_factory=dict, hash=False)
 
-    def rate(self, column: str, mess: str) -> float:
+    def rate(self, column: str, corruption: str) -> float:
         """The share of a column's cells; 0 for what was not found."""
-        return self.rates.get(column, {}).get(mess, 0.0)
-
-    def as_json(self) -> dict[str, Any]:
-        """A document of plain values, for `from_json`."""
-        rates = {column: dict(found) for column, found in self.rates.items()}
-        return {"rows": self.rows, "quarantined": self.quarantined, "rates": rates}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "NoiseProfile":
-        """The profile that `as_json` wrote; other keys in the document are left alone."""
-        return cls(document["rows"], document["quarantined"], document["rates"])
+        return self.rates.get(column, {}).get(corruption, 0.0)
 
     def with_quarantine(self, reasons: Mapping[str, int], quarantined: int, delivered: int) -> "NoiseProfile":
         """The same with `quarantined` of the `delivered` rows, `reasons` being the contract's words for them with counts."""
         rates = {column: dict(found) for column, found in self.rates.items()}
         for column in {reason.partition(": ")[0] for reason in reasons}:
-            for mess, rate in _refused(column, reasons, delivered).items():
+            for corruption, rate in _refused(column, reasons, delivered).items():
                 found = rates.setdefault(column, {})
-                found[mess] = min(1.0, found.get(mess, 0.0) + rate)
+                found[corruption] = min(1.0, found.get(corruption, 0.0) + rate)
         return NoiseProfile(self.rows, quarantined / delivered if delivered else 0.0, rates)
 
     def in_words(self, at_most: int = 8) -> list[str]:
-        """What was found, one line for each column and kind of mess, the largest first.
+        """What was found, one line for each column and kind of corruption, the largest first.
 
         >>> NoiseProfile(1200, 0.01, {"note": {"typo": 0.031}, "gust": {"missing": 0.8}}).in_words()
         ['gust: 80% missing', 'note: 3.1% misspelt', '1% of the delivered rows in quarantine']
         """
-        found = sorted((-rate, column, mess) for column, rates in self.rates.items() for mess, rate in rates.items())
-        lines = [f"{column}: {_percent(-rate)} {IN_WORDS.get(mess, mess)}" for rate, column, mess in found[:at_most]]
+        found = sorted(
+            (-rate, column, corruption) for column, rates in self.rates.items() for corruption, rate in rates.items()
+        )
+        lines = [
+            f"{column}: {_percent(-rate)} {IN_WORDS.get(corruption, corruption)}"
+            for rate, column, corruption in found[:at_most]
+        ]
         if len(found) > at_most:
             lines.append(f"and {len(found) - at_most} more, each at most {_percent(-found[at_most][0])}")
         if self.quarantined:
@@ -81,7 +75,7 @@ def measure_profile(
     fresh: pd.DataFrame,
     columns: Sequence[Declared],
 ) -> NoiseProfile:
-    """The mess in fresh rows, as curated, against training rows or what `learn_columns` made of them.
+    """The noise in fresh rows, as curated, against training rows or what `learn_columns` made of them.
 
     >>> from types import SimpleNamespace
     >>> colour = SimpleNamespace(name="colour", kind="category")
@@ -95,7 +89,7 @@ def measure_profile(
         found = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
         if column.name in known:
             found |= corruption_rates(fresh[column.name], known[column.name])
-        rates[column.name] = {mess: rate for mess, rate in found.items() if rate > 0}
+        rates[column.name] = {corruption: rate for corruption, rate in found.items() if rate > 0}
     return NoiseProfile(len(fresh), rates={column: found for column, found in rates.items() if found})
 
 
@@ -107,9 +101,9 @@ def pooled(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
     """
     rows = sum(profile.rows for profile in profiles)
     rates: dict[str, dict[str, float]] = {}
-    for column, mess in sorted({(c, m) for profile in profiles for c, found in profile.rates.items() for m in found}):
-        share = sum(profile.rate(column, mess) * profile.rows for profile in profiles) / max(rows, 1)
-        rates.setdefault(column, {})[mess] = share
+    for column, corruption in sorted({(c, m) for profile in profiles for c, found in profile.rates.items() for m in found}):
+        share = sum(profile.rate(column, corruption) * profile.rows for profile in profiles) / max(rows, 1)
+        rates.setdefault(column, {})[corruption] = share
     quarantined = sum(profile.quarantined * profile.rows for profile in profiles) / max(rows, 1)
     return NoiseProfile(rows, quarantined, rates)
 
@@ -127,24 +121,26 @@ def typical(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
     """
     if not profiles:
         return NoiseProfile(0)
-    found = sorted({(column, mess) for profile in profiles for column, rates in profile.rates.items() for mess in rates})
+    found = sorted(
+        {(column, corruption) for profile in profiles for column, rates in profile.rates.items() for corruption in rates}
+    )
     rates: dict[str, dict[str, float]] = {}
-    for column, mess in found:
-        if share := median(profile.rate(column, mess) for profile in profiles):
-            rates.setdefault(column, {})[mess] = share
+    for column, corruption in found:
+        if share := median(profile.rate(column, corruption) for profile in profiles):
+            rates.setdefault(column, {})[corruption] = share
     return NoiseProfile(
         round(median(profile.rows for profile in profiles)), median(profile.quarantined for profile in profiles), rates
     )
 
 
 def _refused(column: str, reasons: Mapping[str, int], delivered: int) -> dict[str, float]:
-    """Share of the delivered rows that were refused because of this column, by kind of mess."""
+    """Share of the delivered rows that were refused because of this column, by kind of corruption."""
     shares: dict[str, float] = {}
     for reason, count in reasons.items():
-        said = reason.removeprefix(f"{column}: ")
-        mess = next((mess for words, mess in _REASONS.items() if said.startswith(words)), None)
-        if said != reason and mess and delivered:
-            shares[mess] = shares.get(mess, 0.0) + count / delivered
+        text = reason.removeprefix(f"{column}: ")
+        corruption = next((corruption for words, corruption in _REASONS.items() if text.startswith(words)), None)
+        if text != reason and corruption and delivered:
+            shares[corruption] = shares.get(corruption, 0.0) + count / delivered
     return shares
 
 

@@ -1,13 +1,14 @@
-"""Recognising mess in a column: what its training rows taught, and which fresh values deviate from that, and how."""
+"""Recognizing corruption in a column: what its training rows taught, and which fresh values deviate from that, and how."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated
 
 import pandas as pd
+from pydantic import PlainSerializer
 
 from include.noise.characters import looks_misread
 from include.noise.drawing import plain
@@ -24,7 +25,7 @@ _RARE_WORD = 10_000
 class Vocabulary:
     """Words or values in small letters; those of four letters and more are recognised in a misspelling."""
 
-    known: frozenset[str]
+    known: Annotated[frozenset[str], PlainSerializer(sorted)]
 
     def knows(self, word: str) -> bool:
         """Whether the word is known, or a plural or singular of it."""
@@ -84,15 +85,6 @@ class LearnedColumn:
     words: Vocabulary
     style: str | None
 
-    def as_json(self) -> dict[str, Any]:
-        """A document of plain values, for `from_json`."""
-        return {"kind": self.kind, "usual": dict(self.usual), "words": sorted(self.words.known), "style": self.style}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "LearnedColumn":
-        """What `as_json` wrote."""
-        return cls(document["kind"], document["usual"], Vocabulary(frozenset(document["words"])), document["style"])
-
 
 def learn(values: pd.Series, kind: str) -> LearnedColumn:
     """What a column of training rows teaches.
@@ -122,7 +114,7 @@ def learn(values: pd.Series, kind: str) -> LearnedColumn:
 
 
 def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float]:
-    """Share of the cells that hold a value, by kind of mess, named after the corruption that makes it; only what was found.
+    """Share of the cells that hold a value, by kind of corruption, named after the corruption that makes it; only what was found.
 
     >>> colours = learn(pd.Series(["orange", "purple", "white"] * 5), "category")
     >>> corruption_rates(pd.Series(["orange", "Orange", "purple ", "wht", "orang", "teal", "orange", "orange"]), colours)
@@ -131,9 +123,9 @@ def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float
     counts, found = _counts(values), Counter[str]()
     recognise = _in_category if known.kind == "category" else _in_text
     for value, count in counts.items():
-        for mess in recognise(value, known):
-            found[mess] += count
-    return {mess: count / sum(counts.values()) for mess, count in found.items()}
+        for corruption in recognise(value, known):
+            found[corruption] += count
+    return {corruption: count / sum(counts.values()) for corruption, count in found.items()}
 
 
 def _in_category(value: str, known: LearnedColumn) -> Iterator[str]:

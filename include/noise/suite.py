@@ -1,4 +1,4 @@
-"""The noise suite: which mess befalls which columns, how severely, and the same bytes for the same seed."""
+"""The noise suite: which corruption befalls which columns, how severely, and the same bytes for the same seed."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ MOST_CONDITIONS = 16
 # Raise it when a corruption gives other bytes for the same seed: scores made before and after do not compare.
 VERSION = 2
 
-# Below these shares of the cells a kind of mess is taken as not there: alone, and as part of all that is there. On real
+# Below these shares of the cells a kind of corruption is taken as not there: alone, and as part of all that is there. On real
 # titles up to 0.6 % of clean cells look misspelt; a default severity must not give way to that.
 _MEASURABLE, _WORTH_ADDING = 0.01, 0.001
 _TIMES = (1, 2)
@@ -159,9 +159,9 @@ def default_suite(model: Featured, severities: Iterable[float] = (SEVERE,)) -> N
 
 
 def suite_for(model: Featured, profile: NoiseProfile | None) -> NoiseSuite:
-    """The default suite, at severities measured in production where they were, and all of production's mess at once.
+    """The default suite, at severities measured in production where they were, and all of production's noise at once.
 
-    A corruption whose kind of mess was measured in its columns (a share of 0.01 or more) is tried at the median of their
+    A corruption whose kind of corruption was measured in its columns (a share of 0.01 or more) is tried at the median of their
     rates and at twice that, unless the model's plan fixes its severities; the others stay at the default. The conditions
     `production` and `production x2` apply everything that was measured and that the plan does not drop, at its rate in each
     column and at twice that, but never at more than what is left, 1 minus the rate. Beyond 16 conditions the mildest of the
@@ -199,7 +199,7 @@ def _measured(default: Condition, profile: NoiseProfile, plan: SuitePlan) -> lis
 
 
 def _level(one: Condition, profile: NoiseProfile) -> float:
-    """The median rate of this kind of mess in those of the condition's columns that show it, to two digits; 0 if none does."""
+    """The median rate of this kind of corruption in those of the condition's columns that show it, to two digits; 0 if none does."""
     shown = [rate for name in one.columns if (rate := profile.rate(name, one.corruption.name)) >= _MEASURABLE]
     return float(f"{median(shown):.2g}") if shown else 0.0
 
@@ -215,7 +215,7 @@ def _production(suite: NoiseSuite, profile: NoiseProfile, plan: SuitePlan) -> tu
     made = []
     for times, name in zip(_TIMES, ("production", "production x2"), strict=True):
         parts = []
-        for corruption in (BY_NAME[mess] for mess in _ORDER if mess not in plan.drop):
+        for corruption in (BY_NAME[corruption] for corruption in _ORDER if corruption not in plan.drop):
             measured = {column: profile.rate(column, corruption.name) for column in kinds if kinds[column] in corruption.kinds}
             rates = [(column, _scaled(rate, times)) for column, rate in measured.items() if rate >= _WORTH_ADDING]
             parts += [CorruptedColumns(corruption, tuple(rates))] if rates else []

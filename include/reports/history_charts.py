@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+
+from include.results import Quality
+from include.statuses import MonitorStatus, PeriodProfile, RetrainStatus
 
 WIDTH = 960
 LEFT, RIGHT = 212, 10
@@ -19,7 +21,7 @@ ROW = 18
 _ROWS = 12
 _DATES = 8
 
-Documents = Sequence[Mapping[str, Any]]
+Checks = Sequence[MonitorStatus]
 
 
 @dataclass(frozen=True)
@@ -108,68 +110,79 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Mess:
-    """One kind of mess in one column, period by period: `cells` are (x, share of the strongest, what is said)."""
+class NoiseRow:
+    """One kind of corruption in one column, period by period: `cells` are (x, share of the strongest, text)."""
 
     name: str
     newest: str
     cells: tuple[tuple[float, float, str], ...]
 
 
-def axis_of(checks: Documents) -> Axis | None:
-    """The periods that these status documents of checks are about; None where they are about none."""
-    moments = sorted({datetime.fromisoformat(each["scored"]["period"]) for each in checks if each["scored"]["period"]})
+def axis_of(checks: Checks) -> Axis | None:
+    """The periods that these checks are about; None where they are about none."""
+    moments = sorted({each.scored.period for each in checks if each.scored.period})
     return Axis(tuple(moments)) if moments else None
 
 
-def quality_picture(axis: Axis, checks: Documents, retrainings: Documents) -> QualityPicture:
-    """From the status documents, oldest first; of a period that was judged more than once the newest word counts."""
-    judged = {each["quality"]["period"]: each for each in checks if each["quality"]["value"] is not None}
-    guessed = {each["quality"]["estimate_of"]: each for each in checks if each["quality"]["estimate"] is not None}
-    unproved = {period: each for period, each in guessed.items() if period not in judged}
-    values = [judged[period]["quality"][name] for period in judged for name in ("low", "high")]
-    values += [each["quality"]["estimate"] for each in unproved.values()]
-    low, high = _widened(values)
+def quality_picture(axis: Axis, checks: Checks, retrainings: Sequence[RetrainStatus]) -> QualityPicture:
+    """From the statuses, oldest first; of a period that was judged more than once the newest counts."""
+    measured = {each.quality.period: each for each in checks if each.quality.period and each.quality.value is not None}
+    estimates = {each.quality.estimate_of: each for each in checks if each.quality.estimate_of}
+    estimated = {period: each for period, each in estimates.items() if period and period not in measured}
+    values = [value for each in measured.values() for value in (each.quality.low, each.quality.high)]
+    values += [each.quality.estimate for each in estimated.values()]
+    low, high = _widened([value for value in values if value is not None])
 
     def y(value: float) -> float:
         share = (min(max(value, low), high) - low) / (high - low)
         return round(QUALITY_BOTTOM - share * (QUALITY_BOTTOM - QUALITY_TOP), 1)
 
-    def dot(period: str, each: Mapping[str, Any], value: str, lowest: str, highest: str, how: str) -> Dot:
-        said = each["quality"]
-        x = axis.at(datetime.fromisoformat(period))
-        champion = (each["scored"]["champion"] or {}).get("version", "nobody")
-        says = f"{period[:10]}: {said['metric']} {said[value]:.4g} ({said[lowest]:.4g} to {said[highest]:.4g}), {how}, "
-        return Dot(x, y(said[value]), y(said[highest]), y(said[lowest]), f"{says}version {champion}")
+    def dot(period: datetime, each: MonitorStatus, interval: tuple[float, float, float], how: str) -> Dot:
+        value, lowest, highest = interval
+        champion = each.scored.champion.version if each.scored.champion else "none"
+        summary = f"{period:%Y-%m-%d}: {each.quality.metric} {value:.4g} ({lowest:.4g} to {highest:.4g}), {how}, "
+        return Dot(axis.at(period), y(value), y(highest), y(lowest), f"{summary}version {champion}")
 
     return QualityPicture(
         axis=axis,
         bands=_bands(axis, checks),
-        measured=tuple(dot(p, each, "value", "low", "high", "on labels") for p, each in sorted(judged.items())),
-        estimated=tuple(
-            dot(p, each, "estimate", "estimate_low", "estimate_high", "estimated") for p, each in sorted(unproved.items())
-        ),
+        measured=tuple(dot(p, each, _interval(each.quality), "on labels") for p, each in sorted(measured.items())),
+        estimated=tuple(dot(p, each, _estimated(each.quality), "estimated") for p, each in sorted(estimated.items())),
         marks=_marks(axis, retrainings),
         ticks=tuple((y(value), f"{value:.6g}") for value in round_values(low, high)) if values else (),
     )
 
 
-def drift_picture(axis: Axis, checks: Documents) -> tuple[Bar, ...]:
+def _interval(quality: Quality) -> tuple[float, float, float]:
+    assert quality.value is not None
+    assert quality.low is not None
+    assert quality.high is not None
+    return quality.value, quality.low, quality.high
+
+
+def _estimated(quality: Quality) -> tuple[float, float, float]:
+    assert quality.estimate is not None
+    assert quality.estimate_low is not None
+    assert quality.estimate_high is not None
+    return quality.estimate, quality.estimate_low, quality.estimate_high
+
+
+def drift_picture(axis: Axis, checks: Checks) -> tuple[Bar, ...]:
     """A bar per period, of the newest check of it."""
-    newest = {each["scored"]["period"]: each for each in checks if each["scored"]["period"]}
+    newest = {each.scored.period: each for each in checks if each.scored.period}
     return tuple(_bar(axis, period, each) for period, each in sorted(newest.items()))
 
 
-def noise_picture(axis: Axis, profiles: Documents) -> tuple[Mess, ...]:
-    """The kinds of mess with the highest shares, strongest first; a period in which one was not seen has no cell."""
-    rates: dict[str, dict[str, float]] = {}
-    for profile in profiles:
-        for feature, kinds in profile["rates"].items():
+def noise_picture(axis: Axis, profiles: Sequence[PeriodProfile]) -> tuple[NoiseRow, ...]:
+    """The kinds of corruption with the highest shares, strongest first; a period in which one was not seen has no cell."""
+    rates: dict[str, dict[datetime, float]] = {}
+    for one in profiles:
+        for feature, kinds in one.profile.rates.items():
             for kind, rate in kinds.items():
-                rates.setdefault(f"{feature} · {kind.replace('_', ' ')}", {})[profile["period"]] = rate
+                rates.setdefault(f"{feature} · {kind.replace('_', ' ')}", {})[one.period] = rate
     strongest = sorted(rates, key=lambda name: (-max(rates[name].values()), name))[:_ROWS]
-    newest = profiles[-1]["period"] if profiles else ""
-    return tuple(_mess(axis, name, rates[name], newest) for name in strongest if max(rates[name].values()) > 0)
+    newest = profiles[-1].period if profiles else None
+    return tuple(_noise_row(axis, name, rates[name], newest) for name in strongest if max(rates[name].values()) > 0)
 
 
 def round_values(low: float, high: float) -> list[float]:
@@ -192,11 +205,11 @@ def _widened(values: Sequence[float]) -> tuple[float, float]:
     return low - edge, high + edge
 
 
-def _bands(axis: Axis, checks: Documents) -> tuple[Band, ...]:
+def _bands(axis: Axis, checks: Checks) -> tuple[Band, ...]:
     who = {
-        datetime.fromisoformat(each["scored"]["period"]): (each["scored"]["champion"] or {}).get("version", "")
+        each.scored.period: each.scored.champion.version if each.scored.champion else ""
         for each in checks
-        if each["scored"]["period"]
+        if each.scored.period
     }
     bands = []
     for version, group in groupby(sorted(who.items()), key=lambda pair: pair[1]):
@@ -206,39 +219,35 @@ def _bands(axis: Axis, checks: Documents) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _marks(axis: Axis, retrainings: Documents) -> tuple[Mark, ...]:
+def _marks(axis: Axis, retrainings: Sequence[RetrainStatus]) -> tuple[Mark, ...]:
     marks = []
     for each in retrainings:
-        verdict, at = each["verdict"], datetime.fromisoformat(each["as_of"])
-        if verdict["version"] and at >= axis.moments[0]:
-            promoted = ", promoted" if each["promotion"]["promoted"] else ""
-            reason = (verdict["reasons"] or [""])[0]
-            says = f"{each['as_of'][:10]}: version {verdict['version']}, {verdict['verdict']}{promoted}. {reason}"
-            marks.append(Mark(axis.edge(at), verdict["verdict"], says))
+        verdict = each.verdict
+        if verdict.version and each.as_of >= axis.moments[0]:
+            promoted = ", promoted" if each.promotion.promoted else ""
+            reason = next(iter(verdict.reasons), "")
+            summary = f"{each.as_of:%Y-%m-%d}: version {verdict.version}, {verdict.verdict}{promoted}. {reason}"
+            marks.append(Mark(axis.edge(each.as_of), verdict.verdict, summary))
     return tuple(marks)
 
 
-def _bar(axis: Axis, period: str, each: Mapping[str, Any]) -> Bar:
-    drift, finding = each["drift"], each["finding"]
-    weight = min(1.0, sum(one["weight"] for one in drift["moved"]))
-    # A period in which nothing moved still shows that it was looked at.
+def _bar(axis: Axis, period: datetime, each: MonitorStatus) -> Bar:
+    drift, finding = each.drift, each.finding
+    weight = min(1.0, sum(one.weight for one in drift.moved))
+    # A period in which nothing moved still shows that it was checked.
     height = round(max(weight * (DRIFT_BOTTOM - DRIFT_TOP), 2), 1)
-    moved = ", ".join(drift["drifted"][:6]) or "no column"
-    says = f"{period[:10]}: {finding['action']}. {len(drift['drifted'])} of {drift['columns']} columns moved ({moved}), "
+    moved = ", ".join(drift.drifted[:6]) or "no column"
+    summary = f"{period:%Y-%m-%d}: {finding.action}. {len(drift.drifted)} of {drift.columns} columns moved ({moved}), "
     return Bar(
-        axis.at(datetime.fromisoformat(period)),
-        DRIFT_BOTTOM - height,
-        height,
-        finding["action"],
-        f"{says}{weight:.0%} of what the champion uses",
+        axis.at(period), DRIFT_BOTTOM - height, height, finding.action, f"{summary}{weight:.0%} of what the champion uses"
     )
 
 
-def _mess(axis: Axis, name: str, rates: Mapping[str, float], newest: str) -> Mess:
+def _noise_row(axis: Axis, name: str, rates: Mapping[datetime, float], newest: datetime | None) -> NoiseRow:
     top = max(rates.values())
     cells = tuple(
-        (axis.at(moment), round(rate / top, 3), f"{period[:10]}: {rate:.2%}")
+        (axis.at(period), round(rate / top, 3), f"{period:%Y-%m-%d}: {rate:.2%}")
         for period, rate in sorted(rates.items())
-        if axis.moments[0] <= (moment := datetime.fromisoformat(period)) <= axis.moments[-1]
+        if axis.moments[0] <= period <= axis.moments[-1]
     )
-    return Mess(name, f"{rates[newest]:.1%}" if newest in rates else "-", cells)
+    return NoiseRow(name, f"{rates[newest]:.1%}" if newest and newest in rates else "-", cells)

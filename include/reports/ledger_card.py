@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from include.ledger.entries import Entry, Term, term_at, terms, worth_telling
+from include.ledger.entries import Entry, Term, term_at, terms, without_intents
 from include.untrusted_text import plain
 
 _NEWEST = 200
@@ -75,7 +75,7 @@ def _terms(entries: Sequence[Entry]) -> list[str]:
 
 
 def _events(entries: Sequence[Entry]) -> list[str]:
-    told = worth_telling(entries)
+    told = without_intents(entries)
     head = ["|  | when | as of | what | version | who | why |", "| ---: | --- | --- | --- | --- | --- | --- |"]
     rows = [
         f"| {entry.sequence} | {_time(entry.at)} | {_time(entry.as_of)} | {_word(entry)} | {plain(entry.version or '')} | "

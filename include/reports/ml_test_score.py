@@ -9,9 +9,10 @@ loads it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from include.models.contract import Model
+from include.statuses import MonitorStatus
 
 # Where the evidence is: pages of this project's, or files beside the version's run in MLflow.
 Where = Literal["", "card", "findings", "ledger", "replay", "source"]
@@ -37,14 +38,14 @@ class ScoreInputs:
 
     @classmethod
     def of(
-        cls, gate: Mapping[str, str], check: Mapping[str, Any] | None, *, replayed: bool, went_back: bool, commit: str
+        cls, gate: Mapping[str, str], check: MonitorStatus | None, *, replayed: bool, went_back: bool, commit: str
     ) -> "ScoreInputs":
-        """From the newest status document of a check, None where there is none."""
+        """From the newest status of a check, None where there is none."""
         return cls(
             gate=gate,
             checked=check is not None,
-            compared=check is not None and check["drift"]["columns"] > 0,
-            measured=check is not None and check["quality"]["reference"] is not None,
+            compared=check is not None and check.drift.columns > 0,
+            measured=check is not None and check.quality.reference is not None,
             replayed=replayed,
             went_back=went_back,
             committed=commit != "unknown",

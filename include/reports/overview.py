@@ -1,4 +1,4 @@
-"""All models at a glance: what the page "Models" says about each of them, from the board and from Airflow. Pure and light.
+"""All models at a glance: what the page "Models" shows of each, from the latest status and from the orchestrator. Pure, light.
 
 What is not known is None and shown as a dash, never as a zero.
 """
@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.adapters.latest_status import Posted
-from include.ledger.tally import Tally
+from include.ledger.state import State
 from include.models.contract import Model
+from include.statuses import Latest, MonitorStatus, RetrainStatus
 
-# Words of triage and of the gate that ask somebody to look, the most urgent first.
+# Actions of triage that need attention, most urgent first.
 _URGENT = ("stop", "alarm", "page", "retrain", "wait")
-# What a document that is not ours raises when it is taken for one.
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
 # As the alert in deploy/prometheus/rules.yml: three periods, and never less than three days.
-_NOBODYS_SILENCE = timedelta(days=3)
+_SHORTEST_SILENCE = timedelta(days=3)
 
 
 @dataclass(frozen=True)
-class InAirflow:
-    """What Airflow alone knows about a model: the review that waits for a person, and when it is retrained next.
+class Runs:
+    """What only the orchestrator knows about a model: the review that waits for a person, and the next retraining.
 
     `failed` are the newest runs of monitor and retrain that ended red.
     """
@@ -48,7 +46,7 @@ class FailedRun:
 class Line:
     """One model's line. `drifted` of `features` columns have.
 
-    `silent` says that the last check is too long ago, `answered` that the retraining for which it asked has ended.
+    `silent` means that the last check is too long ago, `answered` that the retraining that it requested has ended.
     """
 
     name: str
@@ -68,21 +66,21 @@ class Line:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    measured_on: str = ""
+    measured_on: datetime | None = None
     maturity: float | None = None
     estimate: float | None = None
     decayed: bool = False
     verdict: str | None = None
     verdict_version: str | None = None
-    verdict_as_of: str = ""
+    verdict_as_of: datetime | None = None
     answered: bool = False
     unreadable: bool = False
-    airflow: InAirflow = InAirflow()
+    runs: Runs = Runs()
 
     @property
     def urgency(self) -> tuple[int, str]:
-        """Lines that ask somebody to look sort first: by what they ask for, then by name."""
-        if self.unreadable or self.airflow.failed or self.airflow.review_run or self.moving:
+        """Most urgent first: by what needs attention, then by name."""
+        if self.unreadable or self.runs.failed or self.runs.review_run or self.moving:
             return 0, self.name
         if self.silent:
             return 1, self.name
@@ -90,73 +88,56 @@ class Line:
         return rank, self.name
 
 
-def overview(
-    models: Iterable[Model], board: Mapping[str, Mapping[str, Posted]], airflow: Mapping[str, InAirflow], now: datetime
-) -> list[Line]:
-    """A line per model, those that ask somebody to look first."""
-    lines = (_line(model, board.get(model.name, {}), airflow.get(model.name, InAirflow()), now) for model in models)
+def overview(models: Iterable[Model], latest: Mapping[str, Latest], runs: Mapping[str, Runs], now: datetime) -> list[Line]:
+    """A line per model, most urgent first."""
+    lines = (line(model, latest.get(model.name, Latest()), runs.get(model.name, Runs()), now) for model in models)
     return sorted(lines, key=lambda one: one.urgency)
 
 
-def _line(model: Model, posted: Mapping[str, Posted], airflow: InAirflow, now: datetime) -> Line:
-    """One model's line, also where somebody else wrote on the board: that is no reason to see none of the others."""
-    try:
-        return line(model, posted, airflow, now)
-    except UNREADABLE:
-        return Line(model.name, model.owner, model.description, unreadable=True, airflow=airflow)
+def line(model: Model, latest: Latest, runs: Runs, now: datetime) -> Line:
+    """One model's line; a document that cannot be read is marked, and the others are shown."""
+    fields: dict[str, Any] = {"metric": model.criteria.metric, "unreadable": bool(latest.unreadable)}
+    if latest.ledger:
+        fields |= _of_ledger(latest.ledger.document.after)
+    if latest.monitor:
+        checked_at = latest.monitor.at
+        fields |= {"checked_at": checked_at, "silent": now - checked_at > max(3 * model.feed.period, _SHORTEST_SILENCE)}
+        fields |= _of_check(latest.monitor.document)
+    if latest.retrain:
+        fields |= _of_retraining(latest.retrain.document)
+        since = latest.monitor.document.as_of if latest.monitor else now
+        fields["answered"] = fields.get("action") == "retrain" and latest.retrain.document.as_of >= since
+    return Line(model.name, model.owner, model.description, runs=runs, **fields)
 
 
-def line(model: Model, posted: Mapping[str, Posted], airflow: InAirflow, now: datetime) -> Line:
-    """One model's line.
-
-    Raises:
-        LookupError, TypeError, ValueError: somebody else wrote on the board.
-    """
-    found: dict[str, Any] = {"metric": model.criteria.metric}
-    if "ledger" in posted:
-        found |= _of_ledger(Tally.from_json(posted["ledger"].document))
-    if "monitor" in posted:
-        checked_at = posted["monitor"].at
-        found |= {"checked_at": checked_at, "silent": now - checked_at > max(3 * model.feed.period, _NOBODYS_SILENCE)}
-        found |= _of_check(posted["monitor"].document)
-    if "retrain" in posted:
-        found |= _of_retraining(posted["retrain"].document)
-        asked = posted["monitor"].document if "monitor" in posted else {}
-        found["answered"] = found.get("action") == "retrain" and _moment(posted["retrain"].document) >= _moment(asked)
-    return Line(model.name, model.owner, model.description, airflow=airflow, **found)
-
-
-def _of_ledger(tally: Tally) -> dict[str, Any]:
+def _of_ledger(state: State) -> dict[str, Any]:
     return {
-        "champion": tally.state.champion,
-        "champion_since": tally.champion_since,
-        "moving": tally.moving_since is not None,
-        "on_probation": tally.state.on_probation is not None,
+        "champion": state.champion,
+        "champion_since": state.champion_since,
+        "moving": state.moving_since is not None,
+        "on_probation": state.on_probation is not None,
     }
 
 
-def _of_check(document: Mapping[str, Any]) -> dict[str, Any]:
-    drift, quality, finding = document["drift"], document["quality"], document["finding"]
-    compared = drift["columns"] > 0
+def _of_check(status: MonitorStatus) -> dict[str, Any]:
+    drift, quality, finding = status.drift, status.quality, status.finding
+    compared = drift.columns > 0
     return {
-        "action": finding["action"],
-        "reason": finding["reason"],
-        "features": drift["columns"] if compared else None,
-        "drifted": len(drift["drifted"]) if compared else None,
-        "metric": quality["metric"],
-        "measured_on": str(quality["period"] or "")[:10],
-        "maturity": quality["newest_maturity"],
-    } | {name: quality[name] for name in ("value", "low", "high", "estimate", "decayed")}
-
-
-def _of_retraining(document: Mapping[str, Any]) -> dict[str, Any]:
-    verdict = document["verdict"]
-    return {
-        "verdict": verdict["verdict"],
-        "verdict_version": verdict["version"],
-        "verdict_as_of": str(document["as_of"])[:10],
+        "action": finding.action,
+        "reason": finding.reason,
+        "features": drift.columns if compared else None,
+        "drifted": len(drift.drifted) if compared else None,
+        "metric": quality.metric,
+        "measured_on": quality.period,
+        "maturity": quality.newest_maturity,
+        "value": quality.value,
+        "low": quality.low,
+        "high": quality.high,
+        "estimate": quality.estimate,
+        "decayed": quality.decayed,
     }
 
 
-def _moment(document: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(document["as_of"])
+def _of_retraining(status: RetrainStatus) -> dict[str, Any]:
+    verdict = status.verdict
+    return {"verdict": verdict.verdict, "verdict_version": verdict.version, "verdict_as_of": status.as_of}

@@ -1,5 +1,6 @@
-"""What a reviewer reads above the decision card, in Airflow and in MLflow."""
+"""What a reviewer reads above the decision card, in the orchestrator's page and in MLflow."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from include.decisions.gate.review import REVIEW, REVIEW_BY, REVIEW_REASON, Asked, overrides
@@ -11,23 +12,34 @@ def subject(model_name: str, verdict: Verdict) -> str:
     return f"{model_name}: may version {verdict.version} become champion?"
 
 
-def in_airflow(model_name: str, verdict: Verdict, asked: Asked, until: datetime, card: str, version_url: str) -> str:
-    """All that somebody needs to decide in Airflow's page, as markdown; the card last."""
+@dataclass(frozen=True)
+class ReviewPage:
+    """What a question in the orchestrator's page shows beside the verdict: until when, the card, and the version's page."""
+
+    asked: Asked
+    until: datetime
+    card: str
+    version_url: str
+    orchestrator: str
+
+
+def in_orchestrator(model_name: str, verdict: Verdict, page: ReviewPage) -> str:
+    """All that a person needs to decide in the orchestrator's page, as markdown; the card last."""
     return "\n".join(
         (
             f"{_why_asked(verdict)} The buttons are below the card.",
             "",
             f"* **Approve**: {_if_approved(model_name, verdict)}",
             f"* **Reject**: {_if_not(verdict)}",
-            f"* **No answer until {_time(until)}** means no.",
+            f"* **No answer until {_time(page.until)}** means no.",
             "",
-            f"Your answer holds for evidence `{asked.evidence[:SHORT]}` alone: {_BOUND}",
+            f"Your answer holds for evidence `{page.asked.evidence[:SHORT]}` alone: {_BOUND}",
             "",
-            f"[Version {verdict.version} in MLflow]({version_url})",
+            f"[Version {verdict.version} in MLflow]({page.version_url})",
             "",
             "---",
             "",
-            card,
+            page.card,
         )
     )
 
@@ -52,7 +64,7 @@ def in_registry(model_name: str, verdict: Verdict, asked: Asked, until: datetime
             f"* **Reject**: {_if_not(verdict)}",
             f"* **No answer until {_time(until)}** means no.",
             "",
-            f"It holds for this evidence alone: {_BOUND} What came of it is then in the tag `reviewed`.",
+            f"It holds for this evidence alone: {_BOUND} The outcome is then in the tag `reviewed`.",
         )
     )
 

@@ -5,36 +5,32 @@ The holdout is the newest stretch of mature periods that neither the champion no
 row's key is in both. Where there is too little history the run ends here, green, and says why. Safe to run again.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 
-from include.adapters.lake import period_in
-from include.decisions.data.periods import choose_split, count_periods, label_known
-from include.decisions.scoring.predictions import Labels
+from include.decisions.data.periods import choose_split, count_periods
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
-from include.request import Request
 from include.results import Assembled
-from include.services import Services
+from include.services import StepContext
 from include.untrusted_text import of_data
 
 IF_IT_FAILS = "Nothing was trained; the champion is unchanged."
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-def run(services: Services, model: Model, request: Request) -> Assembled:
-    """Snapshots for training and holdout.
+def run(context: StepContext) -> Assembled:
+    """Snapshots for training and hold-out.
 
     Raises:
         OverlappingRows: a row's key is in both.
     """
+    services, model, as_of = context.services, context.model, context.request.as_of
     champion = services.registry.champion(model.name)
-    files = usable_files(services, model, request.as_of)
+    files = services.lake.sound_files(model, as_of)
     history = services.lake.read(model, files, features=())
     try:
-        split = choose_split(count_periods(history, model, request.as_of), model, champion.trained_until if champion else None)
+        split = choose_split(count_periods(history, model, as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
         number = champion.number if champion else None
         return Assembled(champion_version=number, skipped=str(reason), summary=f"nothing to train: {reason}")
@@ -50,32 +46,6 @@ def run(services: Services, model: Model, request: Request) -> Assembled:
         summary=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
         f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
     )
-
-
-def usable_files(services: Services, model: Model, as_of: datetime) -> list[str]:
-    """The curated files of all periods up to a time, without those of periods that were called broken by then."""
-    broken = _broken_periods(services, model, as_of)
-    return [key for key in services.lake.files(model, _BEGINNING, as_of) if period_in(key) not in broken]
-
-
-def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """The rows whose label was known as of a time and is not null."""
-    return rows[label_known(rows, model, as_of) & rows[model.label.name].notna()].reset_index(drop=True)
-
-
-def labels_of(model: Model, rows: pd.DataFrame) -> Labels:
-    """The labels of rows that have one: numbers, or for a multi-class model the names of the classes; shape (n,)."""
-    return rows[model.label.name].to_numpy(object if model.task == "multiclass" else "float64")
-
-
-def _broken_periods(services: Services, model: Model, as_of: datetime) -> set[datetime]:
-    """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
-    last_word: dict[datetime, str] = {}
-    for document in services.lake.statuses(model.name, "monitor"):
-        period = document["drift"]["period"]
-        if period and datetime.fromisoformat(document["as_of"]) <= as_of:
-            last_word[datetime.fromisoformat(period)] = document["finding"]["action"]
-    return {period for period, action in last_word.items() if action == "stop"}
 
 
 def _between(model: Model, rows: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:

@@ -15,9 +15,8 @@ import pandas as pd
 from include.decisions.data.row_contract import Sorted, missing_columns, sort_rows
 from include.errors import BrokenFeed
 from include.models.contract import Column, Model
-from include.request import Request
-from include.results import Batch, Checked, LandedFile
-from include.services import Services
+from include.results import Batch, Checked, Intake, LandedFile, QuarantinedRow
+from include.services import Services, StepContext
 from include.untrusted_text import of_data
 
 IF_IT_FAILS = (
@@ -33,21 +32,21 @@ class _Delivery:
     rows: Sorted
 
 
-def run(services: Services, model: Model, request: Request, batch: Batch) -> Checked:
+def run(context: StepContext, batch: Batch) -> Checked:
     """Sort the rows of a batch and publish the good ones.
 
     Raises:
         UnreadableFile: a file is not what its name says.
         BrokenFeed: a column is absent, or more than `feed.max_bad_share` of the rows of one stream are bad.
     """
+    services, model = context.services, context.model
     deliveries = [_sort(services, model, file) for file in batch.files]
     kept = [_quarantine(services, model, delivery) for delivery in deliveries if delivery.rows.reasons]
     _stop_if_broken(model, deliveries)
     for delivery in deliveries:
         services.lake.publish(model, delivery.file, delivery.rows.good)
-        services.lake.finish_file(
-            model.name, delivery.file, {"rows": len(delivery.rows.good), "reasons": _counted([delivery])}
-        )
+        intake = Intake(file=delivery.file, rows=len(delivery.rows.good), reasons=_counted([delivery]))
+        services.lake.finish_file(model.name, intake)
     features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
     rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
     bad_features = sum(len(d.rows.reasons) for d in features)
@@ -86,12 +85,19 @@ def _columns(model: Model, file: LandedFile) -> tuple[Column, ...]:
 
 def _quarantine(services: Services, model: Model, delivery: _Delivery) -> str:
     bad = delivery.delivered.loc[list(delivery.rows.reasons)].astype("object")
-    bad = bad.where(bad.notna(), None)  # JSON has no word for NaN
-    rows: list[dict[str, Any]] = [
-        {"source": delivery.file.key, "row": int(number) + 1, "reasons": delivery.rows.reasons[int(number)], "values": values}
-        for number, values in zip(bad.index, bad.to_dict("records"), strict=True)
+    bad = bad.where(bad.notna(), None)  # JSON has no value for NaN
+    rows = [
+        QuarantinedRow(
+            source=delivery.file.key, row=int(number) + 1, reasons=delivery.rows.reasons[int(number)], values=values
+        )
+        for number, values in zip(bad.index, _records(bad), strict=True)
     ]
     return services.lake.quarantine(model.name, delivery.file, rows)
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain values by column name."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _stop_if_broken(model: Model, deliveries: list[_Delivery]) -> None:

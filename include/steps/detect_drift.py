@@ -1,14 +1,14 @@
 """Detect drift: how does the newest period differ from the rows that the champion was trained on?
 
-In: what was checked and scored. Out: what moved, in words, and what says that the feed is broken. Limits come from the
-champion's own training periods: its reference, made once for a version, is kept in the lake, so a check reads the newest
-period alone, some rows at a time, and keeps a summary of it. Evidently's report is drawn from bounded samples, for people; it
-decides nothing. Keeps also the period's noise profile, from which the noise suite takes its severities. Safe to run again:
-every document is named by version and period, and what a period is compared with lies before it.
+In: what was checked and scored. Out: what moved, in words, and the signs that the feed is broken. Limits come from the
+champion's own training periods: its baseline, made once for a version, is kept in the lake, so a check reads the newest period
+alone, some rows at a time, and keeps a summary of it. Evidently's report is drawn from bounded samples, for people; it decides
+nothing. Keeps also the period's noise profile, from which the noise suite takes its severities. Safe to run again: every
+document is named by version and period, and what a period is compared with lies before it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,107 +21,134 @@ from include.adapters.registry import Version
 from include.decisions.data.periods import label_known
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.baseline import Baseline, make_baseline, predictions_summary, summary_of_period, thinned
-from include.decisions.drift.broken_feeds import broken_signs
+from include.decisions.drift.broken_feeds import NewestPeriod, broken_signs
 from include.decisions.drift.chart_statistics import View
-from include.decisions.drift.comparison import ANSWERS, AT_ONCE, IN_A_ROW, Compared, Earlier, Newest, compare_all, standing
+from include.decisions.drift.comparison import (
+    AT_ONCE,
+    IN_A_ROW,
+    PREDICTIONS,
+    Compared,
+    Earlier,
+    Newest,
+    compare_all,
+    standing,
+)
 from include.decisions.drift.domain_classifier import ROWS, area_between, areas_within
 from include.decisions.drift.importance import importance_of
 from include.decisions.drift.season import as_a_year_ago, known_days, year_before
 from include.decisions.drift.summaries import Summary, column_of, merged, summarise
-from include.decisions.drift.words import as_moved, in_words, kind_of
+from include.decisions.drift.words import Record, as_moved, in_words, kind_of
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.predictions import from_columns
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
-from include.request import Request
 from include.results import Checked, Drift, Moved, Scored
-from include.services import Services
-from include.steps.score import predict
+from include.services import Services, StepContext
+from include.statuses import PeriodProfile
 
 IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the champion is unchanged."
 
 _SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
 _REMEMBERED_PERIODS = 26
-_DRIFT, _ANSWERS, _DRAWN = "drift", "answers", "_drawn"
+_DRAWN = "_drawn"
+
+
+@dataclass(frozen=True)
+class DriftMemory:
+    """What a check remembers of a period: how long each view has stood out, when it was last calm, how much it moved."""
+
+    in_a_row: Mapping[str, int] = field(default_factory=dict)
+    calm: Mapping[str, datetime] = field(default_factory=dict)
+    effects: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PredictionsMemory:
+    """The summary of a champion's predictions in a period."""
+
+    summary: Summary
 
 
 @dataclass(frozen=True)
 class _Check:
-    """One check: of which model and version, as of when, and the reference that the version is judged by."""
+    """One check: of which model and version, as of when, and the baseline that the version is judged by."""
 
     services: Services
     model: Model
     champion: Version
-    reference: Baseline
+    baseline: Baseline
     period: datetime
     as_of: datetime
 
     @property
     def digest(self) -> str:
-        """What names the training rows, and so the reference."""
+        """What names the training rows, and so the baseline."""
         return self.champion.tag("train_digest")
 
     @property
     def columns(self) -> list[Column]:
         """The features that can be compared."""
-        return self.reference.columns(self.model)
+        return self.baseline.columns(self.model)
 
     def before(self, periods: int = 1) -> datetime:
         """Start of an earlier period."""
         return self.period - periods * self.model.feed.period
 
 
-def run(services: Services, model: Model, request: Request, checked: Checked, scored: Scored) -> Drift:
+def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
     """Drift of the newest period against the champion's training rows."""
+    services, model = context.services, context.model
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, summary="no champion yet, nothing to compare with")
     champion = services.registry.version(model.name, scored.champion.version)
-    check = _Check(services, model, champion, reference_of(services, model, champion), scored.period, request.as_of)
-    summary, mess, rows = _gather(check)
+    baseline = baseline_of(services, model, champion)
+    check = _Check(services, model, champion, baseline, scored.period, context.request.as_of)
+    summary, noise, rows = _gather(check)
     if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), summary=nothing)
-    sample = services.lake.reference_sample(model.name, check.digest)
+    sample = services.lake.baseline_sample(model.name, check.digest)
     newest = Newest(
         features=summary,
-        answers=_answers(check, scored),
+        predictions=_predictions(check, scored),
         labels=_labels(check),
-        mess=_with_quarantine(check, checked, mess),
-        told_apart=area_between(sample, rows, check.columns, model.seed),
-        told_apart_rows=min(len(rows), ROWS),
+        noise=_with_quarantine(check, checked, noise),
+        separability=area_between(sample, rows, check.columns, model.seed),
+        separability_rows=min(len(rows), ROWS),
     )
-    broken = broken_signs(check.reference, summary, _summary(check, check.before()), check.columns, model.feed, newest.mess)
-    profile = newest.mess.as_json() | {"period": scored.period.isoformat(), "broken": sorted(broken)}
-    services.lake.write_profile(model.name, scored.period, profile)
+    period = NewestPeriod(summary, _summary(check, check.before()), newest.noise)
+    broken = broken_signs(check.baseline, period, check.columns, model.feed)
+    services.lake.write_profile(model.name, PeriodProfile(scored.period, newest.noise, tuple(sorted(broken))))
     moved = _judge(check, newest, learn=not broken)
     drifted = _drifted(model, moved, broken)
-    return _told(check, moved, broken, drifted, _draw(check, sample, rows, drifted))
+    return _result(check, moved, broken, _draw(check, sample, rows, drifted))
 
 
-def reference_of(services: Services, model: Model, champion: Version) -> Baseline:
-    """The reference of a version: found, or made from its training snapshot, once."""
+def baseline_of(services: Services, model: Model, champion: Version) -> Baseline:
+    """The baseline of a version: found, or made from its training snapshot, once."""
     digest = champion.tag("train_digest")
-    if (kept := services.lake.reference(model.name, digest)) is not None:
-        return Baseline.from_json(kept)
+    if (kept := services.lake.baseline(model.name, digest, Baseline)) is not None:
+        return kept
     rows = services.lake.read_snapshot(model, digest)
     sample = thinned(rows, _SAMPLED_ROWS)[model.feature_names].reset_index(drop=True)
     answer = partial(predict, model, services.registry.load(model, champion.number))
     importance = importance_of(answer, thinned(sample, _SHUFFLED_ROWS), model.feature_names, model.seed)
     areas = areas_within(rows[model.feature_names], model.periods_of(rows[model.feed.time]), model.features, model.seed)
-    reference = make_baseline(model, rows, importance, areas)
-    services.lake.write_reference(model.name, digest, reference.as_json(), sample)
-    return reference
+    baseline = make_baseline(model, rows, importance, areas)
+    services.lake.write_baseline(model.name, digest, baseline, sample)
+    return baseline
 
 
 # What is known of the newest period
 
 
 def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
-    """One pass over the period's rows: their summary, which is kept, their mess, and a sample of them."""
+    """One pass over the period's rows: their summary, which is kept, their noise, and a sample of them."""
     model, summaries, profiles, samples = check.model, [], [], list[pd.DataFrame]()
     rng = np.random.default_rng(model.seed)
     for part in check.services.lake.batches(model, check.period, check.before(-1)):
-        summaries.append(summary_of_period(model, part, check.period, check.reference.grid, check.columns))
-        profiles.append(measure_profile(check.reference.known, part, model.features))
+        summaries.append(summary_of_period(model, part, check.period, check.baseline.grid, check.columns))
+        profiles.append(measure_profile(check.baseline.learned, part, model.features))
         samples = [_lowest([*samples, part[model.feature_names].assign(**{_DRAWN: rng.random(len(part))})])]
     if not summaries:
         return None, NoiseProfile(0), pd.DataFrame(columns=model.feature_names)
@@ -135,128 +162,129 @@ def _lowest(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _summary(check: _Check, period: datetime) -> Summary | None:
-    """The summary of an earlier period: of the reference itself, kept by an earlier check, or made now; None without rows."""
-    if (known := check.reference.summary_of(period)) is not None:
+    """The summary of an earlier period: of the baseline itself, kept by an earlier check, or made now; None without rows."""
+    if (known := check.baseline.summary_of(period)) is not None:
         return known
-    if (kept := check.services.lake.summary(check.model.name, check.digest, period)) is not None:
-        return Summary.from_json(kept)
+    if (kept := check.services.lake.summary(check.model.name, check.digest, period, Summary)) is not None:
+        return kept
     parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
-    summaries = [summary_of_period(check.model, part, period, check.reference.grid, check.columns) for part in parts]
+    summaries = [summary_of_period(check.model, part, period, check.baseline.grid, check.columns) for part in parts]
     return _keep_summary(check, period, summaries) if summaries else None
 
 
 def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> Summary:
     summary = merged(summaries)
-    check.services.lake.write_summary(check.model.name, check.digest, period, summary.as_json())
+    check.services.lake.write_summary(check.model.name, check.digest, period, summary)
     return summary
 
 
-def _with_quarantine(check: _Check, checked: Checked, mess: NoiseProfile) -> NoiseProfile:
-    """The mess of this period with what is in quarantine; a run to which no row was delivered would only forget that."""
+def _with_quarantine(check: _Check, checked: Checked, noise: NoiseProfile) -> NoiseProfile:
+    """The noise of this period with what is in quarantine; a run to which no row was delivered would only forget that."""
     kept = check.services.lake.profile(check.model.name, check.period)
     if not checked.rows and kept is not None:
-        return NoiseProfile.from_json(kept)
-    return mess.with_quarantine(checked.reasons, checked.bad_features, checked.rows + checked.bad_features)
+        return kept.profile
+    return noise.with_quarantine(checked.reasons, checked.bad_features, checked.rows + checked.bad_features)
 
 
-def _answers(check: _Check, scored: Scored) -> Summary | None:
-    """What the champion answered in the newest period."""
+def _predictions(check: _Check, scored: Scored) -> Summary | None:
+    """What the champion predicted in the newest period."""
     if not scored.prediction_keys:
         return None
     rows = check.services.lake.read_table(scored.prediction_keys[-1])
     if check.model.period_of(rows[check.model.feed.time].min().to_pydatetime()) != check.period:
         return None
-    return predictions_summary(check.model, from_columns(rows), check.reference.grid)
+    return predictions_summary(check.model, from_columns(rows), check.baseline.grid)
 
 
 def _labels(check: _Check) -> Summary | None:
-    """The labels of the newest period in which all were due; None where it is one of the reference, or they are late."""
+    """The labels of the newest period in which all were due; None where it is one of the baseline, or they are late."""
     model, lake = check.model, check.services.lake
     period = model.period_of(check.as_of - model.feed.label_delay) - model.feed.period
-    if period <= check.reference.starts[-1]:
+    if period <= check.baseline.starts[-1]:
         return None
     rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=())
     known = rows[label_known(rows, model, check.as_of)]
     is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
-    return summarise(known, [model.label], check.reference.grid) if is_mature else None
+    return summarise(known, [model.label], check.baseline.grid) if is_mature else None
 
 
-# What is made of it
+# What follows from it
 
 
 def _judge(check: _Check, newest: Newest, learn: bool) -> list[Moved]:
-    """What stands out by enough, or for a second period; if it may be learned from, the next check knows what was calm."""
-    drifts = _remembered(check, _DRIFT)
-    before: dict[str, Any] = next(reversed(drifts.values()), {})
+    """What stands out by enough, or for a second period; if it may be learned from, it is remembered for the next check."""
+    remembered = check.services.lake.remembered(
+        check.model.name, check.champion.number, DriftMemory, check.period, _REMEMBERED_PERIODS
+    )
+    last = next(reversed(remembered.values()), DriftMemory())
     # In a row means since the period before, and not since a pause.
-    stood, calm = before.get("stood", {}) if check.before() in drifts else {}, before.get("calm", {})
-    effects: dict[str, float] = before.get("effects", {}) if stood else {}
-    lag = check.reference.lag(check.period, check.model.feed.period)
-    compared = compare_all(check.reference, newest, _earlier(check, drifts, calm), lag)
-    weights = check.reference.weights
+    stood = last.in_a_row if check.before() in remembered else {}
+    lag = check.baseline.lag(check.period, check.model.feed.period)
+    compared = compare_all(check.baseline, newest, _earlier(check, remembered, last.calm), lag)
+    weights = check.baseline.weights
     weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
     at_once = {one.view for one in standing(compared, weights, AT_ONCE)}
     in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
-    now = check.period.isoformat()
-    calm = {one.view: calm.get(one.view, check.before().isoformat()) if one.view in in_a_row else now for one in compared}
     if learn:
-        now_moved = {one.view: one.effect for one in compared if one.view in in_a_row}
-        _remember(check, _DRIFT, {"stood": in_a_row, "calm": calm, "effects": now_moved})
-        if newest.answers is not None:
-            _remember(check, _ANSWERS, newest.answers.as_json())
-    told = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
-    seasons = _seasons(check, newest, told)
+        _remember(check, newest, compared, last.calm, in_a_row)
+    reported = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
+    seasons = _seasons(check, newest, reported)
     return [
         as_moved(
             one,
-            in_words(one, check.reference, newest),
-            weights[one.view],
-            in_a_row.get(one.view, 1),
-            effects.get(one.view, 0.0),
-            seasons,
+            in_words(one, check.baseline, newest),
+            Record(weights[one.view], in_a_row.get(one.view, 1), last.effects.get(one.view, 0.0) if stood else 0.0),
+            seasons.get(one.view, ""),
         )
-        for one in sorted(told, key=lambda one: (one.view not in check.reference.views, -weights[one.view]))
+        for one in sorted(reported, key=lambda one: (one.view not in check.baseline.views, -weights[one.view]))
     ]
 
 
-def _earlier(check: _Check, drifts: Mapping[datetime, Any], calm: Mapping[str, str]) -> Earlier:
-    """What the newest period is compared with beside the reference; where nothing is remembered, the period before it."""
-    stood: dict[datetime, set[str]] = {period: set(document["stood"]) for period, document in drifts.items()}
-    starts = {view: datetime.fromisoformat(calm[view]) if view in calm else check.before() for view in check.reference.views}
+def _remember(
+    check: _Check, newest: Newest, compared: list[Compared], calm: Mapping[str, datetime], in_a_row: Mapping[str, int]
+) -> None:
+    memory = DriftMemory(
+        in_a_row=in_a_row,
+        calm={one.view: calm.get(one.view, check.before()) if one.view in in_a_row else check.period for one in compared},
+        effects={one.view: one.effect for one in compared if one.view in in_a_row},
+    )
+    name, number = check.model.name, check.champion.number
+    check.services.lake.remember(name, number, check.period, memory)
+    if newest.predictions is not None:
+        check.services.lake.remember(name, number, check.period, PredictionsMemory(newest.predictions))
+
+
+def _earlier(check: _Check, remembered: Mapping[datetime, DriftMemory], calm: Mapping[str, datetime]) -> Earlier:
+    """What the newest period is compared with beside the baseline; where nothing is remembered, the period before it."""
+    lake, name = check.services.lake, check.model.name
+    stood: dict[datetime, set[str]] = {period: set(memory.in_a_row) for period, memory in remembered.items()}
+    starts = {view: calm.get(view, check.before()) for view in check.baseline.views}
     summaries = {start: _summary(check, start) for start in set(starts.values())}
     baselines: dict[str, tuple[View, int]] = {}
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
             baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
-    profiles = {start: check.services.lake.profile(check.model.name, start) for start in stood}
-    answers = _remembered(check, _ANSWERS)
+    profiles = {start: lake.profile(name, start) for start in stood}
+    predictions = lake.remembered(name, check.champion.number, PredictionsMemory, check.period, _REMEMBERED_PERIODS)
     return Earlier(
         calm=baselines,
-        answers=[Summary.from_json(kept) for start, kept in answers.items() if ANSWERS not in stood.get(start, ())],
-        # Only what this version was there for: another one's vocabulary makes other mistakes of the same words.
-        mess=[(NoiseProfile.from_json(kept), stood[start]) for start, kept in profiles.items() if kept is not None],
+        predictions=[one.summary for start, one in predictions.items() if PREDICTIONS not in stood.get(start, ())],
+        # Only the periods of this version: another one's vocabulary finds other misspellings in the same words.
+        noise=[(kept.profile, stood[start]) for start, kept in profiles.items() if kept is not None],
     )
 
 
-def _seasons(check: _Check, newest: Newest, told: list[Compared]) -> dict[str, str]:
+def _seasons(check: _Check, newest: Newest, reported: list[Compared]) -> dict[str, str]:
     """For each view that moved, the season that explains it, in words."""
     if name := known_days(check.model, check.period):
-        # Mess is no season: somebody has to look, whatever day it is.
-        return {one.view: f"these days are in the calendar as {name}" for one in told if kind_of(one) != "mess"}
+        # Noise is no season: a person has to look, whatever day it is.
+        return {one.view: f"these days are in the calendar as {name}" for one in reported if kind_of(one) != "noise"}
     a_year_ago = year_before(check.model, check.period)
-    then = _summary(check, a_year_ago) if told else None
+    then = _summary(check, a_year_ago) if reported else None
     if then is None:
         return {}
-    alike = as_a_year_ago(told, check.reference, newest.features, then)
+    alike = as_a_year_ago(reported, check.baseline, newest.features, then)
     return {view: f"as in the period from {a_year_ago:%Y-%m-%d}" for view, is_alike in alike.items() if is_alike}
-
-
-def _remember(check: _Check, kind: str, document: dict[str, Any]) -> None:
-    check.services.lake.remember(check.model.name, check.champion.number, kind, check.period, document)
-
-
-def _remembered(check: _Check, kind: str) -> dict[datetime, Any]:
-    return check.services.lake.remembered(check.model.name, check.champion.number, kind, check.period, _REMEMBERED_PERIODS)
 
 
 def _drifted(model: Model, moved: list[Moved], broken: Mapping[str, str]) -> tuple[str, ...]:
@@ -264,9 +292,9 @@ def _drifted(model: Model, moved: list[Moved], broken: Mapping[str, str]) -> tup
     return tuple(name for name in model.feature_names if name in concerned)
 
 
-def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted: tuple[str, ...], url: str | None) -> Drift:
-    columns = check.model.feature_names
-    found = f"; first {moved[0].summary}" if moved else ""
+def _result(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: str | None) -> Drift:
+    columns, drifted = check.model.feature_names, _drifted(check.model, moved, broken)
+    first = f"; first {moved[0].summary}" if moved else ""
     return Drift(
         period=check.period,
         columns=len(columns),
@@ -274,16 +302,16 @@ def _told(check: _Check, moved: list[Moved], broken: Mapping[str, str], drifted:
         drifted=drifted,
         broken=tuple(f"{column}: {sign}" for column, sign in broken.items()),
         report_url=url,
-        summary=f"{len(drifted)} of {len(columns)} columns drifted{found}; report {url}",
+        summary=f"{len(drifted)} of {len(columns)} columns drifted{first}; report {url}",
     )
 
 
-def _draw(check: _Check, reference: pd.DataFrame, current: pd.DataFrame, drifted: tuple[str, ...]) -> str | None:
+def _draw(check: _Check, sample: pd.DataFrame, current: pd.DataFrame, drifted: tuple[str, ...]) -> str | None:
     """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
     model = check.model
     numbers = [column.name for column in check.columns if column.kind == "number"]
     others = [column.name for column in check.columns if column.kind != "number"]
-    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (reference, current))
+    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (sample, current))
     text = draw_report(left, right, numbers, others, drifted)
     day_or_moment = "%Y-%m-%d" if model.feed.period >= timedelta(days=1) else "%Y-%m-%dT%H%M"
     path = f"drift/{check.period.strftime(day_or_moment)}.html"

@@ -4,88 +4,104 @@ In: what was scored. Out: the newest look, and what follows from it. Looks are a
 that it declares, with the bounds of O'Brien and Fleming; between them nothing is computed. Each look is written into the
 ledger. Where the new one is worse, a rollback is proposed, once, or asked for; then, after the last look, or where the
 previous champion cannot be asked any more, probation is over, and the ledger says why.
-Moves no alias. A run that plays before the promotion does nothing. Safe to run again: what was said is found in the ledger, a
+Moves no alias. A run as of a time before the promotion does nothing. Safe to run again: its entries are found in the ledger, a
 look counts as it was taken, and what a killed run did not write is written.
 """
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from include.champion.handover import fact
+from include.champion.handover import Author, Subject, fact
+from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.periods import count_periods, is_mature
 from include.decisions.monitoring.probation import Look, due, gain_over, look, planned
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
 from include.decisions.scoring.scorecard import Measured
-from include.ledger.entries import Entry, Event, OnProbation
+from include.ledger.entries import Entry
+from include.ledger.state import EventName, OnProbation
 from include.models.contract import Model, Probation
-from include.request import Request
-from include.results import Probated, Scored, Shadow
-from include.services import Services
-from include.steps.assemble import labelled, labels_of
-from include.steps.measure_quality import is_broken, with_labels
+from include.results import Event, Probated, RollbackRequested, Scored, Shadow
+from include.services import StepContext
 
-IF_IT_FAILS = "Nobody looked whether the new champion is worse than the previous one; the champion is unchanged."
+IF_IT_FAILS = "It was not checked whether the new champion is worse than the previous one; the champion is unchanged."
 
 _BY, _BEFORE = "probation", "_before"
 
 
-def run(services: Services, model: Model, request: Request, scored: Scored) -> Probated:
-    """Take the looks that are due, and say what follows.
+def run(context: StepContext, scored: Scored) -> Probated:
+    """Take the looks that are due, and draw the conclusion.
 
     Raises:
         Locked: the champion was changed meanwhile.
     """
-    newest = services.ledger.newest(model.name)
-    tried = newest.after.on_probation if newest else None
+    newest = context.services.ledger.newest(context.model.name)
+    on_probation = newest.after.on_probation if newest else None
     if newest is None or scored.champion is None:
-        return Probated(summary="nobody is on probation")
-    if tried is None or tried.version != scored.champion.version or request.as_of < tried.since:
-        return _said_before(services, model, request, scored.champion.version)
-    trial = _Trial(services, model, request, tried, newest.sequence)
-    if model.probation is None:
-        return trial.end("none", f"the model declares no probation: version {tried.version} is not looked at")
+        return Probated(summary="no version is on probation")
+    number = scored.champion.version
+    if on_probation is None or on_probation.version != number or context.request.as_of < on_probation.since:
+        return _concluded_before(context, number)
+    trial = _OnTrial(context, on_probation, newest.sequence)
+    if context.model.probation is None:
+        return trial.end("none", f"the model declares no probation: version {number} is not looked at")
     last = trial.newest_look()
     if last and last.evidence["decision"] != "going on":
-        # Whoever took it was killed before he had drawn the conclusion.
+        # The run that took the look was killed before it had drawn the conclusion.
         return trial.conclude(last)
     if scored.shadow is None:
         return trial.going_on("no period has ended since the promotion")
-    return _looked(trial, scored.shadow)
+    return _take_looks(trial, scored.shadow)
 
 
-class _Trial:
+def events(context: StepContext, probated: Probated) -> tuple[Event, ...]:
+    """A worse champion requests a rollback, where the model declares that."""
+    if (probated.decision, probated.then) != ("worse", "roll_back"):
+        return ()
+    return (
+        RollbackRequested(
+            as_of=context.request.as_of,
+            reason=probated.summary,
+            target=str(probated.against),
+            instead_of=str(probated.version),
+        ),
+    )
+
+
+class _OnTrial:
     """One version on probation, and what is written about it."""
 
-    def __init__(self, services: Services, model: Model, request: Request, tried: OnProbation, seen: int) -> None:
-        self.services, self.model, self.request, self.tried = services, model, request, tried
-        self.taken = tried.looks
+    def __init__(self, context: StepContext, on_probation: OnProbation, seen: int) -> None:
+        self.services, self.model, self.request = context.services, context.model, context.request
+        self.version, self.against = on_probation.version, on_probation.against
+        self.taken = on_probation.looks
         self._seen = seen
 
     @property
     def plan(self) -> Probation:
-        """What was declared when the first look was taken: who changes it in between changes the next probation."""
+        """What was declared when the first look was taken: a change in between counts for the next probation."""
         assert self.model.probation is not None
         first = self.newest_look()
         return Probation(**(first.evidence["plan"] | {"then": self.model.probation.then})) if first else self.model.probation
 
     def newest_look(self) -> Entry | None:
         """The newest look at this version, or None."""
-        return self.services.ledger.newest_about(self.model.name, "looked", self.tried.version) if self.taken else None
+        return self.services.ledger.newest_about(self.model.name, "looked", self.version) if self.taken else None
 
-    def write(self, event: Event, key: str, reason: str, evidence: dict[str, Any]) -> Entry:
+    def write(self, event: EventName, key: str, reason: str, evidence: dict[str, Any]) -> Entry:
         """One entry; refused where the champion was changed since the newest one that was read."""
-        said = fact(self.request, event, key, by=_BY, reason=reason, version=self.tried.version, evidence=evidence)
-        return self.services.ledger.append(self.model.name, said, seen=self._seen)
+        about = Subject(key, self.version)
+        return self.services.ledger.append(
+            self.model.name, fact(self.request, event, about, Author(_BY, reason), evidence=evidence), seen=self._seen
+        )
 
     def take(self, found: Look, evidence: dict[str, Any]) -> Entry:
         """Write a look; the one that an earlier try wrote is what counts."""
-        entry = self.write(
-            "looked", f"{self.tried.version} look {found.number}", _in_words(self.tried, found, evidence), evidence
-        )
+        entry = self.write("looked", f"{self.version} look {found.number}", _in_words(self.version, found, evidence), evidence)
         self.taken = found.number
         return entry
 
@@ -93,36 +109,36 @@ class _Trial:
         """What follows from a look that decides."""
         worse = entry.evidence["decision"] == "worse"
         if worse:
-            reason = f"roll back to version {self.tried.against}: {entry.reason}"
-            self.write("rollback_proposed", f"{self.tried.version} to {self.tried.against}", reason, entry.evidence)
+            reason = f"roll back to version {self.against}: {entry.reason}"
+            self.write("rollback_proposed", f"{self.version} to {self.against}", reason, entry.evidence)
         return self.end(entry.evidence["decision"], entry.reason, entry.evidence)
 
     def end(self, decision: str, reason: str, evidence: dict[str, Any] | None = None) -> Probated:
         """Probation is over."""
-        told = (evidence or {}) | {"decision": decision, "against": self.tried.against, "looks": self.taken}
-        entry = self.write("probation_ended", _ended_key(self.tried.version), reason, told)
+        evidence = (evidence or {}) | {"decision": decision, "against": self.against, "looks": self.taken}
+        entry = self.write("probation_ended", _ended_key(self.version), reason, evidence)
         return _probated(self.model, entry)
 
     def going_on(self, why: str) -> Probated:
         """Nothing follows yet."""
         return Probated(
             decision="going on",
-            version=self.tried.version,
-            against=self.tried.against,
+            version=self.version,
+            against=self.against,
             looks=self.taken,
-            summary=f"version {self.tried.version} is on probation against {self.tried.against}: {why}",
+            summary=f"version {self.version} is on probation against {self.against}: {why}",
         )
 
 
-def _looked(trial: _Trial, shadow: Shadow) -> Probated:
+def _take_looks(trial: _OnTrial, shadow: Shadow) -> Probated:
     plan = trial.plan
     rows, mature = _mature_rows(trial, shadow, plan.periods)
     numbers = due(plan, len(mature), trial.taken)
     gain = _measured(trial.model, rows) if numbers else None
     for number in numbers if gain else ():
         assert gain is not None
-        found = look(plan, number, len(mature), gain)
-        entry = trial.take(found, _evidence(trial.model, plan, found, len(rows), shadow, mature))
+        taken = look(plan, number, len(mature), gain)
+        entry = trial.take(taken, _evidence(trial.model, plan, taken, _Compared(len(rows), shadow, mature)))
         if entry.evidence["decision"] != "going on":
             return trial.conclude(entry)
     if shadow.impossible:
@@ -137,23 +153,23 @@ def _looked(trial: _Trial, shadow: Shadow) -> Probated:
     return trial.going_on(f"{len(mature)} periods are mature, look {trial.taken + 1} of {plan.looks} comes after {after}")
 
 
-def _mature_rows(trial: _Trial, shadow: Shadow, at_most: int) -> tuple[pd.DataFrame, list[datetime]]:
-    """Labelled rows of the first so many mature periods, with what both versions said, and these periods' starts."""
-    services, model, as_of = trial.services, trial.model, trial.request.as_of
+def _mature_rows(trial: _OnTrial, shadow: Shadow, at_most: int) -> tuple[pd.DataFrame, list[datetime]]:
+    """Labelled rows of the first so many mature periods, with the predictions of both versions, and these periods' starts."""
+    lake, model, as_of = trial.services.lake, trial.model, trial.request.as_of
     # Of later ones not even the first label is due.
     due_by_now = [one for one in shadow.periods if one.start + model.feed.label_delay <= as_of]
     if not due_by_now:
         return pd.DataFrame(), []
-    lake, row = services.lake, list(dict.fromkeys([*model.feed.key, model.feed.time]))
+    row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
     tables = (
         lake.read_table(one.key).merge(lake.read_table(one.shadow_key), on=row, suffixes=("", _BEFORE), validate="one_to_one")
         for one in due_by_now
     )
-    rows = with_labels(services, model, pd.concat(tables, ignore_index=True))
+    rows = lake.with_labels(model, pd.concat(tables, ignore_index=True))
     mature = [
         period.start
         for period in count_periods(rows, model, as_of)
-        if is_mature(period, model) and not is_broken(services, model, period.start)
+        if is_mature(period, model) and not lake.is_broken(model.name, period.start)
     ][:at_most]
     return labelled(model, rows[model.periods_of(rows[model.feed.time]).isin(mature)], as_of), mature
 
@@ -168,39 +184,49 @@ def _measured(model: Model, rows: pd.DataFrame) -> Measured | None:
     return gain if math.isfinite(gain.value) and math.isfinite(gain.error) else None
 
 
-def _evidence(model: Model, plan: Probation, found: Look, rows: int, shadow: Shadow, mature: list[datetime]) -> dict[str, Any]:
-    """What the look rests on: figures, the plan, and where the predictions are."""
+@dataclass(frozen=True)
+class _Compared:
+    """What two versions were compared on: how many rows, of which periods, and where their predictions are."""
+
+    rows: int
+    shadow: Shadow
+    mature: list[datetime]
+
+
+def _evidence(model: Model, plan: Probation, taken: Look, on: _Compared) -> dict[str, Any]:
+    """What the look rests on: numbers, the plan, and where the predictions are."""
     return {
-        "decision": found.decision,
-        "against": shadow.against,
-        "look": found.number,
+        "decision": taken.decision,
+        "against": on.shadow.against,
+        "look": taken.number,
         "metric": model.criteria.metric,
-        "gain": found.gain.value,
-        "error": found.gain.error,
-        "z": found.z,
-        "bound": found.bound,
-        "rows": rows,
-        "periods": [start.isoformat() for start in mature],
+        "gain": taken.gain.value,
+        "error": taken.gain.error,
+        "z": taken.z,
+        "bound": taken.bound,
+        "rows": on.rows,
+        "periods": [start.isoformat() for start in on.mature],
         "plan": {"periods": plan.periods, "looks": plan.looks, "alpha": plan.alpha},
-        "predictions": [key for one in shadow.periods if one.start in mature for key in (one.key, one.shadow_key)],
+        "predictions": [key for one in on.shadow.periods if one.start in on.mature for key in (one.key, one.shadow_key)],
     }
 
 
-def _in_words(tried: OnProbation, found: Look, evidence: dict[str, Any]) -> str:
+def _in_words(version: str, taken: Look, evidence: dict[str, Any]) -> str:
     outcome = {"worse": "it is worse", "going on": "it goes on", "passed": "it is not shown to be worse, and has passed"}
     return (
-        f"look {found.number} of {evidence['plan']['looks']}: version {tried.version} against {tried.against} on "
-        f"{evidence['rows']:,} rows of {found.periods} periods: {evidence['metric']} {found.gain.value:+.4g} "
-        f"(standard error {found.gain.error:.2g}), z {found.z:.2f}, worse at {-found.bound:.2f} or below: "
-        f"{outcome[found.decision]}"
+        f"look {taken.number} of {evidence['plan']['looks']}: version {version} against {evidence['against']} on "
+        f"{evidence['rows']:,} rows of {taken.periods} periods: {evidence['metric']} {taken.gain.value:+.4g} "
+        f"(standard error {taken.gain.error:.2g}), z {taken.z:.2f}, worse at {-taken.bound:.2f} or below: "
+        f"{outcome[taken.decision]}"
     )
 
 
-def _said_before(services: Services, model: Model, request: Request, version: str) -> Probated:
-    """Nobody is on probation: but a run that was cleared, or tried again, says what it said."""
-    ended = services.ledger.newest_of(model.name, "probation_ended", _ended_key(version))
-    if ended is None or ended.run_id != request.run_id or _changed_since(services, model, ended):
-        return Probated(summary="nobody is on probation")
+def _concluded_before(context: StepContext, version: str) -> Probated:
+    """No version is on probation: but a run that was cleared, or tried again, repeats its conclusion."""
+    ledger, model = context.services.ledger, context.model
+    ended = ledger.newest_of(model.name, "probation_ended", _ended_key(version))
+    if ended is None or ended.run_id != context.request.run_id or _changed_since(context, ended):
+        return Probated(summary="no version is on probation")
     return _probated(model, ended)
 
 
@@ -208,19 +234,20 @@ def _ended_key(version: str) -> str:
     return f"{version} on probation"
 
 
-def _changed_since(services: Services, model: Model, ended: Entry) -> bool:
-    return any(entry.champion != ended.version for entry in services.ledger.entries(model.name, after=ended.sequence))
+def _changed_since(context: StepContext, ended: Entry) -> bool:
+    later = context.services.ledger.entries(context.model.name, after=ended.sequence)
+    return any(entry.champion != ended.version for entry in later)
 
 
 def _probated(model: Model, ended: Entry) -> Probated:
-    told = ended.evidence
+    evidence = ended.evidence
     return Probated(
-        decision=told["decision"],
+        decision=evidence["decision"],
         version=ended.version,
-        against=told["against"],
-        looks=told["looks"],
-        z=told.get("z"),
-        bound=told.get("bound"),
+        against=evidence["against"],
+        looks=evidence["looks"],
+        z=evidence.get("z"),
+        bound=evidence.get("bound"),
         then=model.probation.then if model.probation else "propose",
         summary=ended.reason,
     )

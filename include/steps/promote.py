@@ -3,31 +3,30 @@
 In: verdict and approval. Out: who is champion now. Under the model's lock: the champion is read again and compared with the
 one in the verdict, the approval with the evidence, the artifact with its digest; then an intent is written, the aliases move
 (`previous` first, `champion` next: there is always one) and the outcome is written. A refusal is written too.
-Safe to run again: what was done is found in the ledger, a run killed half-way is completed or undone, and says which.
+Safe to run again: what was done is found in the ledger; a run killed half-way is completed or undone, and its log says which.
 """
 
 from include.adapters.registry import EVIDENCE
-from include.champion.handover import Handover, handover, refuse_changed_artifact
+from include.champion.handover import Author, ExpectedArtifact, Handover, Subject, handover, refuse_changed_artifact
 from include.errors import ChampionMoved
-from include.models.contract import Model
-from include.request import Request
 from include.results import SHORT, Approval, Promotion, Verdict
-from include.services import Services
+from include.services import StepContext
 
 IF_IT_FAILS = "There is a champion: the old one, or the new one if its alias had moved. Clearing the task completes the rest."
 
 
-def run(services: Services, model: Model, request: Request, verdict: Verdict, approval: Approval) -> Promotion:
-    """Move the aliases, or say why not.
+def run(context: StepContext, verdict: Verdict, approval: Approval) -> Promotion:
+    """Move the aliases, or explain why not.
 
     Raises:
         ArtifactChanged: the artifact is not the one that was validated.
         ChampionMoved: the champion is not the one that the challenger was compared with, or the verdict is not the newest.
-        Locked: somebody else is changing this model's champion.
+        Locked: another run is changing this model's champion.
     """
-    with handover(services, model, request, "promote") as begun:
+    services, model = context.services, context.model
+    with handover(context, "promote") as begun:
         if verdict.version is None:
-            # It may be the champion that carries the alias challenger, where a promotion was killed before its last move.
+            # The champion may carry the alias challenger, where a promotion was killed before its last move.
             begun.mirror()
             return _stays(begun)
         if refused := _refusal(verdict, approval) or _unknown_approval(begun, verdict, approval):
@@ -35,18 +34,19 @@ def run(services: Services, model: Model, request: Request, verdict: Verdict, ap
         if _is_done(begun, verdict):
             begun.mirror()
             return _promoted(begun, verdict)
-        found = services.registry.artifact_digest(model.name, verdict.version)
-        advice = "train and validate again"
-        refuse_changed_artifact(model, verdict.version, found, verdict.artifact_digest, "validated", advice)
+        digest = services.registry.artifact_digest(model.name, verdict.version)
+        expected = ExpectedArtifact(verdict.version, verdict.artifact_digest, "validated", "train and validate again")
+        refuse_changed_artifact(model, digest, expected)
         _refuse_moved_champion(begun, verdict)
-        _refuse_older_judgement(services, model, verdict)
+        _refuse_older_judgement(context, verdict)
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
-        begun.move("promoting", verdict.version, verdict.evidence, approval.by, approval.why or verdict.reasons[0], evidence)
+        author = Author(approval.by, approval.why or verdict.reasons[0])
+        begun.move("promoting", Subject(verdict.evidence, verdict.version), author, evidence)
         return _promoted(begun, verdict)
 
 
-def _refusal(verdict: Verdict, approval: Approval) -> str:
-    """Why this may not be promoted, whatever the registry says; empty when it may."""
+def _refusal(verdict: Verdict, approval: Approval) -> str | None:
+    """Why this may not be promoted, whatever the registry holds; None when it may."""
     if verdict.verdict in ("keep", "blocked"):
         return verdict.summary or verdict.verdict
     if not approval.approved:
@@ -57,19 +57,19 @@ def _refusal(verdict: Verdict, approval: Approval) -> str:
             f"{approval.evidence[:SHORT] or 'of nothing'}, this is {verdict.evidence[:SHORT]}"
         )
     if verdict.verdict == "inconclusive" and not (approval.override and verdict.champion_version):
-        return f"{verdict.summary or verdict.verdict}; nobody may override that here"
-    return ""
+        return f"{verdict.summary or verdict.verdict}; this cannot be overridden here"
+    return None
 
 
-def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> str:
-    """That the ledger does not know the approval of the person that it takes; empty where it does, or takes none."""
+def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> str | None:
+    """That the ledger does not hold the person's approval that is needed; None where it does, or none is needed."""
     services, model = begun.services, begun.model
     if verdict.verdict == "promote" and services.settings.review.get(model.name, model.review.where) == "none":
-        return ""
+        return None
     known = services.ledger.newest_of(model.name, "approved", verdict.evidence)
     if known and known.by == approval.by:
-        return ""
-    return f"the ledger knows no approval by {approval.by} of the evidence {verdict.evidence[:SHORT]}: clear the task review"
+        return None
+    return f"the ledger holds no approval by {approval.by} of the evidence {verdict.evidence[:SHORT]}: clear the task review"
 
 
 def _is_done(begun: Handover, verdict: Verdict) -> bool:
@@ -84,7 +84,7 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
     name, now = begun.model.name, begun.state.champion
     if verdict.version in begun.state.rolled_back:
         raise ChampionMoved(
-            f"{name}: version {verdict.version} was rolled back from, and is not promoted again. To train anew on the same "
+            f"{name}: version {verdict.version} was rolled back from, and is blocked from promotion. To train anew on the same "
             f"data, run {name}.retrain with force; to bring this very version back, run {name}.rollback with override."
         )
     if now == verdict.version:
@@ -96,8 +96,8 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
         )
     if now is None and verdict.champion_version:
         raise ChampionMoved(
-            f"{name}: nobody is champion, version {verdict.version} was compared with {verdict.champion_version}. Somebody "
-            f"removed the alias or the version: run {name}.rollback, which brings back the last one, or set the alias by hand."
+            f"{name}: there is no champion, version {verdict.version} was compared with {verdict.champion_version}. The "
+            f"alias or the version was removed: run {name}.rollback, which brings back the last one, or set the alias by hand."
         )
     if now != verdict.champion_version:
         raise ChampionMoved(
@@ -106,7 +106,8 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
         )
 
 
-def _refuse_older_judgement(services: Services, model: Model, verdict: Verdict) -> None:
+def _refuse_older_judgement(context: StepContext, verdict: Verdict) -> None:
+    services, model = context.services, context.model
     newest = services.registry.version(model.name, str(verdict.version)).tags.get(EVIDENCE, verdict.evidence)
     if newest != verdict.evidence:
         raise ChampionMoved(
@@ -123,7 +124,7 @@ def _promoted(begun: Handover, verdict: Verdict) -> Promotion:
         previous_version=verdict.champion_version,
         summary=f"version {verdict.version} is champion"
         + (f", {verdict.champion_version} is previous" if verdict.champion_version else "")
-        + _mended(begun),
+        + _repairs(begun),
     )
 
 
@@ -132,7 +133,8 @@ def _refuse(begun: Handover, verdict: Verdict, approval: Approval, why: str) -> 
     if verdict.version not in begun.state.were_champion:
         # Cleared after it had promoted, an old run has nothing to add.
         key = f"{verdict.evidence} {approval.by}"
-        begun.write("refused", key, approval.by, why, verdict.version, evidence=verdict.named_evidence())
+        about, author = Subject(key, verdict.version), Author(approval.by, why)
+        begun.write("refused", about, author, evidence=verdict.named_evidence())
     begun.mirror()
     begun.drop_challenger(verdict.version)
     return _stays(begun)
@@ -144,9 +146,9 @@ def _stays(begun: Handover) -> Promotion:
         promoted=False,
         champion_version=champion,
         previous_version=None,
-        summary=(f"version {champion} stays champion" if champion else "there is still no champion") + _mended(begun),
+        summary=(f"version {champion} stays champion" if champion else "there is still no champion") + _repairs(begun),
     )
 
 
-def _mended(begun: Handover) -> str:
-    return "".join(f"; {said}" for said in begun.found)
+def _repairs(begun: Handover) -> str:
+    return "".join(f"; {repair}" for repair in begun.repairs)

@@ -9,6 +9,7 @@ import json
 import logging
 import math
 
+from include.decisions.replay.plan import Plan
 from include.decisions.replay.scores import past_of
 from include.decisions.replay.search import FEWEST_PERIODS, RECOMMENDED, Part, Replay, point_of, replay
 from include.decisions.replay.simulation import Past
@@ -16,18 +17,17 @@ from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import Model
 from include.reports.replay_page import PageFacts, replay_page
 from include.reports.replay_text import ageing_in_words, recommendation
-from include.request import Request
 from include.results import Recommended, Refitted
-from include.services import Services
-from include.steps.refit import PLAN
+from include.services import Services, StepContext
 
 IF_IT_FAILS = "The models of the past are kept on the lake: clear the task. The champion and its cadence are unchanged."
 
 _log = logging.getLogger(__name__)
 
 
-def run(services: Services, model: Model, request: Request, refitted: Refitted) -> Recommended:
+def run(context: StepContext, refitted: Refitted) -> Recommended:
     """The recommendation and its page."""
+    services, model, request = context.services, context.model, context.request
     if refitted.digest is None:
         return Recommended(summary=f"nothing to recommend: {refitted.skipped}")
     past = _past(services, model, refitted.digest)
@@ -48,7 +48,7 @@ def run(services: Services, model: Model, request: Request, refitted: Refitted) 
         digest=refitted.digest,
     )
     files = {"replay.html": replay_page(found, facts), "replay.json": _as_json(found, said)}
-    tags = {"recommendation": said[:500], "airflow_run": request.run_id}
+    tags = {"recommendation": said[:500], "pipeline_run": request.run_id}
     return Recommended(
         recommendation=said,
         report_url=services.registry.log_replay(model.name, refitted.digest, files, tags),
@@ -59,7 +59,7 @@ def run(services: Services, model: Model, request: Request, refitted: Refitted) 
 
 
 def _past(services: Services, model: Model, digest: str) -> Past:
-    plan = PLAN.validate_json(services.lake.plan(model.name, digest))
+    plan = services.lake.plan(model.name, digest, Plan)
     keys = [services.lake.replay_key(model.name, digest, fit.name) for fit in plan.fits]
     return past_of(plan, [services.lake.read_table(key) for key in keys], model.criteria.margin)
 

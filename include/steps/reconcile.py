@@ -1,36 +1,35 @@
-"""Reconcile: does the registry still say what the ledger says?
+"""Reconcile: do registry and ledger still agree?
 
-In: nothing. Out: who is champion. Finishes what a killed promotion or rollback began, and writes down a champion that somebody
-changed by hand in MLflow, with the time at which it was noticed. Sets the aliases `previous` and `anchor`, and the mirror of
-the ledger on the versions, where they are not what the ledger says. Does nothing else, and nothing twice.
+In: nothing. Out: who is champion. Finishes what a killed promotion or rollback began, and records a champion that was changed
+by hand in MLflow, with the time at which it was noticed. Sets the aliases `previous` and `anchor`, and the mirror of the ledger
+on the versions, where they differ from the ledger. Does nothing else, and nothing twice.
 """
 
 from include.champion.handover import handover
-from include.models.contract import Model
-from include.request import Request
 from include.results import Reconciled
-from include.services import Services
+from include.services import StepContext
 
-IF_IT_FAILS = "Nobody looked whether the champion was changed by hand; the champion is unchanged."
+IF_IT_FAILS = "It was not checked whether the champion was changed by hand; the champion is unchanged."
 
 
-def run(services: Services, model: Model, request: Request) -> Reconciled:
+def run(context: StepContext) -> Reconciled:
     """Registry and ledger in agreement.
 
     Raises:
-        Locked: somebody is changing this model's champion just now.
+        Locked: another run is changing this model's champion just now.
         LedgerBroken: the ledger cannot be read.
     """
-    if services.registry.champion(model.name) is None and services.ledger.newest(model.name) is None:
+    services, name = context.services, context.model.name
+    if services.registry.champion(name) is None and services.ledger.newest(name) is None:
         return Reconciled(champion_version=None, by_hand=False, summary="no champion yet")
-    with handover(services, model, request, "reconcile") as begun:
-        # Where only inference servers look, nothing may keep a model from being watched.
+    with handover(context, "reconcile") as begun:
+        # Where only inference servers read, nothing may keep a model from being monitored.
         begun.mirror(must_publish=False)
         champion = begun.state.champion
-        agreed = f"version {champion} is champion" if champion else "nobody is champion"
+        agreed = f"version {champion} is champion" if champion else "there is no champion"
         return Reconciled(
             champion_version=champion,
             by_hand=begun.by_hand,
             unpublished=begun.unpublished,
-            summary="; ".join([agreed, *begun.found]),
+            summary="; ".join([agreed, *begun.repairs]),
         )

@@ -16,26 +16,24 @@ from pathlib import Path
 
 import joblib
 import pandas as pd
-from pydantic import TypeAdapter
 
 from include.adapters.compute import as_done, computing
 from include.adapters.lake import period_in
+from include.decisions.data.labels import labelled, labels_of
+from include.decisions.data.training import recipe, rows_to_fit
 from include.decisions.replay.plan import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
 from include.decisions.replay.psi import largest_psi
 from include.decisions.replay.scores import best_trivial, scores
 from include.decisions.replay.search import FEWEST_PERIODS
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
+from include.documents import to_bytes
 from include.models.contract import Model
-from include.request import Request
 from include.results import Refitted
-from include.services import Services
-from include.steps.assemble import labelled, labels_of, usable_files
-from include.steps.score import predict
-from include.steps.train import recipe, rows_to_fit
+from include.services import StepContext
 
 IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
 
-PLAN = TypeAdapter(Plan)
 # Starting processes costs seconds in each: they are worth it only where what is left would take longer.
 _WORTH_PROCESSES = 60.0
 _log = logging.getLogger(__name__)
@@ -48,17 +46,18 @@ def in_log(done: int, of: int, left: float) -> None:
     _log.info("%d of %d models of the past are scored, about %.0f s to go", done, of, left)
 
 
-def run(services: Services, model: Model, request: Request, tell: Tell = in_log) -> Refitted:
+def run(context: StepContext, tell: Tell = in_log) -> Refitted:
     """Every model of the past, fitted now or found."""
+    services, model, request = context.services, context.model, context.request
     until = model.period_of(request.as_of)
-    files = [key for key in usable_files(services, model, request.as_of) if period_in(key) < until]
+    files = [key for key in services.lake.sound_files(model, request.as_of) if period_in(key) < until]
     history = services.lake.read(model, files)
     plan = plan_fits(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
-        said = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
-        return Refitted(skipped=said, summary=f"nothing to replay: {said}")
-    digest = _digest(model, plan, files, request)
-    services.lake.keep_plan(model.name, digest, PLAN.dump_json(plan))
+        why = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
+        return Refitted(skipped=why, summary=f"nothing to replay: {why}")
+    digest = _digest(context, plan, files)
+    services.lake.keep_plan(model.name, digest, plan)
     done = services.lake.replayed(model.name, digest)
     missing = [fit for fit in plan.fits if fit.name not in done]
     began = time.monotonic()
@@ -134,11 +133,12 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _digest(model: Model, plan: Plan, files: Sequence[str], request: Request) -> str:
+def _digest(context: StepContext, plan: Plan, files: Sequence[str]) -> str:
     """What names a replay: everything that its tables depend on."""
+    model, request = context.model, context.request
     about = {
         "files": list(files),
-        "plan": hashlib.sha256(PLAN.dump_json(plan)).hexdigest(),
+        "plan": hashlib.sha256(to_bytes(plan)).hexdigest(),
         "recipe": recipe(model, model.candidate.pipeline()),
         "criteria": model.criteria_digest,
         "seed": model.candidate.seed,

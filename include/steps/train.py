@@ -8,9 +8,8 @@ closes what a killed one left open.
 
 import hashlib
 import inspect
-import json
-import re
 import time
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from importlib.resources import files
 from typing import Any
@@ -18,88 +17,69 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing
-from include.adapters.registry import CHALLENGER, Training, Version
-from include.alerts.texts import run_url
+from include.adapters.registry import BASELINES, CHALLENGER, Training, Version
+from include.decisions.data.labels import labelled, labels_of
+from include.decisions.data.training import recipe, rows_to_fit, training_key
 from include.decisions.scoring.baselines import learned_from
-from include.decisions.scoring.predictions import Labels
 from include.models.contract import Model
-from include.noise.augment import augmented
-from include.noise.suite import suite_for
-from include.request import Request
 from include.results import Assembled, Snapshot, Trained
-from include.services import Services
-from include.settings import Settings
-from include.steps.assemble import labelled, labels_of
+from include.services import StepContext
 
 IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
 
-# A tag: what trivial answers would have learned from the same labels.
-BASELINES = "baselines"
 _EXAMPLE_ROWS = 5
 _RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
 
 
-def run(services: Services, model: Model, request: Request, assembled: Assembled) -> Trained:
+@dataclass(frozen=True)
+class _Work:
+    """One training: its context, the two snapshots, the unfitted pipeline, the labelled rows, and the facts that name it."""
+
+    context: StepContext
+    train: Snapshot
+    holdout: Snapshot
+    pipeline: Any
+    rows: pd.DataFrame
+    facts: dict[str, str]
+
+
+def run(context: StepContext, assembled: Assembled) -> Trained:
     """The challenger, trained now or found."""
     if assembled.train is None or assembled.holdout is None:
         return Trained(version=None, summary=f"nothing to train: {assembled.skipped}")
-    pipeline = model.candidate.pipeline()
-    rows = labelled(model, services.lake.read_snapshot(model, assembled.train.digest), request.as_of)
-    facts = _facts(services, model, assembled.train, len(rows), pipeline)
-    if request.force:
-        facts |= {"forced_by": request.run_id}
-    found = services.registry.find_trained(model.name, training_key(facts))
-    made = found or _train(services, model, request, assembled, pipeline, rows, facts)
-    if made.number != assembled.champion_version:
-        services.registry.set_alias(model.name, CHALLENGER, made.number)
+    registry, name = context.services.registry, context.model.name
+    work = _work(context, assembled.train, assembled.holdout)
+    known = registry.find_trained(name, training_key(work.facts))
+    version = known or _train(work)
+    if version.number != assembled.champion_version:
+        registry.set_alias(name, CHALLENGER, version.number)
+    how = "found: this very training was done before" if known else "trained now"
     return Trained(
-        version=made.number,
-        run_id=made.run_id,
-        artifact_digest=services.registry.artifact_digest(model.name, made.number),
-        version_url=services.registry.version_url(model.name, made.number),
-        run_url=services.registry.run_url(made.run_id),
-        summary=f"challenger is version {made.number}, "
-        + ("found: this very training was done before" if found else "trained now"),
+        version=version.number,
+        run_id=version.run_id,
+        artifact_digest=registry.artifact_digest(name, version.number),
+        version_url=registry.version_url(name, version.number),
+        run_url=registry.run_url(version.run_id),
+        summary=f"challenger is version {version.number}, {how}",
     )
 
 
-def training_key(facts: dict[str, str]) -> str:
-    """What names a training: a digest of everything that its result depends on."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def recipe(model: Model, pipeline: Any) -> str:
-    """Digest of features, task, hyper-parameters and augmentation: equal recipes on fresher data are the routine lane."""
-    parts = [
-        repr(model.features),
-        model.task,
-        _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
-    ]
-    if model.candidate.augment is not None:
-        parts += [repr(model.candidate.augment), suite_for(model, None).digest()]
-    return hashlib.sha256("\n".join([*parts, inspect.getsource(model.candidate.build)]).encode()).hexdigest()[:16]
-
-
-def airflow_run_url(settings: Settings, model: Model, run_id: str) -> str:
-    """The page of the retraining in Airflow."""
-    return run_url(settings.airflow_url, f"{model.name}.retrain", run_id)
-
-
-def _without_addresses(text: str) -> str:
-    """Where in memory an object lies is no part of a recipe, and changes with every process."""
-    return re.sub(r" at 0x[0-9a-f]+", "", text)
-
-
-def _facts(services: Services, model: Model, train: Snapshot, labelled_rows: int, pipeline: Any) -> dict[str, str]:
-    return {
+def _work(context: StepContext, train: Snapshot, holdout: Snapshot) -> _Work:
+    services, model, request = context.services, context.model, context.request
+    pipeline = model.candidate.pipeline()
+    rows = labelled(model, services.lake.read_snapshot(model, train.digest), request.as_of)
+    facts = {
         "train_digest": train.digest,
-        "labelled_rows": str(labelled_rows),
+        "labelled_rows": str(len(rows)),
         "recipe": recipe(model, pipeline),
         "criteria": model.criteria_digest,
         "seed": str(model.candidate.seed),
         "git": services.settings.git_commit,
         "lock": _lock_digest(),
     }
+    if request.force:
+        facts["forced_by"] = request.run_id
+    return _Work(context, train, holdout, pipeline, rows, facts)
 
 
 def _lock_digest() -> str:
@@ -107,52 +87,35 @@ def _lock_digest() -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "unlocked"
 
 
-def _train(
-    services: Services,
-    model: Model,
-    request: Request,
-    assembled: Assembled,
-    pipeline: Any,
-    rows: pd.DataFrame,
-    facts: dict[str, str],
-) -> Version:
-    train, holdout = assembled.train, assembled.holdout
-    assert train is not None
-    assert holdout is not None
-    labels = labels_of(model, rows)
+def _train(work: _Work) -> Version:
+    services, model, request = work.context.services, work.context.model, work.context.request
+    labels = labels_of(model, work.rows)
     began = time.perf_counter()
     with computing(services.settings, model):
-        pipeline.fit(*rows_to_fit(model, rows, labels, train.digest))
-    metrics = {"fit_seconds": time.perf_counter() - began}
-    tags = facts | {
+        work.pipeline.fit(*rows_to_fit(model, work.rows, labels, work.train.digest))
+    fit_seconds = time.perf_counter() - began
+    tags = work.facts | {
         "model": model.name,
-        "trained_from": train.start.isoformat(),
-        "trained_until": train.end.isoformat(),
-        "holdout_digest": holdout.digest,
+        "trained_from": work.train.start.isoformat(),
+        "trained_until": work.train.end.isoformat(),
+        "holdout_digest": work.holdout.digest,
         "trigger": request.reason[:500],
-        "airflow_run": request.run_id,
-        "airflow_run_url": airflow_run_url(services.settings, model, request.run_id),
+        "pipeline_run": request.run_id,
+        "pipeline_run_url": request.url,
         BASELINES: learned_from(model.task, labels),
     }
+    build = model.candidate.build
     training = Training(
-        key=training_key(facts),
-        params=_params(pipeline),
-        metrics=metrics,
+        key=training_key(work.facts),
+        params=_params(work.pipeline),
+        metrics={"fit_seconds": fit_seconds},
         tags=tags,
         requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
         dataset_name=model.name,
-        dataset_digest=train.digest,
-        files={"model_source.py": inspect.getsource(inspect.getmodule(model.candidate.build) or model.candidate.build)},
+        dataset_digest=work.train.digest,
+        files={"model_source.py": inspect.getsource(inspect.getmodule(build) or build)},
     )
-    return services.registry.register(model, pipeline, _example(model, rows), training)
-
-
-def rows_to_fit(model: Model, rows: pd.DataFrame, labels: Labels, drawn_by: str) -> tuple[pd.DataFrame, Labels]:
-    """The rows as they are, and, if the model asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
-    frame = rows[model.feature_names]
-    if model.candidate.augment is None:
-        return frame, labels
-    return augmented(frame, labels, model.candidate.augment, suite_for(model, None), f"{drawn_by}:{model.candidate.seed}")
+    return services.registry.register(model, work.pipeline, _example(model, work.rows), training)
 
 
 def _params(pipeline: Any) -> dict[str, Any]:

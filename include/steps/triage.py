@@ -1,65 +1,70 @@
 """Triage: turn what was found into one action: nothing, note, wait, page, alarm, retrain or stop.
 
 In: what check, score, detect_drift and measure_quality found. Out: the finding; `retrain` becomes the asset event that starts
-`<model>.retrain`, `page` and `alarm` become a message. Writes the run's status document. Stops, and so pages, when the feed is
+`<model>.retrain`, `page` and `alarm` become a message. Writes the run's status. Stops, and so pages, when the feed is
 broken: nothing is learned from it.
 Safe to run again: the document is named by the run's as-of time.
 """
 
 from datetime import datetime
 
-from include.decisions.monitoring.triage import Times, triage
+from include.decisions.monitoring.triage import Evidence, Times, triage
 from include.errors import BrokenFeed
-from include.models.contract import Model
-from include.request import Request
-from include.results import Checked, Drift, Finding, Quality, Scored
-from include.services import Services
+from include.results import Checked, Drift, Event, Finding, Quality, RetrainingRequested, Scored
+from include.services import StepContext
+from include.statuses import MonitorStatus, RetrainStatus
 
-IF_IT_FAILS = "No retraining was asked for; the champion is unchanged."
+IF_IT_FAILS = "No retraining was requested; the champion is unchanged."
 
 
-def run(
-    services: Services, model: Model, request: Request, checked: Checked, scored: Scored, drift: Drift, quality: Quality
-) -> Finding:
+def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, quality: Quality) -> Finding:
     """One finding.
 
     Raises:
-        BrokenFeed: the newest period says that the feed is broken.
+        BrokenFeed: the newest period shows that the feed is broken.
     """
-    times = Times(_newest_check(services, model, request), _newest_retraining(services, model, request))
-    finding = triage(model, request.as_of, scored.champion is not None, drift, quality, times)
+    model, request = context.model, context.request
+    times = Times(_newest_check(context), _newest_retraining(context))
+    finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times))
     if request.force and finding.action != "stop":
-        finding = Finding(action="retrain", reason=f"asked for by hand: {request.reason}")
-    services.lake.write_status(
-        model.name,
-        "monitor",
-        request.as_of,
-        {
-            "as_of": request.as_of.isoformat(),
-            "run_id": request.run_id,
-            "checked": checked.model_dump(mode="json"),
-            "scored": scored.model_dump(mode="json"),
-            "drift": drift.model_dump(mode="json"),
-            "quality": quality.model_dump(mode="json"),
-            "finding": finding.model_dump(mode="json"),
-        },
+        finding = Finding(action="retrain", reason=f"requested by hand: {request.reason}")
+    status = MonitorStatus(
+        as_of=request.as_of,
+        run_id=request.run_id,
+        checked=checked,
+        scored=scored,
+        drift=drift,
+        quality=quality,
+        finding=finding,
     )
+    context.services.lake.write_status(model.name, status)
     if finding.action == "stop":
-        raise BrokenFeed(f"{model.name}: {finding.reason}. Ask upstream; when it is mended, deliver again and clear this run.")
+        raise BrokenFeed(f"{model.name}: {finding.reason}. Ask upstream; when it is fixed, deliver again and clear this run.")
     return finding.model_copy(update={"summary": f"{finding.action}: {finding.reason}"})
 
 
-def _newest_check(services: Services, model: Model, request: Request) -> datetime | None:
+def events(context: StepContext, finding: Finding) -> tuple[Event, ...]:
+    """A finding to retrain requests a retraining."""
+    if finding.action != "retrain":
+        return ()
+    request = context.request
+    # The reason on the form goes with it; where it forced the retraining, it is the reason already.
+    reason = finding.reason + ("" if request.force else request.by_hand)
+    return (RetrainingRequested(as_of=request.as_of, reason=reason),)
+
+
+def _newest_check(context: StepContext) -> datetime | None:
     """As-of time of the newest earlier check: a back-fill does not see what happens after its time."""
-    earlier = [moment for moment in services.lake.status_times(model.name, "monitor") if moment < request.as_of]
-    return earlier[-1] if earlier else None
+    times = context.services.lake.status_times(context.model.name, MonitorStatus)
+    return next((moment for moment in reversed(times) if moment < context.request.as_of), None)
 
 
-def _newest_retraining(services: Services, model: Model, request: Request) -> datetime | None:
-    """The same of retrainings; one that found nothing to train is none."""
-    for moment in reversed(services.lake.status_times(model.name, "retrain")):
-        if moment < request.as_of:
-            document = services.lake.status(model.name, "retrain", moment) or {}
-            if document.get("verdict", {}).get("version") is not None:
+def _newest_retraining(context: StepContext) -> datetime | None:
+    """The same of retrainings; one that found nothing to train does not count."""
+    lake, name = context.services.lake, context.model.name
+    for moment in reversed(lake.status_times(name, RetrainStatus)):
+        if moment < context.request.as_of:
+            status = lake.status(name, RetrainStatus, moment)
+            if status and status.verdict.version is not None:
                 return moment
     return None

@@ -444,7 +444,7 @@ class Test_a_version_made_by_hand:
         with pytest.raises(RegistryError, match=rf"toy version 3 has the tag trained_until='{text}'; accepted is a time"):
             _ = version.trained_until
         with pytest.raises(RegistryError, match="accepted is a number"):
-            version.figure("proved_value")
+            version.number_in("proved_value")
 
     def test_a_time_without_a_zone_is_utc(self) -> None:
         """So that it can be compared with times of the feed."""

@@ -14,6 +14,8 @@ import pytest
 import skops.io
 
 import include.models
+from include.decisions.data.training import recipe
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import is_constant, numbers_of, same
 from include.decisions.scoring.slices import partition
@@ -21,8 +23,6 @@ from include.errors import ModelError
 from include.models import all_models, find_model
 from include.models.contract import Column, Model, Probation, Worth
 from include.noise.suite import suite_for
-from include.steps.score import predict
-from include.steps.train import recipe
 from tests.toy import MODEL, changed
 
 SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "pandera", "pyarrow", "boto3")

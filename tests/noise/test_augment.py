@@ -1,4 +1,4 @@
-"""Training on mess: the copies hold every kind of it, labels follow their rows, and no holdout shares the draw."""
+"""Training on noise: the copies hold every kind of it, labels follow their rows, and no holdout shares the draw."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -84,7 +84,7 @@ def test_copies_differ_and_can_be_made_again() -> None:
 
 @pytest.mark.parametrize("plan", [Augment(copies=0), Augment(severity=0.0)], ids=str)
 def test_nothing_asked_is_nothing_changed(plan: Augment) -> None:
-    """No copy, or copies without mess: the rows and their dtypes are as they were."""
+    """No copy, or copies without corruption: the rows and their dtypes are as they were."""
     frame, _ = made(plan)
     for start in range(0, len(frame), 800):
         pd.testing.assert_frame_equal(frame.iloc[start : start + 800], rows())
@@ -92,6 +92,6 @@ def test_nothing_asked_is_nothing_changed(plan: Augment) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_few_rows_are_no_error(count: int) -> None:
-    """Fewer rows than kinds of mess, or none."""
+    """Fewer rows than kinds of corruption, or none."""
     frame, labels = made(Augment(copies=2), rows(count))
     assert len(frame) == len(labels) == 3 * count

@@ -54,7 +54,7 @@ class Case:
 
     @property
     def corruptible(self) -> int:
-        """How many cells this kind of mess can befall: as many as severity 1 changes."""
+        """How many cells this kind of corruption can befall: as many as severity 1 changes."""
         return int(changed(self.column, spoilt(self.corruption, self.column, 1.0, self.seed)).sum())
 
 

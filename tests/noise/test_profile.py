@@ -1,4 +1,4 @@
-"""The profile finds the mess that is there, at its rate, and none where there is none."""
+"""The profile finds the noise that is there, at its rate, and none where there is none."""
 
 import json
 import time
@@ -43,19 +43,19 @@ def rows(count: int = 20_000, seed: int = 1) -> pd.DataFrame:
 
 
 def planted(column: str, corruption: str, rate: float) -> NoiseProfile:
-    """What is measured where one kind of mess was planted in one column."""
+    """What is measured where one kind of corruption was planted in one column."""
     fresh = rows(seed=2)
     fresh[column] = BY_NAME[corruption].function(fresh[column], rate, np.random.default_rng(3))
     return measure_profile(rows(), fresh, COLUMNS)
 
 
 def test_clean_rows_have_no_mess() -> None:
-    """Other rows of the same world are not mistaken for mess."""
+    """Other rows of the same world are not mistaken for corruption."""
     assert measure_profile(rows(), rows(seed=2), COLUMNS).rates == {}
 
 
 @pytest.mark.parametrize(
-    ("column", "mess", "rate"),
+    ("column", "corruption", "rate"),
     [
         ("miles", "missing", 0.07),
         ("place", "missing", 0.07),
@@ -69,9 +69,9 @@ def test_clean_rows_have_no_mess() -> None:
         ("title", "mojibake", 0.01),
     ],
 )
-def test_what_was_planted_is_found(column: str, mess: str, rate: float) -> None:
+def test_what_was_planted_is_found(column: str, corruption: str, rate: float) -> None:
     """The measured rate is the planted one to a tenth, and nothing else is found."""
-    assert planted(column, mess, rate).rates == {column: {mess: pytest.approx(rate, rel=0.1)}}
+    assert planted(column, corruption, rate).rates == {column: {corruption: pytest.approx(rate, rel=0.1)}}
 
 
 @pytest.mark.parametrize("column", ["place", "title"])
@@ -140,7 +140,7 @@ def test_a_profile_survives_json() -> None:
 
 
 def test_one_bad_week_is_not_typical() -> None:
-    """The median over periods; a kind of mess that most periods do not have is not typical."""
+    """The median over periods; a kind of corruption that most periods do not have is not typical."""
     weeks = [NoiseProfile(100, 0.1, {"x": {"missing": 0.1}}) for _ in range(3)]
     bad = NoiseProfile(900, 0.9, {"x": {"missing": 0.9, "outlier": 0.5}, "y": {"typo": 0.5}})
     assert typical([*weeks, bad]) == NoiseProfile(100, 0.1, {"x": {"missing": 0.1}})

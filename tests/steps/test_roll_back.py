@@ -1,11 +1,11 @@
 """Roll back moves the alias to the rehearsed version, writes down why, and keeps the version that failed from coming back."""
 
 import pytest
+from tests.steps.test_rehearse import promoted_twice, rehearse
 
 from include.errors import ArtifactChanged, ChampionMoved
 from include.results import RolledBack
 from tests.steps.test_promote import promote, verdict_on
-from tests.steps.test_rehearse import promoted_twice, rehearse
 from tests.toy import World, day
 
 __all__ = ["promoted_twice"]

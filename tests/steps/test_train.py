@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from include.decisions.data.training import recipe
 from include.errors import RegistryUnreachable
 from include.models.contract import Augment, NoisePlan
-from include.steps.train import recipe
 from tests.fakes import Crash
 from tests.toy import MODEL, World, build, changed, day
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.decisions.data.training import recipe
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable
 from include.models.contract import Column
 from include.noise.profile import NoiseProfile
@@ -14,7 +15,6 @@ from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
 from include.steps import validate
-from include.steps.train import recipe
 from tests.toy import MODEL, World, build, changed, day, rows
 
 

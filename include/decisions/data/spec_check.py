@@ -77,7 +77,9 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
         return []
     value = f"a difference is known to ±{error:.3g} on {rows:,} held-out rows, about {needed:,} would be needed"
     do = "Hold out more periods (holdout_periods), bring more data, or accept a wider margin."
-    return [SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)]
+    return [
+        SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)
+    ]
 
 
 def _columns(model: Model) -> tuple[Column, ...]:
@@ -89,7 +91,9 @@ def _columns(model: Model) -> tuple[Column, ...]:
 def _absent(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:
     here = ", ".join(map(str, table.columns))
     for name in missing_columns(table, model.feed.key, model.feed.time, _columns(model)):
-        yield SpecFinding("wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there"))
+        yield SpecFinding(
+            "wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there")
+        )
     if table.empty:
         yield SpecFinding("wrong", "the data", "they have no rows", "at least one row", "Name a file with rows.")
 
@@ -102,7 +106,9 @@ def _times(model: Model, table: pd.DataFrame, times: pd.Series, now: datetime) -
     name = model.feed.time
     if (bad := times.isna()).any():
         value = f"{int(bad.sum()):,} of {len(bad):,} rows hold no time, such as {table[name][bad].iloc[0]!r}"
-        yield SpecFinding("wrong", f"time {name}", value, "ISO 8601 such as 2024-05-01T12:00:00Z", _correct(model, "name another"))
+        yield SpecFinding(
+            "wrong", f"time {name}", value, "ISO 8601 such as 2024-05-01T12:00:00Z", _correct(model, "name another")
+        )
     if (late := times > now).any():
         value = f"{int(late.sum()):,} rows lie in the future, such as {table[name][late].iloc[0]!r}"
         yield SpecFinding("wrong", f"time {name}", value, f"times until now, {now:%Y-%m-%dT%H:%MZ}", "Correct the data.")
@@ -230,7 +236,9 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
     where = f"holdout from {split.holdout_start:%Y-%m-%d}"
     do = "Raise holdout_periods, bring more data, or lower what criteria ask for."
     if len(label) < model.criteria.min_rows:
-        yield SpecFinding("wrong", where, f"{len(label):,} labelled rows", f"{model.criteria.min_rows:,} or more (min_rows)", do)
+        yield SpecFinding(
+            "wrong", where, f"{len(label):,} labelled rows", f"{model.criteria.min_rows:,} or more (min_rows)", do
+        )
     if model.task == "binary":
         rarer = min(int((label == 1).sum()), int((label == 0).sum()))
         if rarer < model.criteria.min_positives:

@@ -1,6 +1,7 @@
 """The feed: signs that a delivery is broken. They come before any statistic: nothing may be learned from such a period."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,23 +23,30 @@ _LATE_SHARE = 0.1
 _MISREAD_SHARE = 0.2
 
 
-def broken_signs(
-    reference: Baseline, current: Summary, previous: Summary | None, columns: Sequence[Column], feed: Feed, mess: NoiseProfile
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class NewestPeriod:
+    """The newest period as it was delivered: its summary, that of the period before (None without rows), and its noise."""
+
+    current: Summary
+    previous: Summary | None
+    noise: NoiseProfile
+
+
+def broken_signs(baseline: Baseline, period: NewestPeriod, columns: Sequence[Column], feed: Feed) -> dict[str, str]:
     """What says that the feed is broken, by column, in words; empty when nothing does."""
-    found = _rows(reference, current, previous) | _freshness(reference, current, feed)
-    for name, view in current.views.items():
-        if sign := _sign(view, [summary.views[name] for summary in reference.features]):
+    found = _rows(baseline, period.current, period.previous) | _freshness(baseline, period.current, feed)
+    for name, view in period.current.views.items():
+        if sign := _sign(view, [summary.views[name] for summary in baseline.features]):
             found.setdefault(column_of(name), sign)
     for column in columns:
-        if (share := mess.rate(column.name, "mojibake")) > _MISREAD_SHARE:
+        if (share := period.noise.rate(column.name, "mojibake")) > _MISREAD_SHARE:
             found.setdefault(column.name, f"{share:.0%} of its values were read in a wrong encoding")
     return found
 
 
-def _rows(reference: Baseline, current: Summary, previous: Summary | None) -> dict[str, str]:
+def _rows(baseline: Baseline, current: Summary, previous: Summary | None) -> dict[str, str]:
     # A history begins in the middle of a period: the first one says nothing about how few rows are usual.
-    usual, fewest = reference.usual_rows, min(summary.rows for summary in reference.features[1:] or reference.features)
+    usual, fewest = baseline.usual_rows, min(summary.rows for summary in baseline.features[1:] or baseline.features)
     if current.rows < min(_COLLAPSED_SHARE * usual, fewest):
         return {ROWS: f"{current.rows:,} rows, usually about {usual:,.0f}"}
     if previous is not None and current.rows >= _FEWEST_ROWS and _repeats(current, previous):
@@ -62,9 +70,9 @@ def _same(one: View, other: View) -> bool:
     return False
 
 
-def _freshness(reference: Baseline, current: Summary, feed: Feed) -> dict[str, str]:
+def _freshness(baseline: Baseline, current: Summary, feed: Feed) -> dict[str, str]:
     """Whether the deliveries stopped before the period was over."""
-    longest = max(summary.idle for summary in reference.features)
+    longest = max(summary.idle for summary in baseline.features)
     if current.idle > 2 * longest + _LATE_SHARE * feed.period.total_seconds():
         return {TIME: f"nothing from the last {_hours(current.idle)} of the period, usually at most {_hours(longest)}"}
     return {}
@@ -82,7 +90,7 @@ def _sign(view: View, usual: Sequence[View]) -> str:
 
 
 def _never_stands_still(usual: Sequence[View]) -> bool:
-    """Whether no value makes up most of the reference, and no period of it has only one: a weekday stands still for a day.
+    """Whether no value makes up most of the baseline, and no period of it has only one: a weekday stands still for a day.
 
     Missing counts as a value: the one holiday of a week is not a frozen column.
     """

@@ -1,7 +1,7 @@
 """ChartStatistics: the few numbers a period by which one view of a column is charted, taken from its summary.
 
 A number is followed by four components of Neyman's smooth test (Skand. Aktuarietidskr. 20, 1937): the means of orthonormal
-polynomials of its rank among the reference, which are its level, spread, skew and tails, in standard deviations of the rank.
+polynomials of its rank among the baseline, which are its level, spread, skew and tails, in standard deviations of the rank.
 They are bounded, so that one outlier hides nothing. A category is followed by the share of each value, as
 2 arcsin(sqrt(share)), whose variance is 1 / n for any share (Anscombe, Biometrika 35, 1948). Both by the share missing.
 """
@@ -32,7 +32,7 @@ View = Numbers | Values
 
 @dataclass(frozen=True, eq=False)
 class ChartStatistics:
-    """K figures: the charted values, the variances that sampling gives them, and the effects that people are told."""
+    """K statistics: the charted values, the variances that sampling gives them, and the effects that people are told."""
 
     values: Floats
     variances: Floats
@@ -40,7 +40,7 @@ class ChartStatistics:
 
 
 class ViewBaseline(ABC):
-    """One view of the reference, period by period: how its figures are taken, and how they moved."""
+    """One view of the baseline, period by period: how its statistics are taken, and how they moved."""
 
     names: tuple[str, ...]
     material: Floats
@@ -50,12 +50,12 @@ class ViewBaseline(ABC):
         self.periods = periods
 
     @abstractmethod
-    def figures(self, view: View) -> ChartStatistics:
-        """The figures of any rows, in the order of `names`."""
+    def statistics(self, view: View) -> ChartStatistics:
+        """The statistics of any rows, in the order of `names`."""
 
     @abstractmethod
     def unseen(self, view: View) -> float:
-        """Share of the rows whose value no row of the reference has; 0 for numbers."""
+        """Share of the rows whose value no row of the baseline has; 0 for numbers."""
 
     @abstractmethod
     def unseen_history(self, lag: int) -> History:
@@ -67,15 +67,15 @@ class ViewBaseline(ABC):
 
     @cached_property
     def history(self) -> History:
-        """The figures of every period of the reference."""
+        """The statistics of every period of the baseline."""
         # A period without a value says nothing about how values move.
         filled = [view for view in self.periods if view.present] or self.periods
-        return _history([self.figures(view) for view in filled])
+        return _history([self.statistics(view) for view in filled])
 
     @cached_property
     def usual(self) -> Floats:
-        """The effects of the whole reference, shape (K,)."""
-        return self.figures(merged_views(self.periods)).effects
+        """The effects of the whole baseline, shape (K,)."""
+        return self.statistics(merged_views(self.periods)).effects
 
 
 class NumberBaseline(ViewBaseline):
@@ -90,7 +90,7 @@ class NumberBaseline(ViewBaseline):
         self.names = (*COMPONENTS, MISSING)
         self.material = np.array([MATERIAL_MOVE] * len(COMPONENTS) + [MATERIAL_SHARE])
 
-    def figures(self, view: View) -> ChartStatistics:
+    def statistics(self, view: View) -> ChartStatistics:
         """The components, and the share that is missing."""
         assert isinstance(view, Numbers)
         moves = view.counts / max(view.present, 1) @ self._polynomials
@@ -110,7 +110,7 @@ class NumberBaseline(ViewBaseline):
 
 
 class ValueBaseline(ViewBaseline):
-    """A category, or the words of a text. Where the reference has very many values, they are buckets."""
+    """A category, or the words of a text. Where the baseline has very many values, they are buckets."""
 
     def __init__(self, periods: Sequence[Values], typical_rows: float, material: float = MATERIAL_SHARE) -> None:
         super().__init__(periods)
@@ -120,14 +120,14 @@ class ValueBaseline(ViewBaseline):
         self._cells = {value: cell for cell, value in enumerate(whole.counts)} if whole.buckets is None else {}
         totals = self._counted(whole)[:-1]
         common = _common(totals, whole.present, typical_rows)
-        # Each cell's place among the figures; rare and unseen ones share the last.
+        # Each cell's place among the statistics; rare and unseen ones share the last.
         self._places = np.full(len(totals) + 1, len(common), dtype="int64")
         self._places[common] = np.arange(len(common))
         # Marked, so that a value called "missing" is not taken for what is missing.
         self.names = (*(f"{VALUE}{name}" for name in _names(whole, common)), OTHERS, MISSING)
         self.material, self.material_unseen = np.full(len(self.names), material), material
 
-    def figures(self, view: View) -> ChartStatistics:
+    def statistics(self, view: View) -> ChartStatistics:
         """The shares of the common values and of all others, and the share that is missing."""
         assert isinstance(view, Values)
         counts = np.bincount(self._places, self._counted(view), len(self.names) - 1)
@@ -140,7 +140,7 @@ class ValueBaseline(ViewBaseline):
         return float(self._counted(view)[-1] / max(view.present, 1))
 
     def unseen_history(self, lag: int) -> History:
-        """The second half of the reference's periods, each against all that lay `lag` periods and more before it."""
+        """The second half of the baseline's periods, each against all that lay `lag` periods and more before it."""
         first = self._second_half
         lag = min(lag, first)
         return _history([self._unseen(number, number - lag) for number in range(first, len(self.periods))])
@@ -177,7 +177,7 @@ class ValueBaseline(ViewBaseline):
         return first
 
     def _counted(self, view: Values) -> Floats:
-        """Rows of a view by cell of the reference; the last entry is of what the reference does not have."""
+        """Rows of a view by cell of the baseline; the last entry is of what the baseline does not have."""
         if self.whole.buckets is None:
             counts = np.zeros(len(self._cells) + 1)
             for value, count in view.counts.items():
@@ -197,20 +197,20 @@ class ValueBaseline(ViewBaseline):
 
 
 def view_baseline(periods: Sequence[View], typical_rows: float, material: float = MATERIAL_SHARE) -> ViewBaseline:
-    """The reference of a view; `typical_rows` are expected in a period that is judged, `material` is what share matters."""
+    """The baseline of a view; `typical_rows` are expected in a period that is judged, `material` is what share matters."""
     numbers = [view for view in periods if isinstance(view, Numbers)]
     values = [view for view in periods if isinstance(view, Values)]
     return NumberBaseline(numbers) if numbers else ValueBaseline(values, typical_rows, material)
 
 
-def _history(figures: Sequence[ChartStatistics]) -> History:
-    if not figures:
+def _history(statistics: Sequence[ChartStatistics]) -> History:
+    if not statistics:
         return History(np.zeros((0, 1)), np.zeros((0, 1)))
-    return History(np.stack([one.values for one in figures]), np.stack([one.variances for one in figures]))
+    return History(np.stack([one.values for one in statistics]), np.stack([one.variances for one in statistics]))
 
 
 def sampled(share: float, rows: int) -> ChartStatistics:
-    """One share as a figure of its own."""
+    """One share as a statistic of its own."""
     return ChartStatistics(_stable(np.array([share]), rows), np.array([1 / max(rows, 1)]), np.array([share]))
 
 
@@ -224,7 +224,7 @@ def _with_missing(view: View, values: Floats, effects: Floats) -> ChartStatistic
 
 
 def _polynomials(whole: Numbers) -> Floats:
-    """Legendre polynomials of each bin's mid-rank, shape (bins, 4), with mean 0 and variance 1 over the reference."""
+    """Legendre polynomials of each bin's mid-rank, shape (bins, 4), with mean 0 and variance 1 over the baseline."""
     shares = whole.counts / max(whole.present, 1)
     ranks = np.cumsum(shares) - shares / 2
     found = np.zeros((len(shares), len(COMPONENTS)))

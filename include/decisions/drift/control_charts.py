@@ -1,7 +1,7 @@
-"""Control charts: is a figure of the newest period out of line with how it moved while nothing was wrong?
+"""Control charts: is a statistic of the newest period out of line with how it moved while nothing was wrong?
 
 The limits come from the history itself, period by period, which carries season and autocorrelation, and never from row counts
-alone: two weeks of a shop differ by more than chance. Two questions are asked. *Level*: is the figure where it was in the
+alone: two weeks of a shop differ by more than chance. Two questions are asked. *Level*: is the statistic where it was in the
 history (a Shewhart chart of single values)? *Change*: has it moved further since the last calm period than it ever moved in so
 many periods (the variogram of the history)? A season that wanders slowly widens the first chart and leaves the second one
 narrow, so that a jump is seen in it.
@@ -10,12 +10,11 @@ narrow, so that a jump is seen in it.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from include.decisions.scoring.predictions import Floats
 
-# With fewer periods than this nothing can be said about how a figure usually moves.
+# With fewer periods than this nothing can be said about how a statistic usually moves.
 FEWEST_PERIODS = 4
 _KNOWN = 1e6
 _LEAST_DEGREES = 2.0
@@ -23,7 +22,7 @@ _LEAST_DEGREES = 2.0
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """K figures in T periods, in order: `values` and the variances that sampling gives them, both of shape (T, K)."""
+    """K statistics in T periods, in order: `values` and the variances that sampling gives them, both of shape (T, K)."""
 
     values: Floats
     variances: Floats
@@ -39,7 +38,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class CalmPeriod:
-    """The figures of an earlier period, shape (K,), `lag` periods before the one that is judged."""
+    """The statistics of an earlier period, shape (K,), `lag` periods before the one that is judged."""
 
     values: Floats
     variances: Floats
@@ -47,7 +46,7 @@ class CalmPeriod:
 
 
 def level_p(history: History, values: Floats, variances: Floats) -> Floats:
-    """Two-sided p-values, shape (K,), of K new figures against the level of the history.
+    """Two-sided p-values, shape (K,), of K new statistics against the level of the history.
 
     A prediction interval for one more value: Student's t, with as many degrees of freedom as the history has independent
     periods, T (1 - r) / (1 + r) for lag-one autocorrelation r (Bayley and Hammersley, J. R. Stat. Soc. Suppl. 8, 1946). Where
@@ -93,26 +92,6 @@ def moved_p(changes: History, change: Floats, variances: Floats, lag: int) -> Fl
     return _two_sided(change, np.maximum(moved - sampling, 0.0) + variances, degrees)
 
 
-def benjamini_hochberg(p: Floats, weights: Floats, rate: float) -> NDArray[np.bool_]:
-    """Which of m p-values stand at a false discovery rate; `weights` are positive and average 1.
-
-    Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995), with each p-value divided by its weight: Genovese, Roeder and
-    Wasserman, Biometrika 93 (2006).
-
-    >>> benjamini_hochberg(np.array([0.001, 0.2, 0.9]), np.ones(3), 0.01).tolist()
-    [True, False, False]
-    """
-    if not len(p):
-        return np.zeros(0, dtype=bool)
-    weighted = p / weights
-    order = np.argsort(weighted)
-    passes = weighted[order] <= rate * np.arange(1, len(p) + 1) / len(p)
-    stands = np.zeros(len(p), dtype=bool)
-    if passes.any():
-        stands[order[: np.flatnonzero(passes)[-1] + 1]] = True
-    return stands
-
-
 def _autocorrelation(values: Floats) -> Floats:
     """At lag one, between 0 and 0.95, shape (K,)."""
     centred = values - values.mean(axis=0)
@@ -121,6 +100,6 @@ def _autocorrelation(values: Floats) -> Floats:
 
 
 def _two_sided(distance: Floats, variance: Floats, degrees: Floats) -> Floats:
-    # A figure that never varied and has no sampling error (a share of nothing) is out of line as soon as it moves.
+    # A statistic that never varied and has no sampling error (a share of nothing) is out of line as soon as it moves.
     score = np.abs(distance) / np.sqrt(np.maximum(variance, 1e-18))
     return np.asarray(np.clip(2 * stdtr(degrees, -score), 0.0, 1.0))

@@ -42,8 +42,8 @@ def area_between(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Colum
     return roc_auc(side, said)[0]
 
 
-def as_figure(area: float, rows: int) -> ChartStatistics:
-    """An area as a figure to be charted; its sampling variance is Mann and Whitney's for two samples of the same size."""
+def as_statistics(area: float, rows: int) -> ChartStatistics:
+    """An area as a statistic to be charted; its sampling variance is Mann and Whitney's for two samples of the same size."""
     return ChartStatistics(np.array([area]), np.array([(2 * rows + 1) / (12 * rows**2)]), np.array([area]))
 
 

@@ -1,4 +1,4 @@
-"""Importance: how far a model's answers move when a column is shuffled. It needs no labels, and says what drift may matter."""
+"""Importance: how far a model's predictions move when a column is shuffled. It needs no labels, and says what drift may matter."""
 
 from collections.abc import Callable, Sequence
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from include.decisions.drift.baseline import Baseline
-from include.decisions.drift.comparison import ANSWERS, TOGETHER, Compared
+from include.decisions.drift.comparison import PREDICTIONS, TOGETHER, Compared
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Model
 
 # 52 weeks: a Monday falls on a Monday.
 A_YEAR = timedelta(days=364)
-_FOLLOWING = (ANSWERS, TOGETHER)
+_FOLLOWING = (PREDICTIONS, TOGETHER)
 
 
 def year_before(model: Model, period: datetime) -> datetime:
@@ -27,23 +27,23 @@ def known_days(model: Model, period: datetime) -> str:
     return ""
 
 
-def as_a_year_ago(moved: Sequence[Compared], reference: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
+def as_a_year_ago(moved: Sequence[Compared], baseline: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
-    What a classifier sees and what the champion answers follow from the columns: where all that moved are as they were, so is
+    What a classifier sees and what the champion predictions follow from the columns: where all that moved are as they were, so is
     that. Anything else that is no column has no year ago.
     """
-    found = {one.view: _is_alike(one, reference, now, then) for one in moved}
-    columns = [found[one.view] for one in moved if one.view in reference.views]
+    found = {one.view: _is_alike(one, baseline, now, then) for one in moved}
+    columns = [found[one.view] for one in moved if one.view in baseline.views]
     return found | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in found}
 
 
-def _is_alike(one: Compared, reference: Baseline, now: Summary, then: Summary) -> bool:
-    view = reference.views.get(one.view)
-    if view is None or one.figure not in view.names:
+def _is_alike(one: Compared, baseline: Baseline, now: Summary, then: Summary) -> bool:
+    view = baseline.views.get(one.view)
+    if view is None or one.statistic not in view.names:
         return False
-    at = view.names.index(one.figure)
-    today, before = (view.figures(summary.views[one.view]).effects[at] for summary in (now, then))
+    at = view.names.index(one.statistic)
+    today, before = (view.statistics(summary.views[one.view]).effects[at] for summary in (now, then))
     return bool(abs(today - before) < abs(today - view.usual[at]) / 2)
 
 

@@ -9,14 +9,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.scoring.predictions import Floats
+from include.documents import NumberOrNaN
 from include.models.contract import Column
 
 BINS = 64
@@ -28,6 +30,16 @@ _WORD = r"[^\W_]+"
 _TEXT_LENGTH, TEXT_WORDS = " (length)", " (words)"
 
 Ints = NDArray[np.int64]
+# How arrays are stored: as lists, and buckets, of which most are empty, as places and counts.
+StoredFloats = Annotated[
+    Floats,
+    PlainValidator(lambda values: np.asarray(values, dtype="float64")),
+    PlainSerializer(lambda values: values.tolist()),
+]
+StoredCounts = Annotated[Ints, PlainValidator(lambda values: _counts(values)), PlainSerializer(lambda values: values.tolist())]
+StoredBuckets = Annotated[
+    Ints, PlainValidator(lambda sparse: _dense(sparse)), PlainSerializer(lambda buckets: _sparse(buckets))
+]
 Grid = Mapping[str, Floats]
 
 
@@ -37,9 +49,9 @@ class Numbers:
 
     rows: int
     missing: int
-    counts: Ints
-    low: float
-    high: float
+    counts: StoredCounts
+    low: NumberOrNaN
+    high: NumberOrNaN
     total: float
 
     @property
@@ -73,7 +85,7 @@ class Values:
     rows: int
     missing: int
     counts: Mapping[str, int]
-    buckets: Ints | None = None
+    buckets: StoredBuckets | None = None
 
     @property
     def present(self) -> int:
@@ -118,15 +130,6 @@ class Summary:
     def __add__(self, other: "Summary") -> "Summary":
         views = {name: _add(view, other.views[name]) for name, view in self.views.items() if name in other.views}
         return Summary(self.rows + other.rows, views, min(self.idle, other.idle))
-
-    def as_json(self) -> dict[str, Any]:
-        """A document of plain values, for `from_json`."""
-        return {"rows": self.rows, "idle": self.idle, "views": {name: _view_json(view) for name, view in self.views.items()}}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Summary":
-        """The summary that `as_json` wrote; other keys in the document are left alone."""
-        return cls(document["rows"], {name: _view(view) for name, view in document["views"].items()}, document["idle"])
 
 
 def merged(summaries: Iterable[Summary]) -> Summary:
@@ -249,23 +252,6 @@ def _add(one: Numbers | Values, other: Numbers | Values) -> Numbers | Values:
     return one + other
 
 
-def _view_json(view: Numbers | Values) -> dict[str, Any]:
-    if isinstance(view, Numbers):
-        edge = [None if np.isnan(value) else value for value in (view.low, view.high)]
-        return {"rows": view.rows, "missing": view.missing, "bins": view.counts.tolist(), "range": edge, "total": view.total}
-    hashed = {} if view.buckets is None else {"buckets": _sparse(view.buckets)}
-    return {"rows": view.rows, "missing": view.missing, "values": dict(view.counts)} | hashed
-
-
-def _view(document: Mapping[str, Any]) -> Numbers | Values:
-    if "bins" in document:
-        low, high = (float("nan") if value is None else float(value) for value in document["range"])
-        counts = np.asarray(document["bins"], dtype="int64")
-        return Numbers(document["rows"], document["missing"], counts, low, high, document["total"])
-    buckets = document.get("buckets")
-    return Values(document["rows"], document["missing"], document["values"], None if buckets is None else _dense(buckets))
-
-
 def _sparse(buckets: Ints) -> list[list[int]]:
     filled = np.flatnonzero(buckets)
     return [filled.tolist(), buckets[filled].tolist()]
@@ -275,3 +261,9 @@ def _dense(sparse: list[list[int]]) -> Ints:
     found = np.zeros(BUCKETS, dtype="int64")
     found[sparse[0]] = sparse[1]
     return found
+
+
+def _counts(values: object) -> Ints:
+    if isinstance(values, Mapping):
+        raise ValueError("these are counts by value, not by bin")
+    return np.asarray(values, dtype="int64")

@@ -1,6 +1,6 @@
-"""Drift in words: what moved, said so that a person knows where to look."""
+"""Drift in words: what moved, so that a person knows where to look."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,15 +15,15 @@ from include.decisions.drift.chart_statistics import (
     NumberBaseline,
     ValueBaseline,
 )
-from include.decisions.drift.comparison import ANSWERS, LABEL, QUARANTINE, SHARE, TOGETHER, Compared, Newest
+from include.decisions.drift.comparison import LABEL, PREDICTIONS, QUARANTINE, SHARE, TOGETHER, Compared, Newest
 from include.decisions.drift.summaries import TEXT_WORDS, Numbers, Values, is_of_words
 from include.decisions.scoring.predictions import Floats
 from include.noise.profile import IN_WORDS
 from include.results import Moved
 from include.untrusted_text import of_data
 
-Kind = Literal["shift", "new", "mess", "answers", "label", "together"]
-_SPECIAL: dict[str, Kind] = {ANSWERS: "answers", LABEL: "label", TOGETHER: "together", QUARANTINE: "mess"}
+Kind = Literal["shift", "new", "noise", "predictions", "label", "together"]
+_SPECIAL: dict[str, Kind] = {PREDICTIONS: "predictions", LABEL: "label", TOGETHER: "together", QUARANTINE: "noise"}
 _SHAPES = {
     "spread": ("wider", "narrower"),
     "skew": ("more to the upper end", "more to the lower end"),
@@ -39,56 +39,65 @@ def kind_of(one: Compared) -> Kind:
     """Which kind of finding it is: what triage goes by."""
     if one.view in _SPECIAL:
         return _SPECIAL[one.view]
-    if one.figure == UNSEEN or one.view.endswith(_NEW_WORDS):
+    if one.statistic == UNSEEN or one.view.endswith(_NEW_WORDS):
         return "new"
-    return "mess" if one.figure in (MISSING, SHARE) else "shift"
+    return "noise" if one.statistic in (MISSING, SHARE) else "shift"
 
 
-def as_moved(one: Compared, what: str, weight: float, in_a_row: int, before: float, seasons: Mapping[str, str]) -> Moved:
-    """The reference that is handed on; `what` are its words, `before` its effect in the period before."""
+@dataclass(frozen=True)
+class Record:
+    """What stands beside a view: its weight, for how many periods it has stood, and its effect in the period before."""
+
+    weight: float
+    in_a_row: int
+    before: float
+
+
+def as_moved(one: Compared, what: str, record: Record, season: str) -> Moved:
+    """The result that is handed on; `what` describes it, `season` explains it where one does."""
     return Moved(
         view=one.view,
         kind=kind_of(one),
         what=what,
         effect=round(one.effect, 4),
-        before=round(before, 4),
-        in_a_row=in_a_row,
-        weight=round(weight, 4),
-        season=seasons.get(one.view, ""),
+        before=round(record.before, 4),
+        in_a_row=record.in_a_row,
+        weight=round(record.weight, 4),
+        season=season,
         summary=f"{one.view}: {what}",
     )
 
 
-def in_words(one: Compared, reference: Baseline, newest: Newest) -> str:
+def in_words(one: Compared, baseline: Baseline, newest: Newest) -> str:
     """What moved, from what to what."""
     if one.view == TOGETHER:
         return f"a classifier tells it from the training rows: area under the curve {one.now:.2f}, usually {one.usual:.2f}"
     if one.view == QUARANTINE:
         return f"{one.now:.1%} of the delivered rows broke the contract, usually {one.usual:.1%}"
     if one.view.endswith(_NEW_WORDS):
-        new = _examples(one.view.removesuffix(_NEW_WORDS) + TEXT_WORDS, reference, newest)
+        new = _examples(one.view.removesuffix(_NEW_WORDS) + TEXT_WORDS, baseline, newest)
         return f"{one.now:.1%} of its texts have words never seen in training{new}, usually {one.usual:.1%}"
-    if one.figure == SHARE:
-        mess = one.view.rpartition(": ")[2]
-        return f"{one.now:.1%} of its values are {IN_WORDS.get(mess, mess)}, usually {one.usual:.1%}"
-    if one.figure == MISSING:
+    if one.statistic == SHARE:
+        noise = one.view.rpartition(": ")[2]
+        return f"{one.now:.1%} of its values are {IN_WORDS.get(noise, noise)}, usually {one.usual:.1%}"
+    if one.statistic == MISSING:
         return f"missing in {one.now:.0%} of rows, usually in {one.usual:.0%}"
     things = "words" if is_of_words(one.view) else "values"
-    if one.figure == UNSEEN:
-        return f"{one.now:.1%} of its {things} were never seen in training{_examples(one.view, reference, newest)}"
-    if one.figure in COMPONENTS:
-        return _moved_number(one, reference, newest)
-    name = f"the rarer {things}" if one.figure == OTHERS else of_data(one.figure.removeprefix(VALUE))
+    if one.statistic == UNSEEN:
+        return f"{one.now:.1%} of its {things} were never seen in training{_examples(one.view, baseline, newest)}"
+    if one.statistic in COMPONENTS:
+        return _moved_number(one, baseline, newest)
+    name = f"the rarer {things}" if one.statistic == OTHERS else of_data(one.statistic.removeprefix(VALUE))
     return f"{name}: {one.now:.1%} of its {things}, usually {one.usual:.1%}"
 
 
-def _moved_number(one: Compared, reference: Baseline, newest: Newest) -> str:
-    if one.figure != COMPONENTS[0]:
-        return f"{_SHAPES[one.figure][one.effect < 0]} ({one.effect:+.2f})"
-    view, usual = newest.features.views.get(one.view), reference.views.get(one.view)
+def _moved_number(one: Compared, baseline: Baseline, newest: Newest) -> str:
+    if one.statistic != COMPONENTS[0]:
+        return f"{_SHAPES[one.statistic][one.effect < 0]} ({one.effect:+.2f})"
+    view, usual = newest.features.views.get(one.view), baseline.views.get(one.view)
     if not isinstance(view, Numbers) or not isinstance(usual, NumberBaseline):
         return f"{'higher' if one.effect > 0 else 'lower'} ({one.effect:+.2f})"
-    edges = reference.grid[one.view]
+    edges = baseline.grid[one.view]
     return f"median {_median(usual.whole, edges):.4g} → {_median(view, edges):.4g}"
 
 
@@ -100,8 +109,8 @@ def _median(view: Numbers, edges: Floats) -> float:
     return float((low + high) / 2)
 
 
-def _examples(name: str, reference: Baseline, newest: Newest) -> str:
-    view, usual = newest.features.views.get(name), reference.views.get(name)
+def _examples(name: str, baseline: Baseline, newest: Newest) -> str:
+    view, usual = newest.features.views.get(name), baseline.views.get(name)
     if not isinstance(view, Values) or not isinstance(usual, ValueBaseline) or usual.whole.buckets is not None:
         return ""
     often = {value: n for value, n in view.counts.items() if n >= _FEWEST_ROWS and value not in usual.whole.counts}

@@ -1,6 +1,6 @@
-"""Review by people: what they are asked about, what an answer is worth, and what makes it void.
+"""Review by people: what they are asked about, when an answer counts, and what makes it void.
 
-Light, because Airflow's triggerer imports it.
+Light, because a triggerer imports it.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from typing import Literal
 from include.results import SHORT, Answer, Question, Verdict
 from include.untrusted_text import one_line
 
-# The tags on a version by which a person answers in MLflow's page, and those by which the pipeline tells how things stand.
+# The tags on a version by which a person answers in MLflow's page, and those by which the pipeline reports the state.
 REVIEW, REVIEW_BY, REVIEW_REASON = "review", "review_by", "review_reason"
 REVIEW_ASKED, REVIEWED = "review_asked", "reviewed"
-NOBODY = "nobody"
+NO_ANSWER = "no one"
 _LONGEST_NAME = 100
 _LONGEST_REASON = 500
 
@@ -42,7 +42,7 @@ def needs_a_person(verdict: Verdict) -> bool:
 class Asked:
     """What an answer by tags has to fit: the evidence, whether approving needs a reason, and who may answer.
 
-    No `reviewers` means anybody.
+    No `reviewers` means every user.
     """
 
     evidence: str
@@ -70,62 +70,62 @@ def overrides(verdict: Verdict) -> bool:
     return verdict.verdict == "inconclusive"
 
 
-def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str:
-    """The answer that the tags of a version hold, or what is wrong with it in words; empty where nobody has answered.
+def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str | None:
+    """The answer that the tags of a version hold, or a sentence on what is wrong with it; None where there is none.
 
     >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, Asked("0123456789abcdef"))
     Answer(summary='', decision='approve', by='alice', why='', at=None, evidence='')
     """
-    said = tags.get(REVIEW, "").strip()
+    tag = tags.get(REVIEW, "").strip()
     by, why = name_of(tags.get(REVIEW_BY, "")), why_of(tags.get(REVIEW_REASON, ""))
     decisions: dict[str, Literal["approve", "reject"]] = {asked.approve: "approve", asked.reject: "reject"}
-    if not said:
-        return ""
-    if said not in decisions:
-        return _not_ours(said, asked)
+    if not tag:
+        return None
+    if tag not in decisions:
+        return _not_ours(tag, asked)
     if not by:
         return f"not counted yet: set {REVIEW_BY} to your name"
     if asked.reviewers and by not in asked.reviewers:
         return f"not counted: {by} is none of the reviewers, who are {', '.join(asked.reviewers)}"
-    if decisions[said] == "approve" and asked.needs_reason and not why:
+    if decisions[tag] == "approve" and asked.needs_reason and not why:
         return f"not counted yet: an override needs a reason, set {REVIEW_REASON}"
-    return Answer(decision=decisions[said], by=by, why=why)
+    return Answer(decision=decisions[tag], by=by, why=why)
 
 
-def _not_ours(said: str, asked: Asked) -> str:
-    word, _, of = said.partition("-")
+def _not_ours(tag: str, asked: Asked) -> str:
+    word, _, of = tag.partition("-")
     accepted = f"this judgement's are {asked.approve} and {asked.reject}"
     if word in ("approve", "reject") and len(of) == SHORT:
-        return f"void: {one_line(said, 30)} is for other evidence; {accepted}"
-    return f"not counted: {REVIEW} is {one_line(said, 30)}; {accepted}"
+        return f"void: {one_line(tag, 30)} is for other evidence; {accepted}"
+    return f"not counted: {REVIEW} is {one_line(tag, 30)}; {accepted}"
 
 
-def worth(answer: Answer, verdict: Verdict) -> str:
-    """Why an answer does not approve, in words; empty where it does, as long as the evidence stands."""
+def why_refused(answer: Answer, verdict: Verdict) -> str | None:
+    """Why an answer does not approve, in a sentence; None where it does, as long as the evidence stands."""
     if answer.decision is None:
-        return "nobody answered in time, and no answer means no"
+        return "no answer in time, and no answer means no"
     if answer.decision == "reject":
         return f"rejected by {answer.by}: {answer.why or 'no reason given'}"
     if overrides(verdict) and not answer.why:
         return (
             f"approved by {answer.by} without a reason: what the gate found inconclusive is overridden with one, or not at all"
         )
-    return ""
+    return None
 
 
-def shown(answer: Answer, evidence: str) -> str:
-    """Why an answer is about something else than what is asked, in words; empty where it is not.
+def shown(answer: Answer, evidence: str) -> str | None:
+    """Why an answer is about something else than what is asked, in a sentence; None where it is not.
 
-    After a task was cleared, Airflow's page goes on showing what was asked at first.
+    After a task was cleared, the orchestrator's page goes on showing what was asked at first.
     """
     if not answer.evidence or evidence.startswith(answer.evidence):
-        return ""
+        return None
     return f"the page showed the evidence {answer.evidence}, asked was about {evidence[:SHORT]}"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How things stand now: who is champion, the digest of the version's artifact, and the newest evidence about it.
+    """The present state: who is champion, the digest of the version's artifact, and the newest evidence about it.
 
     None where there is no such thing.
     """
@@ -135,8 +135,8 @@ class Standing:
     evidence: str | None
 
 
-def moved(verdict: Verdict, now: Standing) -> str:
-    """What is not as it was when the verdict was given, in words; empty where everything is."""
+def moved(verdict: Verdict, now: Standing) -> str | None:
+    """What is not as it was when the verdict was given, in a sentence; None where everything is."""
     version = verdict.version
     if now.artifact_digest is None:
         return f"version {version} is gone"
@@ -156,15 +156,15 @@ def moved(verdict: Verdict, now: Standing) -> str:
             f"asked was about {verdict.evidence[:SHORT]}",
         ),
     )
-    return "; ".join(said for changed, said in changes if changed)
+    return "; ".join(change for changed, change in changes if changed) or None
 
 
 def _named(version: str | None) -> str:
-    return f"version {version}" if version else "nobody"
+    return f"version {version}" if version else "none"
 
 
 def with_section(section: str, card: str, longest: int) -> str:
-    r"""A description that begins with what is asked; the card's last lines give way where it would get too long.
+    r"""A description that begins with what is asked; the card's last lines are cut where it would get too long.
 
     >>> with_section("ask", "one\ntwo\nthree", 50)
     'ask\n\n---\n\none\ntwo\nthree'
@@ -172,10 +172,10 @@ def with_section(section: str, card: str, longest: int) -> str:
     whole = f"{section}\n\n---\n\n{card}"
     if len(whole) <= longest:
         return whole
-    rest = "\n\nThe rest is in `decision_card.md`, beside the run."
-    return whole[: longest - len(rest)].rpartition("\n")[0] + rest
+    more = "\n\nThe remainder is in `decision_card.md`, beside the run."
+    return whole[: longest - len(more)].rpartition("\n")[0] + more
 
 
 def asked_until(question: Question) -> str:
-    """The tag that says until when somebody is asked, and about what."""
+    """The tag that holds until when a person is asked, and about what."""
     return f"{question.until.isoformat()} about {question.evidence[:SHORT]}"

@@ -1,9 +1,11 @@
 """An estimate of quality before the labels have come, from how sure the champion is of its answers.
 
-It sees a harder mix of rows and is blind to a changed world: it never decides anything alone, and is told as an estimate.
+It sees covariate shift, not concept drift: it never decides anything alone, and is shown as a label-free estimate.
 Labels are drawn from the champion's calibrated confidence and the metric is computed on them, whichever it is; for classes
 this is confidence-based performance estimation (Guillory et al., ICCV 2021; Garg et al., ICLR 2022).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,22 +20,28 @@ _BINS = 10
 _ELSE = "\0 none of these"
 
 
-def estimate(
-    task: Task, metric: Metric, known: Predictions, labels: Labels, unknown: Predictions, seed: int
-) -> Measured | None:
+@dataclass(frozen=True)
+class Answered:
+    """The predictions for n rows whose labels have come, and these labels; both of shape (n,)."""
+
+    predictions: Predictions
+    labels: Labels
+
+
+def estimate(metric: Metric, task: Task, answered: Answered, unknown: Predictions, seed: int) -> Measured | None:
     """What the metric would be on rows without labels, with the standard deviation over draws.
 
-    `known` and `labels` are the same rows of periods whose labels have come; None with fewer than 200 of them, or where the
-    metric has no value.
+    None with fewer than 200 answered rows, or where the metric has no value.
     """
+    known, labels = answered.predictions, answered.labels
     if len(labels) < FEWEST_LABELS or not len(unknown):
         return None
     rng = np.random.default_rng(seed)
     draw = {"binary": _draw_binary, "multiclass": _draw_classes, "regression": _draw_values}[task]
-    found = [metric.estimate(drawn, unknown)[0] for drawn in draw(known, labels, unknown, rng)]
-    if not np.isfinite(found).all():
+    values = [metric.estimate(drawn, unknown)[0] for drawn in draw(known, labels, unknown, rng)]
+    if not np.isfinite(values).all():
         return None
-    return Measured(float(np.mean(found)), float(np.std(found)))
+    return Measured(float(np.mean(values)), float(np.std(values)))
 
 
 def _draw_binary(known: Predictions, labels: Labels, unknown: Predictions, rng: np.random.Generator) -> list[Labels]:

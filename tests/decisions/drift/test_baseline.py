@@ -1,4 +1,4 @@
-"""The reference of a version: complete in itself, and the same after it was kept."""
+"""The baseline of a version: complete in itself, and the same after it was kept."""
 
 import json
 from datetime import timedelta
@@ -48,14 +48,14 @@ def test_it_judges_the_same_after_it_was_kept() -> None:
 
 def test_it_knows_its_periods() -> None:
     """In order, with the usual number of rows, the labels that had come, and how far ahead another period lies."""
-    reference = made()
-    assert list(reference.starts) == [FIRST + number * DAY for number in range(9)]
-    assert reference.usual_rows == 80
-    assert [summary.rows for summary in reference.labels] == [72] * 9
-    assert reference.summary_of(FIRST + 3 * DAY) is reference.features[3]
-    assert reference.summary_of(FIRST + 9 * DAY) is None
-    assert reference.lag(FIRST + 11 * DAY, DAY) == 3
-    assert len(reference.mess) == 4
+    baseline = made()
+    assert list(baseline.starts) == [FIRST + number * DAY for number in range(9)]
+    assert baseline.usual_rows == 80
+    assert [summary.rows for summary in baseline.labels] == [72] * 9
+    assert baseline.summary_of(FIRST + 3 * DAY) is baseline.features[3]
+    assert baseline.summary_of(FIRST + 9 * DAY) is None
+    assert baseline.lag(FIRST + 11 * DAY, DAY) == 3
+    assert len(baseline.noise) == 4
 
 
 def test_a_columns_importance_is_shared_by_its_views() -> None:

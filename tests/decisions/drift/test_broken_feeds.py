@@ -30,13 +30,13 @@ def frame(number: int = 9, rows: int = 100, **changes: object) -> pd.DataFrame:
     return whole.assign(**changes)
 
 
-def reference(**changes: object) -> Baseline:
+def baseline(**changes: object) -> Baseline:
     rows = pd.concat([frame(number, **changes) for number in range(8)], ignore_index=True)
     return make_baseline(MODEL, rows, {}, [])
 
 
 def signs(now: pd.DataFrame, usual: Baseline | None = None, before: Summary | None = None) -> dict[str, str]:
-    usual = usual or reference()
+    usual = usual or baseline()
     return broken_signs(usual, summarised(now, usual), before, MODEL.features, MODEL.feed, CALM)
 
 
@@ -48,18 +48,18 @@ NEVER = [float("nan")] * 100
 HOLIDAYS = [None] * 98 + ["red", "green"]
 MOSTLY_TEN = [10.0] * 85 + [float(n) for n in range(15)]
 CASES = [
-    ("all is well", frame(), reference(), {}),
-    ("vanished", frame(speed=NEVER), reference(), {"speed": "missing in every row, usually in 0%"}),
-    ("never there", frame(speed=NEVER), reference(speed=NEVER), {}),
-    ("frozen number", frame(speed=7.0), reference(), {"speed": "frozen at «7.0»"}),
-    ("frozen category", frame(colour="red"), reference(), {"colour": "frozen at «red»"}),
-    ("always the same", frame(colour="red"), reference(colour="red"), {}),
-    ("a rare value", frame(colour=[None] * 99 + ["red"]), reference(colour=HOLIDAYS), {}),
-    ("frozen with gaps", frame(speed=[7.0] * 95 + NEVER[:5]), reference(), {"speed": "frozen at «7.0»"}),
-    ("usually at its maximum", frame(speed=10.0), reference(speed=MOSTLY_TEN), {}),
-    ("collapse", frame(rows=40), reference(), {"(rows)": "40 rows, usually about 100"}),
-    ("a thin period", frame(rows=60), reference(), {}),
-    ("both at once", frame(speed=NEVER, colour="red"), reference(), {"speed": "missing", "colour": "frozen"}),
+    ("all is well", frame(), baseline(), {}),
+    ("vanished", frame(speed=NEVER), baseline(), {"speed": "missing in every row, usually in 0%"}),
+    ("never there", frame(speed=NEVER), baseline(speed=NEVER), {}),
+    ("frozen number", frame(speed=7.0), baseline(), {"speed": "frozen at «7.0»"}),
+    ("frozen category", frame(colour="red"), baseline(), {"colour": "frozen at «red»"}),
+    ("always the same", frame(colour="red"), baseline(colour="red"), {}),
+    ("a rare value", frame(colour=[None] * 99 + ["red"]), baseline(colour=HOLIDAYS), {}),
+    ("frozen with gaps", frame(speed=[7.0] * 95 + NEVER[:5]), baseline(), {"speed": "frozen at «7.0»"}),
+    ("usually at its maximum", frame(speed=10.0), baseline(speed=MOSTLY_TEN), {}),
+    ("collapse", frame(rows=40), baseline(), {"(rows)": "40 rows, usually about 100"}),
+    ("a thin period", frame(rows=60), baseline(), {}),
+    ("both at once", frame(speed=NEVER, colour="red"), baseline(), {"speed": "missing", "colour": "frozen"}),
 ]
 
 
@@ -79,7 +79,7 @@ def test_what_stands_still_in_every_period_is_not_frozen() -> None:
 
 def test_yesterdays_delivery_sent_again_is_no_delivery() -> None:
     """Other keys and times, the same values."""
-    usual = reference()
+    usual = baseline()
     before = summarised(frame(8), usual)
     again = frame(8).assign(at=frame(9)["at"])
     assert signs(again, usual, before) == {"(rows)": "all 100 rows repeat those of the period before"}
@@ -94,7 +94,7 @@ def test_a_delivery_that_ends_before_the_period_is_not_whole() -> None:
 
 def test_a_wrong_encoding_is_a_broken_feed() -> None:
     """Half of a column's values read as what they are not."""
-    usual = reference()
-    mess = NoiseProfile(100, rates={"colour": {"mojibake": 0.5}})
-    found = broken_signs(usual, summarised(frame(), usual), None, MODEL.features, MODEL.feed, mess)
+    usual = baseline()
+    noise = NoiseProfile(100, rates={"colour": {"mojibake": 0.5}})
+    found = broken_signs(usual, summarised(frame(), usual), None, MODEL.features, MODEL.feed, noise)
     assert found == {"colour": "50% of its values were read in a wrong encoding"}

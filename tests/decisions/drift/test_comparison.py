@@ -57,28 +57,28 @@ def week(number: int, rng: np.random.Generator, rows: int = ROWS) -> pd.DataFram
 
 
 @pytest.fixture(scope="module")
-def reference() -> Baseline:
+def baseline() -> Baseline:
     rng = np.random.default_rng(1)
     rows = pd.concat([week(number, rng) for number in range(PERIODS)], ignore_index=True)
     return make_baseline(MODEL, rows, {"speed": 0.5, "colour": 0.3, "note": 0.2}, [0.5, 0.52, 0.49, 0.51, 0.5, 0.51])
 
 
-def newest(reference: Baseline, rows: pd.DataFrame, mess: NoiseProfile | None = None, area: float = 0.5) -> Newest:
-    summary = summary_of_period(MODEL, rows, FIRST + PERIODS * WEEK, reference.grid)
-    return Newest(summary, None, None, mess or NoiseProfile(len(rows)), area, max(len(rows), 1))
+def newest(baseline: Baseline, rows: pd.DataFrame, noise: NoiseProfile | None = None, area: float = 0.5) -> Newest:
+    summary = summary_of_period(MODEL, rows, FIRST + PERIODS * WEEK, baseline.grid)
+    return Newest(summary, None, None, noise or NoiseProfile(len(rows)), area, max(len(rows), 1))
 
 
-def found(reference: Baseline, now: Newest, earlier: Earlier | None = None) -> dict[str, Compared]:
+def found(baseline: Baseline, now: Newest, earlier: Earlier | None = None) -> dict[str, Compared]:
     """What stands at once, by view."""
-    compared = compare_all(reference, now, earlier or Earlier({}), lag=1)
-    weights = {one.view: reference.weights.get(one.view, 0.25) for one in compared}
+    compared = compare_all(baseline, now, earlier or Earlier({}), lag=1)
+    weights = {one.view: baseline.weights.get(one.view, 0.25) for one in compared}
     return {one.view: one for one in standing(compared, weights, AT_ONCE)}
 
 
-def test_an_ordinary_week_is_calm(reference: Baseline) -> None:
+def test_an_ordinary_week_is_calm(baseline: Baseline) -> None:
     """Forty of them, each with a colour that nobody has seen: at most one is told of anything."""
     rng = np.random.default_rng(5)
-    told = sum(bool(found(reference, newest(reference, week(PERIODS + n % 4, rng)))) for n in range(40))
+    told = sum(bool(found(baseline, newest(baseline, week(PERIODS + n % 4, rng)))) for n in range(40))
     assert told <= 1
 
 
@@ -117,7 +117,7 @@ def longer(rows: pd.DataFrame) -> pd.DataFrame:
 CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
     (shifted, "speed", "shift", "median "),
     (wider, "speed", "shift", "wider (+"),
-    (gaps, "speed", "mess", "missing in 10% of rows, usually in 0%"),
+    (gaps, "speed", "noise", "missing in 10% of rows, usually in 0%"),
     (greener, "colour", "shift", "«green»: "),
     (purple, "colour", "new", "were never seen in training (most often «purple»)"),
     (vegan, "note (words)", "new", "of its words were never seen in training (most often «is», «it», «vegan»)"),
@@ -127,75 +127,75 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
 
 @pytest.mark.parametrize(("change", "view", "kind", "summary"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_what_moved_is_found_in_its_first_week(
-    reference: Baseline, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
+    baseline: Baseline, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
 ) -> None:
     """By name, by kind and in words that say from what to what."""
-    now = newest(reference, change(week(PERIODS, np.random.default_rng(3))))
-    moved = found(reference, now)
+    now = newest(baseline, change(week(PERIODS, np.random.default_rng(3))))
+    moved = found(baseline, now)
     assert view in moved
     assert kind_of(moved[view]) == kind
-    assert says in in_words(moved[view], reference, now)
+    assert says in in_words(moved[view], baseline, now)
 
 
-def test_one_outlier_is_no_shift(reference: Baseline) -> None:
+def test_one_outlier_is_no_shift(baseline: Baseline) -> None:
     """A number is followed by its ranks: a single 1e12 moves one row to the end."""
-    assert not found(reference, newest(reference, outlying(week(PERIODS, np.random.default_rng(3)))))
+    assert not found(baseline, newest(baseline, outlying(week(PERIODS, np.random.default_rng(3)))))
 
 
-def test_mess_is_judged_by_how_much_there_usually_is(reference: Baseline) -> None:
+def test_mess_is_judged_by_how_much_there_usually_is(baseline: Baseline) -> None:
     """Six per cent of typing mistakes are news where there were none, and none where they are usual; less is no drift."""
     rows = week(PERIODS, np.random.default_rng(3))
     messy = NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.06}})
     usual = [(NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.05 + 0.01 * (n % 3)}}), ()) for n in range(12)]
-    now = newest(reference, rows, messy)
-    moved = found(reference, now)
+    now = newest(baseline, rows, messy)
+    moved = found(baseline, now)
     assert {"note: typo", QUARANTINE} <= set(moved)
-    assert in_words(moved["note: typo"], reference, now) == "6.0% of its values are misspelt, usually 0.0%"
-    assert kind_of(moved[QUARANTINE]) == "mess"
-    quiet = replace(reference, mess=())
-    assert not found(quiet, now, Earlier({}, mess=usual))
-    assert not found(quiet, newest(reference, rows, NoiseProfile(ROWS)), Earlier({}, mess=usual))
+    assert in_words(moved["note: typo"], baseline, now) == "6.0% of its values are misspelt, usually 0.0%"
+    assert kind_of(moved[QUARANTINE]) == "noise"
+    quiet = replace(baseline, noise=())
+    assert not found(quiet, now, Earlier({}, noise=usual))
+    assert not found(quiet, newest(baseline, rows, NoiseProfile(ROWS)), Earlier({}, noise=usual))
 
 
-def test_what_stood_out_does_not_teach_what_is_usual(reference: Baseline) -> None:
+def test_what_stood_out_does_not_teach_what_is_usual(baseline: Baseline) -> None:
     """The second week of a surge is as far out of line as the first."""
     messy = NoiseProfile(ROWS, rates={"note": {"typo": 0.1}})
-    now = newest(reference, week(PERIODS, np.random.default_rng(3)), messy)
-    assert "note: typo" in found(reference, now, Earlier({}, mess=[(messy, {"note: typo"})] * 3))
-    assert "note: typo" not in found(reference, now, Earlier({}, mess=[(messy, ())] * 9))
+    now = newest(baseline, week(PERIODS, np.random.default_rng(3)), messy)
+    assert "note: typo" in found(baseline, now, Earlier({}, noise=[(messy, {"note: typo"})] * 3))
+    assert "note: typo" not in found(baseline, now, Earlier({}, noise=[(messy, ())] * 9))
 
 
-def test_what_only_a_classifier_sees_is_told(reference: Baseline) -> None:
+def test_what_only_a_classifier_sees_is_told(baseline: Baseline) -> None:
     """An area far from what single training periods had."""
-    now = newest(reference, week(PERIODS, np.random.default_rng(3)), area=0.8)
-    moved = found(reference, now)
+    now = newest(baseline, week(PERIODS, np.random.default_rng(3)), area=0.8)
+    moved = found(baseline, now)
     assert list(moved) == [TOGETHER]
-    assert "area under the curve 0.80, usually 0.51" in in_words(moved[TOGETHER], reference, now)
+    assert "area under the curve 0.80, usually 0.51" in in_words(moved[TOGETHER], baseline, now)
 
 
-def test_a_change_of_the_labels_is_told(reference: Baseline) -> None:
+def test_a_change_of_the_labels_is_told(baseline: Baseline) -> None:
     """Three in ten, and now six."""
     rows = week(PERIODS, np.random.default_rng(3))
     from include.decisions.drift.summaries import summarise
 
-    labels = summarise(rows.assign(y=(rows.index % 10 < 6).astype("float64")), [MODEL.label], reference.grid)
-    moved = found(reference, Newest(newest(reference, rows).features, None, labels, NoiseProfile(ROWS), float("nan"), 0))
+    labels = summarise(rows.assign(y=(rows.index % 10 < 6).astype("float64")), [MODEL.label], baseline.grid)
+    moved = found(baseline, Newest(newest(baseline, rows).features, None, labels, NoiseProfile(ROWS), float("nan"), 0))
     assert list(moved) == [LABEL]
     assert kind_of(moved[LABEL]) == "label"
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_hardly_any_row_is_survived(reference: Baseline, rows: int) -> None:
+def test_hardly_any_row_is_survived(baseline: Baseline, rows: int) -> None:
     """Nothing can be said of it, and nothing raises; that it is too few is the feed's matter."""
-    now = newest(reference, week(PERIODS, np.random.default_rng(3)).head(rows))
-    assert len(compare_all(reference, now, Earlier({}), lag=1)) >= len(reference.views)
+    now = newest(baseline, week(PERIODS, np.random.default_rng(3)).head(rows))
+    assert len(compare_all(baseline, now, Earlier({}), lag=1)) >= len(baseline.views)
 
 
-def test_a_column_of_nothing_is_survived(reference: Baseline) -> None:
-    """All missing in the newest week, or in every week of the reference."""
+def test_a_column_of_nothing_is_survived(baseline: Baseline) -> None:
+    """All missing in the newest week, or in every week of the baseline."""
     rng = np.random.default_rng(3)
     gone = week(PERIODS, rng).assign(speed=float("nan"), colour=None, note=None)
-    assert found(reference, newest(reference, gone))
+    assert found(baseline, newest(baseline, gone))
     rows = pd.concat([week(number, rng).assign(speed=float("nan"), colour=None) for number in range(8)], ignore_index=True)
     never = make_baseline(MODEL, rows, {}, [])
     now = Newest(summary_of_period(MODEL, gone, FIRST, never.grid), None, None, NoiseProfile(ROWS), float("nan"), 0)

@@ -1,4 +1,4 @@
-"""Charts: limits that come from how a figure moved, and the weighted false discovery rate."""
+"""Charts: limits that come from how a statistic moved, and the weighted false discovery rate."""
 
 import numpy as np
 import pytest

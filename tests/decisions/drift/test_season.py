@@ -55,14 +55,14 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
         rows = {name: rng.normal(moved.get(name, 0.0), 1, len(at)) for name in ("x", "z")}
         return pd.DataFrame(rows | {"at": pd.to_datetime(at, utc=True), "y": 1.0, "label_delivered": True})
 
-    reference = make_baseline(model, days(0, 8), {}, [])
+    baseline = make_baseline(model, days(0, 8), {}, [])
     now, then = (
-        summary_of_period(model, days(9, 1, **moved), FIRST, reference.grid)
+        summary_of_period(model, days(9, 1, **moved), FIRST, baseline.grid)
         for moved in ({"x": 2, "z": 2}, {"x": 1.8, "z": 0})
     )
     moved = [Compared(view, "level", 0.001, 1.0, 1.0, 0.0) for view in ("x", "z", LABEL)]
-    assert as_a_year_ago(moved, reference, now, then) == {"x": True, "z": False, LABEL: False}
+    assert as_a_year_ago(moved, baseline, now, then) == {"x": True, "z": False, LABEL: False}
     followed = Compared(TOGETHER, "told apart", 0.001, 0.3, 0.8, 0.5)
-    assert as_a_year_ago([moved[0], followed], reference, now, then)[TOGETHER]
-    assert not as_a_year_ago([*moved, followed], reference, now, then)[TOGETHER]
-    assert not as_a_year_ago([followed], reference, now, then)[TOGETHER]
+    assert as_a_year_ago([moved[0], followed], baseline, now, then)[TOGETHER]
+    assert not as_a_year_ago([*moved, followed], baseline, now, then)[TOGETHER]
+    assert not as_a_year_ago([followed], baseline, now, then)[TOGETHER]

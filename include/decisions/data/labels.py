@@ -1,0 +1,19 @@
+"""Rows whose labels are known, and the labels as arrays."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from include.decisions.data.periods import label_known
+from include.decisions.scoring.predictions import Labels
+from include.models.contract import Model
+
+
+def labelled(model: Model, rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """The rows whose label was known as of a time and is not null."""
+    return rows[label_known(rows, model, as_of) & rows[model.label.name].notna()].reset_index(drop=True)
+
+
+def labels_of(model: Model, rows: pd.DataFrame) -> Labels:
+    """The labels of rows that have one: numbers, or for a multi-class model the names of the classes; shape (n,)."""
+    return rows[model.label.name].to_numpy(object if model.task == "multiclass" else "float64")
