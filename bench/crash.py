@@ -32,7 +32,7 @@ from include.errors import ProvingGroundError
 from include.models import find_model
 from include.models.contract import Model
 from include.request import Request
-from include.results import Approval, Rehearsed, Verdict
+from include.results import Approval, VerifiedTarget, Verdict
 from include.services import Services, build_services
 
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
@@ -94,7 +94,7 @@ class Trials:
         if name == "promote":
             self._promote(model, "3", "2", services)
         else:
-            there = Rehearsed(target="1", current="2", artifact_digest=self._digest, sample="none")
+            there = VerifiedTarget(target="1", current="2", artifact_digest=self._digest, sample="none")
             import_module("include.steps.roll_back").run(services, model, _request("roll_back"), there)
 
     def _promote(self, model: Model, version: str, champion: str | None, services: Services | None = None) -> None:

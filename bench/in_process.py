@@ -14,7 +14,7 @@ from deploy.local.stack import Ports, Stack
 from include.models.contract import Model
 from include.request import Request
 from include.results import Checked, Drift, Finding, Promotion, Quality, Verdict
-from include.services import Services
+from include.services import Services, StepContext
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     """Monitor, and retrain if triage says so, as of a time."""
 
     def step(name: str, request: Request, *references: Any) -> Any:
-        return import_module(f"include.steps.{name}").run(services, model, request, *references)
+        return import_module(f"include.steps.{name}").run(StepContext(services, model, request), *references)
 
     request = Request(as_of=as_of, reason="delivery", run_id=f"rehearsal {as_of:%Y-%m-%d}")
     step("reconcile", request)

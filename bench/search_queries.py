@@ -44,7 +44,7 @@ from include.noise.spelling import misspelling
 from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
-from include.services import Services, build_services
+from include.services import Services, StepContext, build_services
 
 CODESPELL = "codespell==2.4.3"
 CARDS = os.environ.get("CARDS")
@@ -243,7 +243,7 @@ def _request(when: datetime, reason: str) -> Request:
 
 
 def _step(services: Services, model: Model, name: str, request: Request, *references: Any) -> Any:
-    return import_module(f"include.steps.{name}").run(services, model, request, *references)
+    return import_module(f"include.steps.{name}").run(StepContext(services, model, request), *references)
 
 
 def _keep(run: str, name: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from include.errors import ProvingGroundError
 from include.request import Request
-from include.results import Approval, Rehearsed, Verdict
-from include.services import Services
+from include.results import Approval, Verdict, VerifiedTarget
+from include.services import Services, StepContext
 from tests.crashing import Process, dying, run_both
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import World, day
@@ -31,28 +31,28 @@ def promotion(version: str, champion: str | None, run_id: str = "", approval: Ap
 
     def work(world: World, services: Services) -> Any:
         step = import_module("include.steps.promote").run
-        return step(services, world.model, request(run_id or f"retrain {version}"), verdict, approval or yes(verdict))
+        return step(StepContext(services, world.model, request(run_id or f"retrain {version}")), verdict, approval or yes(verdict))
 
     return work
 
 
 def rollback(target: str, current: str) -> Work:
-    rehearsed = Rehearsed(target=target, current=current, artifact_digest=f"digest-of-{target}", sample="s")
+    rehearsed = VerifiedTarget(target=target, current=current, artifact_digest=f"digest-of-{target}", sample="s")
 
     def work(world: World, services: Services) -> Any:
-        return import_module("include.steps.roll_back").run(services, world.model, request("rollback"), rehearsed)
+        return import_module("include.steps.roll_back").run(StepContext(services, world.model, request("rollback")), rehearsed)
 
     return work
 
 
 def reconciling(world: World, services: Services) -> Any:
-    return import_module("include.steps.reconcile").run(services, world.model, request("monitor"))
+    return import_module("include.steps.reconcile").run(StepContext(services, world.model, request("monitor")))
 
 
 def refusal(world: World, services: Services) -> Any:
     verdict = verdict_on("4", "2").model_copy(update={"verdict": "keep"})
     no = Approval(approved=False, by="the gate", evidence=verdict.evidence)
-    return import_module("include.steps.promote").run(services, world.model, request("retrain 4"), verdict, no)
+    return import_module("include.steps.promote").run(StepContext(services, world.model, request("retrain 4")), verdict, no)
 
 
 @dataclass(frozen=True)

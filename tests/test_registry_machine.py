@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from include.champion.handover import fact
+from include.champion.handover import Author, Subject, fact
 from include.errors import ChampionMoved, NoSuchTarget, ProvingGroundError
 from include.request import Request
-from include.results import Approval, Rehearsed, Verdict
+from include.results import Approval, Verdict, VerifiedTarget
+from include.services import StepContext
 from tests.crashing import Process, dying
 from tests.toy import World, day, fitted
 
@@ -100,7 +101,7 @@ class Registry(RuleBasedStateMachine):
         )
         if who == "override":
             request = Request(as_of=day(1), reason="", run_id="review")
-            said = fact(request, "approved", verdict.evidence, by=who, reason="r", version=verdict.version)
+            said = fact(request, "approved", Subject(verdict.evidence, verdict.version), Author(who, "r"))
             self.world.services.ledger.append("toy", said)
         self.do("promote", f"retrain {self.verdicts.index(verdict)}", fault, verdict=verdict, approval=approval)
         self.model_promote(verdict, who)
@@ -118,16 +119,16 @@ class Registry(RuleBasedStateMachine):
         wanted = named or self.default_target
         allowed = wanted in self.were and wanted != self.champion and (wanted not in self.failed or override)
         asked = {"target": named, "override": override, "dry_run": dry}
-        rehearsed: Rehearsed | None = None
+        rehearsed: VerifiedTarget | None = None
         try:
-            rehearsed = self.step("rehearse", "rollback", self.world.services, **asked)
+            rehearsed = self.step("verify_target", "rollback", self.world.services, **asked)
         except NoSuchTarget:
             assert not allowed
         if rehearsed is None:
             return
         assert allowed
         assert rehearsed.target == wanted
-        self.do("roll_back", f"rollback {self.runs}", fault, asked, rehearsed=rehearsed)
+        self.do("roll_back", f"rollback {self.runs}", fault, asked, verified=rehearsed)
         if not dry:
             failed, target_now = self.champion, rehearsed.target
             self.back_to(target_now)
@@ -172,7 +173,7 @@ class Registry(RuleBasedStateMachine):
             run_id = f"monitor {self.runs}"
         asked = {key: more.pop(key) for key in ("target", "override", "dry_run") if key in more}
         request = Request(as_of=day(1), reason="r", run_id=run_id, reason_given=True, asked_by="carol", **asked)
-        return import_module(f"include.steps.{name}").run(services, self.world.model, request, **more)
+        return import_module(f"include.steps.{name}").run(StepContext(services, self.world.model, request), **more)
 
     # What holds at every moment
 

@@ -5,17 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.champion.handover import fact
+from include.champion.handover import Author, Subject, fact
 from include.champion.retention import carry_out, plan
 from include.cli import prune as command
 from include.models import find_model
 from include.request import Request
+from include.services import StepContext
 from tests.fakes import Crash
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import MODEL, World, day
 
-NOW, KEEP = datetime(2024, 12, 1, tzinfo=UTC), timedelta(days=90)
+NOW = datetime(2024, 12, 1, tzinfo=UTC)
+UNTIL = NOW - timedelta(days=90)
 REQUEST = Request(as_of=NOW, reason="make prune", run_id="prune 1", asked_by="carol")
+
+
+def context(world: World) -> StepContext:
+    return StepContext(world.services, MODEL, REQUEST)
 
 
 @pytest.fixture
@@ -34,8 +40,8 @@ def old() -> World:
     for key in (
         "predictions/toy/2024-01-05T000000Z/v2-a.parquet",
         "predictions/toy/2024-11-29T000000Z/v2-a.parquet",
-        "references/toy/d2/reference.json.gz",
-        "references/toy/d3/reference.json.gz",
+        "baselines/toy/d2/baseline.json.gz",
+        "baselines/toy/d3/baseline.json.gz",
         "snapshots/toy/d3.json",
         "curated/toy/features/2024-01-05T000000Z/a.parquet",
         "quarantine/toy/a.jsonl",
@@ -46,18 +52,18 @@ def old() -> World:
 
 def test_only_what_nobody_needs_goes(old: World) -> None:
     """The refused version, old predictions, and the reference of a version that goes."""
-    planned = plan(old.services, MODEL, NOW, KEEP)
+    planned = plan(context(old), UNTIL)
     assert planned.versions == ("3",)
     assert [key for key, _ in planned.objects] == [
         "predictions/toy/2024-01-05T000000Z/v2-a.parquet",
-        "references/toy/d3/reference.json.gz",
+        "baselines/toy/d3/baseline.json.gz",
     ]
     assert dict(planned.kept) == {
         "1": "it is anchor, previous",
         "2": "it is champion",
         "4": "it is challenger",
         "5": "it is under review",
-        "6": "nobody has judged it yet",
+        "6": "it was not judged yet",
         "7": "it is young",
     }
 
@@ -65,7 +71,7 @@ def test_only_what_nobody_needs_goes(old: World) -> None:
 def test_looking_removes_nothing(old: World) -> None:
     """A plan is only read."""
     before = dict(old.lake.objects), dict(old.registry.versions)
-    plan(old.services, MODEL, NOW, KEEP)
+    plan(context(old), UNTIL)
     assert (dict(old.lake.objects), dict(old.registry.versions)) == before
 
 
@@ -73,13 +79,13 @@ def test_a_former_champion_stays_without_any_alias(old: World) -> None:
     """Everything that a rollback accepts stays."""
     promote(old, verdict_on("3", "2"))
     assert old.registry.aliases["previous"] == "2"
-    assert plan(old.services, MODEL, NOW, KEEP).versions == ()
-    assert dict(plan(old.services, MODEL, NOW, KEEP).kept)["1"] == "it is anchor"
+    assert plan(context(old), UNTIL).versions == ()
+    assert dict(plan(context(old), UNTIL).kept)["1"] == "it is anchor"
 
 
 def test_what_was_removed_is_in_the_ledger(old: World) -> None:
     """By whom, and what."""
-    done = carry_out(old.services, MODEL, REQUEST, plan(old.services, MODEL, NOW, KEEP), NOW, KEEP)
+    done = carry_out(context(old), plan(context(old), UNTIL), UNTIL)
     assert done.versions == ("3",)
     assert "3" not in old.registry.versions
     assert "snapshots/toy/d3.json" in old.lake.objects
@@ -87,37 +93,37 @@ def test_what_was_removed_is_in_the_ledger(old: World) -> None:
     entry = old.services.ledger.proved("toy")[-1]
     assert (entry.event, entry.by) == ("pruned", "carol")
     assert "1 versions (3) and 2 objects" in entry.reason
-    assert not carry_out(old.services, MODEL, REQUEST, done, NOW, KEEP).versions
+    assert not carry_out(context(old), done, UNTIL).versions
 
 
 def test_what_became_needed_meanwhile_stays(old: World) -> None:
     """Planned in the morning, promoted at noon, carried out in the afternoon."""
-    planned = plan(old.services, MODEL, NOW, KEEP)
+    planned = plan(context(old), UNTIL)
     promote(old, verdict_on("3", "2"))
-    assert carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP).versions == ()
+    assert carry_out(context(old), planned, UNTIL).versions == ()
     assert "3" in old.registry.versions
 
 
 def test_what_the_ledger_names_as_evidence_stays(old: World) -> None:
     """A look at a probation rests on predictions: they are there for as long as the entry is."""
     key = "predictions/toy/2024-01-05T000000Z/v2-a.parquet"
-    said = fact(REQUEST, "looked", "2 look 1", by="probation", reason="r", version="2", evidence={"predictions": [key]})
+    said = fact(REQUEST, "looked", Subject("2 look 1", "2"), Author("probation", "r"), evidence={"predictions": [key]})
     old.services.ledger.append("toy", said)
-    assert [kept for kept, _ in plan(old.services, MODEL, NOW, KEEP).objects] == ["references/toy/d3/reference.json.gz"]
+    assert [kept for kept, _ in plan(context(old), UNTIL).objects] == ["baselines/toy/d3/baseline.json.gz"]
 
 
 def test_a_question_that_was_answered_wrongly_is_still_open(old: World) -> None:
     """What is wrong with an answer is told in the tag `reviewed`, while there is time to correct it."""
     old.registry.versions["5"].tags["reviewed"] = "not counted yet: set review_by to your name"
-    assert "5" not in plan(old.services, MODEL, NOW, KEEP).versions
+    assert "5" not in plan(context(old), UNTIL).versions
 
 
 def test_nothing_is_removed_that_the_ledger_does_not_tell(old: World) -> None:
     """Killed after any removal, what had gone by then is in an entry."""
-    planned = plan(old.services, MODEL, NOW, KEEP)
+    planned = plan(context(old), UNTIL)
     old.lake.delete = raising  # type: ignore[method-assign]
     with pytest.raises(Crash):
-        carry_out(old.services, MODEL, REQUEST, planned, NOW, KEEP)
+        carry_out(context(old), planned, UNTIL)
     assert "3" not in old.registry.versions
     assert "1 versions (3) and 2 objects" in old.services.ledger.proved("toy")[-1].reason
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.ledger.entries import EVENTS, Entry, Event, Fact, State, applied, faults, following, term_at, terms
+from include.ledger.entries import Entry, faults, following, term_at, terms
+from include.ledger.state import EVENTS, EventName, Fact, State, applied
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def said(event: Event, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
+def said(event: EventName, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
     about = {"key": "k", "as_of": NOW, "by": "carol", "reason": "because", "run_id": "run"} | more
     return Fact(event=event, version=version or new, new=new, **about)
 

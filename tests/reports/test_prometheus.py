@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from include.adapters.latest_status import ALL_MODELS, LatestStatus, Posted
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
-from include.ledger.entries import Fact
+from include.ledger.state import Fact
 from include.reports.overview import FailedRun, InAirflow
 from include.reports.prometheus import exposition
 from include.results import Checked, Drift, Moved, Quality, Scored

@@ -205,8 +205,8 @@ def retrain(world: World) -> None:
 
 def roll_back(world: World) -> None:
     """To the version before."""
-    rehearsed = world.do("rehearse", day(18))
-    assert world.do("roll_back", day(18), rehearsed=rehearsed).rolled_back
+    rehearsed = world.do("verify_target", day(18))
+    assert world.do("roll_back", day(18), verified=rehearsed).rolled_back
 
 
 def test_mlserver_goes_with_the_champion(world: RealWorld, client: Any, tmp_path: Path) -> None:

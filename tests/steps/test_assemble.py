@@ -3,6 +3,8 @@
 import pytest
 
 from include.errors import OverlappingRows, RegistryUnreachable
+from include.results import Drift, Finding
+from tests.statuses import monitor_status
 from tests.toy import World, changed, day, rows
 
 
@@ -94,6 +96,7 @@ def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) ->
     """Day 5 was broken and nobody delivered it again: it is in neither snapshot, until a later run finds it sound."""
     world.with_days(9)
     for action, rows_in_training in (("stop", 360), ("nothing", 420)):
-        document = {"as_of": day(6).isoformat(), "drift": {"period": day(5).isoformat()}, "finding": {"action": action}}
-        world.services.lake.write_status("toy", "monitor", day(6), document)
+        finding = Finding(action=action, reason="a test")
+        status = monitor_status(day(6), drift=Drift(period=day(5)), finding=finding)
+        world.services.lake.write_status("toy", status)
         assert world.do("assemble", day(10)).train.rows == rows_in_training

@@ -1,14 +1,18 @@
 """Measure quality judges the newest period whose labels have matured, and sees no label before its time."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from include.decisions.monitoring.quality import Judged
 from include.errors import RegistryUnreachable
 from include.models.contract import OwnMetric
+from include.noise.profile import NoiseProfile
 from include.results import Checked
+from include.statuses import PeriodProfile
 from tests.toy import World, changed, day, rows, scored_by
 
 
@@ -119,8 +123,8 @@ def test_a_metric_without_a_value_is_not_remembered(seasoned: World) -> None:
     seasoned.deliver("labels", "08", whole.assign(y=1)[["id", "at", "y"]].iloc[1:])
     seasoned.take_in(day(10))
     seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9)))
-    kept = seasoned.services.lake.remembered("toy", "1", "quality", day(20))
-    assert all(document["value"] == document["value"] for document in kept.values())
+    kept = seasoned.services.lake.remembered("toy", "1", Judged, day(20))
+    assert all(math.isfinite(judged.value) for judged in kept.values())
 
 
 def test_days_without_rows_owe_no_labels(seasoned: World) -> None:
@@ -137,7 +141,6 @@ def test_a_broken_period_teaches_nothing_about_a_version(seasoned: World) -> Non
     """Its labels came, and are not held against the champion; delivered again and sound, they count."""
     seasoned.deliver_day(8, turned=True)
     seasoned.take_in(day(10))
-    for broken, judged in ((["x"], day(7)), ([], day(8))):
-        document = {"rows": 60, "quarantined": 0.0, "rates": {}, "period": day(8).isoformat(), "broken": broken}
-        seasoned.services.lake.write_profile("toy", day(8), document)
+    for broken, judged in ((("x",), day(7)), ((), day(8))):
+        seasoned.services.lake.write_profile("toy", PeriodProfile(day(8), NoiseProfile(60), broken))
         assert seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9))).period == judged

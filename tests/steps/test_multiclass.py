@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from include.decisions.data.periods import count_periods
-from include.models.contract import Augment, Column, Criteria
+from include.models.contract import Augment, Candidate, Column, Criteria
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import MODEL, World, day
 
@@ -32,7 +32,7 @@ SHOP = replace(
     features=(Column("words", "text"),),
     criteria=Criteria("hit_rate_at_2", floor=0.5, noisy_floor=0.4, margin=0.02, min_rows=50),
     noise=replace(MODEL.noise, drop=("missing",)),
-    build=build,
+    candidates=(Candidate(build=build),),
 )
 
 

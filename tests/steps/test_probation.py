@@ -9,7 +9,9 @@ import pytest
 from include.errors import Locked
 from include.ledger.entries import Entry
 from include.models.contract import Probation
+from include.noise.profile import NoiseProfile
 from include.results import Probated
+from include.statuses import PeriodProfile
 from tests.fakes import Crash
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import World, day, rows
@@ -197,8 +199,7 @@ def test_a_promotion_in_the_middle_of_a_look_is_not_blamed_for_it(bad: World, mo
 
 def test_a_broken_period_is_no_part_of_it(bad: World) -> None:
     """What upstream broke says nothing about either version."""
-    broken = {"rows": 60, "quarantined": 0.0, "rates": {}, "period": day(9).isoformat(), "broken": ["x"]}
-    bad.services.lake.write_profile("toy", day(9), broken)
+    bad.services.lake.write_profile("toy", PeriodProfile(day(9), NoiseProfile(60), ("x",)))
     assert "1 periods are mature" in monitor(bad, 12).summary
     assert monitor(bad, 13).decision == "worse"
     assert entries(bad)[0].evidence["periods"] == [day(10).isoformat(), day(11).isoformat()]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.champion.handover import fact
+from include.champion.handover import Author, Subject, fact
 from include.errors import ArtifactChanged, ChampionMoved, RegistryUnreachable
 from include.request import Request
 from include.results import Approval, Promotion, Verdict
@@ -195,7 +195,7 @@ def test_an_approval_that_the_ledger_does_not_know_is_none(contest: World, word:
     forged = yes(verdict).model_copy(update={"by": "alice", "override": word == "inconclusive"})
     assert not promote(contest, verdict, forged).promoted
     assert "no approval by alice" in contest.services.ledger.proved("toy")[-1].reason
-    said = fact(REQUEST, "approved", verdict.evidence, by="alice", reason="r", version="2")
+    said = fact(REQUEST, "approved", Subject(verdict.evidence, "2"), Author("alice", "r"))
     contest.services.ledger.append("toy", said)
     assert not promote(contest, verdict, forged.model_copy(update={"by": "bob"})).promoted
     assert promote(contest, verdict, forged).promoted

@@ -102,7 +102,7 @@ def test_a_change_by_hand_is_written_down_once_with_its_time(agreed: World) -> N
     assert "version 3 was made champion by hand; version 2 was" in found.summary
     entry = entries(agreed)[-1]
     assert (entry.event, entry.version, entry.before, entry.champion) == ("changed_by_hand", "3", "2", "3")
-    assert (entry.by, entry.run_id, entry.as_of) == ("somebody in MLflow", "monitor 2", day(2))
+    assert (entry.by, entry.run_id, entry.as_of) == ("a user in MLflow", "monitor 2", day(2))
     assert entry.evidence == {"seen_before": promoted.at.isoformat()}
     assert datetime.fromisoformat(entry.evidence["seen_before"]) <= entry.at
     # A try of the same run, after one that died before it could say so, says it; a later run does not.
@@ -138,7 +138,7 @@ def test_an_alias_that_was_removed_is_written_down(agreed: World) -> None:
     assert (found.champion_version, found.by_hand, found.summary) == (
         None,
         True,
-        "nobody is champion; nobody is champion any more; version 2 was",
+        "nobody is champion; there is no champion any more; version 2 was",
     )
     assert (entries(agreed)[-1].event, entries(agreed)[-1].champion) == ("changed_by_hand", None)
     assert not reconcile(agreed, 3).by_hand
@@ -197,7 +197,7 @@ def test_every_entry_is_shown_on_its_version(agreed: World) -> None:
     reconcile(agreed)
     tags = [name for name in agreed.registry.versions["3"].tags if name.startswith("ledger.")]
     assert len(tags) == 1
-    assert "somebody in MLflow: version 3 was made champion by hand" in agreed.registry.versions["3"].tags[tags[0]]
+    assert "a user in MLflow: version 3 was made champion by hand" in agreed.registry.versions["3"].tags[tags[0]]
     writes = len(agreed.registry.champions)
     reconcile(agreed, 3)
     assert len(agreed.registry.champions) == writes
@@ -224,7 +224,7 @@ def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -
     agreed.registry.add("pipeline", {})
     agreed.registry.remove_version("toy", "3")
     assert reconcile(agreed, 3).by_hand
-    assert reconcile(agreed, 4).summary == "nobody is champion"
+    assert reconcile(agreed, 4).summary == "there is no champion"
 
 
 @pytest.mark.parametrize("forged", ["9" * 5000, "999999", "-1", "\u0663", ""])
@@ -239,12 +239,12 @@ def test_a_forged_tag_hides_no_entry(agreed: World, forged: str) -> None:
 
 
 def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> None:
-    """With all its versions and tags: nobody is champion any more, and the monitor goes on saying so."""
+    """With all its versions and tags: there is no champion any more, and the monitor goes on saying so."""
     agreed.registry.versions.clear()
     agreed.registry.aliases.clear()
     agreed.registry.model_tags.clear()
     assert reconcile(agreed).by_hand
-    assert reconcile(agreed, 3).summary == "nobody is champion"
+    assert reconcile(agreed, 3).summary == "there is no champion"
 
 
 def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -12,9 +11,11 @@ import pytest
 
 from include.decisions.replay.plan import Plan, plan_fits
 from include.request import Request
-from include.results import Refitted
+from include.results import Drift, Finding, Refitted
+from include.services import StepContext
 from include.steps import refit
 from tests.fakes import Crash
+from tests.statuses import monitor_status
 from tests.toy import DAY, World, day
 
 DAYS = 21
@@ -36,12 +37,12 @@ def ask(world: World, as_of: datetime = END, force: bool = False, run_id: str = 
     """What the step returns, and how many models were done after each that was fitted."""
     told: list[int] = []
     request = Request(as_of=as_of, reason="a test", run_id=run_id, force=force)
-    return refit.run(world.services, world.model, request, lambda done, of, left: told.append(done)), told
+    return refit.run(StepContext(world.services, world.model, request), lambda done, of, left: told.append(done)), told
 
 
 def plan_of(world: World, digest: str | None) -> Plan:
     assert digest
-    return refit.PLAN.validate_json(world.services.lake.plan("toy", digest))
+    return world.services.lake.plan("toy", digest, Plan)
 
 
 def test_every_model_of_the_past_is_kept(lived: World) -> None:
@@ -98,7 +99,7 @@ def test_another_recipe_or_another_day_is_another_replay(lived: World) -> None:
     """The digest names everything that the scores depend on."""
     first, _ = ask(lived)
     earlier, _ = ask(lived, as_of=day(DAYS - 1))
-    lived.model = replace(lived.model, seed=7)
+    lived.model = lived.model.with_candidate(seed=7)
     other, _ = ask(lived)
     assert len({first.digest, earlier.digest, other.digest}) == 3
 
@@ -113,8 +114,8 @@ def test_with_too_little_history_it_says_so(world: World) -> None:
 def test_a_period_that_was_called_broken_is_not_there(lived: World) -> None:
     """Nothing was learned from it then, and nothing is now."""
     for broken, told_at in ((day(10), day(11)), (day(DAYS - 2), END + DAY / 4)):
-        status = {"as_of": told_at.isoformat(), "drift": {"period": broken.isoformat()}, "finding": {"action": "stop"}}
-        lived.services.lake.write_status("toy", "monitor", told_at, status)
+        status = monitor_status(told_at, drift=Drift(period=broken), finding=Finding(action="stop", reason="broken"))
+        lived.services.lake.write_status("toy", status)
     starts = plan_of(lived, ask(lived)[0].digest).starts
     assert day(10) not in starts
     assert day(DAYS - 2) in starts

@@ -7,6 +7,7 @@ import pytest
 
 from include.errors import BrokenFeed
 from include.results import Checked, Drift, Finding, Quality
+from tests.statuses import retrain_status
 from tests.toy import World, changed, day, scored_by
 
 CHECKED = Checked(rows=60, quarantined=0, reasons={})
@@ -59,18 +60,18 @@ def test_a_broken_feed_stops_although_somebody_forces(world: World) -> None:
 def test_force_asks_for_a_retraining(world: World) -> None:
     """A person's reason is kept."""
     finding = triage(world, force=True)
-    assert (finding.action, finding.reason) == ("retrain", "asked for by hand: a test")
+    assert (finding.action, finding.reason) == ("retrain", "requested by hand: a test")
 
 
 def test_cooling_down_looks_at_earlier_retrainings_only(world: World) -> None:
     """A back-fill is not held up by what happens after its time, nor a second run by its own retraining."""
     world.model = changed(cool_down=day(3) - day(0))
     for when, action in ((day(11), "retrain"), (day(10), "retrain"), (day(8), "wait")):
-        world.services.lake.write_status("toy", "retrain", when, {"verdict": {"version": "2"}})
+        world.services.lake.write_status("toy", retrain_status(when))
         assert triage(world, quality=DECAYED).action == action
 
 
 def test_a_retraining_that_trained_nothing_is_none(world: World) -> None:
     """There was too little to train: nobody has to wait for what it did."""
-    world.services.lake.write_status("toy", "retrain", day(9), {"verdict": {"version": None}})
+    world.services.lake.write_status("toy", retrain_status(day(9), version=None))
     assert triage(world, quality=DECAYED).action == "retrain"

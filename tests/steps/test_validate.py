@@ -14,6 +14,7 @@ from include.noise.profile import NoiseProfile
 from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
+from include.services import StepContext
 from include.steps import validate
 from tests.toy import MODEL, World, build, changed, day, rows
 
@@ -257,7 +258,7 @@ def test_an_override_without_a_reason_is_refused(world: World) -> None:
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
     request = Request(as_of=day(9), reason="manual", run_id="run", override=True)
     with pytest.raises(DataError, match="replace_unscorable_champion was ticked without a reason"):
-        validate.run(world.services, world.model, request, assembled, Trained(version="1"))
+        validate.run(StepContext(world.services, world.model, request), assembled, Trained(version="1"))
 
 
 def test_a_challenger_that_cannot_be_scored_blocks(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved, DataError, NoSuchTarget, RegistryUnreachable, TrialFailed
-from include.results import Rehearsed
+from include.results import VerifiedTarget
 from tests.fakes import MemoryStore
 from tests.steps.test_promote import promote, verdict_on
 from tests.toy import World, day, fitted
@@ -21,8 +21,8 @@ def promoted_twice(world: World) -> World:
     return world
 
 
-def rehearse(world: World, target: str | None = None, override: bool = False, **asked: Any) -> Rehearsed:
-    rehearsed: Rehearsed = world.do("rehearse", day(1), override=override, asked={"target": target} | asked)
+def rehearse(world: World, target: str | None = None, override: bool = False, **asked: Any) -> VerifiedTarget:
+    rehearsed: VerifiedTarget = world.do("verify_target", day(1), override=override, asked={"target": target} | asked)
     return rehearsed
 
 
@@ -56,7 +56,7 @@ def test_other_targets_are_refused_by_name(promoted_twice: World, target: str, m
 
 def test_a_version_that_was_rolled_back_from_needs_an_override(promoted_twice: World) -> None:
     """It failed once: somebody has to say that it is meant."""
-    promoted_twice.do("roll_back", day(1), rehearsed=rehearse(promoted_twice))
+    promoted_twice.do("roll_back", day(1), verified=rehearse(promoted_twice))
     with pytest.raises(NoSuchTarget, match=r"version 4 was rolled back from. Tick override.*Accepted are: 1\."):
         rehearse(promoted_twice, "4")
     assert rehearse(promoted_twice, "4", override=True).target == "4"

@@ -87,8 +87,8 @@ def test_a_rollback_that_may_not_be_says_what_may(loop: Loop, by_hand: tuple[str
     ):
         run = loop.trigger("rollback", **form)
         assert loop.finished("rollback", run) == "failed"
-        assert loop.tasks("rollback", run) == {"rehearse": "failed", "roll_back": "upstream_failed"}
-        assert why in loop.log("rollback", run, "rehearse")
+        assert loop.tasks("rollback", run) == {"verify_target": "failed", "roll_back": "upstream_failed"}
+        assert why in loop.log("rollback", run, "verify_target")
     assert loop.aliases()["champion"] == by_hand[1]
 
 
