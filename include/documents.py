@@ -52,7 +52,8 @@ def from_bytes(kind: type[T], data: bytes, where: str) -> T:
     if unknown := set(fields) - _field_names(kind):
         raise CorruptObject(f"{where} has unknown fields: {', '.join(sorted(unknown))[:200]}. It was changed. {_ADVICE}")
     try:
-        document: T = _adapter(kind).validate_python(fields)
+        # Strict: what was stored as a text does not become a number.
+        document: T = _adapter(kind).validate_json(json.dumps(fields), strict=True)
         return document
     except pydantic.ValidationError as error:
         first = error.errors()[0]

@@ -138,7 +138,7 @@ def test_an_alias_that_was_removed_is_written_down(agreed: World) -> None:
     assert (found.champion_version, found.by_hand, found.summary) == (
         None,
         True,
-        "nobody is champion; there is no champion any more; version 2 was",
+        "there is no champion; there is no champion any more; version 2 was",
     )
     assert (entries(agreed)[-1].event, entries(agreed)[-1].champion) == ("changed_by_hand", None)
     assert not reconcile(agreed, 3).by_hand

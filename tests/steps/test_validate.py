@@ -15,6 +15,7 @@ from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
 from include.services import StepContext
+from include.statuses import PeriodProfile
 from include.steps import validate
 from tests.toy import MODEL, World, build, changed, day, rows
 
@@ -329,7 +330,7 @@ def test_production_decides_how_severe_the_noise_is(world: World) -> None:
     """What periods before the run showed becomes a condition of its own, in words on the card."""
     world.with_days(8)
     profile = NoiseProfile(rows=60, quarantined=0.0, rates={"z": {"missing": 0.3}})
-    world.services.lake.write_profile("toy", day(5), dict(profile.as_json()))
+    world.services.lake.write_profile("toy", PeriodProfile(day(5), profile))
     trial(world, Planted(4.0), Planted(0.3))
     conditions = json.loads(world.registry.reports["run-2", "noise_suite.json"])["conditions"]
     assert {"production", "production x2"} <= {condition["id"] for condition in conditions}

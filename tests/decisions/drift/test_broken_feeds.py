@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.decisions.drift.baseline import Baseline, make_baseline, summary_of_period
-from include.decisions.drift.broken_feeds import broken_signs
+from include.decisions.drift.broken_feeds import NewestPeriod, broken_signs
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Column, Feed, Model
 from include.noise.profile import NoiseProfile
@@ -37,7 +37,7 @@ def baseline(**changes: object) -> Baseline:
 
 def signs(now: pd.DataFrame, usual: Baseline | None = None, before: Summary | None = None) -> dict[str, str]:
     usual = usual or baseline()
-    return broken_signs(usual, summarised(now, usual), before, MODEL.features, MODEL.feed, CALM)
+    return broken_signs(usual, NewestPeriod(summarised(now, usual), before, CALM), MODEL.features, MODEL.feed)
 
 
 def summarised(rows: pd.DataFrame, usual: Baseline) -> Summary:
