@@ -29,9 +29,9 @@ NumberOrNaN = Annotated[
 
 
 def to_bytes(document: object) -> bytes:
-    """The document as JSON: sorted keys, so that equal documents have equal bytes."""
+    """The document as JSON, with sorted keys where its bytes are hashed (`hashed = True` on the type)."""
     fields = _adapter(type(document)).dump_python(document, mode="json")
-    return json.dumps({_MARK: _label(type(document))} | fields, sort_keys=True).encode()
+    return json.dumps({_MARK: _label(type(document))} | fields, sort_keys=getattr(type(document), "hashed", False)).encode()
 
 
 def from_bytes(kind: type[T], data: bytes, where: str) -> T:

@@ -27,6 +27,7 @@ class Entry:
     """
 
     document_version: ClassVar[int] = 2
+    hashed: ClassVar[bool] = True
 
     sequence: int
     chained_to: str

@@ -162,11 +162,11 @@ def test_criteria_that_were_changed_after_training_block(world: World) -> None:
         (Planted(4.0), Says(0.5), "champion 1 predicts one and the same value"),
     ],
 )
-def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, says: str) -> None:
+def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, summary: str) -> None:
     """A model that says NaN, or always the same, is not compared: it is named."""
     verdict = trial(world, challenger, champion)
     assert verdict.verdict == "blocked"
-    assert says in verdict.reasons[0]
+    assert summary in verdict.reasons[0]
 
 
 def test_a_holdout_that_is_too_small_blocks(world: World) -> None:

@@ -96,5 +96,5 @@ def test_a_wrong_encoding_is_a_broken_feed() -> None:
     """Half of a column's values read as what they are not."""
     usual = baseline()
     noise = NoiseProfile(100, rates={"colour": {"mojibake": 0.5}})
-    found = broken_signs(usual, summarised(frame(), usual), None, MODEL.features, MODEL.feed, noise)
+    found = broken_signs(usual, NewestPeriod(summarised(frame(), usual), None, noise), MODEL.features, MODEL.feed)
     assert found == {"colour": "50% of its values were read in a wrong encoding"}
