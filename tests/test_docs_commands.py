@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.demo.test_new_model import sample
+
+from tests.cli.test_new_model import sample
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -88,6 +89,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ".venv/bin/python -m deploy.local up": Cannot(
         "starts the whole stack on its usual ports; tests/whole_loop starts it on others"
     ),
+    ".venv/bin/python -m include.cli --help": Here(0, "check-model"),
     ".venv/bin/python -m include.cli landing ls churn/": Here(1, NO_STACK),
     ".venv/bin/python -m include.cli landing rm <key>": Here(
         1, NO_STACK, typed=".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz"
