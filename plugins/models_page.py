@@ -128,6 +128,7 @@ def _answer(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.errors import ProvingGroundError
+
     try:
         return page(*asked, datetime.now(UTC))
     except (ProvingGroundError, SQLAlchemyError, TemplateError) as error:
