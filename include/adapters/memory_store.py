@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
-from include.adapters.object_store import Entry, ObjectStore
+from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import AlreadyExists, Conflict, ObjectMissing
 
 
@@ -17,6 +18,13 @@ class MemoryStore(ObjectStore):
         self.bucket = bucket
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self._lock = RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock, so that a store can be copied."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_lock": RLock()}
 
     def read(self, key: str, *, etag: str | None = None) -> bytes:
         """The object's bytes; with `etag`, those bytes or none."""
@@ -34,10 +42,10 @@ class MemoryStore(ObjectStore):
                 )
             return self.objects[key][0]
 
-    def stat(self, key: str) -> Entry | None:
+    def stat(self, key: str) -> StoredObject | None:
         """What a listing would say of this one key; None when nothing is there."""
         found = self.objects.get(key)
-        return Entry(key, _etag(found[0]), len(found[0]), found[1]) if found else None
+        return StoredObject(key, _etag(found[0]), len(found[0]), found[1]) if found else None
 
     def put(self, key: str, data: bytes) -> str:
         """Write, whatever was there; returns the new etag."""
@@ -67,7 +75,7 @@ class MemoryStore(ObjectStore):
                 )
             return self.put(key, data)
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
         """Everything under the prefix, ordered by key."""
         with self._lock:
             return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
