@@ -53,7 +53,7 @@ class Cannot:
     why: str
 
 
-NEW_MODEL = "make new-model NAME=churn DATA=sample.csv"
+NEW_MODEL = "make new-model NAME=churn DATA=sample.csv KEY=customer"
 NO_STACK = "no stack runs here"
 CONTAINERS = By("tests/containers/test_compose.py::test_the_loop_survives_the_death_of_a_worker")
 NO_CLUSTER = Cannot("wants a cluster; tests/deploy/test_kubernetes.py reads the files")
@@ -157,8 +157,12 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make ledger MODEL=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays"),
     "make ledger MODEL=… AT=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays AT=2026-05-03T14:00Z"),
     "make lock": Cannot("asks a package index, and may change the lock"),
-    "make new-model NAME=churn DATA=~/churn": Here(
-        0, "# GUESS:", typed="make new-model NAME=churn DATA=churn", leaves="include/models/churn.py", place="dotenv"
+    "make new-model NAME=churn DATA=~/churn KEY=customer": Here(
+        0,
+        "# GUESS:",
+        typed="make new-model NAME=churn DATA=churn KEY=customer",
+        leaves="include/models/churn.py",
+        place="dotenv",
     ),
     NEW_MODEL: Here(0, "# GUESS:", leaves="include/models/churn.py"),
     "make prune MODEL=flight_delays": Here(2, NO_STACK),
