@@ -11,13 +11,16 @@ from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import AlreadyExists, Conflict, ObjectMissing
 
 
+# Of all stores, so that a store can be copied with what it holds.
+_ONE_AT_A_TIME = RLock()
+
+
 class MemoryStore(ObjectStore):
     """One bucket of this process. Conditions hold between its threads; the self-test of `ObjectStore` proves it here too."""
 
     def __init__(self, bucket: str = "bucket") -> None:
         self.bucket = bucket
         self.objects: dict[str, tuple[bytes, datetime]] = {}
-        self._lock = RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the lock, so that a store can be copied."""
@@ -28,7 +31,7 @@ class MemoryStore(ObjectStore):
 
     def read(self, key: str, *, etag: str | None = None) -> bytes:
         """The object's bytes; with `etag`, those bytes or none."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             there = self.stat(key)
             if there is None:
                 raise ObjectMissing(
@@ -49,13 +52,13 @@ class MemoryStore(ObjectStore):
 
     def put(self, key: str, data: bytes) -> str:
         """Write, whatever was there; returns the new etag."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             self.objects[key] = (bytes(data), self._now())
         return _etag(data)
 
     def create_if_absent(self, key: str, data: bytes) -> str:
         """Write only if the key is free: of any number of racing writers one wins. Returns the etag."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             if key in self.objects:
                 raise AlreadyExists(
                     f"creating {self._where(key)}: the key is taken; expected was none. Read what is there: the work may be "
@@ -65,7 +68,7 @@ class MemoryStore(ObjectStore):
 
     def compare_and_set(self, key: str, data: bytes, etag: str) -> str:
         """Overwrite only if the object is still the one with `etag`; returns the new etag."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             there = self.stat(key)
             if there is None or there.etag != etag:
                 found = f"etag {there.etag}" if there else "gone"
@@ -77,12 +80,12 @@ class MemoryStore(ObjectStore):
 
     def entries(self, prefix: str = "") -> Iterator[StoredObject]:
         """Everything under the prefix, ordered by key."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
-        with self._lock:
+        with _ONE_AT_A_TIME:
             self.objects.pop(key, None)
 
     def upload_file(self, path: Path, key: str) -> None:

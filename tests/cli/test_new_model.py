@@ -24,7 +24,7 @@ def sample(path: Path) -> Path:
             "at": pd.date_range("2024-01-01", periods=count, freq="12h").strftime("%Y-%m-%dT%H:%M:%SZ"),
             "pages": [number % 7 + 0.5 for number in range(count)],
             "from": ["advert" if number % 3 else "letter" for number in range(count)],
-            "said": [f"I would like number {number} please" for number in range(count)],
+            "wish": [f"I would like number {number} please" for number in range(count)],
             "bought": [number % 2 for number in range(count)],
         }
     ).to_csv(path, index=False)
@@ -44,7 +44,7 @@ def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
     assert [(column.name, column.kind) for column in model.features] == [
         ("pages", "number"),
         ("from", "category"),
-        ("said", "text"),
+        ("wish", "text"),
     ]
     assert (model.feed.key, model.feed.time, model.label.name, model.task) == (("visit_id",), "at", "bought", "binary")
     guessed = [line for line in path.read_text().splitlines() if line.startswith("    Column(")]
@@ -52,7 +52,7 @@ def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
 
 
-@pytest.mark.parametrize("column", ["said", "from"])
+@pytest.mark.parametrize("column", ["wish", "from"])
 def test_a_guessed_model_trusts_what_it_is_made_of(column: str, tmp_path: Path) -> None:
     """With a column of texts and without one, the contract asks for no other types."""
     data = sample(tmp_path / "sample.csv")
