@@ -7,20 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.reports.history_charts import (
-    DRIFT_BOTTOM,
-    DRIFT_TOP,
-    LEFT,
-    QUALITY_BOTTOM,
-    QUALITY_TOP,
-    RIGHT,
-    WIDTH,
-    axis_of,
-    drift_picture,
-    noise_picture,
-    quality_picture,
-    round_values,
-)
+from include.reports.charts import round_values
+from include.reports.history_charts import DRIFT, QUALITY, axis_of, drift_picture, noise_picture, quality_picture
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -124,10 +112,12 @@ def test_everything_stands_inside(values: list[float], weight: float) -> None:
     assert axis is not None
     picture = quality_picture(axis, checks, [retraining(number, "keep") for number in range(len(values) + 2)])
     for dot in picture.measured:
-        assert QUALITY_TOP <= dot.high <= dot.y <= dot.low <= QUALITY_BOTTOM
+        assert dot.low is not None
+        assert dot.high is not None
+        assert QUALITY.top <= dot.high <= dot.y <= dot.low <= QUALITY.bottom
     xs = [dot.x for dot in picture.measured] + [mark.x for mark in picture.marks]
-    assert all(LEFT <= x <= WIDTH - RIGHT for x in xs)
-    assert all(DRIFT_TOP <= bar.y <= DRIFT_BOTTOM for bar in drift_picture(axis, checks))
+    assert all(QUALITY.left <= x <= QUALITY.right for x in xs)
+    assert all(DRIFT.top <= bar.y <= DRIFT.bottom for bar in drift_picture(axis, checks))
     assert len(axis.dates) <= 8
 
 
