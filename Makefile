@@ -13,6 +13,9 @@ export OMP_NUM_THREADS := 1
 # Airflow puts plugins/ on the path by itself; tests and types need it too.
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
+# The value of a variable that a target cannot do without, or make ends and names it.
+given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo down env test test-grown-up test-containers test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
@@ -25,7 +28,7 @@ demo: $(READY) ## the whole stack on this machine, with real history played into
 
 # Without $(READY): a new requirements.txt is no reason to install before ending what runs.
 down: ## end everything that `make demo` left running
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.stack down; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local down; fi
 
 test: $(READY) ## every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
@@ -56,10 +59,10 @@ check: $(READY) ## style, types, layers, security, compose file
 	  $(BIN)/docker-compose --env-file .env.example --file docker-compose.yaml config -q
 
 audit: $(READY) ## known vulnerabilities in the lock (says so where no database of them can be reached)
-	@$(BIN)/python -m include.cli.audit
+	@$(BIN)/python -m include.cli audit
 
 sbom: $(READY) ## what the lock holds, as CycloneDX: sbom.json
-	@$(BIN)/python -m include.cli.sbom
+	@$(BIN)/python -m include.cli sbom
 
 bench: $(BENCHES:%=bench-%) ## every benchmark
 
@@ -84,38 +87,32 @@ lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving
 	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/requirements.txt
 
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn, DATA=sample.csv guesses the columns)
-	@test -n "$(NAME)" || { echo "make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional)." >&2; exit 2; }
-	@$(BIN)/python -m include.cli.new_model "$(NAME)" $(if $(DATA),"$(DATA)")
+	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv (DATA is optional))" $(if $(DATA),"$(DATA)")
 
 check-model: $(READY) ## whether a model keeps the contract (NAME=churn), is right about DATA=sample.csv, and what the gate says
-	@test -n "$(NAME)" || { echo "make check-model needs NAME=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m pytest tests/models -k "$(NAME)"
-	@if [ -n "$(DATA)" ]; then $(BIN)/python -m include.cli.check_model "$(NAME)" "$(DATA)"; fi
+	@$(BIN)/python -m pytest tests/models -k "$(call given,NAME,churn)"
+	$(if $(DATA),@$(BIN)/python -m include.cli check-model "$(NAME)" "$(DATA)")
 
 replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the running stack)
-	@test -n "$(MODEL)" || { echo "make replay needs MODEL=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m include.cli.replay $(MODEL)
+	@$(BIN)/python -m include.cli replay "$(call given,MODEL,flight_delays)"
 
 ledger: $(READY) ## what was in production when, and who decided it (MODEL=name, AT=2026-05-03T14:00Z for one moment)
-	@test -n "$(MODEL)" || { echo "make ledger needs MODEL=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m include.cli.ledger $(MODEL) $(AT)
+	@$(BIN)/python -m include.cli ledger "$(call given,MODEL,flight_delays)" $(if $(AT),--at "$(AT)")
 
 NEWEST ?= 3
 quarantine: $(READY) ## which rows broke the contract, and why (MODEL=name, of its NEWEST=3 deliveries that have some)
-	@test -n "$(MODEL)" || { echo "make quarantine needs MODEL=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m include.cli.quarantine "$(MODEL)" "$(NEWEST)"
+	@$(BIN)/python -m include.cli quarantine "$(call given,MODEL,flight_delays)" --newest "$(NEWEST)"
 
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
-	@$(BIN)/python -m include.cli.slack_preview $(PAGE)
+	@$(BIN)/python -m include.cli slack-preview $(PAGE)
 
 settings-page: $(READY) ## docs/settings.md, from the settings and .env.example
-	@$(BIN)/python -m include.cli.settings_page
+	@$(BIN)/python -m include.cli settings-page
 
 DAYS ?= 180
 SURE ?= no
 prune: $(READY) ## what is no longer needed: shown, and removed with SURE=yes (MODEL=name, DAYS=180 are kept)
-	@test -n "$(MODEL)" || { echo "make prune needs MODEL=name, a file in include/models." >&2; exit 2; }
-	@$(BIN)/python -m include.cli.prune $(MODEL) $(DAYS) $(SURE)
+	@$(BIN)/python -m include.cli prune "$(call given,MODEL,flight_delays)" --days "$(DAYS)" --$(SURE)
 
 # Made aside and stamped last, so that an interrupted install is begun again.
 $(READY): requirements.txt

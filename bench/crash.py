@@ -32,7 +32,7 @@ from include.errors import ProvingGroundError
 from include.models import find_model
 from include.models.contract import Model
 from include.request import Request
-from include.results import Approval, VerifiedTarget, Verdict
+from include.results import Approval, Verdict, VerifiedTarget
 from include.services import Services, build_services
 
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)

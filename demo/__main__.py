@@ -111,7 +111,7 @@ def _weeks(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= _MOST_WEEKS:
         raise StackError(
             f"WEEKS={text!r} cannot be played; 1 to {_MOST_WEEKS} is accepted, as in make demo WEEKS=6. Without any history "
-            "the stack is started by `.venv/bin/python -m deploy.local.stack up`."
+            "the stack is started by `.venv/bin/python -m deploy.local up`."
         )
     return int(text)
 

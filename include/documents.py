@@ -29,9 +29,9 @@ NumberOrNaN = Annotated[
 
 
 def to_bytes(document: object) -> bytes:
-    """The document as JSON: sorted keys, so that equal documents have equal bytes."""
+    """The document as JSON, with sorted keys where its bytes are hashed (`hashed = True` on the type)."""
     fields = _adapter(type(document)).dump_python(document, mode="json")
-    return json.dumps({_MARK: _label(type(document))} | fields, sort_keys=True).encode()
+    return json.dumps({_MARK: _label(type(document))} | fields, sort_keys=getattr(type(document), "hashed", False)).encode()
 
 
 def from_bytes(kind: type[T], data: bytes, where: str) -> T:
@@ -52,7 +52,8 @@ def from_bytes(kind: type[T], data: bytes, where: str) -> T:
     if unknown := set(fields) - _field_names(kind):
         raise CorruptObject(f"{where} has unknown fields: {', '.join(sorted(unknown))[:200]}. It was changed. {_ADVICE}")
     try:
-        document: T = _adapter(kind).validate_python(fields)
+        # Strict: what was stored as a text does not become a number.
+        document: T = _adapter(kind).validate_json(json.dumps(fields), strict=True)
         return document
     except pydantic.ValidationError as error:
         first = error.errors()[0]

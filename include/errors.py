@@ -2,6 +2,7 @@
 
     ProvingGroundError
     ├── SettingsError            the environment holds a value that cannot be used
+    ├── ToolError                a tool was asked for something that it cannot do
     ├── ModelError               a file in include/models does not keep the model contract
     ├── FeedError                deliveries cannot be used as they are
     │   ├── UnreadableFile       one file in landing is not what its name says
@@ -44,6 +45,10 @@ class ProvingGroundError(Exception):
 
 class SettingsError(ProvingGroundError):
     """The environment holds a value that cannot be used."""
+
+
+class ToolError(ProvingGroundError):
+    """A tool was asked for something that it cannot do."""
 
 
 class ModelError(ProvingGroundError):

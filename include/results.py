@@ -85,6 +85,7 @@ class Manifest(BaseModel):
     """What a snapshot consists of: the curated files of the periods in [start, end)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    hashed: ClassVar[bool] = True
 
     model: str
     start: datetime

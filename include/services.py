@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.models.contract import Model
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
+    from include.adapters.memory_store import MemoryStore
     from include.adapters.records import Records
     from include.adapters.registry import Registry
     from include.adapters.serving import Serving
@@ -60,6 +62,21 @@ def build_services(settings: Settings | None = None) -> Services:
         locks=Locks(lake),
         serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
     )
+
+
+def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> Services:
+    """Services of this process alone, for one model: objects in memory, MLflow on a SQLite file in the folder."""
+    from include.adapters.lake import Lake
+    from include.adapters.landing import Landing
+    from include.adapters.ledger import Ledger
+    from include.adapters.lock import Locks
+    from include.adapters.memory_store import MemoryStore
+    from include.adapters.registry import Registry
+    from include.code_version import commit
+
+    settings, lake = Settings.read({"PROVING_GROUND_GIT_COMMIT": commit()}), MemoryStore("lake")
+    registry = Registry.in_folder(folder, model.name, page_url=settings.mlflow_url)
+    return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Stand-ins for outside systems, each as small as the tests allow."""
 
-import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +15,11 @@ from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
-from include.adapters.object_store import StoredObject
+from include.adapters.memory_store import MemoryStore as BucketInMemory
 from include.adapters.registry import CHAMPION, Artifact, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
-    AlreadyExists,
     ArtifactChanged,
-    Conflict,
-    ObjectMissing,
     RegistryError,
     RegistryUnreachable,
     TrialFailed,
@@ -82,59 +78,23 @@ class Crash(BaseException):
     """The process is killed here: nothing in the code under test may catch it."""
 
 
-class MemoryStore:
-    """A bucket in memory with the conditions of `ObjectStore`; the `crash_at`-th write from now on is never made."""
+class MemoryStore(BucketInMemory):
+    """A bucket in memory whose clock is set by hand; the `crash_at`-th write from now on is never made."""
 
     def __init__(self, bucket: str = "bucket") -> None:
-        self.bucket = bucket
-        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        super().__init__(bucket)
         self.now = datetime(2024, 1, 1, tzinfo=UTC)
         self.crash_at: int | None = None
-
-    def read(self, key: str, *, etag: str | None = None) -> bytes:
-        entry = self.stat(key)
-        if entry is None:
-            raise ObjectMissing(f"{self.bucket}/{key}")
-        if etag and entry.etag != etag:
-            raise Conflict(f"{self.bucket}/{key}")
-        return self.objects[key][0]
-
-    def stat(self, key: str) -> StoredObject | None:
-        if key not in self.objects:
-            return None
-        data, modified = self.objects[key]
-        return StoredObject(key, f'"{hashlib.md5(data).hexdigest()}"', len(data), modified)
 
     def put(self, key: str, data: bytes) -> str:
         if self.crash_at is not None:
             self.crash_at -= 1
             if self.crash_at == 0:
                 raise Crash(key)
-        self.objects[key] = (data, self.now)
-        return str(self.etag(key))
+        return super().put(key, data)
 
-    def create_if_absent(self, key: str, data: bytes) -> str:
-        if key in self.objects:
-            raise AlreadyExists(f"{self.bucket}/{key}")
-        return self.put(key, data)
-
-    def compare_and_set(self, key: str, data: bytes, etag: str) -> str:
-        if self.etag(key) != etag:
-            raise Conflict(f"{self.bucket}/{key}")
-        return self.put(key, data)
-
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
-        return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
-
-    def delete(self, key: str) -> None:
-        self.objects.pop(key, None)
-
-    def self_test(self) -> None:
-        """It honours every condition."""
-
-    def etag(self, key: str) -> str | None:
-        entry = self.stat(key)
-        return entry.etag if entry else None
+    def _now(self) -> datetime:
+        return self.now
 
 
 class FakeRegistry:
@@ -298,14 +258,13 @@ class FakeRegistry:
 
 def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry, serving: bool = False) -> Services:
     """The real landing and lake over stores in memory, beside a registry in memory."""
-    stores: Any = landing, lake
     fake: Any = registry
     return Services(
         settings=Settings.read({}),
-        landing=Landing(stores[0]),
-        lake=Lake(stores[1]),
+        landing=Landing(landing),
+        lake=Lake(lake),
         registry=fake,
-        ledger=Ledger(stores[1]),
-        locks=Locks(stores[1], sleep=lambda _: None),
-        serving=Serving(stores[1]) if serving else None,
+        ledger=Ledger(lake),
+        locks=Locks(lake, sleep=lambda _: None),
+        serving=Serving(lake) if serving else None,
     )

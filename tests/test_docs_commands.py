@@ -78,22 +78,23 @@ AIRFLOW = f"helm upgrade --install airflow apache-airflow/airflow --version 1.22
 
 COMMANDS: dict[str, Here | By | Cannot] = {
     ".ci/run": Cannot("runs all tests, so also this one"),
-    ".venv/bin/python -m deploy.local.stack put features.csv.gz <name>/features/2024-01-01.csv.gz": Here(
+    ".venv/bin/python -m include.cli landing put features.csv.gz <name>/features/2024-01-01.csv.gz": Here(
         1,
         "is not a file",
-        typed=".venv/bin/python -m deploy.local.stack put features.csv.gz churn/features/2024-01-01.csv.gz",
+        typed=".venv/bin/python -m include.cli landing put features.csv.gz churn/features/2024-01-01.csv.gz",
     ),
-    ".venv/bin/python -m deploy.local.stack put ~/churn/features churn/features": LANDING,
-    ".venv/bin/python -m deploy.local.stack put ~/churn/labels churn/labels": LANDING,
+    ".venv/bin/python -m include.cli landing put ~/churn/features churn/features": LANDING,
+    ".venv/bin/python -m include.cli landing put ~/churn/labels churn/labels": LANDING,
     # Ports of the documents may be taken here.
-    ".venv/bin/python -m deploy.local.stack up": Cannot(
+    ".venv/bin/python -m deploy.local up": Cannot(
         "starts the whole stack on its usual ports; tests/whole_loop starts it on others"
     ),
-    ".venv/bin/python -m deploy.local.stack ls churn/": Here(1, NO_STACK),
-    ".venv/bin/python -m deploy.local.stack rm <key>": Here(
-        1, NO_STACK, typed=".venv/bin/python -m deploy.local.stack rm churn/features/2024-01-01.csv.gz"
+    ".venv/bin/python -m include.cli --help": Here(0, "check-model"),
+    ".venv/bin/python -m include.cli landing ls churn/": Here(1, NO_STACK),
+    ".venv/bin/python -m include.cli landing rm <key>": Here(
+        1, NO_STACK, typed=".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz"
     ),
-    ".venv/bin/python -m deploy.local.stack rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
+    ".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     # A model of its own name there; the test asks over the same protocol.
@@ -175,7 +176,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make test-dask": By(".ci/run"),
     "make test-serving": By(".ci/run"),
     "make test-grown-up": By("tests/grown_up/test_grown_up.py"),
-    "python -m include.cli.check_model": CHECK_MODEL,
+    "python -m include.cli check-model": CHECK_MODEL,
     "python deploy/s3_roles.py": By("tests/deploy/test_s3_roles.py::test_a_role_may_do_this_and_nothing_else"),
     "python3 deploy/kubernetes/make_secrets.py DATABASE_HOST | kubectl apply --namespace airflow --filename -": SECRETS,
 }

@@ -8,8 +8,9 @@ from typing import Any
 import pendulum
 import pytest
 
+from airflow_tasks import request_from
 from include.errors import DataError
-from include.request import Request, request_from
+from include.request import Request
 from tests.toy import MODEL
 
 FORM, EVENT, INTERVAL, AFTER = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
@@ -120,7 +121,7 @@ def test_a_time_that_is_still_to_come_is_refused(source: str) -> None:
 
     evening_before = now + timedelta(hours=23)
     assert asked(evening_before).as_of == evening_before
-    with pytest.raises(DataError, match=rf"as_of={now.year + 2}-.* is still to come, it is {now:%Y-%m-%d}T.*Trigger again"):
+    with pytest.raises(DataError, match=rf"as_of={now.year + 2}-.* is in the future, it is {now:%Y-%m-%d}T.*Trigger again"):
         asked(now.replace(year=now.year + 2, month=1, day=1))
 
 
@@ -162,6 +163,6 @@ def test_words_of_a_form_or_an_event_are_one_readable_line() -> None:
 def test_who_posted_an_event_is_not_who_it_says() -> None:
     """Anybody who may post an event to Airflow can write a name into it: the ledger must not take it for a person's."""
     told = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "alice", "from_rest_api": True})
-    assert request("asset_triggered", {"asset": [told]}).asked_by == "an event posted to Airflow"
+    assert request("asset_triggered", {"asset": [told]}).asked_by == "an event posted to the API"
     ours = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "probation"})
     assert request("asset_triggered", {"asset": [ours]}).asked_by == "probation"

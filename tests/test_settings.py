@@ -47,7 +47,7 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
 
 def test_a_review_is_switched_on_by_model() -> None:
     """Pairs of model and reviewer's place; what is not named stays as the model's file says."""
-    settings = Settings.read({"PROVING_GROUND_REVIEW": " traffic_volume = airflow, card_fraud=registry,"})
+    settings = Settings.read({"PROVING_GROUND_REVIEW": " traffic_volume = orchestrator, card_fraud=registry,"})
     assert settings.review == {"traffic_volume": "orchestrator", "card_fraud": "registry"}
     assert Settings.read({"PROVING_GROUND_REVIEW": ""}).review == {}
 

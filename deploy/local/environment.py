@@ -3,18 +3,17 @@
 import base64
 import json
 import os
+import re
 import secrets
 import socket
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from deploy.local.processes import StackError
+from include.code_version import commit
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# What a training depends on.
-_CODE = ("dags", "include", "plugins", "requirements.txt")
 BUCKETS = ("landing", "lake", "mlflow")
 USERS = {"admin": "admin", "viewer": "viewer"}
 
@@ -114,8 +113,20 @@ def environment(home: Path, ports: Ports, secret: Secrets) -> dict[str, str]:
         **_mlflow(ports),
         **_airflow(home, ports, secret),
         **_scheduling(),
-        "PROVING_GROUND_GIT_COMMIT": _git_commit(),
+        "PROVING_GROUND_GIT_COMMIT": commit(),
     }
+
+
+def as_dotenv(variables: Mapping[str, str]) -> str:
+    """Lines of a file from which python-dotenv reads the very same values, without interpolation."""
+    return "".join(f"{name}={_value(value)}\n" for name, value in variables.items())
+
+
+def _value(text: str) -> str:
+    # Whatever python-dotenv would cut off or take for a quote; a backslash means something inside quotes alone.
+    if not re.search(r"""^['"]|^\s|\s$|\s#|[\r\n]""", text):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def inherited() -> dict[str, str]:
@@ -207,23 +218,6 @@ def _scheduling() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
     }
-
-
-def _git_commit() -> str:
-    """The commit that runs, and whether code beside it runs that is in no commit: a newcomer's own model, most often."""
-    commit = _git("rev-parse", "--verify", "HEAD")
-    if not commit:
-        return "unknown"
-    return f"{commit}+changes" if _git("status", "--porcelain", "--", *_CODE) else commit
-
-
-def _git(*words: str) -> str:
-    """What git says; empty where it cannot."""
-    try:
-        answer = subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _variable(name: str) -> str:

@@ -1,7 +1,4 @@
-"""The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow, started together and ended without a trace.
-
-`python -m deploy.local.stack up`, `down` or `status`; `put`, `ls` and `rm` are about what landed in it.
-"""
+"""The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow, started together and ended without a trace."""
 
 import fcntl
 import json
@@ -17,10 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from deploy.local.components import PARTS, start_airflow, start_mlflow, start_seaweedfs
-from deploy.local.environment import PROJECT, Ports, Secrets, environment, inherited, write_private
+from deploy.local.environment import PROJECT, Ports, Secrets, as_dotenv, environment, inherited, write_private
 from deploy.local.processes import Running, StackError, end, launch, require_free_port
-from include.errors import ProvingGroundError
-from include.models import model_names
 
 __all__ = ["Ports", "Stack", "StackError"]
 
@@ -40,6 +35,8 @@ class Stack:
         self._wanted = ports
         self._more = dict(more or {})
         self._state = self.home / "running.json"
+        # For who works with the stack without starting it: include/cli/connection.py.
+        self._variables = self.home / "env"
 
     @property
     def ports(self) -> Ports:
@@ -86,15 +83,9 @@ class Stack:
         with self._alone():
             self._require_same_ports()
             missing = [part for part in PARTS if part in parts and not self._is_running(part)]
-            if not missing:
-                return
-            self._end_parts(missing)
-            self._require_room(missing)
-            try:
-                self._start_together(missing)
-            except BaseException:
-                self._end_parts(missing)
-                raise
+            if missing:
+                self._start_missing(missing)
+            write_private(self._variables, as_dotenv(self.environment()))
 
     def stop(self) -> None:
         """End every process of this stack; its data stay."""
@@ -110,6 +101,15 @@ class Stack:
             for part in PARTS
             for name in PARTS[part]
         }
+
+    def _start_missing(self, parts: list[str]) -> None:
+        self._end_parts(parts)
+        self._require_room(parts)
+        try:
+            self._start_together(parts)
+        except BaseException:
+            self._end_parts(parts)
+            raise
 
     def _start_together(self, parts: list[str]) -> None:
         started: list[Running] = []
@@ -199,6 +199,7 @@ class Stack:
     def _record(self, ports: Ports | None, components: list[Running]) -> None:
         if ports is None or not components:
             self._state.unlink(missing_ok=True)
+            self._variables.unlink(missing_ok=True)
             return
         facts = [{"name": c.name, "pid": c.pid, "born": c.born, "log": c.log} for c in components]
         write_private(self._state, json.dumps({"ports": asdict(ports), "components": facts}, indent=1))
@@ -209,69 +210,3 @@ class Stack:
         with (self.home / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-_USAGE = """usage: python -m deploy.local.stack up | down | status
-       python -m deploy.local.stack put FILE-OR-FOLDER KEY    into landing, as in put week.csv.gz churn/features/2024-01-01.csv.gz
-       python -m deploy.local.stack ls [PREFIX]               what is in landing
-       python -m deploy.local.stack rm KEY                    remove one file from landing"""
-
-
-def main(arguments: list[str]) -> int:
-    """The command line: 0 when it was done, 1 when it cannot be, 2 when it was called wrongly."""
-    commands: dict[str, Callable[[Stack], None]] = {"up": _up, "down": Stack.stop, "status": _print_status}
-    try:
-        match arguments:
-            case ["put", path, key]:
-                _put(Path(path), key)
-            case ["ls", *prefix] if len(prefix) < 2:
-                _list("".join(prefix))
-            case ["rm", key]:
-                _remove(key)
-            case [command] if command in commands:
-                commands[command](Stack())
-            case _:
-                print(_USAGE, file=sys.stderr)
-                return 2
-    except ProvingGroundError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-# These load pandas, which `up` and `down` have no need of.
-def _put(path: Path, key: str) -> None:
-    from include.cli import landing
-
-    files, passed_over = landing.planned(path, key, model_names())
-    print(landing.put(landing.connect(), files, passed_over))
-
-
-def _list(prefix: str) -> None:
-    from include.cli import landing
-
-    for line in landing.listed(landing.connect(), prefix):
-        print(line)
-
-
-def _remove(key: str) -> None:
-    from include.cli import landing
-
-    print(landing.remove(landing.connect(), key))
-
-
-def _up(stack: Stack) -> None:
-    stack.start()
-    print(f"Airflow  {stack.airflow_url}  (user admin, password {stack.passwords['admin']})")
-    print(f"Models   {stack.models_url}")
-    print(f"MLflow   {stack.mlflow_url}")
-    print(f"S3       {stack.s3_endpoint}")
-
-
-def _print_status(stack: Stack) -> None:
-    for name, state in stack.status().items():
-        print(f"{name:14} {state}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

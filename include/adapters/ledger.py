@@ -149,11 +149,6 @@ def _key(model_name: str, sequence: int) -> str:
 
 def _entry(model_name: str, key: str, data: bytes) -> Entry:
     try:
-        entry = from_bytes(Entry, data, key)
+        return from_bytes(Entry, data, key)
     except CorruptObject as error:
         raise LedgerBroken(f"the ledger of {model_name} holds an object that is not an entry: {error}") from error
-    if not (entry.at.tzinfo and entry.as_of.tzinfo):
-        raise LedgerBroken(
-            f"{key} holds a time without a zone: it was changed. Restore it from the store's versions or a backup."
-        )
-    return entry

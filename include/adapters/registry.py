@@ -1,6 +1,7 @@
 """The MLflow registry: versions of a model, their aliases and tags, and the artifacts behind them."""
 
 import hashlib
+import logging
 import math
 import re
 import tempfile
@@ -126,6 +127,17 @@ class Registry:
         self._tracking_uri = tracking_uri
         self._page_url = page_url
         self._client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+    @classmethod
+    def in_folder(cls, folder: Path, model_name: str, page_url: str) -> "Registry":
+        """A registry of one model without a server: a SQLite file in the folder, and the artifacts beside it."""
+        # It would tell each table that it makes.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        registry = cls(f"sqlite:///{folder / 'mlflow.db'}", page_url)
+        # Without a place of its own an experiment would write into the working directory.
+        registry._client.create_experiment(model_name, artifact_location=(folder / "artifacts").as_uri())
+        return registry
 
     # Versions and aliases
 

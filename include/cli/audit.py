@@ -1,4 +1,4 @@
-"""`make audit`: known vulnerabilities in the lock, and an honest word where nobody could be asked.
+"""Known vulnerabilities in the lock, and which packages could not be looked up.
 
 pip-audit ends well also when it could look nothing up. Here: 0 nothing is known against any package, 1 something is, 2 not
 every package could be looked up (without the internet that is none).
@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.local.environment import PROJECT
+import click
+
+from include.cli.connection import PROJECT
 from include.cli.sbom import components
 
 # The second is for the image alone: deploy/Dockerfile.
@@ -22,12 +24,14 @@ def audited() -> dict[str, Any]:
     program = Path(sys.executable).with_name("pip-audit")
     locks = [word for lock in _LOCKS for word in ("--requirement", str(lock))]
     words = [*locks, "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off"]
-    answer = subprocess.run([program, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    answer = subprocess.run(  # noqa: S603 - words of our own
+        [program, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     try:
         return dict(json.loads(answer.stdout))
     except ValueError:
         # No database was there to be asked at all.
-        print(answer.stderr.strip()[-500:], file=sys.stderr)
+        click.echo(answer.stderr.strip()[-500:], err=True)
         return {"dependencies": []}
 
 
@@ -46,13 +50,17 @@ def verdict(report: dict[str, Any], packages: int) -> tuple[int, list[str]]:
     return (1, lines) if lines else (0, [f"Nothing is known against any of the {packages} packages of the lock."])
 
 
-def main() -> int:
-    """Say it, and the exit code."""
+@click.command("audit")
+def command() -> None:
+    """Look up known vulnerabilities of the lock.
+
+    Ends with 0 if none is known, 1 if one is, and 2 if not every package could be looked up.
+
+    \b
+    Example:
+      python -m include.cli audit
+    """
     packages = [package for lock in _LOCKS for package in components(lock.read_text())]
-    code, said = verdict(audited(), len(packages))
-    print("\n".join(said))
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    code, lines = verdict(audited(), len(packages))
+    click.echo("\n".join(lines))
+    sys.exit(code)

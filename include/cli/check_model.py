@@ -1,12 +1,11 @@
-"""Is a new model right about real data, and what would the gate say of it? Trained and judged once, here, without Airflow.
+"""Is a new model right about real data, and what would the gate decide? Trained and judged once, here, without a server.
 
-`python -m include.cli.check_model NAME DATA`. It is the project's own steps on an object store and a registry of their own, which end
-with it. 0: the file is right and the gate could judge, whatever it said; 1: something is wrong; 2: it was called wrongly.
+The project's own steps on an object store in memory and a registry in a temporary folder, which end with it.
 """
 
 import os
-import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,15 +14,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.in_process import stores
-from demo.upstream import LandingStore
-from deploy.local.environment import PROJECT
+from include.adapters.memory_store import MemoryStore
 from include.adapters.object_store import ObjectStore
+from include.cli.connection import PROJECT
 from include.cli.tables import read_table
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import choose_split, count_periods
@@ -31,30 +30,33 @@ from include.decisions.data.row_contract import sort_rows
 from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_rows
 from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import primary_metric
-from include.errors import ProvingGroundError
 from include.models import find_model
 from include.models.contract import Model
 from include.request import Request
 from include.results import Verdict
-from include.services import Services, build_services
+from include.services import StepContext, serverless_services
 
 CARDS = PROJECT / ".check-model"
 # As an upstream would: what is long past comes in one file, the newest periods one by one.
 _ONE_BY_ONE = 8
 _STEPS = ("pull", "check", "assemble", "train", "validate")
+_MLFLOW = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
-def main(arguments: list[str]) -> int:
-    """Check, train and judge one model."""
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    if len(arguments) != 2:
-        console.print("make check-model needs NAME=name and, to go beyond the contract, DATA=a CSV or a folder of CSVs.")
-        return 2
-    try:
-        return check(arguments[0], Path(arguments[1]), console)
-    except ProvingGroundError as error:
-        _say(console, f"wrong: {error}", "red")
-        return 1
+@click.command("check-model")
+@click.argument("name")
+@click.argument("data", type=click.Path(path_type=Path))
+def command(name: str, data: Path) -> None:
+    """Compare a model with data, train it and ask the gate.
+
+    NAME is a file in include/models; DATA is a CSV, or a folder of CSVs. Ends with 0 if the file is right and the gate could
+    judge, whatever it decided, and with 1 if something is wrong. No server is started.
+
+    \b
+    Example:
+      python -m include.cli check-model traffic_volume sample.csv
+    """
+    sys.exit(check(name, data, Console(width=None if sys.stdout.isatty() else 120)))
 
 
 def check(name: str, data: Path, console: Console) -> int:
@@ -64,20 +66,19 @@ def check(name: str, data: Path, console: Console) -> int:
     _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {data}")
     findings = check_spec(model, table, now)
     wrong = any(finding.severity == "wrong" for finding in findings)
-    _tell(console, model, findings if wrong else [*findings, *_margin(model, table, now)])
+    _show(console, model, findings if wrong else [*findings, *_margin(model, table, now)])
     if wrong:
         return 1
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as bar:
-        task = bar.add_task("object store and registry", total=len(_STEPS) + 1)
+        task = bar.add_task("deliver", total=len(_STEPS) + 1)
 
-        def tell(what: str) -> None:
+        def show(what: str) -> None:
             bar.update(task, advance=1, description=what)
 
-        with stores():
-            verdict, card = judge(build_services(), model, table, as_of(model, _timed(model, table), now), tell)
-        bar.update(task, advance=1, description="judged")
+        verdict, card = judge(model, table, as_of(model, _timed(model, table), now), show)
+        show("judged")
     console.print(Markdown(card) if card else verdict.summary)
     if card:
         CARDS.mkdir(exist_ok=True)
@@ -87,46 +88,43 @@ def check(name: str, data: Path, console: Console) -> int:
     return 0 if verdict.verdict != "blocked" and card else 1
 
 
-def judge(
-    services: Services, model: Model, table: pd.DataFrame, moment: datetime, tell: Callable[[str], None]
-) -> tuple[Verdict, str]:
+def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[str], None]) -> tuple[Verdict, str]:
     """Deliver the table and perform the real steps once; the verdict, and its card if there was a contest."""
-    settings = services.settings
-    deliver(
-        ObjectStore.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region),
-        model,
-        table,
-        moment,
-    )
+    os.environ.update(_MLFLOW)
     request = Request(as_of=moment, reason="make check-model", run_id="check-model", asked_by="make check-model")
+    with tempfile.TemporaryDirectory() as folder:
+        landing = MemoryStore("landing")
+        services = serverless_services(model, Path(folder), landing)
+        context = StepContext(services, model, request)
+        deliver(landing, model, table, moment)
 
-    def step(name: str, *references: Any) -> Any:
-        tell(name)
-        return import_module(f"include.steps.{name}").run(services, model, request, *references)
+        def step(name: str, *results: Any) -> Any:
+            show(name)
+            return import_module(f"include.steps.{name}").run(context, *results)
 
-    step("check", step("pull"))
-    assembled = step("assemble")
-    trained = step("train", assembled)
-    verdict: Verdict = step("validate", assembled, trained)
-    return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
+        step("check", step("pull"))
+        assembled = step("assemble")
+        trained = step("train", assembled)
+        verdict: Verdict = step("validate", assembled, trained)
+        return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
 
 
 def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
     columns = (*model.features, replace(model.label, optional=True))
     rows = sort_rows(table, model.feed.key, model.feed.time, columns).good
-    told = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
-    split = choose_split(count_periods(told, model, as_of(model, rows, now)), model, None)
+    known = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
+    split = choose_split(count_periods(known, model, as_of(model, rows, now)), model, None)
     rows = rows[rows[model.label.name].notna()]
     times = rows[model.feed.time]
     train = rows[(times >= split.train_start) & (times < split.holdout_start)]
     held = rows[(times >= split.holdout_start) & (times < split.holdout_end)]
     metric, labels = primary_metric(model), labels_of(model, held)
-    one, other = (metric.estimate(labels, _said(model, half, held)) for half in (train.iloc[::2], train.iloc[1::2]))
+    one, other = (metric.estimate(labels, _predictions(model, half, held)) for half in (train.iloc[::2], train.iloc[1::2]))
     return needs_more_rows(model, len(held), standard_error(one[1] - other[1]))
 
 
-def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
+def _predictions(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
     from include.decisions.scoring.answering import predict
 
     return predict(
@@ -134,21 +132,21 @@ def _said(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:
     )
 
 
-def deliver(landing: LandingStore, model: Model, table: pd.DataFrame, moment: datetime) -> list[str]:
+def deliver(landing: ObjectStore, model: Model, table: pd.DataFrame, moment: datetime) -> list[str]:
     """Put the table into landing, period by period, labels in the period in which they become known; the keys, in order."""
     table = table.drop_duplicates(list(model.feed.key)) if _only_equal_rows(model, table) else table
     timed = _timed(model, table)
     starts = model.periods_of(timed[model.feed.time])
     known = starts.max() - (_ONE_BY_ONE - 1) * model.feed.period
-    told = timed[model.feed.time] + model.feed.label_delay
-    labelled = timed[model.label.name].notna() & (told <= moment)
-    whose = list(dict.fromkeys([*model.feed.key, model.feed.time]))
+    known_at = timed[model.feed.time] + model.feed.label_delay
+    labelled = timed[model.label.name].notna() & (known_at <= moment)
+    identity = list(dict.fromkeys([*model.feed.key, model.feed.time]))
     keys = []
     for stream, columns, period in (
-        ("features", [*whose, *model.feature_names], starts),
-        ("labels", [*whose, model.label.name], model.periods_of(told)),
+        ("features", [*identity, *model.feature_names], starts),
+        ("labels", [*identity, model.label.name], model.periods_of(known_at)),
     ):
-        rows = table if stream == "features" else table[labelled if not model.label.optional else told <= moment]
+        rows = table if stream == "features" else table[labelled if not model.label.optional else known_at <= moment]
         columns = list(dict.fromkeys(columns))
         for begins, part in rows.groupby(period[rows.index].where(period >= known, known - model.feed.period)):
             start = pd.Timestamp(str(begins))
@@ -167,23 +165,13 @@ def _timed(model: Model, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{model.feed.time: times})
 
 
-def _tell(console: Console, model: Model, findings: list[SpecFinding]) -> None:
+def _show(console: Console, model: Model, findings: list[SpecFinding]) -> None:
     for finding in findings:
         _say(console, str(finding), "red" if finding.severity == "wrong" else "yellow")
     wrong = sum(finding.severity == "wrong" for finding in findings)
-    said = f"{wrong} wrong, {len(findings) - wrong} in doubt" if findings else "nothing found"
-    _say(console, f"include/models/{model.name}.py against the data: {said}")
+    counts = f"{wrong} wrong, {len(findings) - wrong} in doubt" if findings else "nothing found"
+    _say(console, f"include/models/{model.name}.py against the data: {counts}")
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
-
-
-def _end(*_: object) -> None:
-    sys.exit(1)  # so that what was started is ended on the way out
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    signal.signal(signal.SIGTERM, _end)
-    sys.exit(main(sys.argv[1:]))

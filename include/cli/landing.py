@@ -1,40 +1,80 @@
-"""What lands, by hand: put a file or a folder into the bucket that deliveries land in, list what is there, remove one.
+"""What lands, by hand: put a file or a folder into the bucket that deliveries land in, list what is there, remove one."""
 
-`python -m deploy.local.stack put PATH KEY`, `ls [PREFIX]` and `rm KEY`, of the stack that runs here or is named by the environment
-or `.env`.
-"""
-
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
-from deploy.local.processes import StackError
+import click
+
 from include.adapters.landing import SUFFIXES, Stream, is_hidden
 from include.adapters.object_store import ObjectStore
-from include.settings import Settings
+from include.cli.connection import landing_bucket
+from include.errors import ToolError
+from include.models import model_names
 
 _STREAMS = get_args(Stream)
 _SHOWN = 3
 
 
-def connect() -> ObjectStore:
-    """The landing bucket of the stack that runs here, or that the environment or `.env` names."""
-    from include.cli.replay import find_stack
+@click.group("landing")
+def command() -> None:
+    """Put files into landing, list them, remove one.
 
-    find_stack(os.environ)
-    settings = Settings.read(os.environ)
-    return ObjectStore.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
+    \b
+    Example:
+      python -m include.cli landing ls churn/
+    """
+
+
+@command.command("put")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("key")
+def put_command(path: Path, key: str) -> None:
+    """Put a file, or every readable file of a folder, into landing.
+
+    KEY is <model>/features/<name> or <model>/labels/<name>; without a name the file keeps its own.
+
+    \b
+    Example:
+      python -m include.cli landing put week.csv.gz churn/features/2024-01-01.csv.gz
+    """
+    files, passed_over = planned(path, key, model_names())
+    click.echo(put(landing_bucket(), files, passed_over))
+
+
+@command.command("ls")
+@click.argument("prefix", default="")
+def list_command(prefix: str) -> None:
+    """List what is in landing, or what of it begins with PREFIX.
+
+    \b
+    Example:
+      python -m include.cli landing ls churn/
+    """
+    for line in listed(landing_bucket(), prefix):
+        click.echo(line)
+
+
+@command.command("rm")
+@click.argument("key")
+def remove_command(key: str) -> None:
+    """Remove one file from landing.
+
+    \b
+    Example:
+      python -m include.cli landing rm churn/features/2024-01-01.csv.gz
+    """
+    click.echo(remove(landing_bucket(), key))
 
 
 def planned(path: Path, key: str, models: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
     """Which file goes under which key, and the names of those that are passed over; nothing is sent yet.
 
     Raises:
-        StackError: there is nothing to put, or `pull` would not find it under that key.
+        ToolError: there is nothing to put, or `pull` would not find it under that key.
     """
     if not path.exists():
-        raise StackError(f"{path} is not a file and not a folder; name the one to put into landing.")
+        raise ToolError(f"{path} is not a file and not a folder; name the one to put into landing.")
     model, stream, *name = _parts(key, models)
     if path.is_dir():
         return _of_folder(path, "/".join([model, stream, *name]))
@@ -66,13 +106,14 @@ def remove(bucket: ObjectStore, key: str) -> str:
     """Remove one file; what was done, in a line.
 
     Raises:
-        StackError: it is not there.
+        ToolError: it is not there.
     """
     if bucket.stat(key) is None:
         near = [entry.key for entry in bucket.entries("/".join(key.split("/")[:2]))]
         there = f"near it are {_some(near)}" if near else "nothing near it is either"
-        raise StackError(
-            f"{key!r} is not in landing; {there}. Accepted is a whole key, of one file: see `python -m deploy.local.stack ls`."
+        raise ToolError(
+            f"{key!r} is not in landing; {there}. Accepted is the whole key of one file; "
+            "`python -m include.cli landing ls` lists them."
         )
     bucket.delete(key)
     return f"{key} is removed from landing. Rows of it that a run took in before stay in the lake."
@@ -82,15 +123,15 @@ def _parts(key: str, models: Sequence[str]) -> list[str]:
     parts = key.removesuffix("/").split("/")
     form = "Accepted is <model>/features/<name> or <model>/labels/<name>"
     if parts[0] not in models:
-        raise StackError(
+        raise ToolError(
             f"key {key!r}: {parts[0]!r} is no model; there are {', '.join(models)}. {form}: correct it, or add the model "
             "first (make new-model)."
         )
     if len(parts) < 2 or parts[1] not in _STREAMS:
         found = repr(parts[1]) if len(parts) > 1 else "nothing"
-        raise StackError(f"key {key!r}: {found} stands where the folder does. {form}: choose {' or '.join(_STREAMS)}.")
+        raise ToolError(f"key {key!r}: {found} stands where the folder does. {form}: choose {' or '.join(_STREAMS)}.")
     if not all(part.isprintable() and part.strip() and part not in (".", "..") for part in parts):
-        raise StackError(f"key {key!r}: a part of it is empty, or no name. {form}: correct it.")
+        raise ToolError(f"key {key!r}: a part of it is empty, or no name. {form}: correct it.")
     return parts
 
 
@@ -98,7 +139,7 @@ def _of_folder(folder: Path, prefix: str) -> tuple[dict[str, Path], list[str]]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     readable = [file for file in files if _ending(file.name) and not is_hidden(file.name)]
     if not readable:
-        raise StackError(
+        raise ToolError(
             f"{folder} holds {len(files)} files, and none that can be read. Accepted names end in {', '.join(SUFFIXES)} and "
             "do not begin with . or _. Name another folder, or rename them."
         )
@@ -109,11 +150,11 @@ def _of_folder(folder: Path, prefix: str) -> tuple[dict[str, Path], list[str]]:
 def _require_readable(key: str, file: Path) -> None:
     name = key.rsplit("/", 1)[-1]
     if is_hidden(name):
-        raise StackError(f"key {key!r}: pull passes over names that begin with . or _. Choose another name.")
+        raise ToolError(f"key {key!r}: pull passes over names that begin with . or _. Choose another name.")
     if not (ending := _ending(name)):
-        raise StackError(f"key {key!r}: pull cannot read {name!r}. Accepted names end in {', '.join(SUFFIXES)}: choose one.")
+        raise ToolError(f"key {key!r}: pull cannot read {name!r}. Accepted names end in {', '.join(SUFFIXES)}: choose one.")
     if (own := _ending(file.name)) and own != ending:
-        raise StackError(
+        raise ToolError(
             f"key {key!r} ends in {ending}, and the file {file.name!r} in {own}. Accepted is one ending: correct the key."
         )
 

@@ -1,40 +1,42 @@
 """A new model's file, with a comment on each line to change; from a CSV, with the columns guessed.
 
-`python -m include.cli.new_model NAME [DATA]`. The file is the template with other lines put in, so it keeps what the template keeps.
+The file is the template with other lines put in, so it keeps what the template keeps.
 """
 
 import keyword
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+import click
 
-from deploy.local.environment import PROJECT
+from include.cli.connection import PROJECT
 from include.decisions.data.column_guess import Guess, guess
-from include.errors import ModelError, ProvingGroundError
+from include.errors import ModelError
 from include.models.contract import NAME, Column
 
 TEMPLATE = Path(__file__).with_name("model_template.py")
 MODELS = PROJECT / "include/models"
 
 
-def main(arguments: list[str], models: Path = MODELS) -> int:
-    """Write the file; 0 when it is there, 1 when it cannot be, 2 without a name."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    if len(arguments) not in (1, 2):
-        console.print("make new-model needs NAME=name, as in make new-model NAME=churn DATA=sample.csv (DATA is optional).")
-        return 2
-    try:
-        path = write(arguments[0], Path(arguments[1]) if arguments[1:] else None, models)
-    except ProvingGroundError as error:
-        console.print(str(error), style="red")
-        return 1
-    marks = path.read_text().count("# GUESS:") + path.read_text().count("# CHANGE:")
-    console.print(f"{path} is written. {marks} lines in it are marked CHANGE or GUESS: correct them, then run")
-    console.print(f"  make check-model NAME={arguments[0]} DATA={arguments[1] if arguments[1:] else 'sample.csv'}")
-    return 0
+@click.command("new-model")
+@click.argument("name")
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+def command(name: str, data: Path | None) -> None:
+    """Write the file of a new model.
+
+    The file is include/models/NAME.py, with a comment on each line to change. The columns are guessed from DATA, a CSV or a
+    folder of CSVs.
+
+    \b
+    Example:
+      python -m include.cli new-model churn sample.csv
+    """
+    path = write(name, data, MODELS)
+    text = path.read_text()
+    marks = text.count("# GUESS:") + text.count("# CHANGE:")
+    click.echo(f"{path} is written. {marks} lines in it are marked CHANGE or GUESS: correct them, then run")
+    click.echo(f"  make check-model NAME={name} DATA={data or 'sample.csv'}")
 
 
 def write(name: str, data: Path | None, models: Path = MODELS) -> Path:
@@ -116,7 +118,3 @@ def _tuple(names: tuple[str, ...]) -> str:
 def _quoted(text: str) -> str:
     shown = repr(text)
     return f'"{text}"' if shown[1:-1] == text and '"' not in text else shown
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,9 +1,5 @@
-"""Which rows broke the contract, and why? The newest quarantined deliveries of one model in this terminal.
+"""Which rows broke the contract, and why? The newest quarantined deliveries of one model in this terminal."""
 
-`python -m include.cli.quarantine MODEL [NEWEST]`, of the stack that runs here or is named by the environment or `.env`.
-"""
-
-import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -11,20 +7,17 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.stack import StackError
 from include.adapters.lake import Lake
-from include.cli.replay import find_stack
-from include.errors import ProvingGroundError
+from include.cli.connection import connect
 from include.models import find_model
-from include.services import build_services
 from include.untrusted_text import one_line
 
-_USUAL, _MOST = "3", 100
 _ROWS_SHOWN, _REASONS_SHOWN = 10, 4
 _LONGEST_REASON, _LONGEST_VALUE, _LONGEST_ROW = 120, 40, 400
 
@@ -49,20 +42,25 @@ class Delivery:
         return Counter(one_line(reason, _LONGEST_REASON) for row in self.rows for reason in row["reasons"])
 
 
-def main(arguments: list[str]) -> int:
-    """Print them; 0 also where there are none, 1 where they cannot be read."""
+@click.command("quarantine")
+@click.argument("model")
+@click.option(
+    "--newest",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="How many of its newest deliveries with bad rows.",
+)
+def command(model: str, newest: int) -> None:
+    """Show which rows broke the contract, and why.
+
+    \b
+    Example:
+      python -m include.cli quarantine flight_delays --newest 5
+    """
     # In a pipe nothing is cut to a terminal's width.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    try:
-        if len(arguments) not in (1, 2):
-            raise StackError("name one model, and how many deliveries: make quarantine MODEL=flight_delays NEWEST=3")
-        model, newest = find_model(arguments[0]), _count([*arguments, _USUAL][1])
-        find_stack(os.environ)
-        show(console, model.name, *deliveries(build_services().lake, model.name, newest))
-    except ProvingGroundError as error:
-        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
-        return 1
-    return 0
+    console, name = Console(width=None if sys.stdout.isatty() else 200), find_model(model).name
+    show(console, name, *deliveries(connect().lake, name, newest))
 
 
 def deliveries(lake: Lake, model_name: str, newest: int) -> tuple[list[Delivery], int]:
@@ -121,15 +119,5 @@ def _values(values: dict[str, Any]) -> str:
     return one_line(", ".join(parts), _LONGEST_ROW)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
-        raise StackError(f"NEWEST={text!r} is no number of deliveries; accepted are 1 to {_MOST}, as in NEWEST=3.")
-    return int(text)
-
-
 def _say(console: Console, text: str, style: str = "") -> None:
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,20 +1,20 @@
-"""`make sbom`: what the lock holds, as CycloneDX, in sbom.json.
+"""What the lock holds, as CycloneDX, in sbom.json.
 
 By CycloneDX' own library and not by cyclonedx-bom, which brings checks of formats with it that change what Airflow's forms
 accept.
 """
 
 import re
-import sys
 from collections.abc import Iterator
 
+import click
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from deploy.local.environment import PROJECT
+from include.cli.connection import PROJECT
 
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -34,16 +34,17 @@ def components(lock: str) -> Iterator[Component]:
             )
 
 
-def main() -> int:
-    """Write it."""
+@click.command("sbom")
+def command() -> None:
+    """Write what the lock holds as CycloneDX.
+
+    \b
+    Example:
+      python -m include.cli sbom
+    """
     packages = list(components((PROJECT / "requirements.txt").read_text()))
     bom = Bom(components=packages)
     bom.metadata.component = project = Component(name="proving-ground", type=ComponentType.APPLICATION)
     bom.register_dependency(project, packages)
     (PROJECT / "sbom.json").write_text(JsonV1Dot6(bom).output_as_string(indent=1))
-    print(f"sbom.json: {len(bom.components)} packages.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    click.echo(f"sbom.json: {len(bom.components)} packages.")

@@ -1,15 +1,15 @@
-"""`make settings-page`: docs/settings.md, from the class that reads the settings, `.env.example` and docker-compose.yaml."""
+"""docs/settings.md, from the class that reads the settings, `.env.example` and docker-compose.yaml."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 import yaml
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from deploy.local.environment import PROJECT
+from include.cli.connection import PROJECT
 from include.models.contract import ReviewPlace
 from include.settings import Settings
 
@@ -47,7 +47,7 @@ def page(project: Path = PROJECT) -> str:
     example = explained((project / ".env.example").read_text())
     compose = yaml.safe_load((project / "docker-compose.yaml").read_text())
     ours = [_row(project, name, field) for name, field in Settings.model_fields.items()]
-    others = [_small_row(name, told, compose) for name, told in example.items() if name not in Settings.variables()]
+    others = [_small_row(name, text, compose) for name, text in example.items() if name not in Settings.variables()]
     return _INTRODUCTION + _HEAD + "".join(ours) + _OTHERS + _SMALL_HEAD + "".join(others)
 
 
@@ -93,8 +93,8 @@ def _row(project: Path, name: str, field: FieldInfo) -> str:
     return f"| `{field.alias}` | {default} | {accepted(name, field)} | {_linked(str(field.description))} | {where} |\n"
 
 
-def _small_row(name: str, told: tuple[str, str], compose: dict[str, Any]) -> str:
-    value, comment = told
+def _small_row(name: str, explanation: tuple[str, str], compose: dict[str, Any]) -> str:
+    value, comment = explanation
     return f"| `{name}` | {f'`{value}`' if value else 'empty'} | {_linked(comment)} | {_given_to(name, compose)} |\n"
 
 
@@ -112,12 +112,14 @@ def _linked(text: str) -> str:
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text).replace("|", "\\|")
 
 
-def main() -> int:
-    """Write the page."""
+@click.command("settings-page")
+def command() -> None:
+    """Write docs/settings.md.
+
+    \b
+    Example:
+      python -m include.cli settings-page
+    """
     PAGE.write_text(page())
-    print(f"{PAGE.relative_to(PROJECT)}: {len(Settings.variables())} settings of the pipeline, and what is set beside them.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    count = len(Settings.variables())
+    click.echo(f"{PAGE.relative_to(PROJECT)}: {count} settings of the pipeline, and what is set beside them.")

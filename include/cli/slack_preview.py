@@ -1,15 +1,15 @@
-"""Every message that Slack may be sent: `python -m include.cli.slack_preview [PAGE]` shows them here and writes them as a page.
+"""Every message that Slack may be sent, in this terminal and as a page.
 
 The words are those of `include/alerts/texts.py`; what they are about is made up.
 """
 
 import html
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -50,7 +50,7 @@ _HALF_PAST_NINE = 1_772_616_600.0
 
 def messages() -> dict[str, str]:
     """An example of every kind of message, by what it is about."""
-    return _what_went_wrong() | _retraining() | _what_somebody_should_see()
+    return _what_went_wrong() | _retraining() | _what_needs_attention()
 
 
 def _what_went_wrong() -> dict[str, str]:
@@ -110,9 +110,9 @@ def _retraining() -> dict[str, str]:
     }
 
 
-def _what_somebody_should_see() -> dict[str, str]:
+def _what_needs_attention() -> dict[str, str]:
     name, run = "traffic_volume", _run("traffic_volume.monitor")
-    messy = "noise surge: weather: 11.2% of its values are misspelt, usually 1.1%"
+    noisy = "noise surge: weather: 11.2% of its values are misspelt, usually 1.1%"
     upstream = "Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file."
     worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
     gone = "version 7 cannot be asked any more: its artifact was deleted"
@@ -124,7 +124,7 @@ def _what_somebody_should_see() -> dict[str, str]:
     return {
         "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
         "silence": finding_text(name, "alarm", "silence: no check for 23 days", "See why the monitor did not run.", run),
-        "messier data than ever": finding_text(name, "page", messy, upstream, run),
+        "noisier data than ever": finding_text(name, "page", noisy, upstream, run),
         "probation: worse": probation_text(name, "worse", worse, "propose", run),
         "probation: not finished": probation_text(name, "impossible", gone, "propose", run),
         "changed by hand": by_hand_text(name, by_hand, run),
@@ -168,15 +168,23 @@ def as_rich(text: str) -> str:
     return re.sub(r"(?m)^_(.+)_$", r"[italic dim]\1[/]", found)
 
 
-def main(arguments: list[str]) -> int:
-    """Show all, write the page, and say where it is."""
-    console, page = Console(), Path(arguments[0]) if arguments else PAGE
+@click.command("slack-preview")
+@click.argument("page", type=click.Path(path_type=Path, dir_okay=False), default=PAGE)
+def command(page: Path) -> None:
+    """Show every message that Slack may be sent.
+
+    They are also written to PAGE, as Slack shows them.
+
+    \b
+    Example:
+      python -m include.cli slack-preview .stack/slack-preview.html
+    """
+    console = Console()
     for about, text in messages().items():
         console.print(Panel(as_rich(text), title=about, title_align="left", border_style="dim"))
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(as_page(messages()), encoding="utf-8")
     console.print(f"The same as Slack shows it: {page}", highlight=False, markup=False)
-    return 0
 
 
 _POST = """<article>
@@ -218,7 +226,3 @@ a:hover {{ text-decoration: underline; }}
 {posts}
 </html>
 """
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any, ClassVar
 
+from pydantic import AwareDatetime
+
 from include.documents import to_bytes
 from include.ledger.state import OUTCOME, TAKES_OFFICE, Fact, State, applied
 
@@ -25,14 +27,15 @@ class Entry:
     """
 
     document_version: ClassVar[int] = 2
+    hashed: ClassVar[bool] = True
 
     sequence: int
     chained_to: str
     event: str
     key: str
     model: str
-    at: datetime
-    as_of: datetime
+    at: AwareDatetime
+    as_of: AwareDatetime
     by: str
     reason: str
     run_id: str

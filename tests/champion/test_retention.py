@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from include.champion.handover import Author, Subject, fact
 from include.champion.retention import carry_out, plan
 from include.cli import prune as command
-from include.models import find_model
+from include.cli.__main__ import cli
 from include.request import Request
 from include.services import StepContext
 from tests.fakes import Crash
@@ -133,31 +134,26 @@ def raising(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["traffic_volume"], "name one model"),
-        (["traffic_volume", "180", "perhaps"], "name one model"),
-        (["traffic_volume", "5", "yes"], "DAYS=5 keeps too little: at least 30"),
-        (["nobody", "180", "no"], "nobody"),
+        ([], 2, "Missing argument 'MODEL'"),
+        (["traffic_volume", "--perhaps"], 2, "No such option"),
+        (["traffic_volume", "--days", "5", "--yes"], 2, "5 is not in the range x>=30"),
+        (["nobody"], 1, "nobody"),
     ],
 )
-def test_a_command_that_could_remove_too_much_is_refused(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_command_that_could_remove_too_much_is_refused(arguments: list[str], code: int, message: str) -> None:
     """Named, with what is accepted."""
-    assert command.main(arguments) == 1
-    assert message in " ".join(capsys.readouterr().out.split())
+    answer = CliRunner().invoke(cli, ["prune", *arguments])
+    assert answer.exit_code == code
+    assert message in answer.stderr
 
 
-def test_the_command_shows_first_and_removes_when_told_so(
-    old: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without SURE=yes nothing goes."""
-    monkeypatch.setattr(command, "find_stack", lambda _: None)
-    monkeypatch.setattr(command, "build_services", lambda: old.services)
-    monkeypatch.setattr(command, "find_model", lambda name: find_model("traffic_volume") if name != "toy" else MODEL)
-    assert command.main(["toy", "180", "no"]) == 0
-    assert "Nothing was removed" in capsys.readouterr().out
+def test_the_command_shows_first_and_removes_when_told_so(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --yes nothing goes."""
+    monkeypatch.setattr(command, "connect", lambda: old.services)
+    monkeypatch.setattr(command, "find_model", lambda _: MODEL)
+    assert "Nothing was removed" in CliRunner().invoke(cli, ["prune", "toy"]).stdout
     assert "3" in old.registry.versions
-    assert command.main(["toy", "180", "yes"]) == 0
+    assert CliRunner().invoke(cli, ["prune", "toy", "--yes"]).exit_code == 0
     assert "3" not in old.registry.versions

@@ -1,4 +1,4 @@
-"""`make audit` never calls a lock sound that nobody looked at."""
+"""`audit` never calls a lock sound that was not looked up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`make check-model DATA=…` says what is wrong, or trains and judges once on real servers."""
+"""`check-model` says what is wrong, or trains and judges once, without a server."""
 
 import os
 import subprocess
@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from include.cli import check_model
+from include.cli.__main__ import cli
 from tests.fakes import MemoryStore
 from tests.toy import MODEL, day, rows
 
@@ -35,10 +37,10 @@ def hours(count: int = 24 * 7 * 10) -> pd.DataFrame:
 
 
 def test_from_a_csv_to_a_verdict(tmp_path: Path) -> None:
-    """The real steps on real servers: a verdict, the path of its card, and nothing that still runs."""
+    """The real steps without a server: a verdict, the path of its card, no word of MLflow's, and nothing that stays."""
     hours().to_csv(tmp_path / "road.csv", index=False)
     answer = subprocess.run(
-        [sys.executable, "-m", "include.cli.check_model", "traffic_volume", str(tmp_path / "road.csv")],
+        [sys.executable, "-m", "include.cli", "check-model", "traffic_volume", str(tmp_path / "road.csv")],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -46,24 +48,34 @@ def test_from_a_csv_to_a_verdict(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert (answer.returncode, answer.stderr) == (0, ""), answer.stdout + answer.stderr
     assert "promote: first champion" in answer.stdout
     assert "decision card is in" in answer.stdout
-    assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == [], "its home is gone"
+    assert [file.name for file in tmp_path.iterdir() if file.is_dir()] == [], "its folder is gone"
+    assert not (ROOT / "mlruns").exists()
 
 
-def test_what_is_wrong_stops_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_stops_before_anything_is_trained(tmp_path: Path) -> None:
     """A column that is not there: exit code 1, in words."""
     hours().drop(columns="weekday").to_csv(tmp_path / "road.csv", index=False)
-    assert check_model.main(["traffic_volume", str(tmp_path)]) == 1
-    assert "wrong: column weekday: it is not in the data" in capsys.readouterr().out
+    answer = CliRunner().invoke(cli, ["check-model", "traffic_volume", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "wrong: column weekday: it is not in the data" in answer.output
 
 
-@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nobody", "x.csv"], 1), (["traffic_volume", "/no/such.csv"], 1)])
-def test_a_wrong_call_is_told_from_a_wrong_file(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two for usage, one for a name or a path that is not there."""
-    assert check_model.main(arguments) == code
-    assert capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "Missing argument 'NAME'"),
+        (["nobody", "x.csv"], 1, "model 'nobody' does not exist; there are: card_fraud"),
+        (["traffic_volume", "/no/such.csv"], 1, "DATA=/no/such.csv: no such CSV"),
+    ],
+)
+def test_a_wrong_call_is_told_from_a_wrong_file(arguments: list[str], code: int, words: str) -> None:
+    """Two for usage, one for a name or a path that is not there; both on standard error."""
+    answer = CliRunner().invoke(cli, ["check-model", *arguments])
+    assert answer.exit_code == code
+    assert words in answer.stderr
 
 
 def test_labels_are_delivered_when_they_become_known() -> None:

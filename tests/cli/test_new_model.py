@@ -1,4 +1,4 @@
-"""`make new-model` writes a file that is a model, or says why not."""
+"""`new-model` writes a file that is a model, or says why not."""
 
 import runpy
 import subprocess
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 
 from include.cli import model_template, new_model
+from include.cli.__main__ import cli
 from include.models.contract import Model
 from tests.models.test_contract import CHECKS, Check
 
@@ -31,7 +33,7 @@ def sample(path: Path) -> Path:
 
 @pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
 def test_the_template_is_a_valid_model(examine: Check) -> None:
-    """Whoever changes one line at a time begins with something that works."""
+    """It works before its first line is changed."""
     examine(model_template.MODEL)
 
 
@@ -81,22 +83,37 @@ def test_a_number_that_repeats_may_be_part_of_the_key(name: str, tmp_path: Path)
     assert (model.feature_names, model.label.name) == (["plan", "calls"], "churned")
 
 
-def test_what_was_tried_for_a_key_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where rows repeat as a whole, the columns that were tried and the repeated rows are told."""
+def run(monkeypatch: pytest.MonkeyPatch, models: Path, *arguments: str) -> Result:
+    monkeypatch.setattr(new_model, "MODELS", models)
+    return CliRunner().invoke(cli, ["new-model", *arguments])
+
+
+def test_the_next_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file is, how many lines to correct, and what to run then."""
+    data = sample(tmp_path / "sample.csv")
+    answer = run(monkeypatch, tmp_path, "shop", str(data))
+    assert answer.exit_code == 0
+    assert f"{tmp_path / 'shop.py'} is written." in answer.stdout
+    assert answer.stdout.endswith(f"  make check-model NAME=shop DATA={data}\n")
+
+
+def test_what_was_tried_for_a_key_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows repeat as a whole, the columns that were tried and the repeated rows are named."""
     data = snapshots(tmp_path / "sample.csv", "customer_id")
     table = pd.read_csv(data)
     pd.concat([table, table.head(7)]).to_csv(data, index=False)
-    assert new_model.main(["churn", str(data)], tmp_path) == 1
-    said = capsys.readouterr().out
-    assert "each of customer_id, plan, snapshot_at, calls alone, and each two and three of them" in said
-    assert "7 of 487 rows repeat an earlier one" in said
+    answer = run(monkeypatch, tmp_path, "churn", str(data))
+    assert answer.exit_code == 1
+    assert "each of customer_id, plan, snapshot_at, calls alone, and each two and three of them" in answer.stderr
+    assert "7 of 487 rows repeat an earlier one" in answer.stderr
 
 
 @pytest.mark.parametrize("name", ["Churn", "1st", "class", "contract", "../escape", ""])
-def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The name is told, and no file is written or overwritten."""
+def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is shown, and no file is written or overwritten."""
     (tmp_path / "contract.py").write_text("kept")
-    assert new_model.main([name], tmp_path) == 1
-    assert f"NAME={name!r}" in capsys.readouterr().out
+    answer = run(monkeypatch, tmp_path, name)
+    assert answer.exit_code == 1
+    assert f"NAME={name!r}" in answer.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["contract.py"]
     assert (tmp_path / "contract.py").read_text() == "kept"

@@ -1,10 +1,12 @@
-"""`make quarantine` shows which rows broke the contract and why, and nothing that would steer a terminal."""
+"""`quarantine` shows which rows broke the contract and why, and nothing that would steer a terminal."""
 
 from contextlib import suppress
 
 import pytest
+from click.testing import CliRunner
 
 from include.cli import quarantine
+from include.cli.__main__ import cli
 from include.errors import BrokenFeed
 from tests.toy import MODEL, World, day, rows
 
@@ -13,9 +15,8 @@ from tests.toy import MODEL, World, day, rows
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A stack on which the toy is a model."""
     world = World()
-    monkeypatch.setattr(quarantine, "find_stack", lambda _: None)
     monkeypatch.setattr(quarantine, "find_model", lambda _: MODEL)
-    monkeypatch.setattr(quarantine, "build_services", lambda: world.services)
+    monkeypatch.setattr(quarantine, "connect", lambda: world.services)
     return world
 
 
@@ -30,15 +31,14 @@ def deliver(world: World, number: int, bad: int, value: str = "many") -> None:
         world.take_in(day(number + 1))
 
 
-def test_the_newest_deliveries_are_told_with_their_reasons(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_newest_deliveries_are_told_with_their_reasons(world: World) -> None:
     """File, time, count and reasons of the newest three, whether the good rows went on, and rows of the newest alone."""
     for number, bad in enumerate((1, 2, 3, 30)):
         deliver(world, number, bad)
-    assert quarantine.main(["toy"]) == 0
-    said = capsys.readouterr().out
-    lines = said.splitlines()
-    assert "the newest 3 of 4 deliveries" in said
-    assert "toy/features/00.csv" not in said
+    output = CliRunner().invoke(cli, ["quarantine", "toy"]).stdout
+    lines = output.splitlines()
+    assert "the newest 3 of 4 deliveries" in output
+    assert "toy/features/00.csv" not in output
     newest = next(line for line in lines if "toy/features/03.csv" in line)
     assert "2024-01-05 00:00" in newest
     assert "held back" in newest
@@ -48,25 +48,25 @@ def test_the_newest_deliveries_are_told_with_their_reasons(world: World, capsys:
     assert len([line for line in lines if line.startswith("row ")]) == 10
 
 
-def test_what_a_row_holds_cannot_steer_the_terminal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_row_holds_cannot_steer_the_terminal(world: World) -> None:
     """Control characters, line breaks and the terminal's own markup come out as one short line of text."""
     deliver(world, 0, 1, "\x1b[2J[red]a\nb\u202e" + "z" * 500)
-    assert quarantine.main(["toy", "1"]) == 0
-    said = capsys.readouterr().out
-    assert "\x1b" not in said
-    assert "\u202e" not in said
-    (line,) = [line for line in said.splitlines() if "[red]a b" in line]
+    output = CliRunner().invoke(cli, ["quarantine", "toy", "--newest", "1"]).stdout
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    (line,) = [line for line in output.splitlines() if "[red]a b" in line]
     assert "z" * 41 not in line
 
 
-def test_nothing_in_quarantine_is_an_answer(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is told, and no failure."""
-    assert quarantine.main(["toy"]) == 0
-    assert capsys.readouterr().out == "No row of toy is in quarantine.\n"
+def test_nothing_in_quarantine_is_an_answer(world: World) -> None:
+    """A sentence, and no failure."""
+    answer = CliRunner().invoke(cli, ["quarantine", "toy"])
+    assert (answer.exit_code, answer.stdout) == (0, "No row of toy is in quarantine.\n")
 
 
 @pytest.mark.parametrize("count", ["0", "many", "101"])
-def test_a_count_that_cannot_be_used_is_named(count: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_count_that_cannot_be_used_is_named(count: str, world: World) -> None:
     """The value and what is accepted."""
-    assert quarantine.main(["toy", count]) == 1
-    assert f"NEWEST='{count}' is no number of deliveries; accepted are 1 to 100" in capsys.readouterr().out
+    answer = CliRunner().invoke(cli, ["quarantine", "toy", "--newest", count])
+    assert answer.exit_code == 2
+    assert f"Invalid value for '--newest': {count}" in answer.stderr.replace("'many'", "many")

@@ -1,6 +1,6 @@
-"""`make sbom` names every package of the lock, with its digests."""
+"""`sbom` names every package of the lock, with its digests."""
 
-from deploy.local.environment import PROJECT
+from include.cli.connection import PROJECT
 from include.cli.sbom import components
 
 

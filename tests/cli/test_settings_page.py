@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_page_is_what_is_written_now() -> None:
-    """Whoever changes a setting runs `make settings-page`."""
+    """A changed setting needs `make settings-page`."""
     assert PAGE.read_text() == page()
 
 
@@ -30,7 +30,7 @@ def test_the_example_says_the_same_words() -> None:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    """A setting that nobody asks for does nothing, and would still be promised."""
+    """A setting that no module asks for does nothing, and would still be promised."""
     assert [name for name in Settings.model_fields if not readers(ROOT, name)] == []
 
 

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
+from click.testing import CliRunner
 
 from include.alerts import texts as alert_text
-from include.cli.slack_preview import as_page, main, messages
+from include.cli.__main__ import cli
+from include.cli.slack_preview import as_page, messages
 
 
 def test_every_message_is_shown() -> None:
@@ -18,7 +19,7 @@ def test_every_message_is_shown() -> None:
 
 
 def test_the_page_needs_nothing_from_anywhere() -> None:
-    """No script, no picture, no font: only links that somebody may follow; no sign is left as a word."""
+    """No script, no picture, no font, only links; no sign is left as a word."""
     page = as_page(messages())
     assert not re.search(r"<script|<img|<link|@import|url\(", page)
     assert not re.search(r":[a-z]+(_[a-z]+)*: ", re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL))
@@ -32,9 +33,10 @@ def test_text_stays_text() -> None:
     assert 'href="http://evil.example"' not in page
 
 
-def test_the_command_shows_all_and_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_all_and_writes_the_page(tmp_path: Path) -> None:
     """In the terminal, and where it was asked to."""
     page = tmp_path / "here" / "page.html"
-    assert main([str(page)]) == 0
+    answer = CliRunner().invoke(cli, ["slack-preview", str(page)])
+    assert answer.exit_code == 0
     assert page.read_text().startswith("<!doctype html>")
-    assert "is champion, instead of 7" in capsys.readouterr().out
+    assert "is champion, instead of 7" in answer.stdout

@@ -24,5 +24,5 @@ def test_the_end_of_the_demo_leads_to_the_page_of_all_models(detached: bool, tmp
 @pytest.mark.parametrize("weeks", ["0", "41", "all"])
 def test_weeks_that_cannot_be_played_are_told_the_way_without_any(weeks: str) -> None:
     """The stack alone, without example data, is another command."""
-    with pytest.raises(StackError, match=rf"WEEKS='{weeks}' .*1 to 40 is accepted.*demo\.stack up"):
+    with pytest.raises(StackError, match=rf"WEEKS='{weeks}' .*1 to 40 is accepted.*deploy\.local up"):
         demo._weeks(weeks)

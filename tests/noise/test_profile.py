@@ -1,6 +1,5 @@
 """The profile finds the noise that is there, at its rate, and none where there is none."""
 
-import json
 import time
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.documents import from_bytes, to_bytes
 from include.noise.catalogue import BY_NAME
 from include.noise.profile import NoiseProfile, learn_columns, measure_profile, typical
 
@@ -136,7 +136,7 @@ def test_what_was_learned_can_be_given_instead_of_rows() -> None:
 def test_a_profile_survives_json() -> None:
     """What the lake keeps comes back equal, whatever else stands in the document."""
     profile = planted("title", "typo", 0.03)
-    assert NoiseProfile.from_json(json.loads(json.dumps({"period": "2024"} | profile.as_json()))) == profile
+    assert from_bytes(NoiseProfile, to_bytes(profile), "key") == profile
 
 
 def test_one_bad_week_is_not_typical() -> None:

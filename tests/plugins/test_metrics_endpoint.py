@@ -20,7 +20,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     store: Any = MemoryStore()
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
     monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
-    monkeypatch.setattr("airflow_facts.in_airflow", lambda names: {})
+    monkeypatch.setattr("airflow_facts.runs_of", lambda names: {})
     return store
 
 
@@ -60,11 +60,11 @@ def test_a_token_that_is_too_short_is_refused_without_being_shown(
     assert "guessable" not in caplog.text
 
 
-def test_a_spoilt_board_costs_one_model_its_figures(store: Any) -> None:
+def test_a_damaged_document_costs_one_model_its_numbers(store: Any) -> None:
     """The others are told as before, and that one is told of as unreadable."""
     for written in (b"{}", b"no json"):
-        store.put("board/traffic_volume/ledger.json", written)
-        store.put("board/traffic_volume/", b"")
+        store.put("latest/traffic_volume/ledger.json", written)
+        store.put("latest/traffic_volume/", b"")
         answer = ask()
         assert answer.status_code == 200
         assert 'proving_ground_records_unreadable{model="traffic_volume"} 1.0' in answer.text

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk.exceptions import TaskAwaitingInput, TaskDeferred
 import airflow.providers.standard.operators.hitl as hitl
 import review_operator as ours
-import slack_alerts
+import airflow_tasks, include.steps, slack_alerts
+from include.alerts.announcements import messages_after
+from include.request import Request
+from include.results import Approval, Question, Verdict
 from tests.toy import MODEL, changed
+
+VERDICT = {"verdict": "promote", "reasons": ["better"], "version": "2", "artifact_digest": "d", "champion_version": "1"}
 
 until = datetime.now(UTC) + timedelta(hours=1)
 
@@ -34,19 +40,23 @@ class Task:
 
 def attempt(given):
     done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
-    question = {"where": given["where"], "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
+    question = {"where": given["where"] or "orchestrator", "reviewers": ["alice", "bob"],
+                "answered_in": "MLflow, by a tag on the version" if given["where"] == "registry" else "Airflow", "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
                 "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
-    def perform(step, model_name, context, **inputs):
+    def perform(step, model_name, request, **inputs):
         done["performed"].append(inputs)
-        if given["outage"]: raise ConnectionError("MLflow is away")
-        asks = given["where"] and "answer" not in inputs and not given["decided"]
-        return {"approved": not asks, "question": question if asks else None}
+        if given["outage"]: raise ConnectionError("MLflow is down")
+        asks = bool(given["where"]) and "answer" not in inputs and not given["decided"]
+        approval = Approval(approved=not asks, by="x", question=Question(**question) if asks else None)
+        messages = messages_after(step, model_name, request, {"verdict": Verdict(**VERDICT)}, approval)
+        return include.steps.Performed(approval, (), messages)
 
-    ours.perform, slack_alerts.post = perform, lambda message: done["posted"].append(message.text)
+    include.steps.perform, slack_alerts.post = perform, lambda message: done["posted"].append(message.text)
+    airflow_tasks.request_from = lambda context: Request(as_of=until, reason="r", run_id="run", orchestrator="Airflow")
     hitl.upsert_hitl_detail = lambda **asked: done["asked"].append({k: v for k, v in asked.items() if k != "ti_id"})
     operator = ours.ReviewOperator(
-        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict={"verdict": "promote"})
+        task_id="review", model=changed(MODEL, reviewers=("alice", "bob")), verdict=VERDICT)
     context = {"task_state_store": Store(done["kept"]), "task_instance": Task(), "params": {}}
     event = given["event"]
     if event and event.get("responded_at"): event["responded_at"] = datetime.fromisoformat(event["responded_at"])
@@ -115,7 +125,7 @@ def answered(*options: str, who: dict[str, str] | None = HUMAN, timedout: bool =
 def test_where_nobody_is_asked_the_task_returns_at_once(attempt: Try) -> None:
     """The gate's own word goes on to promote; nobody is told."""
     done = attempt(where="")
-    assert done["returned"] == {"approved": True, "question": None}
+    assert (done["returned"]["approved"], done["returned"]["question"]) == (True, None)
     assert done["posted"] == done["asked"] == []
 
 
@@ -193,21 +203,22 @@ def test_an_answer_in_mlflow_is_waited_for_by_a_trigger(attempt: Try) -> None:
     done = attempt(where="registry")
     method, path, told, timeout = done["deferred"]
     assert (method, path, timeout) == ("look_again", "registry_review_trigger.RegistryReviewTrigger", None)
-    assert told["until"] == done["until"]
-    assert (told["version"], told["evidence"], told["needs_reason"]) == ("2", "e" * 64, True)
-    assert told["reviewers"] == ["alice", "bob"]
+    asked = told["asked"]
+    assert datetime.fromisoformat(asked["until"]) == datetime.fromisoformat(done["until"])
+    assert (asked["version"], asked["evidence"], asked["needs_reason"]) == ("2", "e" * 64, True)
+    assert asked["reviewers"] == ["alice", "bob"]
     assert "Answer in MLflow" in done["posted"][0]
     assert done["asked"] == []
 
 
 def test_something_new_in_mlflow_is_looked_at(attempt: Try) -> None:
-    """If it decides, the task ends; if not, it waits on, until the same time, and tells nobody again."""
+    """If it decides, the task ends; if not, it waits on, until the same time."""
     done = attempt("look_again", {"expired": False}, "registry", decided=True)
     assert done["returned"]["approved"]
-    assert done["performed"] == [{"verdict": {"verdict": "promote"}}]
+    assert list(done["performed"][0]) == ["verdict"]
     again = attempt("look_again", {"expired": False}, "registry")
-    assert again["deferred"][2]["until"] == again["until"]
-    assert again["posted"] == []
+    until = again["deferred"][2]["asked"]["until"]
+    assert datetime.fromisoformat(until) == datetime.fromisoformat(again["until"])
 
 
 def test_when_the_time_is_over_the_step_hears_that_nobody_answered(attempt: Try) -> None:

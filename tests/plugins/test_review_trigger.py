@@ -64,8 +64,8 @@ def _version(tags: dict[str, str]) -> dict[str, Any]:
 def waited(home: Path, address: str, seconds: float = 30.0, **changes: Any) -> tuple[dict[str, bool], float]:
     """The event with which the trigger ends, and after how many seconds."""
     until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-    told = {"model_name": "toy", "version": "2", "evidence": EVIDENCE, "needs_reason": False, "reviewers": []}
-    kwargs = told | {"until": until, "every": 0.1} | changes
+    asked = {"version": "2", "evidence": EVIDENCE, "needs_reason": False, "reviewers": [], "until": until}
+    kwargs = {"model_name": "toy", "asked": asked, "every": 0.1} | changes
     told = ["registry_review_trigger.RegistryReviewTrigger", kwargs]
     event, took = told_by(ASK, home, told, MLFLOW_TRACKING_URI=address)
     return event, took

@@ -1,4 +1,4 @@
-"""The pictures of a model's history: what was said stands where it belongs, and nothing stands outside of the picture."""
+"""The pictures of a model's history: every value is where it belongs, and nothing is outside of the chart."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,41 +7,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.noise.profile import NoiseProfile
 from include.reports.charts import round_values
 from include.reports.history_charts import DRIFT, QUALITY, axis_of, drift_picture, noise_picture, quality_picture
+from include.results import Champion, Drift, Finding, Moved, Promotion, Quality, Scored
+from include.statuses import MonitorStatus, PeriodProfile, RetrainStatus
+from tests.statuses import monitor_status, retrain_status
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
 
-def check(number: int, version: str | None = "1", weight: float = 0.2, **quality: Any) -> dict[str, Any]:
-    """The status document of the check of a week, with the fields that are drawn."""
-    unknown = dict.fromkeys(("period", "value", "low", "high", "estimate", "estimate_low", "estimate_high", "estimate_of"))
-    return {
-        "scored": {"period": (FIRST + number * WEEK).isoformat(), "champion": version and {"version": version}},
-        "quality": unknown | {"metric": "roc_auc"} | quality,
-        "drift": {"moved": [{"weight": weight}], "drifted": ["x"], "columns": 3},
-        "finding": {"action": "note"},
-    }
+def check(number: int, version: str | None = "1", weight: float = 0.2, **quality: Any) -> MonitorStatus:
+    """The status of the check of a week."""
+    period = FIRST + number * WEEK
+    moved = (Moved(view="x", kind="shift", what="", effect=1.0, weight=weight),)
+    return monitor_status(
+        period + WEEK,
+        scored=Scored(champion=Champion(version=version, run_id="r") if version else None, period=period),
+        quality=Quality(**({"period": None, "metric": "roc_auc"} | quality)),
+        drift=Drift(period=period, columns=3, moved=moved, drifted=("x",)),
+        finding=Finding(action="note", reason="moved"),
+    )
 
 
-def judged(number: int, value: float, error: float = 0.01, **more: Any) -> dict[str, Any]:
-    period = (FIRST + number * WEEK).isoformat()
-    return check(number, period=period, value=value, low=value - error, high=value + error, **more)
+def judged(number: int, value: float, error: float = 0.01, **more: Any) -> MonitorStatus:
+    return check(number, period=FIRST + number * WEEK, value=value, low=value - error, high=value + error, **more)
 
 
-def retraining(number: int, verdict: str) -> dict[str, Any]:
-    return {
-        "as_of": (FIRST + number * WEEK).isoformat(),
-        "verdict": {"verdict": verdict, "version": "2", "reasons": ["because"]},
-        "promotion": {"promoted": verdict == "promote"},
-    }
+def retraining(number: int, verdict: Any, version: str | None = "2") -> RetrainStatus:
+    status = retrain_status(FIRST + number * WEEK, version)
+    promotion = Promotion(promoted=verdict == "promote", champion_version="1", previous_version=None)
+    return status.model_copy(
+        update={"verdict": status.verdict.model_copy(update={"verdict": verdict}), "promotion": promotion}
+    )
 
 
 def test_who_never_checked_a_period_has_no_pictures() -> None:
     """The first run may have found nothing at all."""
-    empty = check(0)
-    empty["scored"]["period"] = None
+    empty = monitor_status(FIRST)
     assert axis_of([]) is None
     assert axis_of([empty]) is None
 
@@ -70,8 +74,7 @@ def test_of_a_single_period_the_verdict_stands_at_its_end() -> None:
 
 def test_labels_replace_an_estimate() -> None:
     """A ring is drawn only where nothing was measured."""
-    period = FIRST.isoformat()
-    guess = check(0, estimate=0.7, estimate_low=0.6, estimate_high=0.8, estimate_of=period)
+    guess = check(0, estimate=0.7, estimate_low=0.6, estimate_high=0.8, estimate_of=FIRST)
     axis = axis_of([guess])
     assert axis is not None
     assert len(quality_picture(axis, [guess], []).estimated) == 1
@@ -83,7 +86,7 @@ def test_labels_replace_an_estimate() -> None:
 def test_a_retraining_of_nothing_is_no_verdict() -> None:
     """Where there was nothing to train no mark is drawn."""
     checks = [judged(0, 0.7), judged(1, 0.7)]
-    skipped = retraining(1, "keep") | {"verdict": {"verdict": "keep", "version": None, "reasons": []}}
+    skipped = retraining(1, "keep", version=None)
     axis = axis_of(checks)
     assert axis is not None
     assert quality_picture(axis, checks, [skipped]).marks == ()
@@ -91,12 +94,12 @@ def test_a_retraining_of_nothing_is_no_verdict() -> None:
 
 def test_noise_is_told_by_its_strongest_first() -> None:
     """At most a dozen lines; what is gone in the newest period says so."""
-    weeks = [(FIRST + number * WEEK).isoformat() for number in range(2)]
+    weeks = [FIRST + number * WEEK for number in range(2)]
     rates: list[dict[str, dict[str, float]]] = [
         {"a": {"missing": 0.5}, **{f"c{n}": {"typo": 0.01} for n in range(20)}},
         {"b": {"typo": 0.9}},
     ]
-    profiles = [{"period": week, "rates": each} for week, each in zip(weeks, rates, strict=True)]
+    profiles = [PeriodProfile(week, NoiseProfile(9, 0.0, each)) for week, each in zip(weeks, rates, strict=True)]
     axis = axis_of([judged(0, 0.7), judged(1, 0.7)])
     assert axis is not None
     found = noise_picture(axis, profiles)
@@ -106,7 +109,7 @@ def test_noise_is_told_by_its_strongest_first() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 10))
 def test_everything_stands_inside(values: list[float], weight: float) -> None:
-    """Whatever the figures are, no dot, bar or mark leaves its picture."""
+    """Whatever the values are, no dot, bar or mark leaves its picture."""
     checks = [judged(number, value, weight=weight) for number, value in enumerate(values)]
     axis = axis_of(checks)
     assert axis is not None

@@ -1,32 +1,39 @@
 """What Prometheus is told: the figures of the documents that real steps wrote, and nothing where nothing is known."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from include.adapters.latest_status import ALL_MODELS, LatestStatus, Posted
+from include.adapters.latest_status import LatestStatus
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
 from include.ledger.state import Fact
-from include.reports.overview import FailedRun, InAirflow
+from include.noise.profile import NoiseProfile
+from include.reports.overview import FailedRun, Runs
 from include.reports.prometheus import exposition
 from include.results import Checked, Drift, Moved, Quality, Scored
+from include.statuses import Latest, PeriodProfile, Posted
 from tests.ledger.test_entries import said
+from tests.statuses import retrain_status
 from tests.toy import MODEL, World, day
 
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def told(board: Any, airflow: InAirflow | None = None) -> Told:
-    told_of = {"toy": airflow} if airflow else {}
-    families = text_string_to_metric_families(exposition([MODEL], board, told_of).decode())
+def told(latest: Mapping[str, Latest], runs: Runs | None = None, flow: Flow | None = None) -> Told:
+    exposed = exposition([MODEL], latest, {"toy": runs} if runs else {}, flow or Flow())
+    families = text_string_to_metric_families(exposed.decode())
     return {
         (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
         for family in families
         for sample in family.samples
     }
+
+
+def profile(rates: Mapping[str, Mapping[str, float]]) -> PeriodProfile:
+    return PeriodProfile(day(8), NoiseProfile(9, 0.1, rates))
 
 
 def of(found: Told, name: str, **labels: str) -> float | None:
@@ -56,7 +63,7 @@ def test_what_the_steps_of_a_check_found_is_told() -> None:
     for event, key in (("promoting", "a"), ("promoted", "a"), ("promoting", "b")):
         fact: Fact = said(event, "1" if key == "a" else "2", key=key, evidence={"verdict": "promote"})  # type: ignore[arg-type]
         world.services.ledger.append("toy", fact)
-    world.services.lake.write_profile("toy", day(8), {"rows": 9, "quarantined": 0.1, "rates": {"x": {"missing": 0.25}}})
+    world.services.lake.write_profile("toy", profile({"x": {"missing": 0.25}}))
     found = told(LatestStatus(world.lake).all())
     assert of(found, "quarantined_rows_ratio") == 0.1
     assert of(found, "drifted_features") == 2
@@ -86,11 +93,11 @@ def test_before_there_is_a_champion_no_drift_is_told() -> None:
 def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
     """From when Airflow started the run to when it was announced; no review, no series."""
     started = datetime(2024, 1, 1, tzinfo=UTC)
-    posted = Posted(started + timedelta(minutes=90), {"started": started.isoformat()})
-    found = told({"toy": {"retrain": posted}}, InAirflow("run", started))
+    posted = Posted(started + timedelta(minutes=90), retrain_status(day(9), started=started))
+    found = told({"toy": Latest(retrain=posted)}, Runs("run", started))
     assert of(found, "last_retraining_duration_seconds") == 5400
     assert of(found, "review_start_timestamp_seconds") == started.timestamp()
-    found = told({"toy": {"retrain": Posted(started, {})}}, InAirflow())
+    found = told({"toy": Latest(retrain=Posted(started, retrain_status(day(9))))}, Runs())
     assert of(found, "last_retraining_duration_seconds") is None
     assert of(found, "review_start_timestamp_seconds") is None
 
@@ -98,30 +105,28 @@ def test_a_review_that_waits_is_told_and_how_long_a_retraining_took() -> None:
 def test_a_run_that_failed_is_told() -> None:
     """Of which stage, in which task, and when; nothing where the newest runs are green."""
     failed = FailedRun("monitor", "run", "check", datetime(2024, 1, 1, tzinfo=UTC))
-    found = told({}, InAirflow(failed=(failed,)))
+    found = told({}, Runs(failed=(failed,)))
     assert of(found, "failed_run_timestamp_seconds", stage="monitor", task="check") == failed.at.timestamp()
 
 
 def test_names_from_outside_stay_inside_their_label() -> None:
     """A column whose name holds quotes and line ends adds no series of its own."""
     spiteful = 'x"} 1\nproving_ground_quality{model="other'
-    document = {"rates": {spiteful: {"missing": 0.5}}}
-    found = told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    found = told({"toy": Latest(profile=Posted(day(1), profile({spiteful: {"missing": 0.5}})))})
     assert of(found, "noise_ratio", feature=spiteful, kind="missing") == 0.5
     assert not [name for name, labels in found if ("model", "other") in labels]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
-def test_what_is_no_number_is_not_told(value: float | None) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_told(value: float) -> None:
     """An alert on a comparison with NaN would be silent for ever; an absent series is seen."""
-    document = {"rates": {"x": {"missing": value}}}
-    assert of(told({"toy": {"profile": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}}), "noise_ratio") is None
+    latest = Latest(profile=Posted(day(1), profile({"x": {"missing": value}})))
+    assert of(told({"toy": latest}), "noise_ratio", feature="x", kind="missing") is None
 
 
 def test_messages_are_counted_by_what_became_of_them() -> None:
     """For all models together; what never happened is 0, so that the first failure is an increase."""
-    document = Flow(counts={"failure failed": 2, "verdict delivered": 5}).model_dump(mode="json")
-    found = told({ALL_MODELS: {"messages": Posted(datetime(2024, 1, 1, tzinfo=UTC), document)}})
+    found = told({}, flow=Flow(counts={"failure failed": 2, "verdict delivered": 5}))
     counted = {labels: value for (name, labels), value in found.items() if name == "messages_total"}
     assert counted[("kind", "failure"), ("outcome", "failed")] == 2
     assert counted[("kind", "verdict"), ("outcome", "delivered")] == 5

@@ -106,7 +106,7 @@ def test_late_labels_are_waited_for(world: World) -> None:
     delivered(world, LAST + 1, labels=False)
     found = monitored(world, LAST + 1)
     assert found.action == "wait"
-    assert found.reason.startswith("labels are 1 period late; roc_auc is estimated at")
+    assert found.reason.startswith("labels are 1 period late; label-free estimate of roc_auc")
 
 
 def test_a_harmless_shift_is_noted(world: World) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from include.champion.handover import fact
+from include.champion.handover import Author, Subject, fact
 from include.ledger.entries import Entry, term_at
 from include.request import Request
 from include.results import Reconciled
@@ -138,7 +138,7 @@ def test_an_alias_that_was_removed_is_written_down(agreed: World) -> None:
     assert (found.champion_version, found.by_hand, found.summary) == (
         None,
         True,
-        "nobody is champion; there is no champion any more; version 2 was",
+        "there is no champion; there is no champion any more; version 2 was",
     )
     assert (entries(agreed)[-1].event, entries(agreed)[-1].champion) == ("changed_by_hand", None)
     assert not reconcile(agreed, 3).by_hand
@@ -250,7 +250,7 @@ def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> N
 def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:
     """Where a person approves before any run has looked at the champion, nobody is said to have made it by hand."""
     three.registry.aliases = {"champion": "3", "previous": "1"}
-    said = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", "e", by="alice", reason="r", version="2")
+    said = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", Subject("e", "2"), Author("alice", "r"))
     three.services.ledger.append("toy", said)
     assert not reconcile(three).by_hand
     assert events(three) == [("approved", "2"), ("found", "1"), ("found", "3")]

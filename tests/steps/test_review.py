@@ -189,7 +189,7 @@ def test_no_answer_means_no(where: Where) -> None:
     world.review()
     approval = world.review(SILENCE)
     assert (approval.approved, approval.by) == (False, "nobody")
-    assert approval.summary == "nobody answered in time, and no answer means no"
+    assert approval.summary == "no answer in time, and no answer means no"
     (entry,) = world.written()
     assert (entry.event, entry.by) == ("rejected", "nobody")
     assert world.review().question is not None
@@ -212,14 +212,14 @@ def test_an_override_needs_a_reason() -> None:
             lambda world: world.registry.aliases.update(champion="3"),
             "the champion is version 3, it was compared with version 1",
         ),
-        (lambda world: world.registry.aliases.pop("champion"), "the champion is nobody"),
+        (lambda world: world.registry.aliases.pop("champion"), "the champion is none"),
         (lambda world: world.registry.tamper("2"), "the artifact of version 2 has digest tampered"),
         (lambda world: world.judged("promote", holdout_digest="other"), "version 2 was judged again"),
         (lambda world: world.judged("inconclusive"), "version 2 was judged again"),
         (lambda world: world.registry.versions.pop("2"), "version 2 is gone"),
     ],
 )
-def test_an_approval_is_void_if_anything_moved(change: Any, says: str, answer: Answer | None) -> None:
+def test_an_approval_is_void_if_anything_moved(change: Any, summary: str, answer: Answer | None) -> None:
     """Champion, artifact or judgement: it says what moved, nothing is approved, and nobody is asked about what is past."""
     world = UnderReview()
     world.registry.add(None, {})
@@ -228,7 +228,7 @@ def test_an_approval_is_void_if_anything_moved(change: Any, says: str, answer: A
     approval = world.review(answer)
     assert (approval.approved, approval.question) == (False, None)
     assert "void" in approval.summary
-    assert says in approval.summary
+    assert summary in approval.summary
     assert world.written() == []
 
 
@@ -357,12 +357,12 @@ def test_tags_that_came_at_the_last_moment_count() -> None:
         ({"review": "approve"}, "not counted: review is approve"),
     ],
 )
-def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], says: str) -> None:
+def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], summary: str) -> None:
     """The reviewer can correct them until the time is over; then it is no answer."""
     world = in_registry()
     world.set(**tags)
     assert world.review().question is not None
-    assert world.tags["reviewed"].startswith(says)
+    assert world.tags["reviewed"].startswith(summary)
     assert world.review(SILENCE).by == "nobody"
 
 

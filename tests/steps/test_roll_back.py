@@ -63,7 +63,7 @@ def test_a_champion_that_moved_since_the_rehearsal_stops_it(promoted_twice: Worl
     """Whoever moved it knew something that this run does not."""
     rehearsed = rehearse(promoted_twice)
     promoted_twice.registry.aliases["champion"] = "1"
-    with pytest.raises(ChampionMoved, match="the champion is version 1, it was 4 when version 3 was rehearsed"):
+    with pytest.raises(ChampionMoved, match="the champion is version 1, it was 4 when version 3 was verified"):
         promoted_twice.do("roll_back", day(1), verified=rehearsed)
     assert promoted_twice.registry.aliases["champion"] == "1"
 
@@ -72,7 +72,7 @@ def test_a_file_that_changed_since_the_rehearsal_stops_it(promoted_twice: World)
     """What was asked is what comes back, to the byte."""
     rehearsed = rehearse(promoted_twice)
     promoted_twice.registry.tamper("3")
-    with pytest.raises(ArtifactChanged, match="rehearsed was digest-of-3"):
+    with pytest.raises(ArtifactChanged, match="verified was digest-of-3"):
         promoted_twice.do("roll_back", day(1), verified=rehearsed)
     assert promoted_twice.registry.aliases["champion"] == "4"
 
@@ -80,7 +80,7 @@ def test_a_file_that_changed_since_the_rehearsal_stops_it(promoted_twice: World)
 def test_the_version_rolled_back_from_is_not_promoted_again(promoted_twice: World) -> None:
     """Clearing the run that promoted it, or finding its training again, does not bring it back."""
     roll_back(promoted_twice)
-    with pytest.raises(ChampionMoved, match="version 4 was rolled back from, and is not promoted again"):
+    with pytest.raises(ChampionMoved, match="version 4 was rolled back from, and is blocked from promotion"):
         promote(promoted_twice, verdict_on("4", "3"))
     assert promoted_twice.registry.aliases["champion"] == "3"
 

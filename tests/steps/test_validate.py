@@ -15,6 +15,7 @@ from include.noise.suite import suite_for
 from include.request import Request
 from include.results import Assembled, Trained, Verdict
 from include.services import StepContext
+from include.statuses import PeriodProfile
 from include.steps import validate
 from tests.toy import MODEL, World, build, changed, day, rows
 
@@ -161,11 +162,11 @@ def test_criteria_that_were_changed_after_training_block(world: World) -> None:
         (Planted(4.0), Says(0.5), "champion 1 predicts one and the same value"),
     ],
 )
-def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, says: str) -> None:
+def test_predictions_that_cannot_be_judged_block(world: World, challenger: Any, champion: Any, summary: str) -> None:
     """A model that says NaN, or always the same, is not compared: it is named."""
     verdict = trial(world, challenger, champion)
     assert verdict.verdict == "blocked"
-    assert says in verdict.reasons[0]
+    assert summary in verdict.reasons[0]
 
 
 def test_a_holdout_that_is_too_small_blocks(world: World) -> None:
@@ -329,7 +330,7 @@ def test_production_decides_how_severe_the_noise_is(world: World) -> None:
     """What periods before the run showed becomes a condition of its own, in words on the card."""
     world.with_days(8)
     profile = NoiseProfile(rows=60, quarantined=0.0, rates={"z": {"missing": 0.3}})
-    world.services.lake.write_profile("toy", day(5), dict(profile.as_json()))
+    world.services.lake.write_profile("toy", PeriodProfile(day(5), profile))
     trial(world, Planted(4.0), Planted(0.3))
     conditions = json.loads(world.registry.reports["run-2", "noise_suite.json"])["conditions"]
     assert {"production", "production x2"} <= {condition["id"] for condition in conditions}

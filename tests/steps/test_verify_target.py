@@ -124,6 +124,6 @@ def test_an_outage_rehearses_nothing(promoted_twice: World) -> None:
 
 def test_a_rollback_from_a_version_that_is_gone_already_does_nothing(promoted_twice: World) -> None:
     """Probation asked to go back from 3; by the time that its run starts, 4 is champion, and nobody said a word about 4."""
-    with pytest.raises(ChampionMoved, match="going back from version 3 was asked for, and version 4 is champion by now"):
+    with pytest.raises(ChampionMoved, match="a rollback from version 3 was requested, and version 4 is champion by now"):
         rehearse(promoted_twice, "1", instead_of="3")
     assert rehearse(promoted_twice, "3", instead_of="4").target == "3"

@@ -1,6 +1,5 @@
 """The baseline of a version: complete in itself, and the same after it was kept."""
 
-import json
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 from include.decisions.drift.baseline import Baseline, make_baseline, predictions_summary, summary_of_period, thinned
 from include.decisions.drift.comparison import Earlier, Newest, compare_all
 from include.decisions.scoring.predictions import best_classes
+from include.documents import from_bytes, to_bytes
 from include.models.contract import Column
 from include.noise.profile import NoiseProfile
 from tests.toy import DAY, FIRST, changed
@@ -39,11 +39,11 @@ def made() -> Baseline:
 def test_it_judges_the_same_after_it_was_kept() -> None:
     """As JSON and back: every finding is the same to the last digit."""
     first = made()
-    again = Baseline.from_json(json.loads(json.dumps(first.as_json())))
+    again = from_bytes(Baseline, to_bytes(first), "key")
     summary = summary_of_period(MODEL, days(1, seed=2), FIRST, first.grid)
     newest = Newest(summary, None, None, NoiseProfile(80), float("nan"), 0)
     assert compare_all(again, newest, Earlier({}), lag=2) == compare_all(first, newest, Earlier({}), lag=2)
-    assert (again.starts, again.importance, again.known) == (first.starts, first.importance, first.known)
+    assert (again.starts, again.importance, again.learned) == (first.starts, first.importance, first.known)
 
 
 def test_it_knows_its_periods() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from include.decisions.drift.baseline import Baseline, make_baseline, summary_of_period
-from include.decisions.drift.broken_feeds import broken_signs
+from include.decisions.drift.broken_feeds import NewestPeriod, broken_signs
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Column, Feed, Model
 from include.noise.profile import NoiseProfile
@@ -37,7 +37,7 @@ def baseline(**changes: object) -> Baseline:
 
 def signs(now: pd.DataFrame, usual: Baseline | None = None, before: Summary | None = None) -> dict[str, str]:
     usual = usual or baseline()
-    return broken_signs(usual, summarised(now, usual), before, MODEL.features, MODEL.feed, CALM)
+    return broken_signs(usual, NewestPeriod(summarised(now, usual), before, CALM), MODEL.features, MODEL.feed)
 
 
 def summarised(rows: pd.DataFrame, usual: Baseline) -> Summary:
@@ -96,5 +96,5 @@ def test_a_wrong_encoding_is_a_broken_feed() -> None:
     """Half of a column's values read as what they are not."""
     usual = baseline()
     noise = NoiseProfile(100, rates={"colour": {"mojibake": 0.5}})
-    found = broken_signs(usual, summarised(frame(), usual), None, MODEL.features, MODEL.feed, noise)
+    found = broken_signs(usual, NewestPeriod(summarised(frame(), usual), None, noise), MODEL.features, MODEL.feed)
     assert found == {"colour": "50% of its values were read in a wrong encoding"}

@@ -127,14 +127,14 @@ CASES: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str, str]] = [
 
 @pytest.mark.parametrize(("change", "view", "kind", "summary"), CASES, ids=[case[0].__name__ for case in CASES])
 def test_what_moved_is_found_in_its_first_week(
-    baseline: Baseline, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, says: str
+    baseline: Baseline, change: Callable[[pd.DataFrame], pd.DataFrame], view: str, kind: str, summary: str
 ) -> None:
     """By name, by kind and in words that say from what to what."""
     now = newest(baseline, change(week(PERIODS, np.random.default_rng(3))))
     moved = found(baseline, now)
     assert view in moved
     assert kind_of(moved[view]) == kind
-    assert says in in_words(moved[view], baseline, now)
+    assert summary in in_words(moved[view], baseline, now)
 
 
 def test_one_outlier_is_no_shift(baseline: Baseline) -> None:

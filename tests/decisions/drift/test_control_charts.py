@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from include.decisions.drift.control_charts import CalmPeriod, History, benjamini_hochberg, change_p, level_p
+from include.decisions.drift.comparison import Compared, standing
+from include.decisions.drift.control_charts import CalmPeriod, History, change_p, level_p
 from include.decisions.scoring.predictions import Floats
 
 ONE = np.array([1e-6])
@@ -55,18 +54,8 @@ def test_sampling_counts_where_nothing_else_varies() -> None:
     assert few > 0.01 > many
 
 
-@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=20), st.floats(0.001, 0.2))
-def test_without_weights_it_is_benjamini_and_hochbergs(values: list[float], rate: float) -> None:
-    """Against the definition: the largest k whose k-th smallest p-value is at most rate k / m."""
-    p = np.array(values)
-    stands = benjamini_hochberg(p, np.ones(len(p)), rate)
-    ks = [k for k in range(1, len(p) + 1) if sorted(values)[k - 1] <= rate * k / len(p)]
-    assert stands.sum() >= (max(ks) if ks else 0)
-    assert stands.any() == bool(ks)
-    assert not ks or p[stands].max() <= rate * len(p) / len(p)
-
-
 def test_what_counts_more_is_looked_at_harder() -> None:
     """The same p-value stands for the column that the champion uses, and not for the one that it does not."""
-    p = np.array([0.012, 0.012, 0.9, 0.9])
-    assert benjamini_hochberg(p, np.array([2.0, 0.4, 0.8, 0.8]), 0.025).tolist() == [True, False, False, False]
+    compared = [Compared(view, p=p) for view, p in zip("abcd", (0.012, 0.012, 0.9, 0.9), strict=True)]
+    stands = standing(compared, {"a": 0.8, "c": 0.1, "d": 0.1}, 0.025)
+    assert [one.view for one in stands] == ["a"]

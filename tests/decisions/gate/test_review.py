@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.gate.review import Asked, Standing, answer_in, moved, needs_a_person, with_section, worth
+from include.decisions.gate.review import Asked, Standing, answer_in, moved, needs_a_person, why_refused, with_section
 from include.reports.review_text import in_airflow, in_registry
 from include.results import Answer, Verdict
 from include.untrusted_text import one_line
@@ -76,11 +76,11 @@ def test_the_tags_of_an_answer_are_read() -> None:
         ({"review": APPROVE, "review_by": "eve"}, replace(ASKED, reviewers=("a", "b")), "none of the reviewers, who are a, b"),
     ],
 )
-def test_what_is_wrong_with_an_answer_is_said(tags: dict[str, str], asked: Asked, says: str) -> None:
+def test_what_is_wrong_with_an_answer_is_said(tags: dict[str, str], asked: Asked, summary: str) -> None:
     """The reviewer reads in a tag what to correct, and what was set for another judgement is void."""
     found = answer_in(tags, asked)
     assert isinstance(found, str)
-    assert says in found
+    assert summary in found
 
 
 @given(st.dictionaries(st.sampled_from(["review", "review_by", "review_reason"]), st.text()), st.booleans())
@@ -109,14 +109,14 @@ def test_what_people_write_becomes_one_harmless_line(text: str, longest: int) ->
         ("inconclusive", Answer(decision="approve", by="alice"), "approved by alice without a reason"),
         ("promote", Answer(decision="reject", by="bob", why="not now"), "rejected by bob: not now"),
         ("promote", Answer(decision="reject", by="bob"), "rejected by bob: no reason given"),
-        ("promote", Answer(decision=None), "nobody answered in time, and no answer means no"),
+        ("promote", Answer(decision=None), "no answer in time, and no answer means no"),
     ],
 )
-def test_what_an_answer_is_worth(word: str, answer: Answer, says: str) -> None:
+def test_what_an_answer_is_worth(word: str, answer: Answer, summary: str) -> None:
     """A yes is a yes, to overrule the gate it needs a reason, and silence is a no."""
-    said = worth(answer, verdict(word))
-    assert said.startswith(says)
-    assert bool(said) == bool(says)
+    said = why_refused(answer, verdict(word))
+    assert said.startswith(summary)
+    assert bool(said) == bool(summary)
 
 
 @pytest.mark.parametrize(
@@ -124,19 +124,19 @@ def test_what_an_answer_is_worth(word: str, answer: Answer, says: str) -> None:
     [
         ({}, ""),
         ({"champion": "7"}, "the champion is version 7, it was compared with version 1"),
-        ({"champion": None}, "the champion is nobody, it was compared with version 1"),
+        ({"champion": None}, "the champion is none, it was compared with version 1"),
         ({"artifact_digest": "e"}, "the artifact of version 2 has digest e, judged was d"),
         ({"artifact_digest": None}, "version 2 is gone"),
         ({"evidence": None}, "version 2 was judged again"),
         ({"evidence": "f" * 64}, "version 2 was judged again: its evidence is ffffffffffff"),
     ],
 )
-def test_what_moved_is_named(changes: dict[str, Any], says: str) -> None:
+def test_what_moved_is_named(changes: dict[str, Any], summary: str) -> None:
     """An approval that is void says why."""
     about = verdict()
     said = moved(about, standing(about, **changes))
-    assert said.startswith(says)
-    assert bool(said) == bool(says)
+    assert said.startswith(summary)
+    assert bool(said) == bool(summary)
 
 
 def test_all_that_moved_is_named() -> None:

@@ -122,7 +122,7 @@ def cell(value: float, champion: float | None = None, gain: Measured | None = No
 
 
 def evidence(case: Case) -> Scorecard:
-    """A scorecard with what the case says, and little else."""
+    """A scorecard with what the case summary, and little else."""
     blend = Measured(case.gain, case.error) if case.gain is not None else None
     clean = cell(case.clean, case.clean - case.gain if case.gain is not None else None, blend)
     return Scorecard(
@@ -180,13 +180,13 @@ def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
         ("routine, clearly better", {"sound": "passed", "gain": "passed", "budgets": "not made"}),
     ],
 )
-def test_a_check_that_failed_is_named(id: str, says: dict[str, str]) -> None:
+def test_a_check_that_failed_is_named(id: str, summary: dict[str, str]) -> None:
     """Each check answers for itself, so that versions can be searched by it."""
     case = next(case for case in CASES if case.id == id)
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
     decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
     made = checks(decision, evidence(case), criteria, case.lane, case.cost)
-    assert {name: made[name] for name in says} == says
+    assert {name: made[name] for name in summary} == summary
 
 
 def test_every_outcome_is_in_the_table() -> None:
@@ -224,12 +224,12 @@ def test_all_problems_are_told() -> None:
         ([0.5, 0.5], [0.1, 0.2], ["one and the same"]),
     ],
 )
-def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: list[float], says: list[str]) -> None:
+def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: list[float], summary: list[str]) -> None:
     """NaN and constant predictions are problems of the model that makes them."""
     said = {CLEAN: np.array(clean), "typo": np.array(noisy)}
     problems = suspicious_predictions("challenger", said, said[CLEAN])
-    assert len(problems) == len(says)
-    assert all("challenger" in problem and word in problem for problem, word in zip(problems, says, strict=True))
+    assert len(problems) == len(summary)
+    assert all("challenger" in problem and word in problem for problem, word in zip(problems, summary, strict=True))
 
 
 def test_what_cannot_be_computed_blocks() -> None:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from include.decisions.monitoring.triage import Times, triage
+from include.decisions.monitoring.triage import Evidence, Times, triage
 from include.models.contract import Model
 from include.results import Drift, Finding, Moved, Quality
 from tests.toy import DAY, MODEL, changed, day
@@ -25,10 +25,10 @@ def drift(*found: Moved, broken: tuple[str, ...] = ()) -> Drift:
 
 
 CALM, SHIFTED = drift(), drift(moved())
-TYPOS = drift(moved("note: typo", kind="mess", what="12.0% of its values are misspelt, usually 1.0%"))
-GROWN = drift(moved("z", kind="mess", in_a_row=4, effect=0.6, before=0.03))
-STILL_TYPOS = drift(moved("note: typo", kind="mess", in_a_row=3, before=0.4))
-FEW_TYPOS = drift(moved("note: typo", kind="mess", effect=0.02))
+TYPOS = drift(moved("note: typo", kind="noise", what="12.0% of its values are misspelt, usually 1.0%"))
+GROWN = drift(moved("z", kind="noise", in_a_row=4, effect=0.6, before=0.03))
+STILL_TYPOS = drift(moved("note: typo", kind="noise", in_a_row=3, before=0.4))
+FEW_TYPOS = drift(moved("note: typo", kind="noise", effect=0.02))
 WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", season="as in the period from 2023-01-21"))
 BROKEN = drift(moved(), broken=("x: frozen at 7",))
 GOOD = Quality(period=day(18), metric="roc_auc", value=0.71, recent=0.7, reference=0.7)
@@ -44,20 +44,20 @@ RECENT = Times(last_check=day(19), last_retrain=day(15))
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("calm", MODEL, CALM, GOOD, RECENT, "nothing", "roc_auc 0.710 holds against 0.700"),
-    ("one bad period", MODEL, CALM, FALLEN, RECENT, "nothing", "roc_auc 0.600 after 0.700, which one period does not prove"),
+    ("one bad period", MODEL, CALM, FALLEN, RECENT, "nothing", "roc_auc 0.600 after 0.700: one period is not enough"),
     ("no labels yet", MODEL, CALM, NONE_YET, RECENT, "nothing", "no mature labels yet"),
-    ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc 0.610 over the newest two mature periods, was 0.700"),
-    ("decay, explained", MODEL, SHIFTED, DECAYED, RECENT, "retrain", "was 0.700; moved: x: median 1 → 2"),
+    ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc fell from 0.700 to 0.610 over the newest"),
+    ("decay, explained", MODEL, SHIFTED, DECAYED, RECENT, "retrain", "mature periods; moved: x: median 1 → 2"),
     ("decay in a season", MODEL, WINTER, DECAYED, RECENT, "retrain", "decay: "),
     ("a harmless shift", MODEL, SHIFTED, GOOD, RECENT, "note", "the data moved, roc_auc 0.710 holds against 0.700: x: median"),
     ("a shift where drift asks", ON_DRIFT, SHIFTED, GOOD, RECENT, "retrain", "drift: x: median 1 → 2"),
-    ("a shift where drift asks, estimated", ON_DRIFT, SHIFTED, LATE, RECENT, "retrain", "estimated at 0.650, which proves"),
+    ("a shift where drift asks, estimated", ON_DRIFT, SHIFTED, LATE, RECENT, "retrain", "label-free estimate of roc_auc: 0.650"),
     ("a shift in what hardly counts", ON_DRIFT, drift(moved(weight=0.1)), GOOD, RECENT, "note", "the data moved"),
     ("a season where drift asks", ON_DRIFT, WINTER, GOOD, RECENT, "note", "season: "),
     ("season", MODEL, WINTER, GOOD, RECENT, "note", "season: x: median 1 → 2; z: median 1 → 2, as in the period from 2023"),
     ("noise surge", MODEL, TYPOS, GOOD, RECENT, "page", "noise surge: note: typo: 12.0% of its values are misspelt"),
     ("the same surge, long told", MODEL, STILL_TYPOS, GOOD, RECENT, "note", "(period 3 of it)"),
-    ("a little more mess", MODEL, FEW_TYPOS, GOOD, RECENT, "note", "the data moved"),
+    ("a little more noise", MODEL, FEW_TYPOS, GOOD, RECENT, "note", "the data moved"),
     ("noise surge and decay", MODEL, TYPOS, DECAYED, RECENT, "retrain", "decay: "),
     (
         "labels late",
@@ -66,7 +66,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
         LATE,
         RECENT,
         "wait",
-        "labels are 1 period late; roc_auc is estimated at 0.650, which",
+        "labels are 1 period late; label-free estimate of roc_auc: 0.650",
     ),
     ("labels late, data moved", MODEL, SHIFTED, LATE, RECENT, "wait", "; moved: x: median 1 → 2"),
     ("labels silent", MODEL, CALM, SILENT, RECENT, "alarm", "silence: labels are 3 periods late"),
@@ -87,17 +87,17 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
 @pytest.mark.parametrize(
     ("model", "drift", "quality", "times", "action", "summary"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_triage(model: Model, drift: Drift, quality: Quality, times: Times, action: str, says: str) -> None:
+def test_triage(model: Model, drift: Drift, quality: Quality, times: Times, action: str, summary: str) -> None:
     """One finding, one action, one reason in words."""
-    finding = triage(model, NOW, True, drift, quality, times)
+    finding = triage(model, Evidence(NOW, True, drift, quality, times))
     assert finding.action == action
-    assert says in finding.reason
+    assert summary in finding.reason
 
 
 def test_without_a_champion_one_is_wanted_unless_the_feed_is_broken() -> None:
     """Also when nothing is known of quality."""
-    assert triage(MODEL, NOW, False, CALM, NONE_YET, Times()).reason.startswith("first champion")
-    assert triage(MODEL, NOW, False, BROKEN, NONE_YET, Times()).action == "stop"
+    assert triage(MODEL, Evidence(NOW, False, CALM, NONE_YET, Times())).reason.startswith("first champion")
+    assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times())).action == "stop"
 
 
 def test_every_action_is_in_the_table() -> None:
@@ -108,18 +108,18 @@ def test_every_action_is_in_the_table() -> None:
 def test_five_causes_have_five_actions() -> None:
     """A broken feed, a noise surge, a real shift, a season and late labels are told apart."""
     causes = [(BROKEN, GOOD), (TYPOS, GOOD), (SHIFTED, DECAYED), (WINTER, GOOD), (CALM, LATE)]
-    actions = [triage(MODEL, NOW, True, found, quality, RECENT).action for found, quality in causes]
+    actions = [triage(MODEL, Evidence(NOW, True, found, quality, RECENT)).action for found, quality in causes]
     assert actions == ["stop", "page", "retrain", "note", "wait"]
 
 
 @pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (CALM, SILENT)])
 def test_who_is_called_is_told_what_to_do(found: Drift, quality: Quality) -> None:
-    """A page offers to train on such mess; an alarm says whom to ask."""
-    assert triage(MODEL, NOW, True, found, quality, RECENT).advice
+    """A page offers to train on such noise; an alarm says who can help."""
+    assert triage(MODEL, Evidence(NOW, True, found, quality, RECENT)).advice
 
 
 def test_the_default_rest_is_the_label_delay() -> None:
     """And the default age limit is thirteen periods, at least a month."""
-    assert MODEL.rest == MODEL.feed.label_delay
-    assert MODEL.oldest == timedelta(days=30)
-    assert replace(MODEL, feed=replace(MODEL.feed, period=timedelta(weeks=1))).oldest == timedelta(weeks=13)
+    assert MODEL.effective_cool_down == MODEL.feed.label_delay
+    assert MODEL.max_model_age == timedelta(days=30)
+    assert replace(MODEL, feed=replace(MODEL.feed, period=timedelta(weeks=1))).max_model_age == timedelta(weeks=13)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from include.decisions.scoring.estimate import FEWEST_LABELS, estimate
+from include.decisions.scoring.estimate import FEWEST_LABELS, Answered, estimate
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.predictions import best_classes
 from include.models.contract import Criteria
@@ -20,7 +20,7 @@ def test_of_a_binary_model_that_is_too_sure() -> None:
     labels = (RNG.random(8000) < chance).astype("float64")
     loud = chance**3
     truth = BINARY["roc_auc"].estimate(labels[4000:], loud[4000:])[0]
-    found = estimate("binary", BINARY["roc_auc"], loud[:4000], labels[:4000], loud[4000:], seed=1)
+    found = estimate(BINARY["roc_auc"], "binary", Answered(loud[:4000], labels[:4000]), loud[4000:], seed=1)
     assert found is not None
     assert found.value == pytest.approx(truth, abs=0.025)
 
@@ -30,7 +30,7 @@ def test_a_harder_mix_of_rows_is_seen() -> None:
     easy, hard = RNG.choice([0.02, 0.98], 3000), RNG.uniform(0.3, 0.7, 3000)
     chance = np.concatenate([easy, hard])
     labels = (RNG.random(6000) < chance).astype("float64")
-    found = [estimate("binary", BINARY["brier"], chance, labels, asked, seed=1) for asked in (easy, hard)]
+    found = [estimate(BINARY["brier"], "binary", Answered(chance, labels), asked, seed=1) for asked in (easy, hard)]
     assert found[0] is not None
     assert found[1] is not None
     assert found[0].value < 0.05 < 0.15 < found[1].value
@@ -41,12 +41,12 @@ def test_of_classes_and_of_numbers() -> None:
     probabilities = RNG.dirichlet([0.3] * 4, size=6000)
     labels = np.array([RNG.choice(list("abcd"), p=p) for p in probabilities], dtype=object)
     ranking = best_classes(probabilities, np.array(list("abcd"), dtype=object))
-    found = estimate("multiclass", CLASSES["accuracy"], ranking[:3000], labels[:3000], ranking[3000:], seed=1)
+    found = estimate(CLASSES["accuracy"], "multiclass", Answered(ranking[:3000], labels[:3000]), ranking[3000:], seed=1)
     assert found is not None
     assert found.value == pytest.approx(float((ranking.labels[3000:, 0] == labels[3000:]).mean()), abs=0.03)
     said = RNG.uniform(0, 10, 4000)
     truth = said + RNG.normal(scale=0.1 + said / 5)
-    found = estimate("regression", VALUES["mae"], said[:2000], truth[:2000], said[2000:], seed=1)
+    found = estimate(VALUES["mae"], "regression", Answered(said[:2000], truth[:2000]), said[2000:], seed=1)
     assert found is not None
     assert found.value == pytest.approx(float(np.abs(truth[2000:] - said[2000:]).mean()), rel=0.1)
 
@@ -54,6 +54,6 @@ def test_of_classes_and_of_numbers() -> None:
 def test_without_labels_enough_there_is_none() -> None:
     """Nothing is made up."""
     said = RNG.random(FEWEST_LABELS - 1)
-    assert estimate("binary", BINARY["brier"], said, (said > 0.5).astype("float64"), said, seed=1) is None
+    assert estimate(BINARY["brier"], "binary", Answered(said, (said > 0.5).astype("float64")), said, seed=1) is None
     said = RNG.random(FEWEST_LABELS)
-    assert estimate("binary", BINARY["brier"], said, (said > 0.5).astype("float64"), said[:0], seed=1) is None
+    assert estimate(BINARY["brier"], "binary", Answered(said, (said > 0.5).astype("float64")), said[:0], seed=1) is None

@@ -1,0 +1,37 @@
+"""`python -m include.cli`: the tools of an engineer. Each command is the module of its name."""
+
+import click
+
+from include.command_line import Commands
+
+
+@click.group(
+    cls=Commands,
+    package="include.cli",
+    lazy={
+        "new-model": "Write the file of a new model.",
+        "check-model": "Compare a model with data, train it and ask the gate.",
+        "landing": "Put files into landing, list them, remove one.",
+        "ledger": "Show what was in production when, and who decided it.",
+        "quarantine": "Show which rows broke the contract, and why.",
+        "prune": "Show or remove what is no longer needed.",
+        "replay": "Find out how often a model should be retrained.",
+        "slack-preview": "Show every message that Slack may be sent.",
+        "settings-page": "Write docs/settings.md.",
+        "audit": "Look up known vulnerabilities of the lock.",
+        "sbom": "Write what the lock holds as CycloneDX.",
+    },
+)
+def cli() -> None:
+    """The tools of an engineer.
+
+    What a tool needs of a stack it takes from the one that runs here, else from the environment and `.env`.
+
+    \b
+    Example:
+      python -m include.cli check-model traffic_volume sample.csv
+    """
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m include.cli")

@@ -1,0 +1,32 @@
+"""The commit of the code that runs."""
+
+import subprocess
+from pathlib import Path
+
+_PROJECT = Path(__file__).resolve().parent.parent
+# What a training depends on.
+_CODE = ("dags", "include", "plugins", "requirements.txt")
+
+
+def commit() -> str:
+    """The commit, with "+changes" where code beside it runs that is in no commit: a newcomer's own model, most often."""
+    found = _git("rev-parse", "--verify", "HEAD")
+    if not found:
+        return "unknown"
+    return f"{found}+changes" if _git("status", "--porcelain", "--", *_CODE) else found
+
+
+def _git(*words: str) -> str:
+    """The answer of git; empty where it cannot answer."""
+    try:
+        answer = subprocess.run(  # noqa: S603 - words of our own
+            ["git", *words],  # noqa: S607 - the git of whose checkout it is
+            cwd=_PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
