@@ -120,7 +120,10 @@ def _points(loss: float) -> float:
 CELLS = (
     [SimulationCell(rows, loss) for loss in LOSSES for rows in ROWS]
     + [SimulationCell(250, 0.0, uneven=True), SimulationCell(250, 0.0, wobble=0.1)]
-    + [SimulationCell(250, 0.0, plan=Probation(periods=12, looks=4)), SimulationCell(250, 0.0, plan=Probation(periods=28, looks=4))]
+    + [
+        SimulationCell(250, 0.0, plan=Probation(periods=12, looks=4)),
+        SimulationCell(250, 0.0, plan=Probation(periods=28, looks=4)),
+    ]
 )
 
 

@@ -4,18 +4,22 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from demo.upstream import FLIGHTS, TRAFFIC, WEEK, Upstream
 from deploy.local.airflow_api import AirflowApi, AirflowError
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.object_store import ObjectStore
+from include.statuses import MonitorStatus, RetrainStatus
 
 FIRST = datetime(2013, 3, 11, tzinfo=UTC)
 STREAMS = (FLIGHTS, TRAFFIC)
 _PATIENCE = 600
 _DONE = ("success", "failed")
+
+
+S = TypeVar("S", MonitorStatus, RetrainStatus)
 
 
 @dataclass
@@ -27,8 +31,8 @@ class Row:
     now: str = "waiting"
     damage: dict[str, int] = field(default_factory=dict)
     failed: str = ""
-    monitor: dict[str, Any] = field(default_factory=dict)
-    retrain: dict[str, Any] = field(default_factory=dict)
+    monitor: MonitorStatus | None = None
+    retrain: RetrainStatus | None = None
 
     @property
     def as_of(self) -> datetime:
@@ -36,30 +40,64 @@ class Row:
         return self.start + WEEK
 
     def summary(self) -> dict[str, Any]:
-        """What `demo/summary.json` says about the week."""
-        checked, drift, quality = (self.monitor.get(part, {}) for part in ("checked", "drift", "quality"))
-        finding, verdict, promotion = (
-            self.monitor.get("finding", {}),
-            self.retrain.get("verdict", {}),
-            self.retrain.get("promotion", {}),
+        """What `demo/summary.json` holds about the week."""
+        return (
+            _UNKNOWN
+            | {
+                "start": f"{self.start:%Y-%m-%d}",
+                "damaged_on_purpose": sum(self.damage.values()),
+                "triage": "failed" if self.failed else None,
+                "reason": self.failed or None,
+            }
+            | _of_monitor(self.monitor)
+            | _of_retrain(self.retrain)
         )
-        scored = (self.monitor.get("scored") or {}).get("champion") or {}
-        return {
-            "start": f"{self.start:%Y-%m-%d}",
-            "rows": checked.get("rows"),
-            "quarantined": checked.get("quarantined"),
-            "damaged_on_purpose": sum(self.damage.values()),
-            "drifted": len(drift.get("drifted", [])),
-            "columns": drift.get("columns"),
-            "quality": quality.get("value"),
-            "quality_of": (quality.get("period") or "")[:10] or None,
-            "maturity": quality.get("newest_maturity"),
-            "triage": finding.get("action") or ("failed" if self.failed else None),
-            "reason": finding.get("reason") or self.failed or None,
-            "verdict": verdict.get("verdict"),
-            "verdict_reason": (verdict.get("reasons") or [None])[0],
-            "champion": promotion.get("champion_version") or scored.get("version"),
-        }
+
+
+_UNKNOWN: dict[str, Any] = dict.fromkeys(
+    (
+        "start",
+        "rows",
+        "quarantined",
+        "damaged_on_purpose",
+        "drifted",
+        "columns",
+        "quality",
+        "quality_of",
+        "maturity",
+        "triage",
+        "reason",
+        "verdict",
+        "verdict_reason",
+        "champion",
+    )
+) | {"drifted": 0}
+
+
+def _of_monitor(status: MonitorStatus | None) -> dict[str, Any]:
+    if status is None:
+        return {}
+    quality, champion = status.quality, status.scored.champion
+    return {
+        "rows": status.checked.rows,
+        "quarantined": status.checked.quarantined,
+        "drifted": len(status.drift.drifted),
+        "columns": status.drift.columns,
+        "quality": quality.value,
+        "quality_of": f"{quality.period:%Y-%m-%d}" if quality.period else None,
+        "maturity": quality.newest_maturity,
+        "triage": status.finding.action,
+        "reason": status.finding.reason,
+        "champion": champion.version if champion else None,
+    }
+
+
+def _of_retrain(status: RetrainStatus | None) -> dict[str, Any]:
+    if status is None:
+        return {}
+    verdict, champion = status.verdict, status.promotion.champion_version
+    reason = next(iter(verdict.reasons), None)
+    return {"verdict": verdict.verdict, "verdict_reason": reason} | ({"champion": champion} if champion else {})
 
 
 class Player:
@@ -85,17 +123,17 @@ class Player:
 
     def _play_row(self, row: Row) -> None:
         row.now, row.damage = "delivering", self._upstreams[row.model].damage_in(row.start)
-        row.monitor = self._status(row, "monitor")
+        row.monitor = self._status(row, MonitorStatus)
         if not row.monitor:
             self._upstreams[row.model].week(row.start)
             since = self._api.announce_delivery(row.model, row.as_of.isoformat())
             self._wait(row, "monitor", since)
-            row.monitor = self._status(row, "monitor")
-        if row.monitor.get("finding", {}).get("action") == "retrain":
-            row.retrain = self._status(row, "retrain")
+            row.monitor = self._status(row, MonitorStatus)
+        if row.monitor and row.monitor.finding.action == "retrain":
+            row.retrain = self._status(row, RetrainStatus)
             if not row.retrain:
-                self._wait(row, "retrain", self._asked_at(row))
-                row.retrain = self._status(row, "retrain")
+                self._wait(row, "retrain", self._started_at(row.model, row.monitor.run_id))
+                row.retrain = self._status(row, RetrainStatus)
         row.now = "failed" if row.failed else "done"
 
     def _wait(self, row: Row, stage: str, since: str) -> None:
@@ -113,14 +151,12 @@ class Player:
             time.sleep(0.7)
         raise AirflowError(f"{dag_id} has not finished after {_PATIENCE} s. Look at {dag_id} in Airflow's page.")
 
-    def _asked_at(self, row: Row) -> str:
-        """When the monitor's run began: the retraining that it asked for came later."""
-        runs = self._api.get(f"dags/{row.model}.monitor/dagRuns/{row.monitor['run_id']}")
-        return str(runs["start_date"])
+    def _started_at(self, model_name: str, run_id: str) -> str:
+        """When a monitor's run started: the retraining that it requested came later."""
+        return str(self._api.get(f"dags/{model_name}.monitor/dagRuns/{run_id}")["start_date"])
 
-    def _status(self, row: Row, kind: str) -> dict[str, Any]:
-        found = [s for s in self._lake.statuses(row.model, kind) if datetime.fromisoformat(s["as_of"]) == row.as_of]
-        return found[0] if found else {}
+    def _status(self, row: Row, kind: type[S]) -> S | None:
+        return self._lake.status(row.model, kind, row.as_of)
 
 
 def _failed(tasks: dict[str, str]) -> str:

@@ -31,7 +31,9 @@ def promotion(version: str, champion: str | None, run_id: str = "", approval: Ap
 
     def work(world: World, services: Services) -> Any:
         step = import_module("include.steps.promote").run
-        return step(StepContext(services, world.model, request(run_id or f"retrain {version}")), verdict, approval or yes(verdict))
+        return step(
+            StepContext(services, world.model, request(run_id or f"retrain {version}")), verdict, approval or yes(verdict)
+        )
 
     return work
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from include.adapters.lake import Lake
 from include.cli.connection import connect
 from include.models import find_model
+from include.results import QuarantinedRow
 from include.untrusted_text import one_line
 
 _ROWS_SHOWN, _REASONS_SHOWN = 10, 4
@@ -28,18 +29,18 @@ class Delivery:
 
     key: str
     checked_at: datetime
-    rows: list[dict[str, Any]]
+    rows: list[QuarantinedRow]
     went_on: bool
 
     @property
     def source(self) -> str:
         """The landing file."""
-        return str(self.rows[0]["source"]) if self.rows else ""
+        return self.rows[0].source if self.rows else ""
 
     @property
     def reasons(self) -> Counter[str]:
         """How many rows have each reason."""
-        return Counter(one_line(reason, _LONGEST_REASON) for row in self.rows for reason in row["reasons"])
+        return Counter(one_line(reason, _LONGEST_REASON) for row in self.rows for reason in row.reasons)
 
 
 @click.command("quarantine")
@@ -83,8 +84,8 @@ def show(console: Console, model_name: str, found: list[Delivery], of: int) -> N
     shown = newest.rows[:_ROWS_SHOWN]
     _say(console, f"The first {len(shown)} of the {len(newest.rows):,} rows of {newest.source}:", "bold")
     for row in shown:
-        _say(console, f"row {row['row']}: {'; '.join(one_line(reason, _LONGEST_REASON) for reason in row['reasons'])}")
-        _say(console, f"    {_values(row['values'])}", "dim")
+        _say(console, f"row {row.row}: {'; '.join(one_line(reason, _LONGEST_REASON) for reason in row.reasons)}")
+        _say(console, f"    {_values(row.values)}", "dim")
     _say(console, f"All of them: {newest.key} in the lake.", "dim")
 
 

@@ -1,13 +1,13 @@
-"""Every message that Slack may be sent, in this terminal and as a page.
+"""Every kind of message that is sent to Slack, in this terminal and as a page.
 
-The words are those of `include/alerts/texts.py`; what they are about is made up.
+The texts are those of `include/alerts/texts.py`; what they are about is made up.
 """
 
 import html
 import re
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from include.alerts.texts import (
+    Failure,
     approval_text,
     by_hand_text,
     cause_in_words,
@@ -25,12 +26,22 @@ from include.alerts.texts import (
     probation_text,
     promoted_text,
     rolled_back_text,
-    run_url,
     started_text,
     unpublished_text,
     verdict_text,
 )
 from include.errors import BrokenFeed, RegistryUnreachable
+from include.results import (
+    Approval,
+    Assembled,
+    Finding,
+    Probated,
+    Promotion,
+    Question,
+    RolledBack,
+    Snapshot,
+    Verdict,
+)
 from include.untrusted_text import of_data
 
 PAGE = Path(".stack/slack-preview.html")
@@ -45,6 +56,7 @@ _SIGNS = {
     "raised_hand": "✋",
     "mute": "🔇",
 }
+_WHEN = datetime(2026, 3, 6, 9, tzinfo=UTC)
 _HALF_PAST_NINE = 1_772_616_600.0
 
 
@@ -55,90 +67,118 @@ def messages() -> dict[str, str]:
 
 def _what_went_wrong() -> dict[str, str]:
     log = f"{_AIRFLOW}/dags/traffic_volume.monitor/runs/scheduled__2026-03-04/tasks/check?try_number=1"
-    late = "landing file traffic_volume/features/2026-03-02.jsonl: 412 of 1,004 rows break the contract (398 × temp: not a "
-    late += (
+    bad_rows = BrokenFeed(
+        "landing file traffic_volume/features/2026-03-02.jsonl: 412 of 1,004 rows break the contract (398 × temp: not a "
         "number; 14 × weather: missing); accepted is 20%. Ask upstream to deliver it again under the same name, or remove it."
     )
-    away = RegistryUnreachable(
+    down = RegistryUnreachable(
         "MLflow did not answer about card_fraud: connection refused. Nothing was decided; check the server, then clear "
         "the task."
     )
-    outage = outage_text("card_fraud.monitor", "score", away, log.replace("traffic_volume", "card_fraud"))
+    outage = outage_text(Failure("card_fraud.monitor", "score", down, log.replace("traffic_volume", "card_fraud")))
+    memory = log.replace("traffic_volume.monitor", "search_queries.retrain")
     return {
-        "a task failed": failure_text("traffic_volume.monitor", "check", BrokenFeed(late), log),
-        "a task failed for want of memory": failure_text(
-            "search_queries.retrain", "train", MemoryError(), log.replace("traffic_volume.monitor", "search_queries.retrain")
-        ),
+        "a task failed": _failure(Failure("traffic_volume.monitor", "check", bad_rows, log)),
+        "a task failed for want of memory": _failure(Failure("search_queries.retrain", "train", MemoryError(), memory)),
         "an outage": outage,
         "the outage goes on, a quarter of an hour later": f"{outage}\n{missed_text({'MLflow': (37, _HALF_PAST_NINE)})}",
     }
 
 
+def _failure(failure: Failure) -> str:
+    return failure_text(failure, "The champion is unchanged.")
+
+
 def _retraining() -> dict[str, str]:
-    assembled = {"train": {"rows": 48_211}, "holdout": {"rows": 5_377}}
-    decay = "decay: roc_auc 0.712 over the newest two mature periods, was 0.764; moved: dep_hour: median 12.5 → 14"
+    name, run = "traffic_volume", _run("traffic_volume.retrain")
+    assembled = Assembled(train=_snapshot(48_211), holdout=_snapshot(5_377))
+    decay = "decay: roc_auc fell from 0.764 to 0.712 over the newest two mature periods; moved: dep_hour: median 12.5 → 14"
     drift = f"drift: category: {of_data('electronics')}: 21.4% of its values, usually 9.8%; amount: median 31.2 → 44.9"
-    run = _run("traffic_volume.retrain")
     causes = {
         "decay": cause_in_words(decay, ""),
         "drift": cause_in_words(drift, ""),
         "the cadence": cause_in_words("cadence", ""),
         "by hand": cause_in_words("new prices since Monday", "alice"),
     }
-    started = {
-        f"retraining started: {name}": started_text("traffic_volume", cause, assembled, run) for name, cause in causes.items()
+    started = {f"retraining started: {what}": started_text(name, cause, assembled, run) for what, cause in causes.items()}
+    stays = Promotion(promoted=False, champion_version="7", previous_version=None)
+    by_gate = Approval(approved=False, by="the gate")
+    reasons: dict[Literal["keep", "inconclusive", "blocked"], str] = {
+        "keep": "roc_auc 0.759 against 0.764 of the champion: -0.005 (-0.011 to 0.001) on 5,377 rows",
+        "inconclusive": "roc_auc +0.002 (-0.004 to 0.008): 21,000 rows would decide, there are 5,377",
+        "blocked": "labels of the hold-out are immature: 62% are known, 90% are needed",
     }
-    stays = {"promoted": False, "champion_version": "7", "previous_version": None}
     verdicts = {
-        f"a verdict: {word}": verdict_text("traffic_volume", _verdict(word, reason), stays, "", run)
-        for word, reason in {
-            "keep": "roc_auc 0.759 against 0.764 of the champion: -0.005 (-0.011 to 0.001) on 5,377 rows",
-            "inconclusive": "roc_auc +0.002 (-0.004 to 0.008): 21,000 rows would decide, there are 5,377",
-            "blocked": "labels of the holdout are immature: 62% are known, 90% are needed",
-        }.items()
+        f"a verdict: {word}": verdict_text(name, _verdict(word, reason), stays, by_gate, run)
+        for word, reason in reasons.items()
     }
     better = _verdict("promote", "roc_auc 0.781 against 0.764: +0.017 (0.009 to 0.026), and no worse under noise")
-    promoted = {"promoted": True, "champion_version": "8", "previous_version": "7"}
-    subject, url = "traffic_volume: may version 8 become champion?", f"{run}/tasks/review/required_actions"
+    promoted = Promotion(promoted=True, champion_version="8", previous_version="7")
     return {
         **started,
         **verdicts,
-        "an approval is asked for": approval_text(
-            subject, "orchestrator", "2026-03-06T09:00:00+00:00", url, ["alice", "bob"], better
-        ),
-        "a promotion": promoted_text("traffic_volume", better, promoted, "alice", run),
+        "an approval is requested": approval_text(_question(run), ["alice", "bob"], better),
+        "a promotion": promoted_text(name, better, promoted, "alice", run),
     }
 
 
 def _what_needs_attention() -> dict[str, str]:
     name, run = "traffic_volume", _run("traffic_volume.monitor")
-    noisy = "noise surge: weather: 11.2% of its values are misspelt, usually 1.1%"
-    upstream = "Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file."
+    noisy = Finding(
+        action="page",
+        reason="noise surge: weather: 11.2% of its values are misspelt, usually 1.1%",
+        advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
+    )
+    silent = Finding(action="alarm", reason="silence: no check for 23 days", advice="See why the monitor did not run.")
     worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
-    gone = "version 7 cannot be asked any more: its artifact was deleted"
     unpublished = (
         "version 8 is champion, but s3://serving/serving/traffic_volume could not be brought up to date: access denied"
     )
-    by_hand = "version 5 was made champion by hand; version 8 was"
-    back = {"champion_version": "7", "from_version": "8"}
-    return {
+    back = RolledBack(rolled_back=True, champion_version="7", from_version="8")
+    texts = {
         "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
-        "silence": finding_text(name, "alarm", "silence: no check for 23 days", "See why the monitor did not run.", run),
-        "noisier data than ever": finding_text(name, "page", noisy, upstream, run),
-        "probation: worse": probation_text(name, "worse", worse, "propose", run),
-        "probation: not finished": probation_text(name, "impossible", gone, "propose", run),
-        "changed by hand": by_hand_text(name, by_hand, run),
+        "silence": finding_text(name, silent, run),
+        "noisier data than ever": finding_text(name, noisy, run),
+        "probation: worse": probation_text(name, Probated(decision="worse", summary=worse), run),
+        "probation: not finished": probation_text(
+            name, Probated(decision="impossible", summary="version 7 cannot score any more: its artifact was deleted"), run
+        ),
+        "changed by hand": by_hand_text(name, "version 5 was made champion by hand; version 8 was", run),
         "not published": unpublished_text(name, unpublished, run),
     }
+    return {about: text for about, text in texts.items() if text}
 
 
-def _verdict(word: str, reason: str) -> Mapping[str, Any]:
-    card = f"{_MLFLOW}/#/models/traffic_volume/versions/8"
-    return {"verdict": word, "reasons": [reason], "version": "8", "card_url": card}
+def _snapshot(rows: int) -> Snapshot:
+    return Snapshot(digest="0" * 64, start=_WHEN, end=_WHEN, rows=rows)
+
+
+def _question(run: str) -> Question:
+    return Question(
+        where="orchestrator",
+        answered_in="Airflow",
+        subject="traffic_volume: may version 8 become champion?",
+        body="",
+        evidence="0" * 64,
+        version="8",
+        until=_WHEN,
+        url=f"{run}/tasks/review/required_actions",
+    )
+
+
+def _verdict(word: Literal["promote", "keep", "inconclusive", "blocked"], reason: str) -> Verdict:
+    return Verdict(
+        verdict=word,
+        reasons=(reason,),
+        version="8",
+        artifact_digest=None,
+        champion_version="7",
+        card_url=f"{_MLFLOW}/#/models/traffic_volume/versions/8",
+    )
 
 
 def _run(dag_id: str) -> str:
-    return run_url(_AIRFLOW, dag_id, "scheduled__2026-03-04T09:30:00+00:00")
+    return f"{_AIRFLOW}/dags/{dag_id}/runs/scheduled__2026-03-04T09%3A30%3A00%2B00%3A00"
 
 
 def as_html(text: str) -> str:

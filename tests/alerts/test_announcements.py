@@ -51,9 +51,7 @@ def snapshot(rows: int) -> Snapshot:
 )
 def test_a_retraining_states_its_cause(request_: dict[str, Any], text: str) -> None:
     """The cadence, a person, or what triage found; the second try of the same run bears the same name."""
-    first, again = (
-        after("assemble", Assembled(train=snapshot(rows), holdout=snapshot(3)), request_)[0] for rows in (9, 10)
-    )
+    first, again = (after("assemble", Assembled(train=snapshot(rows), holdout=snapshot(3)), request_)[0] for rows in (9, 10))
     assert text in first.text
     assert (first.kind, first.once) == ("started", again.once)
 
@@ -134,9 +132,7 @@ def test_a_question_is_asked_once_for_its_evidence_and_time() -> None:
         reviewers=("alice",),
     )
     asked = [question, question, question.model_copy(update={"evidence": "f"})]
-    messages = [
-        after("review", Approval(approved=False, by="no one", question=one), verdict=VERDICT)[0] for one in asked
-    ]
+    messages = [after("review", Approval(approved=False, by="no one", question=one), verdict=VERDICT)[0] for one in asked]
     assert messages[0].once == messages[1].once != messages[2].once
     assert "keep: no better" in messages[0].text
     assert "alice" in messages[0].text

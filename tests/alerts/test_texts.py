@@ -200,7 +200,9 @@ def test_a_reason_of_drift_tells_no_value() -> None:
 
 def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
     """One message with the page to answer on; a name in it pages nobody by itself."""
-    asked = approval_text("toy: may version 2 become champion?", "orchestrator", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"])
+    asked = approval_text(
+        "toy: may version 2 become champion?", "orchestrator", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"]
+    )
     assert asked.splitlines() == [
         ":raised_hand: *toy: may version 2 become champion?* · &lt;!here&gt;",
         "_Until 2024-03-01 12:00 UTC; no answer means no._",

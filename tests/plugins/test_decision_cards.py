@@ -126,7 +126,10 @@ class Page(NamedTuple):
 
 def judged(run_id: object, **more: str) -> dict[str, Any]:
     train = {"version": "2", "run_id": run_id, "version_url": VERSION} | more
-    return {"train": train, "validate": {"verdict": "promote", "card_url": "http://mlflow.example/card", "summary": "promote: x"}}
+    return {
+        "train": train,
+        "validate": {"verdict": "promote", "card_url": "http://mlflow.example/card", "summary": "promote: x"},
+    }
 
 
 FOUND = {

@@ -23,7 +23,9 @@ Where = Literal["orchestrator", "registry"]
 class UnderReview(World):
     """Version 1 is champion, version 2 was judged, and its card is kept."""
 
-    def __init__(self, word: str = "promote", where: str = "orchestrator", champion: str | None = "1", **settings: Any) -> None:
+    def __init__(
+        self, word: str = "promote", where: str = "orchestrator", champion: str | None = "1", **settings: Any
+    ) -> None:
         super().__init__(model=changed(MODEL, where=where, **settings))
         self.switched: dict[str, str] = {}
         for number in ("1", "2"):
@@ -41,7 +43,13 @@ class UnderReview(World):
 
     def judged(self, word: str, champion: str | None = "1", **changes: Any) -> Verdict:
         """The newest verdict on version 2, as validate leaves it."""
-        said = {"verdict": word, "reasons": ("because",), "version": "2", "artifact_digest": "digest-of-2", "summary": f"{word}!"}
+        said = {
+            "verdict": word,
+            "reasons": ("because",),
+            "version": "2",
+            "artifact_digest": "digest-of-2",
+            "summary": f"{word}!",
+        }
         verdict = Verdict.model_validate(said | {"champion_version": champion} | changes)
         self.registry.annotate("toy", "2", {"evidence": verdict.evidence})
         self.registry.log_report("run-2", card_path(verdict.evidence), "## THE CARD of 2")

@@ -57,8 +57,7 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
 
     baseline = make_baseline(model, days(0, 8), {}, [])
     now, then = (
-        summary_of_period(model, days(9, 1, **moved), FIRST, baseline.grid)
-        for moved in ({"x": 2, "z": 2}, {"x": 1.8, "z": 0})
+        summary_of_period(model, days(9, 1, **moved), FIRST, baseline.grid) for moved in ({"x": 2, "z": 2}, {"x": 1.8, "z": 0})
     )
     moved = [Compared(view, "level", 0.001, 1.0, 1.0, 0.0) for view in ("x", "z", LABEL)]
     assert as_a_year_ago(moved, baseline, now, then) == {"x": True, "z": False, LABEL: False}
