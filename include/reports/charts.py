@@ -1,4 +1,4 @@
-"""Charts as SVG: scales, ticks, a time axis, and labels that do not collide; `templates/charts.html` draws them. Pure and light.
+"""Charts: scales, ticks, a time axis, and labels that do not collide; `templates/charts.html` draws them. Pure and light.
 
 Lengths are those of the view box of each SVG; y grows downwards, as in SVG.
 """
@@ -155,7 +155,7 @@ def widened(values: Iterable[float]) -> tuple[float, float]:
 
 
 def beside(points: Sequence[Label], frame: Frame, taken: Sequence[Box]) -> list[Label]:
-    """The labels of points, placed beside them and moved up or down until they are on no other text; the first is placed first."""
+    """Labels beside their points, moved up or down until they are on no other text; the first is placed first."""
     taken, placed = list(taken), []
     for point in points:
         right = point.x + 14 + point.box[2] < frame.right

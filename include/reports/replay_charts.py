@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from include.decisions.replay.search import CURRENT, DEFAULT, EVERY, RECOMMENDED, STATIC, Replay, Tried
 from include.reports.charts import Frame, Label, Point, Scale, Tick, beside, round_values, widened
-from include.reports.replay_text import dot_title
+from include.reports.replay_text import dot_title, lost
 
 FRAME = Frame(width=860, height=400, left=56, right=796, top=26, bottom=356)
 _COUNTS = (0, 1, 2, 4, 8, 16, 26, 52, 104)
@@ -60,7 +60,7 @@ def ageing_chart(replay: Replay) -> AgeingChart | None:
         Point(
             x.at(aged.age),
             y.at(aged.loss.value / point),
-            f"age {aged.age}: {aged.loss.value / point:+.1f} points ({low:+.1f} to {high:+.1f}), {aged.periods} {replay.unit}s",
+            f"age {aged.age}: {lost(aged.loss, replay)}, {aged.periods} {replay.unit}s",
             radius=3.2,
         )
         for aged, low, high in zip(curve, lows, highs, strict=True)
