@@ -20,8 +20,9 @@ _LONGEST = 300
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of this folder makes of these values."""
-    return _environment().get_template(template).render(values)
+    """The page that a template of this folder makes of these values; a card in markdown has no newline at its end."""
+    page = _environment().get_template(template).render(values)
+    return page.rstrip("\n") if template.endswith(".md") else page
 
 
 @cache
@@ -34,7 +35,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"age": age, "time": time, "web": web, "words": words, "path": path, "plain": plain}
+    environment.filters |= {
+        "age": age,
+        "time": time,
+        "web": web,
+        "words": words,
+        "path": path,
+        "plain": plain,
+        "sentence": sentence,
+    }
     return environment
 
 
@@ -60,6 +69,16 @@ def time(moment: datetime | None) -> str:
 def words(text: object) -> str:
     """Text from outside, cut, on one line, without invisible characters."""
     return one_line(text, _LONGEST)
+
+
+def sentence(text: str) -> str:
+    """Text from outside as a sentence of markdown.
+
+    >>> sentence("the feed is broken")
+    'The feed is broken.'
+    """
+    escaped = plain(text)
+    return escaped[:1].upper() + escaped[1:] + ("" if escaped.endswith((".", "?", "!")) else ".")
 
 
 def path(text: object) -> str:
