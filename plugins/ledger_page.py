@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from decision_cards import HEADERS, as_html, document, sentence
+from decision_cards import HEADERS, sentence
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,19 +21,20 @@ def ledger_page(dag_id: str) -> tuple[int, str]:
     from include.errors import LedgerBroken, ProvingGroundError
     from include.models import model_names
     from include.reports.ledger_card import ledger_card
+    from include.reports.pages import from_markdown, render
 
     model_name = dag_id.rpartition(".")[0]
     if model_name not in model_names():
         return 404, sentence(f"Ledger: {dag_id}", "Only a model's own DAGs have a ledger.")
     try:
-        card = as_html(ledger_card(model_name, _entries(model_name)), str)
-        return 200, document(f"Ledger: {model_name}", f'<main class="ledger">{card}</main>')
+        card = from_markdown(ledger_card(model_name, _entries(model_name)))
+        return 200, render("card.html", title=f"Ledger: {model_name}", kind="ledger", card=card, version_url="")
     except LedgerBroken as error:
         return 500, sentence(f"Ledger: {dag_id}", str(error))
     except ProvingGroundError as error:
         _log.error("the ledger of %s: %s", model_name, error)
         return 503, sentence(
-            f"Ledger: {dag_id}", "The object store did not hand out the ledger; the log of the api-server says why."
+            f"Ledger: {dag_id}", "The object store did not return the ledger; the log of the api-server says why."
         )
 
 

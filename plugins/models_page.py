@@ -71,7 +71,6 @@ def _page(model: "Model", now: datetime) -> str:
     read = reader()
     checks = read.records.statuses(model.name, MonitorStatus, _NEWEST)
     retrainings = read.records.statuses(model.name, RetrainStatus, _NEWEST)
-    axis = charts.axis_of(checks)
     latest = read.latest.of(model.name)
     judged = next((each for each in reversed(retrainings) if each.verdict.version), None)
     return render(
@@ -79,9 +78,7 @@ def _page(model: "Model", now: datetime) -> str:
         one=line(model, latest, runs_of([model.name])[model.name], now),
         now=now,
         plot=charts,
-        quality_picture=charts.quality_picture(axis, checks, retrainings) if axis else None,
-        drift_picture=charts.drift_picture(axis, checks) if axis else (),
-        noise_picture=charts.noise_picture(axis, read.records.profiles(model.name, now, _NEWEST)) if axis else (),
+        history=charts.history(checks, retrainings, read.records.profiles(model.name, now, _NEWEST)),
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),

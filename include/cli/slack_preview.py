@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from markupsafe import Markup
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -32,6 +33,7 @@ from include.alerts.texts import (
     verdict_text,
 )
 from include.errors import BrokenFeed, RegistryUnreachable
+from include.reports.pages import render
 from include.results import (
     Approval,
     Assembled,
@@ -182,23 +184,22 @@ def _run(dag_id: str) -> str:
     return f"{_AIRFLOW}/dags/{dag_id}/runs/scheduled__2026-03-04T09%3A30%3A00%2B00%3A00"
 
 
-def as_html(text: str) -> str:
+def as_html(text: str) -> Markup:
     """A message as Slack draws it: signs, bold, italics and links; everything else is text.
 
-    >>> as_html(":mute: *a* &lt;b&gt; <http://x|see>")
-    '🔇 <b>a</b> &lt;b&gt; <a href="http://x">see</a>'
+    >>> print(as_html(":mute: *a* &lt;b&gt; <http://x|see>"))
+    🔇 <b>a</b> &lt;b&gt; <a href="http://x">see</a>
     """
     # What Slack would act on is escaped already: a < that is left begins a link of ours.
-    found = re.sub(r"<(http[^|>]+)\|([^>]+)>", lambda link: f'<a href="{html.escape(link[1])}">{link[2]}</a>', text)
-    found = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), found)
-    found = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", found)
-    return re.sub(r"(?m)^_(.+)_$", r"<i>\1</i>", found)
+    linked = re.sub(r"<(http[^|>]+)\|([^>]+)>", lambda link: f'<a href="{html.escape(link[1])}">{link[2]}</a>', text)
+    signed = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), linked)
+    bold = re.sub(r"\*([^*\n]+)\*", r"<b>\1</b>", signed)
+    return Markup(re.sub(r"(?m)^_(.+)_$", r"<i>\1</i>", bold))  # noqa: S704 - the text is escaped for Slack already
 
 
-def as_page(shown: Mapping[str, str]) -> str:
+def as_page(shown: dict[str, str]) -> str:
     """One page with all of them, that needs nothing from anywhere."""
-    posts = "\n".join(_POST.format(about=html.escape(about), text=as_html(text)) for about, text in shown.items())
-    return _PAGE.format(posts=posts)
+    return render("slack_preview.html", posts={about: as_html(text) for about, text in shown.items()})
 
 
 def as_rich(text: str) -> str:
@@ -226,44 +227,3 @@ def command(page: Path) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(as_page(messages()), encoding="utf-8")
     console.print(f"The same as Slack shows it: {page}", highlight=False, markup=False)
-
-
-_POST = """<article>
-<h2>{about}</h2>
-<div class="post"><div class="who" aria-hidden="true">PG</div><div>
-<p class="name"><b>Proving Ground</b> <span>APP</span> <time>9:45</time></p>
-<p class="text">{text}</p></div></div>
-</article>"""
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Messages in Slack</title>
-<style>
-:root {{ color-scheme: light dark;
-  --back: #fff; --ink: #1d1c1d; --soft: #616061; --line: #e2e2e2; --link: #1264a3; --app: #ececec; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --back: #1a1d21; --ink: #d1d2d3; --soft: #ababad; --line: #35373b; --link: #7cb8e8; --app: #35373b; }}
-}}
-body {{ margin: 0 auto; max-width: 860px; padding: 16px 24px 32px; background: var(--back); color: var(--ink);
-  font: 15px/1.47 Slack-Lato, Lato, "Noto Sans", "Helvetica Neue", Arial, "Noto Color Emoji", sans-serif; }}
-h1 {{ font-size: 18px; margin: 0 0 12px; padding-bottom: 12px; border-bottom: 1px solid var(--line); }}
-h2 {{ font-size: 12px; font-weight: 600; color: var(--soft); margin: 20px 0 6px;
-  display: flex; align-items: center; gap: 10px; }}
-h2::after {{ content: ""; flex: 1; border-top: 1px solid var(--line); }}
-.post {{ display: grid; grid-template-columns: 36px 1fr; gap: 8px; }}
-.who {{ width: 36px; height: 36px; border-radius: 6px; background: #017cee; color: #fff; font-weight: 700; font-size: 14px;
-  display: grid; place-items: center; }}
-.post b {{ font-weight: 700; }}
-p {{ margin: 0; }}
-.name span {{ background: var(--app); color: var(--soft); border-radius: 3px; padding: 1px 4px;
-  font-size: 10px; font-weight: 700; }}
-.name time {{ color: var(--soft); font-size: 12px; }}
-.text {{ white-space: pre-line; overflow-wrap: anywhere; }}
-a {{ color: var(--link); text-decoration: none; }}
-a:hover {{ text-decoration: underline; }}
-</style>
-<h1># model-alerts</h1>
-{posts}
-</html>
-"""

@@ -1,33 +1,49 @@
-"""Pages of HTML for Airflow: Jinja templates that escape whatever is put into them. Light: the api-server loads it."""
+"""Pages and cards from Jinja templates; HTML templates escape every value. Light: the api-server loads it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-from include.untrusted_text import one_line, web
+from include.untrusted_text import one_line, plain, web
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+PICTURE = "decision.png"
 _LONGEST = 300
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of this folder makes of these values."""
-    return _environment().get_template(template).render(values)
+    """The page that a template of this folder makes of these values; a card in markdown has no newline at its end."""
+    page = _environment().get_template(template).render(values)
+    return page.rstrip("\n") if template.endswith(".md") else page
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
+        # In markdown the filter `plain` escapes: HTML entities alone would leave its own marks active.
+        autoescape=select_autoescape(disabled_extensions=("md",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"age": age, "time": time, "web": web, "words": words, "path": path}
+    environment.filters |= {
+        "age": age,
+        "time": time,
+        "web": web,
+        "words": words,
+        "path": path,
+        "plain": plain,
+        "sentence": sentence,
+    }
     return environment
 
 
@@ -51,10 +67,52 @@ def time(moment: datetime | None) -> str:
 
 
 def words(text: object) -> str:
-    """What somebody wrote, on one line, without characters that are not seen."""
+    """Text from outside, cut, on one line, without invisible characters."""
     return one_line(text, _LONGEST)
+
+
+def sentence(text: str) -> str:
+    """Text from outside as a sentence of markdown.
+
+    >>> sentence("the feed is broken")
+    'The feed is broken.'
+    """
+    escaped = plain(text)
+    return escaped[:1].upper() + escaped[1:] + ("" if escaped.endswith((".", "?", "!")) else ".")
 
 
 def path(text: object) -> str:
     """One part of an address."""
     return quote(str(text), safe="")
+
+
+def from_markdown(card: str, picture: Callable[[], str] = str) -> Markup:
+    """Markdown as HTML; HTML in the card is shown as text. `picture` is called only if the card has the decision's picture."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="wide"><table>')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>")
+    tokens = markdown.parse(card)
+    for token in (child for block in tokens for child in block.children or []):
+        if token.type == "link_open":
+            token.attrSet("target", "_blank")
+            token.attrSet("rel", "noopener noreferrer")
+        if token.type == "image":
+            _embed(token, picture)
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - HTML in the card is escaped
+
+
+def _embed(image: "Token", picture: Callable[[], str]) -> None:
+    """Put the decision's picture itself in place of its address; any other becomes its description."""
+    if data := picture() if _is_ours(str(image.attrs["src"])) else "":
+        image.attrs["src"] = data
+        return
+    image.type, image.content = "text", f"[Picture, not shown here: {image.content}]"
+
+
+def _is_ours(address: str) -> bool:
+    try:
+        return parse_qs(urlsplit(address).query).get("path") == [PICTURE]
+    except ValueError:
+        return False

@@ -1,4 +1,4 @@
-"""What a replay found, in sentences."""
+"""The results of a replay, in sentences."""
 
 import re
 
@@ -6,10 +6,12 @@ from include.decisions.replay.bootstrap import Interval
 from include.decisions.replay.search import EVERY, Replay, Tried
 from include.models.contract import Model
 
+_ADVERBS = {"hour": "hourly", "day": "daily", "week": "weekly"}
+
 
 def recommendation(replay: Replay, model: Model) -> str:
-    """How often to retrain, and why, with the figures of the reporting part."""
-    return f"{advice(replay)}: {reason(replay, model)}"
+    """How often to retrain, and why, with the results of the reporting part."""
+    return f"{advice(replay)}. {reason(replay, model)}"
 
 
 def advice(replay: Replay) -> str:
@@ -19,25 +21,24 @@ def advice(replay: Replay) -> str:
 
 
 def reason(replay: Replay, model: Model) -> str:
-    """Why, in one sentence that goes on after a colon."""
-    unit, last = replay.unit, f"over the last {replay.reporting_periods} {replay.unit}s"
+    """Why, in one or two sentences."""
+    unit, last = replay.unit, f"Over the last {replay.reporting_periods} {replay.unit}s"
     part, every, metric = replay.recommended.reporting, replay.named[EVERY].reporting, model.criteria.metric
     if replay.grounds == "nothing":
         return (
-            f"{last} no retraining was shown to beat the first model (every {unit} gained {in_points(every.gain, replay)} of "
+            f"{last}, no retraining was shown to beat the first model (every {unit} gained {in_points(every.gain, replay)} of "
             f"{metric}), so a rare one is a safety net, not a gain."
         )
     over = f"{in_points(part.gain, replay)} of {metric} over a model that never changes"
     if replay.grounds == "changed":
-        return (
-            f"{last} that gained {over}; what was best before was not shown to gain anything. Replay again with more history."
-        )
-    kept = f"kept {part.kept:.0%} of what retraining every {unit} gains, " if part.kept is not None else "gained "
-    return f"{last} that {kept}{over}, with {times(part.retrains)} instead of {every.retrains}."
+        return f"{last}, this gained {over}; the policy that was best before did not. Replay again with more history."
+    benefit = f"{_ADVERBS.get(unit, f'every {unit}')} retraining's benefit"
+    captured = f"captures {part.kept:.0%} of {benefit}: " if part.kept is not None else "gains "
+    return f"{last}, this {captured}{over}, with {times(part.retrains)} instead of {every.retrains}."
 
 
 def ageing_in_words(replay: Replay) -> str:
-    """What the ageing curve says: when a loss shows, how large it is in the end, and the half-life."""
+    """The ageing curve: when a loss shows, how large it is in the end, and the half-life."""
     ageing, unit = replay.ageing, replay.unit
     if not ageing.curve:
         return "The history is too short for an ageing curve."
@@ -45,7 +46,7 @@ def ageing_in_words(replay: Replay) -> str:
     if ageing.shown_at is None:
         return (
             f"Models do not age within this history: at {oldest.age} {unit}s the loss against a fresh one is "
-            f"{lost(oldest.loss, replay)}, no different from none."
+            f"{lost(oldest.loss, replay)}, not different from zero."
         )
     share = oldest.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
     half = (
@@ -62,7 +63,7 @@ def ageing_in_words(replay: Replay) -> str:
 
 def in_points(gain: Interval, replay: Replay) -> str:
     """A gain with its 95 % interval, in points."""
-    value, low, high = (figure / replay.point for figure in (gain.value, gain.low, gain.high))
+    value, low, high = (end / replay.point for end in (gain.value, gain.low, gain.high))
     return minus(f"{value:+.1f} points ({low:+.1f} to {high:+.1f})")
 
 
@@ -82,7 +83,7 @@ def money(amount: float, model: Model) -> str:
 
 
 def dot_title(tried: Tried, replay: Replay) -> str:
-    """What a dot on the picture says when it is pointed at."""
+    """The tooltip of a dot on the chart."""
     part = tried.reporting
     return f"{tried.policy.in_words(replay.unit)}: {in_points(part.gain, replay)}, {times(part.retrains)}"
 

@@ -345,7 +345,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         anchor=anchor.number if anchor else None,
         cost=answers.cost,
         champion_cost=_cost_on(champion) if champion else None,
-        mess=comparison.production_noise,
+        production_noise=comparison.production_noise,
         override=answers.override,
         test_score=_test_score(context, judgement.checks),
     )

@@ -73,7 +73,7 @@ def test_only_airflows_own_users_see_it(tmp_path: Path) -> None:
     nowhere = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     seen, stranger, nobody = told_by(ASK, tmp_path, [[], asked], **nowhere)[2]
     assert seen[0] == 503
-    assert "did not hand out the ledger" in seen[1]
+    assert "did not return the ledger" in seen[1]
     assert "default-src 'none'" in seen[2]["content-security-policy"]
     assert stranger[0] == 401
     assert nobody[0] == 403

@@ -1,4 +1,4 @@
-"""The pictures of a model's history: what was said stands where it belongs, and nothing stands outside of the picture."""
+"""The pictures of a model's history: every value is where it belongs, and nothing is outside of the chart."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,20 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.noise.profile import NoiseProfile
-from include.reports.history_charts import (
-    DRIFT_BOTTOM,
-    DRIFT_TOP,
-    LEFT,
-    QUALITY_BOTTOM,
-    QUALITY_TOP,
-    RIGHT,
-    WIDTH,
-    axis_of,
-    drift_picture,
-    noise_picture,
-    quality_picture,
-    round_values,
-)
+from include.reports.charts import round_values
+from include.reports.history_charts import DRIFT, QUALITY, axis_of, drift_picture, noise_picture, quality_picture
 from include.results import Champion, Drift, Finding, Moved, Promotion, Quality, Scored
 from include.statuses import MonitorStatus, PeriodProfile, RetrainStatus
 from tests.statuses import monitor_status, retrain_status
@@ -121,16 +109,18 @@ def test_noise_is_told_by_its_strongest_first() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 10))
 def test_everything_stands_inside(values: list[float], weight: float) -> None:
-    """Whatever the figures are, no dot, bar or mark leaves its picture."""
+    """Whatever the values are, no dot, bar or mark leaves its picture."""
     checks = [judged(number, value, weight=weight) for number, value in enumerate(values)]
     axis = axis_of(checks)
     assert axis is not None
     picture = quality_picture(axis, checks, [retraining(number, "keep") for number in range(len(values) + 2)])
     for dot in picture.measured:
-        assert QUALITY_TOP <= dot.high <= dot.y <= dot.low <= QUALITY_BOTTOM
+        assert dot.low is not None
+        assert dot.high is not None
+        assert QUALITY.top <= dot.high <= dot.y <= dot.low <= QUALITY.bottom
     xs = [dot.x for dot in picture.measured] + [mark.x for mark in picture.marks]
-    assert all(LEFT <= x <= WIDTH - RIGHT for x in xs)
-    assert all(DRIFT_TOP <= bar.y <= DRIFT_BOTTOM for bar in drift_picture(axis, checks))
+    assert all(QUALITY.left <= x <= QUALITY.right for x in xs)
+    assert all(DRIFT.top <= bar.y <= DRIFT.bottom for bar in drift_picture(axis, checks))
     assert len(axis.dates) <= 8
 
 

@@ -20,7 +20,7 @@ def test_it_says_who_is_champion_and_where_a_rollback_goes() -> None:
     """The first lines are what somebody on call needs."""
     page = ledger_card("toy", ENTRIES)
     assert "**Champion: version 1.**" in page
-    assert "Rolled back from, and not promoted again: 2." in page
+    assert "Blocked after a rollback: 2." in page
     assert "A rollback goes to" not in page
     assert "A rollback goes to version 1." in ledger_card("toy", ENTRIES[:4])
 
@@ -60,7 +60,7 @@ def test_where_only_refusals_happened_nothing_was_in_production() -> None:
     """A model whose first challengers were all rejected has a ledger, and no term."""
     entries = chain(said("rejected", version="1", by="dora", reason="not yet"), said("refused", version="1"))
     page = ledger_card("toy", entries, NOW)
-    assert "**Nobody is champion.**" in page
+    assert "**There is no champion.**" in page
     assert "Nothing was in production yet." in page
     assert "| rejected | 1 | dora | not yet |" in page
     assert "nothing was in production**" in page

@@ -115,12 +115,12 @@ def test_a_share_of_nothing_is_not_told() -> None:
     assert "%" not in recommendation(found, MODEL).replace("95 %", "")
 
 
-def test_the_sentence_has_the_figures_of_the_reporting_part() -> None:
+def test_the_sentence_has_the_results_of_the_reporting_part() -> None:
     """Cadence, share kept, gain with its interval, retrainings: what a person repeats to another."""
     found = replayed(noise=0.002)
     part, said = found.recommended.reporting, recommendation(found, MODEL)
     assert said.startswith("Retrain every ")
-    assert f"over the last {found.reporting_periods} weeks that kept {part.kept:.0%}" in said
+    assert f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in said
     assert f"{part.gain.value * 100:+.1f} points" in said
     assert f"instead of {found.named[EVERY].reporting.retrains}" in said
     assert dot_title(found.named[STATIC], found) == "never: 0.0 points (0.0 to 0.0), 0 retrainings"
