@@ -120,7 +120,9 @@ def test_the_sentence_has_the_results_of_the_reporting_part() -> None:
     found = replayed(noise=0.002)
     part, said = found.recommended.reporting, recommendation(found, MODEL)
     assert said.startswith("Retrain every ")
-    assert f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in said
+    assert (
+        f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in said
+    )
     assert f"{part.gain.value * 100:+.1f} points" in said
     assert f"instead of {found.named[EVERY].reporting.retrains}" in said
     assert dot_title(found.named[STATIC], found) == "never: 0.0 points (0.0 to 0.0), 0 retrainings"
