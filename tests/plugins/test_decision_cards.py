@@ -233,7 +233,7 @@ def test_what_triage_said_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
         "Noise surge: &lt;b&gt;note&lt;/b&gt;.",
         "Ask upstream.",
         "0.7000 to 0.7200",
-        "Estimated for 2024-01-15, whose labels have not come: 0.6600",
+        "Label-free estimate for 2024-01-15: 0.6600",
         "Labels are late by 1 of the model's periods.",
         '<td style="text-align:right">25%</td>',
     ):

@@ -58,7 +58,7 @@ def test_a_broken_ledger_and_a_silent_store_are_said(monkeypatch: pytest.MonkeyP
     """Which of the two it is, and no traceback."""
     store: Any = MemoryStore()
     store.put("ledger/traffic_volume/0000000001.json", b"{}")
-    with pytest.raises(Exception, match="no entry") as broken:
+    with pytest.raises(Exception, match="not an entry") as broken:
         Ledger(store).proved("traffic_volume")
     assert page(monkeypatch, broken.value)[0] == 500
     status, text = page(monkeypatch, StoreUnreachable("s3://lake at http://secret"))

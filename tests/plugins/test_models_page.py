@@ -13,9 +13,11 @@ from include import services
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
-from include.reports.overview import FailedRun, InAirflow
+from include.noise.profile import NoiseProfile
+from include.reports.overview import FailedRun, Runs
 from include.results import Checked, Drift, Moved, Quality, Scored
 from include.settings import Settings
+from include.statuses import PeriodProfile
 from tests.fakes import MemoryStore
 from tests.ledger.test_entries import said
 from tests.plugins.airflow_process import DATABASE, told_by
@@ -38,21 +40,23 @@ MONITOR = "traffic_volume.monitor"
 NOWHERE = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 
 
-def served(monkeypatch: pytest.MonkeyPatch, store: Any, airflow: InAirflow | None = None) -> None:
+def served(monkeypatch: pytest.MonkeyPatch, store: Any, airflow: Runs | None = None) -> None:
     """Let the pages read this store, for the toy model alone."""
     reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store))
     monkeypatch.setattr("include.services.reader", lambda: reader)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
     monkeypatch.setattr("include.models.find_model", lambda _: MODEL)
     monkeypatch.setattr("include.models.model_names", lambda: ["toy"])
-    monkeypatch.setattr("airflow_facts.in_airflow", lambda names: {name: airflow or InAirflow() for name in names})
+    monkeypatch.setattr("airflow_facts.runs_of", lambda names: {name: airflow or Runs() for name in names})
 
 
 def lived_in() -> World:
     """A model with a champion, two checks, and words from outside in all of them."""
     world = World().with_days(12)
     _, _, verdict = world.challenge(day(13))
-    world.do("announce", day(13), verdict=verdict, promotion=world.promote(day(13), verdict))
+    approval = world.do("review", day(13), verdict=verdict)
+    promotion = world.do("promote", day(13), verdict=verdict, approval=approval)
+    world.do("announce", day(13), verdict=verdict, approval=approval, promotion=promotion)
     for number in (13, 14):
         moved = (Moved(view=SPITE, kind="shift", what=SPITE, effect=1.0, weight=0.3),)
         world.do(
@@ -63,14 +67,15 @@ def lived_in() -> World:
             drift=Drift(period=day(number - 1), columns=3, moved=moved, drifted=(SPITE,), report_url="javascript:alert(1)"),
             quality=Quality(period=day(number - 2), metric="roc_auc", value=0.8, low=0.75, high=0.85, reference=0.9),
         )
-        world.services.lake.write_profile("toy", day(number - 1), {"period": day(number - 1), "rates": {SPITE: {"typo": 0.3}}})
+        profile = PeriodProfile(day(number - 1), NoiseProfile(90, rates={SPITE: {"typo": 0.3}}))
+        world.services.lake.write_profile("toy", profile)
     world.services.ledger.append("toy", said("refused", version="3", reason=SPITE))
     return world
 
 
 def test_the_pages_show_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Champion, review that waits, quality, pictures, retrainings and ledger."""
-    waits = InAirflow("manual__1", NOW - timedelta(hours=5), NOW + timedelta(days=1))
+    waits = Runs("manual__1", NOW - timedelta(hours=5), NOW + timedelta(days=1))
     served(monkeypatch, lived_in().lake, waits)
     status, every = models_page.models_page({"toy.monitor"}, NOW)
     assert status == 200
@@ -113,18 +118,18 @@ def test_other_dags_have_no_page(monkeypatch: pytest.MonkeyPatch, dag_id: str) -
 
 
 @pytest.mark.parametrize("written", [b"{}", b"no json", b""])
-def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch, written: bytes) -> None:
-    """On the list of that model's line alone, on its own page as a sentence."""
+def test_a_damaged_document_is_named_without_a_traceback(monkeypatch: pytest.MonkeyPatch, written: bytes) -> None:
+    """On that model's own line of the list, and on its page as a sentence."""
     store: Any = MemoryStore()
     store.put("latest/toy/monitor.json", written)
     store.put("latest/other/", b"")
     served(monkeypatch, store)
-    status, page = models_page._told(models_page.models_page, {"toy.monitor"})
+    status, page = models_page._answer(models_page.models_page, {"toy.monitor"})
     assert (status, "cannot be read" in page) == (200, True)
-    status, page = models_page._told(models_page.model_page, "toy.monitor")
+    status, page = models_page._answer(models_page.model_page, "toy.monitor")
     assert (status, "log says why" in page) == (503, True)
     store.put("status/toy/retrain/2024-01-01T000000Z.json", b"{}")
-    assert models_page._told(models_page.model_page, "toy.monitor")[0] == 503
+    assert models_page._answer(models_page.model_page, "toy.monitor")[0] == 503
 
 
 def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +196,8 @@ with create_session() as session:
             " values (:id, :task, :dag, :run, -1, :state, :at, 'p', 1, 1, 1, '', '')"
         ).bindparams(id=f"{number:032x}", task=task, dag=dag, run=f"run{number}", state=state, at=at + " 00:00:00.000000"))
 
-from airflow_facts import in_airflow
-found = in_airflow(["a", "b", "c", "x"])
+from airflow_facts import runs_of
+found = runs_of(["a", "b", "c", "x"])
 print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], str(one.next_retraining)[:10], one.paused]
                             for name, one in found.items() if name != "x" or one.review_run}))
 """
@@ -232,8 +237,8 @@ with create_session() as session:
             " values (:id, :task, :dag, :run, -1, :state, :at, 'p', 1, 1, 1, '', '')"
         ).bindparams(id=f"{number:032x}", task=task, dag=dag, run=run, state=state, at=at + " 00:00:00.000000"))
 
-from airflow_facts import failed_task, in_airflow
-found = in_airflow(["a", "b", "c"])
+from airflow_facts import failed_task, runs_of
+found = runs_of(["a", "b", "c"])
 print(chr(10) + json.dumps([
     {name: sorted([run.stage, run.run_id, run.task] for run in one.failed) for name, one in found.items()},
     failed_task("b.monitor", "r1"), failed_task("a.monitor", "new"),
@@ -248,7 +253,7 @@ print(chr(10) + json.dumps([
 def test_a_run_that_failed_stands_first_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an earlier check found is no answer to a delivery that could not be read."""
     failed = FailedRun("monitor", "run/1", "check", NOW - timedelta(minutes=5))
-    served(monkeypatch, lived_in().lake, InAirflow(failed=(failed,)))
+    served(monkeypatch, lived_in().lake, Runs(failed=(failed,)))
     for page in (models_page.models_page({"toy.monitor"}, NOW)[1], models_page.model_page("toy.monitor", NOW)[1]):
         assert "monitor failed" in page
         assert 'href="../dags/toy.monitor/runs/run%2F1/tasks/check"' in page
