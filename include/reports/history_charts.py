@@ -59,7 +59,7 @@ class NoiseRow:
 
 
 @dataclass(frozen=True)
-class History:
+class HistoryCharts:
     """All charts of a model's page."""
 
     axis: TimeAxis
@@ -68,10 +68,10 @@ class History:
     noise: tuple[NoiseRow, ...]
 
 
-def history(checks: Checks, retrainings: Sequence[RetrainStatus], profiles: Sequence[PeriodProfile]) -> History | None:
+def history(checks: Checks, retrainings: Sequence[RetrainStatus], profiles: Sequence[PeriodProfile]) -> HistoryCharts | None:
     """From what is on record, oldest first; None where no period was checked."""
     if axis := axis_of(checks):
-        return History(
+        return HistoryCharts(
             axis, quality_picture(axis, checks, retrainings), drift_picture(axis, checks), noise_picture(axis, profiles)
         )
     return None
