@@ -135,8 +135,8 @@ def verdicts(task: str, truth: Truth, rows: int, seed: int) -> dict[str, str]:
     clean = scorecard.clean
     assert clean.champion is not None
     return {
-        "change lane": decide(scorecard, one.criteria, "change", []).verdict,
-        "routine lane": decide(scorecard, one.criteria, "routine", []).verdict,
+        "change lane": decide(scorecard, one.criteria, "change").verdict,
+        "routine lane": decide(scorecard, one.criteria, "routine").verdict,
         "point estimate": "promote" if clean.challenger > clean.champion else "keep",
         "mlflow": "promote" if _mlflow_passes(one.criteria.metric, clean.challenger, clean.champion) else "keep",
     }
@@ -183,7 +183,7 @@ def _few_positives() -> dict[str, float]:
             {c: said[keep] for c, said in (one.champion or {}).items()},
         )
         scorecard = weigh(cut)
-        words[decide(scorecard, cut.criteria, "routine", []).verdict] += 1
+        words[decide(scorecard, cut.criteria, "routine").verdict] += 1
         point += scorecard.clean.challenger > (scorecard.clean.champion or 0)
     return {word: n / TRIALS for word, n in words.items()} | {"point estimate promotes": point / TRIALS}
 

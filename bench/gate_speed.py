@@ -20,7 +20,7 @@ from sklearn import metrics as textbook
 
 from bench import results
 from include.decisions.scoring.bands import covariance
-from include.decisions.scoring.evidence import score
+from include.decisions.scoring.evidence import Answers, score
 from include.decisions.scoring.metrics import Metric, metrics_of
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.scorecard import CLEAN
@@ -61,7 +61,7 @@ def world(rows: int) -> tuple[Floats, Said, Said, Partition]:
 
 def ours(labels: Floats, challenger: Said, champion: Said, slices: Partition) -> None:
     """The scorecard as it is shipped."""
-    score(METRICS, labels, challenger, champion, 0.5, [slices])
+    score(METRICS, Answers(labels, challenger, champion), 0.5, [slices])
 
 
 def our_bootstrap(labels: Floats, challenger: Said, champion: Said, slices: Partition) -> dict[str, float]:
@@ -127,7 +127,7 @@ def _agree() -> float:
     """The middle ratio of our standard errors to those that 60 resamples of the loop find, on 1,000 rows."""
     labels, challenger, champion, slices = world(1000)
     spread = the_loop(labels, challenger, champion, slices, 60).std(axis=0)
-    cells = score(METRICS, labels, challenger, champion, 0.5, [slices]).cells
+    cells = score(METRICS, Answers(labels, challenger, champion), 0.5, [slices]).cells
     return float(np.median([cell.gain.error for cell in cells if cell.gain] / spread))
 
 
@@ -151,7 +151,7 @@ def main() -> int:
     bootstrap = _cpu(lambda: widths.update(our_bootstrap(*given)))
     loop = _cpu(lambda: the_loop(*given, TRIED)) / TRIED * RESAMPLES
     labels, challenger, champion, slices = given
-    shipped = score(METRICS, labels, challenger, champion, 0.5, [slices]).critical
+    shipped = score(METRICS, Answers(labels, challenger, champion), 0.5, [slices]).critical
     small, large = _alone(ROWS), _alone(MANY)
     against = dict(
         zip(

@@ -49,7 +49,7 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     def step(name: str, request: Request, *references: Any) -> Any:
         return import_module(f"include.steps.{name}").run(StepContext(services, model, request), *references)
 
-    request = Request(as_of=as_of, reason="delivery", run_id=f"rehearsal {as_of:%Y-%m-%d}")
+    request = Request(as_of=as_of, reason="delivery", run_id=f"in process {as_of:%Y-%m-%d}")
     step("reconcile", request)
     checked = step("check", request, step("pull", request))
     scored = step("score", request, checked)

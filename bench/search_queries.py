@@ -34,7 +34,7 @@ from demo.upstream import SEARCHES, Upstream
 from include.adapters.object_store import ObjectStore
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.scoring.answering import predict
-from include.decisions.scoring.evidence import Said, blend_gain, measure
+from include.decisions.scoring.evidence import ByCondition, blend_gain, measure
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Labels, Ranking
 from include.decisions.scoring.scorecard import CLEAN, Measured
@@ -282,14 +282,14 @@ def fortnight_after(services: Services, date: str, words: Mapping[str, list[str]
     )
 
 
-def _hit_rates(labels: Labels, said: Said, affected: NDArray[np.bool_]) -> dict[str, Measured]:
+def _hit_rates(labels: Labels, said: ByCondition, affected: NDArray[np.bool_]) -> dict[str, Measured]:
     """Against somebody who never finds anything, a gain is the hit rate itself, also the mean of several."""
     never = Ranking(np.full((len(labels), 1), "", dtype=object), np.zeros((len(labels), 1)), 1)
-    nothing: Said = dict.fromkeys(said, never)
+    nothing: ByCondition = dict.fromkeys(said, never)
     return _gains(labels, said, nothing, affected)
 
 
-def _gains(labels: Labels, challenger: Said, other: Said, affected: NDArray[np.bool_]) -> dict[str, Measured]:
+def _gains(labels: Labels, challenger: ByCondition, other: ByCondition, affected: NDArray[np.bool_]) -> dict[str, Measured]:
     """Paired gains on each set of rows."""
 
     def on(conditions: Iterable[str], noisy_share: float, chosen: Any = slice(None)) -> Measured:

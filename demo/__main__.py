@@ -87,24 +87,24 @@ def _play(console: Console, player: Player, began: float) -> None:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     with Live(view(player.rows, 0), console=console, refresh_per_second=2, transient=False) as live:
-        told: set[int] = set()
+        shown: set[int] = set()
         while thread.is_alive():
             thread.join(0.5)
             live.update(view(player.rows, time.monotonic() - began))
             if not console.is_terminal:
-                _tell(player.rows, told)
+                _show(player.rows, shown)
     if problems:
         raise problems[0]
 
 
-def _tell(rows: list[Row], told: set[int]) -> None:
+def _show(rows: list[Row], shown: set[int]) -> None:
     """A line for each delivery that was dealt with: a pipe or a log shows no live view."""
     for number, row in enumerate(rows):
-        if row.now in ("done", "failed") and number not in told:
-            told.add(number)
-            said = row.summary()
-            verdict = f" -> {said['verdict']}" if said["verdict"] else ""
-            print(f"{said['start']} {row.model}: {said['rows']} rows, {said['triage']}{verdict}", file=sys.stderr, flush=True)
+        if row.now in ("done", "failed") and number not in shown:
+            shown.add(number)
+            week = row.summary()
+            verdict = f" -> {week['verdict']}" if week["verdict"] else ""
+            print(f"{week['start']} {row.model}: {week['rows']} rows, {week['triage']}{verdict}", file=sys.stderr, flush=True)
 
 
 def _weeks(text: str) -> int:

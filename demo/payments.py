@@ -180,7 +180,7 @@ def _honest(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) ->
     age = (at / DAY + payer["device_begun"]) % payer["device_lasts"]
     # Now and then somebody borrows a device, or cleans it of everything that names it.
     age = np.where(rng.random(len(week)) < 0.02, rng.uniform(0, 2, len(week)), age)
-    return _rows(at, card, terminal, terminals, amount, channel, age, 0)
+    return _rows(Payments(at, card, terminal, amount, channel, age), terminals, fraud=0)
 
 
 def _visited(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame, card: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -216,22 +216,25 @@ def _stolen(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) ->
     visits = terminals["visits"].where(~terminals["online"], 0)
     spells = len(_ALL_WEEKS) // COMPROMISED_WEEKS + 1
     compromised = rng.choice(TERMINALS, (spells, COMPROMISED_AT_ONCE), p=visits / visits.sum())
+    victims = Victims(customers, terminals, compromised)
     attacks = [
-        _attacks(rng, one, rng.poisson(volume[:, number] / one.burst), customers, terminals, compromised)
-        for number, one in enumerate(TECHNIQUES)
+        _attacks(rng, one, rng.poisson(volume[:, number] / one.burst), victims) for number, one in enumerate(TECHNIQUES)
     ]
     return pd.concat(attacks, ignore_index=True)
 
 
-def _attacks(
-    rng: Generator,
-    how: Technique,
-    counts: NDArray[np.intp],
-    customers: pd.DataFrame,
-    terminals: pd.DataFrame,
-    compromised: NDArray[np.intp],
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Victims:
+    """Who and where attacks befall: customers, terminals, and which terminals are compromised in which spell."""
+
+    customers: pd.DataFrame
+    terminals: pd.DataFrame
+    compromised: NDArray[np.intp]
+
+
+def _attacks(rng: Generator, how: Technique, counts: NDArray[np.intp], victims: Victims) -> pd.DataFrame:
     """All that is stolen by one technique, given the number of attacks in each week."""
+    customers, terminals, compromised = victims.customers, victims.terminals, victims.compromised
     week = np.repeat(_ALL_WEEKS, counts)
     hour = rng.normal(how.hour[0], how.hour[1], len(week)) % 24
     begins = week * WEEK + rng.integers(0, 7, len(week)) * DAY + hour * HOUR
@@ -245,7 +248,8 @@ def _attacks(
     amount = rng.lognormal(np.log(how.amount[0]), how.amount[1], len(attack))
     age = rng.uniform(0, how.device or 0, len(attack))
     channel = np.full(len(attack), how.channel)
-    return _rows(begins[attack] + wait, victim[attack], terminal, terminals, amount, channel, age, 1)
+    stolen = Payments(begins[attack] + wait, victim[attack], terminal, amount, channel, age)
+    return _rows(stolen, terminals, fraud=1)
 
 
 def _usable(how: Technique, terminals: pd.DataFrame) -> NDArray[np.intp]:
@@ -255,27 +259,30 @@ def _usable(how: Technique, terminals: pd.DataFrame) -> NDArray[np.intp]:
     return np.flatnonzero(there if there.any() else sold)
 
 
-def _rows(
-    at: NDArray[np.float64],
-    card: NDArray[np.intp],
-    terminal: NDArray[np.intp],
-    terminals: pd.DataFrame,
-    amount: NDArray[np.float64],
-    channel: NDArray[np.str_],
-    device_days: NDArray[np.float64],
-    fraud: int,
-) -> pd.DataFrame:
-    shop = terminals.iloc[terminal]
+@dataclass(frozen=True)
+class Payments:
+    """N payments, column by column, each of shape (n,): seconds, card, terminal, amount, channel, days since the device."""
+
+    at: NDArray[np.float64]
+    card: NDArray[np.intp]
+    terminal: NDArray[np.intp]
+    amount: NDArray[np.float64]
+    channel: NDArray[np.str_]
+    device_days: NDArray[np.float64]
+
+
+def _rows(made: Payments, terminals: pd.DataFrame, fraud: int) -> pd.DataFrame:
+    shop = terminals.iloc[made.terminal]
     return pd.DataFrame(
         {
-            "at": np.floor(at).astype("int64"),
-            "card": card,
-            "terminal": terminal,
-            "amount": np.maximum(amount, 0.5).round(2),
+            "at": np.floor(made.at).astype("int64"),
+            "card": made.card,
+            "terminal": made.terminal,
+            "amount": np.maximum(made.amount, 0.5).round(2),
             "category": shop["category"].to_numpy(),
             "country": shop["country"].to_numpy(),
-            "channel": channel,
-            "device_days": np.where(np.isin(channel, ("online", "wallet")), device_days, np.nan).round(1),
+            "channel": made.channel,
+            "device_days": np.where(np.isin(made.channel, ("online", "wallet")), made.device_days, np.nan).round(1),
             "fraud": fraud,
         }
     )

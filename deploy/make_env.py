@@ -18,7 +18,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SHAPES: dict[str, Callable[[], str]] = {
     "AWS_ACCESS_KEY_ID": lambda: secrets.token_hex(10),
     "AIRFLOW_FERNET_KEY": lambda: _fernet_key(),
-    "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": lambda: _fernet_key(),
     # Airflow wants 64 bytes for the algorithm that it signs with.
     "AIRFLOW_JWT_SECRET": lambda: secrets.token_hex(64),
 }

@@ -17,10 +17,10 @@
     │   ├── WrongRegion          the bucket lives in another region
     │   ├── ObjectMissing        there is no object under this key
     │   ├── AlreadyExists        create_if_absent found the key taken
-    │   ├── Conflict             compare_and_set found that somebody else had written
+    │   ├── Conflict             compare_and_set found another writer's bytes
     │   ├── CorruptObject        the bytes are not those the manifest names
     │   ├── LedgerBroken         the ledger's entries do not follow from each other
-    │   └── Locked               somebody else is changing the champion of this model    (transient)
+    │   └── Locked               another run is changing the champion of this model      (transient)
     ├── ClusterUnreachable       the Dask cluster gave no answer, or lost its workers         (transient)
     ├── TrialFailed              a logged artifact cannot be loaded and queried in a fresh process
     └── RegistryError            the MLflow registry refused or failed
@@ -127,7 +127,7 @@ class AlreadyExists(StoreError):
 
 
 class Conflict(StoreError):
-    """compare_and_set found that somebody else had written."""
+    """compare_and_set found another writer's bytes."""
 
 
 class CorruptObject(StoreError):
@@ -139,7 +139,7 @@ class LedgerBroken(StoreError):
 
 
 class Locked(StoreError):
-    """Somebody else is changing the champion of this model, or took the lock over from us."""
+    """Another run is changing the champion of this model, or took the lock over from us."""
 
     transient = True
 

@@ -75,13 +75,6 @@ class Settings(BaseModel):
         description="The scheduler of a Dask cluster, for models that say so, such as tcp://host:8786. Empty: there is none. "
         "See docs/compute.md.",
     )
-    mlflow_webhook_secret: SecretStr | None = Field(
-        None,
-        alias="PROVING_GROUND_MLFLOW_WEBHOOK_SECRET",
-        min_length=16,
-        description="What MLflow signs its webhook with. Empty: a review in MLflow is seen by polling alone. "
-        "See docs/review.md.",
-    )
     metrics_token: SecretStr | None = Field(
         None,
         alias="PROVING_GROUND_METRICS_TOKEN",
@@ -108,7 +101,7 @@ class Settings(BaseModel):
     @field_validator("review", mode="before")
     @classmethod
     def _by_model(cls, value: object) -> object:
-        """`one=orchestrator,other=registry`. A name that is no model's would leave a review off that somebody counts on."""
+        """`one=orchestrator,other=registry`. A name that is no model's would switch off a review that a team counts on."""
         if not isinstance(value, str):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]

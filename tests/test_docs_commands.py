@@ -53,7 +53,7 @@ class Cannot:
     why: str
 
 
-NEW_MODEL = "make new-model NAME=churn DATA=sample.csv"
+NEW_MODEL = "make new-model NAME=churn DATA=sample.csv KEY=customer"
 NO_STACK = "no stack runs here"
 CONTAINERS = By("tests/containers/test_compose.py::test_the_loop_survives_the_death_of_a_worker")
 NO_CLUSTER = Cannot("wants a cluster; tests/deploy/test_kubernetes.py reads the files")
@@ -123,7 +123,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "kubectl create namespace airflow": NO_CLUSTER,
     "kubectl port-forward --namespace airflow service/airflow-api-server 8080:8080": NO_CLUSTER,
     "kubectl port-forward --namespace airflow service/mlflow 5000:5000": NO_CLUSTER,
-    # No package can be looked up here, and that is said: never "sound".
+    # No package can be looked up here, and it says so: never "sound".
     "make audit": Here(2, "could not be looked up"),
     "make bench": MINUTES,
     "make bench-crash": By("tests/bench/test_crash.py"),
@@ -157,8 +157,12 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make ledger MODEL=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays"),
     "make ledger MODEL=… AT=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays AT=2026-05-03T14:00Z"),
     "make lock": Cannot("asks a package index, and may change the lock"),
-    "make new-model NAME=churn DATA=~/churn": Here(
-        0, "# GUESS:", typed="make new-model NAME=churn DATA=churn", leaves="include/models/churn.py", place="dotenv"
+    "make new-model NAME=churn DATA=~/churn KEY=customer": Here(
+        0,
+        "# GUESS:",
+        typed="make new-model NAME=churn DATA=churn KEY=customer",
+        leaves="include/models/churn.py",
+        place="dotenv",
     ),
     NEW_MODEL: Here(0, "# GUESS:", leaves="include/models/churn.py"),
     "make prune MODEL=flight_delays": Here(2, NO_STACK),
@@ -187,10 +191,10 @@ def commands(text: str) -> set[str]:
     fenced = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
     lines = [re.sub(r"^\s*[$] |\s+#.*", "", line).strip() for block in fenced.findall(text) for line in block.splitlines()]
     inline = re.findall(r"`([^`]+)`", fenced.sub("", text))
-    return {" ".join(said.split()) for said in [*lines, *inline] if COMMAND.match(said)}
+    return {" ".join(line.split()) for line in [*lines, *inline] if COMMAND.match(line)}
 
 
-SAID = set().union(*(commands(page.read_text()) for page in PAGES))
+WRITTEN = set().union(*(commands(page.read_text()) for page in PAGES))
 RUN = {command: how for command, how in COMMANDS.items() if isinstance(how, Here)}
 ELSEWHERE = {command: how.node for command, how in COMMANDS.items() if isinstance(how, By)}
 
@@ -205,13 +209,13 @@ def test_commands_are_found_in_blocks_and_in_sentences() -> None:
 
 
 def test_every_command_has_its_place() -> None:
-    """A command that is new in a document is executed, or somebody says why not."""
-    assert SAID - COMMANDS.keys() == set()
+    """A command that is new in a document is executed, or a reason is given."""
+    assert WRITTEN - COMMANDS.keys() == set()
 
 
 def test_no_place_is_left_of_a_command_that_is_gone() -> None:
     """What no document says any more needs no test."""
-    assert COMMANDS.keys() - SAID == set()
+    assert COMMANDS.keys() - WRITTEN == set()
 
 
 @pytest.mark.parametrize("command", ELSEWHERE)
@@ -226,20 +230,20 @@ def test_who_is_said_to_run_it_is_there(command: str) -> None:
 
 
 def test_a_reason_is_a_sentence() -> None:
-    """Nobody leaves one out."""
+    """It is more than a word."""
     assert all(len(how.why) > 20 for how in COMMANDS.values() if isinstance(how, Cannot))
 
 
 # What would steer the commands: this test's own make, and a stack that the caller's environment names.
 FOREIGN = ("MAKE", "MFLAGS", "PYTEST", "PYTHONPATH", "PROVING_GROUND_", "AWS_", "MLFLOW_", "AIRFLOW")
-# Nobody outside is asked, whether there is an internet or not: this machine itself, and else a port where nothing listens.
+# No other machine is asked, whether there is an internet or not: this machine itself, and else a port where nothing listens.
 ALONE = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
 ALONE |= {name: "127.0.0.1,localhost" for name in ("NO_PROXY", "no_proxy")}
 
 
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory: pytest.TempPathFactory) -> Typed:
-    """Type a command in a copy of the project, once: its exit code, all that it said, and where the copy is."""
+    """Type a command in a copy of the project, once: its exit code, all that it printed, and where the copy is."""
     projects = {place: copy(tmp_path_factory.mktemp(place)) for place in ("project", "dotenv")}
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)} | ALONE
     answers: dict[tuple[str, str], tuple[int, str, Path]] = {}

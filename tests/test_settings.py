@@ -54,14 +54,14 @@ def test_a_review_is_switched_on_by_model() -> None:
 
 def test_a_secret_is_long_enough_and_never_told() -> None:
     """One that can be guessed is refused, and neither the refusal nor the settings in a log show it."""
-    name = "PROVING_GROUND_MLFLOW_WEBHOOK_SECRET"
+    name = "PROVING_GROUND_METRICS_TOKEN"
     with pytest.raises(SettingsError, match=f"{name}=.hidden. cannot be used: .*16.*example") as refused:
         Settings.read({name: "only-15-letters"})
     assert "15-letters" not in str(refused.value)
     settings = Settings.read({name: "sixteen-letters."})
-    assert settings.mlflow_webhook_secret is not None
+    assert settings.metrics_token is not None
     assert "sixteen" not in f"{settings!r}"
-    assert Settings.read({name: ""}).mlflow_webhook_secret is None
+    assert Settings.read({name: ""}).metrics_token is None
 
 
 def test_all_bad_values_are_told_at_once() -> None:

@@ -117,7 +117,9 @@ class World:
         **inputs: Any,
     ) -> Any:
         """Run one step as of a time; `asked` are other fields of the request."""
-        usual = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol"}
+        page = f"http://127.0.0.1:8080/dags/toy.{step}/runs/run"
+        usual = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol", "url": page}
+        usual |= {"orchestrator": "Airflow", "answer_url": f"{page}/required_actions"}
         request = Request(as_of=as_of, force=force, override=override, **(usual | (asked or {})))
         context = StepContext(self.services, self.model, request)
         return import_module(f"include.steps.{step}").run(context, **inputs)

@@ -24,9 +24,7 @@ REQUIRED = (
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
     "PROVING_GROUND_METRICS_TOKEN",
-    "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY",
 )
-OPTIONAL = ("AIRFLOW_CONN_SLACK_WEBHOOK", "PROVING_GROUND_MLFLOW_WEBHOOK_SECRET")
 
 
 def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
@@ -45,8 +43,6 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
     return {
         "proving-ground": {
             **keys,
-            # An empty value counts as unset.
-            **{name: values.get(name, "") for name in OPTIONAL},
             "PROVING_GROUND_METRICS_TOKEN": values["PROVING_GROUND_METRICS_TOKEN"],
             "fernet-key": values["AIRFLOW_FERNET_KEY"],
             "jwt-secret": values["AIRFLOW_JWT_SECRET"],
@@ -63,7 +59,6 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
         "proving-ground-mlflow": {
             **keys,
             "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://{database}/mlflow",
-            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": values["MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"],
         },
     }
 

@@ -35,7 +35,7 @@ class AirflowApi:
         return self._answer("GET", path, params=query)
 
     def page(self, path: str, **query: Any) -> str:
-        """A page outside of the API, as somebody who is signed in sees it."""
+        """A page outside of the API, as a user who is signed in sees it."""
         answer = self._session.get(f"{self._address}/{path}", params=query, timeout=60)
         if answer.status_code >= 400:
             raise AirflowError(f"GET {path} was refused with {answer.status_code}: {answer.text[:500]}")

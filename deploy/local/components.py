@@ -45,7 +45,7 @@ def start_seaweedfs(launch: Launch, home: Path, ports: Ports, secret: Secrets) -
             "-s3.port.lance=0",
             # A misspelt bucket is to fail, not to appear.
             "-s3.autoCreateBucket=false",
-            # The administrator, and nobody else, may make users for the roles: deploy/s3_roles.py.
+            # The administrator alone may make users for the roles: deploy/s3_roles.py.
             "-s3.iam.readOnly=false",
             "-admin.ui=false",
             "-webdav=false",

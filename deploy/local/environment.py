@@ -1,4 +1,4 @@
-"""What every component of the embedded stack is told: ports, secrets, and the environment built from them."""
+"""Ports and secrets of the embedded stack, and the environment of its components."""
 
 import base64
 import json
@@ -52,7 +52,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nobody uses now, below those that the kernel hands out to clients."""
+        """Ports that are not in use now, below those that the kernel hands out to clients."""
         while True:
             start = 12_000 + secrets.randbelow(1_000) * 10
             ports = cls(airflow=start + 5, mlflow=start + 6, s3=start)
@@ -232,6 +232,6 @@ def _port(name: str, text: str) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens there on this machine now."""
+    """Whether nothing listens there on this machine now."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -26,7 +26,7 @@ class Stack:
     """One stack, kept in one folder: data, databases, secrets, logs, and which processes run.
 
     `seconds` holds how long each part took to get ready in this process's last `start`. `more` are variables that its
-    components are told beside those that it chooses itself.
+    components get beside those that it chooses itself.
     """
 
     def __init__(self, home: Path | None = None, ports: Ports | None = None, more: Mapping[str, str] | None = None) -> None:
@@ -35,7 +35,7 @@ class Stack:
         self._wanted = ports
         self._more = dict(more or {})
         self._state = self.home / "running.json"
-        # For who works with the stack without starting it: include/cli/connection.py.
+        # Read by tools that did not start the stack: include/cli/connection.py.
         self._variables = self.home / "env"
 
     @property

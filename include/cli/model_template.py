@@ -38,7 +38,7 @@ def build(seed: int) -> Any:
 
 MODEL = Model(
     name="model_template",
-    owner="nobody yet",  # CHANGE: the team to ask
+    owner="no team yet",  # CHANGE: the team to ask
     description="Whether a customer leaves in the next four weeks.",  # CHANGE: a sentence that ends with a full stop
     task="binary",  # CHANGE: binary (label 0 or 1), multiclass (label a category) or regression (label a number)
     label=Column("left", "number", low=0, high=1),  # CHANGE: the column that is predicted
@@ -50,7 +50,7 @@ MODEL = Model(
         label_delay=timedelta(days=7),  # CHANGE: how long after a row's time its label is known
         schedule="0 6 * * MON",  # CHANGE: when to look for deliveries, cron in UTC
     ),
-    # CHANGE: what a version must reach on clean and on messy rows, and the loss (margin) that nobody would notice.
+    # CHANGE: what a version must reach on clean and on noisy rows, and the loss (margin) that would not be noticed.
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
     retraining=Retraining(cadence="0 7 1 * *"),  # CHANGE: when to retrain if nothing asks for it, cron in UTC
     candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),

@@ -5,6 +5,7 @@ The file is the template with other lines put in, so it keeps what the template 
 
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,29 +23,30 @@ MODELS = PROJECT / "include/models"
 @click.command("new-model")
 @click.argument("name")
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-def command(name: str, data: Path | None) -> None:
+@click.option("--key", help="The columns of DATA that together identify a row, separated by commas.")
+def command(name: str, data: Path | None, key: str | None) -> None:
     """Write the file of a new model.
 
     The file is include/models/NAME.py, with a comment on each line to change. The columns are guessed from DATA, a CSV or a
-    folder of CSVs.
+    folder of CSVs, all but the key.
 
     \b
     Example:
-      python -m include.cli new-model churn sample.csv
+      python -m include.cli new-model churn sample.csv --key customer,month
     """
-    path = write(name, data, MODELS)
+    path = write(name, data, [column.strip() for column in (key or "").split(",") if column.strip()], MODELS)
     text = path.read_text()
     marks = text.count("# GUESS:") + text.count("# CHANGE:")
     click.echo(f"{path} is written. {marks} lines in it are marked CHANGE or GUESS: correct them, then run")
     click.echo(f"  make check-model NAME={name} DATA={data or 'sample.csv'}")
 
 
-def write(name: str, data: Path | None, models: Path = MODELS) -> Path:
+def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = MODELS) -> Path:
     """The path of the new file.
 
     Raises:
         ModelError: the name cannot be used, or a file has it.
-        DataError: nothing can be guessed from the data.
+        DataError: nothing can be guessed from the data, or the key does not identify its rows.
     """
     taken = sorted(file.stem for file in models.glob("*.py"))
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
@@ -60,7 +62,7 @@ def write(name: str, data: Path | None, models: Path = MODELS) -> Path:
     if data is not None:
         from include.cli.tables import read_table
 
-        text = filled_in(text, guess(read_table(data), name))
+        text = filled_in(text, guess(read_table(data), name, key))
     path = models / f"{name}.py"
     path.write_text(text)
     return path
@@ -81,7 +83,7 @@ def filled_in(template: str, found: Guess) -> str:
             r"    label=.*",
             f"    label={_code(replace(found.label, optional=False))},  # GUESS: {others.removeprefix('; ') or 'is it?'}",
         ),
-        (r"        key=.*", f"        key={_tuple(found.key)},  # GUESS: the columns that together name one row"),
+        (r"        key=.*", f"        key={_tuple(found.key)},  # the columns that together name one row"),
         (r"        time=.*", f"        time={_quoted(found.time)},  # GUESS: when the prediction is made"),
         (r"        period=.*", f"        period=timedelta({span}),  # GUESS: how often a delivery comes"),
         (r"        schedule=.*", f"        schedule={_quoted(schedule)},  # GUESS: when to look for deliveries, cron in UTC"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from include.noise.drawing import choose, held_to, plain, put, where_text
-from include.noise.rewriting import rewritten
+from include.noise.rewriting import Rewriting, rewritten
 from include.noise.spelling import NO_WORDS, Words, without_vowels
 
 
@@ -88,4 +88,4 @@ def synonym(values: pd.Series, rate: float, rng: np.random.Generator, words: Wor
         choices = others(text)
         return choices[int(draw * len(choices))]
 
-    return rewritten(values, rate, rng, others, write, "synonym")
+    return rewritten(values, rate, rng, Rewriting("synonym", others, write))

@@ -6,7 +6,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
-from include.noise.rewriting import rewritten, split
+from include.noise.rewriting import Rewriting, rewritten, split
 
 _EMOJI = ("🙂", "😂", "👍", "🔥", "❤️", "🎁")
 _ACCENTED = {"a": "á", "c": "ç", "e": "é", "i": "í", "n": "ñ", "o": "ö", "u": "ü"}
@@ -29,7 +29,7 @@ def case(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
         others = _other_cases(text)
         return others[int(draw * len(others))]
 
-    return rewritten(values, rate, rng, lambda text: text.lower() != text.upper(), write, "case")
+    return rewritten(values, rate, rng, Rewriting("case", lambda text: text.lower() != text.upper(), write))
 
 
 def white_space(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -44,7 +44,7 @@ def white_space(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.
         at = places[int(draw * len(places))]
         return text[:at] + " " + text[at:]
 
-    return rewritten(values, rate, rng, bool, write, "white_space")
+    return rewritten(values, rate, rng, Rewriting("white_space", bool, write))
 
 
 def missing_space(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -59,7 +59,7 @@ def missing_space(values: pd.Series, rate: float, rng: np.random.Generator) -> p
         at = places[int(draw * len(places))]
         return text[:at] + text[at + 1 :]
 
-    return rewritten(values, rate, rng, lambda text: " " in text.strip(), write, "missing_space")
+    return rewritten(values, rate, rng, Rewriting("missing_space", lambda text: " " in text.strip(), write))
 
 
 def accents(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -78,7 +78,9 @@ def accents(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Seri
         accented = _ACCENTED[text[at].lower()]
         return text[:at] + (accented.upper() if text[at].isupper() else accented) + text[at + 1 :]
 
-    return rewritten(values, rate, rng, lambda text: _ACCENTS.search(text) or _without_accents(text) != text, write, "accents")
+    return rewritten(
+        values, rate, rng, Rewriting("accents", lambda text: _ACCENTS.search(text) or _without_accents(text) != text, write)
+    )
 
 
 def emoji(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -94,7 +96,7 @@ def emoji(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series
         at = [*places, None][int(draw * (len(places) + 1))]
         return f"{text} {_EMOJI[sign]}" if at is None else text[:at] + _EMOJI[sign] + text[at + 1 :]
 
-    return rewritten(values, rate, rng, bool, write, "emoji")
+    return rewritten(values, rate, rng, Rewriting("emoji", bool, write))
 
 
 def mojibake(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -105,7 +107,7 @@ def mojibake(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Ser
     >>> mojibake(pd.Series(["café", "T-shirt"]), 1.0, np.random.default_rng(1)).tolist()
     ['cafÃ©', 'Tâ€“shirt']
     """
-    return rewritten(values, rate, rng, bool, _misread, "mojibake")
+    return rewritten(values, rate, rng, Rewriting("mojibake", bool, _misread))
 
 
 def truncated(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -119,7 +121,7 @@ def truncated(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Se
         low, high = _KEPT
         return text[: max(1, int(len(text) * (low + (high - low) * draw)))]
 
-    return rewritten(values, rate, rng, lambda text: len(text) > 1, write, "truncated")
+    return rewritten(values, rate, rng, Rewriting("truncated", lambda text: len(text) > 1, write))
 
 
 def looks_misread(text: str) -> bool:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from include.noise.drawing import (
     Floats,
-    Mask,
     Positions,
     as_numbers,
     centre_and_spread,
@@ -38,7 +37,7 @@ def outlier(values: pd.Series, rate: float, rng: np.random.Generator, reach: tup
         there, mirrored = whole(centre + away), whole(centre - away)
         return np.where(there == numbers[chosen], mirrored, there)
 
-    return _renumbered(values, held, rate, rng, far_away, "outlier")
+    return _changed_at(values, choose(held, rate, rng), far_away, "outlier")
 
 
 def unit_slip(
@@ -51,9 +50,8 @@ def unit_slip(
     """
     numbers = as_numbers(values).to_numpy()
     slips = usable(numbers) & (numbers != 0)
-    return _renumbered(
-        values, slips, rate, rng, lambda chosen: numbers[chosen] * rng.choice(factors, chosen.size), "unit_slip"
-    )
+    chosen = choose(slips, rate, rng)
+    return _changed_at(values, chosen, lambda cells: numbers[cells] * rng.choice(factors, cells.size), "unit_slip")
 
 
 def sign_flip(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -63,7 +61,9 @@ def sign_flip(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Se
     [0.0, -1.5, 2.5]
     """
     numbers = as_numbers(values).to_numpy()
-    return _renumbered(values, usable(numbers) & (numbers != 0), rate, rng, lambda chosen: -numbers[chosen], "sign_flip")
+    return _changed_at(
+        values, choose(usable(numbers) & (numbers != 0), rate, rng), lambda chosen: -numbers[chosen], "sign_flip"
+    )
 
 
 def rounded(values: pd.Series, rate: float, rng: np.random.Generator, digits: int = 1) -> pd.Series:
@@ -77,7 +77,7 @@ def rounded(values: pd.Series, rate: float, rng: np.random.Generator, digits: in
     held = np.where(usable(numbers) & (np.abs(numbers) > 1e-100), numbers, 0.0)
     places = digits - 1 - np.floor(np.log10(np.abs(held), where=held != 0, out=np.zeros_like(held)))
     coarse = np.where(places > 0, np.rint(held * 10.0**places) / 10.0**places, np.rint(held / 10.0**-places) * 10.0**-places)
-    return _renumbered(values, (held != 0) & (coarse != held), rate, rng, lambda chosen: coarse[chosen], "rounded")
+    return _changed_at(values, choose((held != 0) & (coarse != held), rate, rng), lambda chosen: coarse[chosen], "rounded")
 
 
 def frozen(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -89,7 +89,7 @@ def frozen(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Serie
     numbers = as_numbers(values)
     last = numbers.ffill().shift().to_numpy()
     stale = ~np.isnan(numbers.to_numpy()) & ~np.isnan(last) & (last != numbers.to_numpy())
-    return _renumbered(values, stale, rate, rng, lambda chosen: last[chosen], "frozen")
+    return _changed_at(values, choose(stale, rate, rng), lambda chosen: last[chosen], "frozen")
 
 
 def clipped(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -123,19 +123,12 @@ def shifted(values: pd.Series, rate: float, rng: np.random.Generator, reach: tup
     numbers = as_numbers(values).to_numpy()
     held = usable(numbers)
     if not held.any():
-        return _renumbered(values, held, rate, rng, lambda chosen: numbers[chosen], "shifted")
+        return _changed_at(values, choose(held, rate, rng), lambda chosen: numbers[chosen], "shifted")
     amount = rng.uniform(*reach) * centre_and_spread(numbers[held])[1]
     if (numbers[held] % 1 == 0).all():
         amount = max(1.0, np.rint(amount))
     moved = numbers + amount * rng.choice([-1.0, 1.0])
-    return _renumbered(values, held & (moved != numbers), rate, rng, lambda chosen: moved[chosen], "shifted")
-
-
-def _renumbered(
-    values: pd.Series, corruptible: Mask, rate: float, rng: np.random.Generator, news: Callable[[Positions], Floats], name: str
-) -> pd.Series:
-    """The column with `news` in the cells that are drawn."""
-    return _changed_at(values, choose(corruptible, rate, rng), news, name)
+    return _changed_at(values, choose(held & (moved != numbers), rate, rng), lambda chosen: moved[chosen], "shifted")
 
 
 def _changed_at(values: pd.Series, chosen: Positions, news: Callable[[Positions], Floats], name: str) -> pd.Series:

@@ -1,6 +1,7 @@
 """Rewriting drawn texts, one by one, and drawing only among those that can be."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,25 +12,33 @@ CanWrite = Callable[[str], object]
 Write = Callable[[str, float], str]
 
 
-def rewritten(
-    values: pd.Series, rate: float, rng: np.random.Generator, can_write: CanWrite, write: Write, name: str
-) -> pd.Series:
-    """The column with `write(text, draw)` in the drawn cells, `draw` a number from 0 to below 1.
+@dataclass(frozen=True)
+class Rewriting:
+    """How texts are changed: `name` is the corruption's; `can_write` is truthy for a text that `write` can change.
 
-    `can_write` is truthy for a text that `write` can change; empty text never can be.
+    `write(text, draw)` gives the changed text for a draw from 0 to below 1. Empty text is never changed.
+    """
+
+    name: str
+    can_write: CanWrite
+    write: Write
+
+
+def rewritten(values: pd.Series, rate: float, rng: np.random.Generator, how: Rewriting) -> pd.Series:
+    """The column with the drawn cells rewritten.
 
     Raises:
         DataError: the column holds numbers, or a text came back as it was.
     """
-    writable = where_text(values, name)
+    writable = where_text(values, how.name)
     before = plain(values)
-    chosen = choose(_where_writable(before, writable, can_write), rate, rng)
+    chosen = choose(_where_writable(before, writable, how.can_write), rate, rng)
     if not chosen.size:
         return values.copy()
     draws = rng.random(chosen.size).tolist()
     news = np.empty(chosen.size, dtype=object)
-    news[:] = [write(text, draw) for text, draw in zip(before.iloc[chosen].tolist(), draws, strict=True)]
-    return held_to(chosen, before, put(before, chosen, news), name)
+    news[:] = [how.write(text, draw) for text, draw in zip(before.iloc[chosen].tolist(), draws, strict=True)]
+    return held_to(chosen, before, put(before, chosen, news), how.name)
 
 
 def split(draw: float, choices: int) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from include.noise.rewriting import rewritten, split
+from include.noise.rewriting import Rewriting, rewritten, split
 
 Words = Mapping[str, Sequence[str]]
 NO_WORDS: Words = {}
@@ -80,7 +80,7 @@ def phonetic(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Ser
     >>> phonetic(pd.Series(["Phone", "deck lock", "bbb"]), 1.0, np.random.default_rng(1)).tolist()
     ['Fone', 'dek lock', 'bbb']
     """
-    return rewritten(values, rate, rng, lambda text: _SOUND.search(text) is not None, _by_sound, "phonetic")
+    return rewritten(values, rate, rng, Rewriting("phonetic", lambda text: _SOUND.search(text) is not None, _by_sound))
 
 
 def abbreviation(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -89,7 +89,7 @@ def abbreviation(values: pd.Series, rate: float, rng: np.random.Generator) -> pd
     >>> abbreviation(pd.Series(["shirt for work", "a bag"]), 1.0, np.random.default_rng(5)).tolist()
     ['shrt 4 wrk', 'a bag']
     """
-    return rewritten(values, rate, rng, _can_shorten, _abbreviated, "abbreviation")
+    return rewritten(values, rate, rng, Rewriting("abbreviation", _can_shorten, _abbreviated))
 
 
 def misspelling(values: pd.Series, rate: float, rng: np.random.Generator, words: Words = NO_WORDS) -> pd.Series:
@@ -112,7 +112,7 @@ def misspelling(values: pd.Series, rate: float, rng: np.random.Generator, words:
         match, wrong = possible[int(draw * len(possible))]
         return _spliced(text, match, wrong)
 
-    return rewritten(values, rate, rng, choices, write, "misspelling")
+    return rewritten(values, rate, rng, Rewriting("misspelling", choices, write))
 
 
 def without_vowels(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from include.noise.rewriting import rewritten, split
+from include.noise.rewriting import Rewriting, rewritten, split
 
 _ROWS_OF_KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
@@ -22,7 +22,7 @@ def typo(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
     Raises:
         DataError: the column holds numbers.
     """
-    return rewritten(values, rate, rng, bool, _mistyped, "typo")
+    return rewritten(values, rate, rng, Rewriting("typo", bool, _mistyped))
 
 
 def neighbour_key(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -31,7 +31,7 @@ def neighbour_key(values: pd.Series, rate: float, rng: np.random.Generator) -> p
     >>> neighbour_key(pd.Series(["Newark", "Kennedy", "LaGuardia"]), 1.0, np.random.default_rng(1)).tolist()
     ['Newarl', 'K2nnedy', 'LaGuardis']
     """
-    return rewritten(values, rate, rng, lambda text: any(map(_has_neighbour, text)), _by_neighbour, "neighbour_key")
+    return rewritten(values, rate, rng, Rewriting("neighbour_key", lambda text: any(map(_has_neighbour, text)), _by_neighbour))
 
 
 def dropped_letter(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -40,7 +40,7 @@ def dropped_letter(values: pd.Series, rate: float, rng: np.random.Generator) -> 
     >>> dropped_letter(pd.Series(["Newark", "Kennedy", "LaGuardia"]), 1.0, np.random.default_rng(1)).tolist()
     ['Newar', 'Knnedy', 'LaGuardi']
     """
-    return rewritten(values, rate, rng, lambda text: len(text) > 1, _dropped, "dropped_letter")
+    return rewritten(values, rate, rng, Rewriting("dropped_letter", lambda text: len(text) > 1, _dropped))
 
 
 def doubled_letter(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -49,7 +49,7 @@ def doubled_letter(values: pd.Series, rate: float, rng: np.random.Generator) -> 
     >>> doubled_letter(pd.Series(["Newark", "Kennedy", "LaGuardia"]), 1.0, np.random.default_rng(1)).tolist()
     ['Newarkk', 'Keennedy', 'LaGuardiaa']
     """
-    return rewritten(values, rate, rng, bool, _doubled, "doubled_letter")
+    return rewritten(values, rate, rng, Rewriting("doubled_letter", bool, _doubled))
 
 
 def transposed_letters(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
@@ -58,7 +58,7 @@ def transposed_letters(values: pd.Series, rate: float, rng: np.random.Generator)
     >>> transposed_letters(pd.Series(["Newark", "Kennedy", "LaGuardia"]), 1.0, np.random.default_rng(1)).tolist()
     ['eNwark', 'Knenedy', 'aLGuardia']
     """
-    return rewritten(values, rate, rng, lambda text: len(set(text)) > 1, _transposed, "transposed_letters")
+    return rewritten(values, rate, rng, Rewriting("transposed_letters", lambda text: len(set(text)) > 1, _transposed))
 
 
 def _mistyped(text: str, draw: float) -> str:

@@ -97,7 +97,7 @@ def test_no_credentials_are_named(seaweedfs: Stack, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_dead_store_is_reported_soon(seaweedfs: Stack) -> None:
-    """With nobody listening a call fails within fifteen seconds, as an error that Airflow retries."""
+    """Where nothing listens a call fails within fifteen seconds, as an error that Airflow retries."""
     store = ObjectStore.connect("lake", endpoint="http://127.0.0.1:9", region="us-east-1")
     began = time.monotonic()
     with pytest.raises(StoreUnreachable, match="check that the store runs") as caught:
@@ -130,7 +130,7 @@ def test_a_write_that_stays_undecided_ends() -> None:
 
 
 def test_a_writer_is_not_beaten_by_its_own_retry() -> None:
-    """When the first attempt was written but its answer lost, the retry's refusal is told by the bytes."""
+    """When the first attempt was written but its answer lost, the retry is recognized by its bytes."""
     store, _ = careless(client_error("PreconditionFailed", 412, retries=1), writes_anyway=True)
     assert store.create_if_absent("a", b"mine") == f'"{hash(b"mine")}"'
     store, client = careless(client_error("PreconditionFailed", 412, retries=1))

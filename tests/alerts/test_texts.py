@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from include import errors
 from include.alerts.texts import (
+    Failure,
     approval_text,
     by_hand_text,
     cause_in_words,
@@ -27,17 +28,41 @@ from include.alerts.texts import (
     verdict_text,
 )
 from include.errors import BrokenFeed, DataError, RegistryUnreachable
+from include.results import (
+    Approval,
+    Assembled,
+    Finding,
+    Probated,
+    Promotion,
+    Question,
+    RolledBack,
+    Snapshot,
+    Verdict,
+)
+from include.steps import state_after_failure
 from include.untrusted_text import of_data
 from tests.toy import World, day, rows
 
 STEPS = sorted(path.stem for path in Path(import_module("include.steps").__path__[0]).glob("[!_]*.py"))
 LINK = "http://airflow.example/log"
-ROWS = {"train": {"rows": 9}, "holdout": {"rows": 3}}
+
+
+def snapshot(rows: int) -> Snapshot:
+    return Snapshot(digest="d", start=day(0), end=day(1), rows=rows)
+
+
+ROWS = Assembled(train=snapshot(9), holdout=snapshot(3))
+
+
+def failed(pipeline: str, step: str, error: BaseException | None) -> str:
+    return failure_text(Failure(pipeline, step, error, LINK), state_after_failure(step))
 
 
 def test_an_alert_says_what_on_call_needs() -> None:
     """Model, stage, step, kind of error, its words, the state of things, the log: four lines."""
-    text = failure_text("flight_delays.monitor", "pull", BrokenFeed("the feed is broken"), LINK)
+    text = failure_text(
+        Failure("flight_delays.monitor", "pull", BrokenFeed("the feed is broken"), LINK), state_after_failure("pull")
+    )
     assert text.splitlines() == [
         ":red_circle: *flight_delays* · monitor failed in *pull* (BrokenFeed)",
         "the feed is broken",
@@ -50,7 +75,7 @@ def test_an_alert_says_what_on_call_needs() -> None:
 def test_every_step_says_in_which_state_it_leaves_things(step: str) -> None:
     """The line is in the step's own file, is one sentence or two, and says something about the champion or the decision."""
     state = import_module(f"include.steps.{step}").IF_IT_FAILS
-    assert state in failure_text(f"toy.{step}", step, None, LINK)
+    assert state in failed(f"toy.{step}", step, None)
     assert state.endswith(".")
     assert "champion" in state or "decision" in state
 
@@ -66,30 +91,48 @@ def test_every_step_says_in_which_state_it_leaves_things(step: str) -> None:
 )
 def test_text_from_outside_acts_on_nothing(said: str, shown: str) -> None:
     """Slack pages nobody and links nowhere because a file name says so."""
-    assert failure_text("toy.monitor", "pull", DataError(said), LINK).splitlines()[1] == shown
+    assert failed("toy.monitor", "pull", DataError(said)).splitlines()[1] == shown
 
 
 def test_a_process_that_died_leaves_no_words() -> None:
-    """The alert says that nothing more is known, and about a task of nobody's the safe thing."""
-    text = failure_text("toy.monitor", "not_a_step", None, LINK)
+    """The alert says that nothing more is known, and about a task that is no step the safe thing."""
+    text = failed("toy.monitor", "not_a_step", None)
     assert "the worker process died; nothing more is known" in text
     assert "The champion is unchanged." in text
 
 
-VERDICT = {"verdict": "promote", "reasons": ["better by 0.02"], "version": "2", "card_url": "http://mlflow.example/#/card"}
-PROMOTION = {"promoted": False, "champion_version": "1", "previous_version": None}
+VERDICT = Verdict(
+    verdict="promote",
+    reasons=("better by 0.02",),
+    version="2",
+    artifact_digest="d",
+    champion_version="1",
+    card_url="http://mlflow.example/#/card",
+)
+PROMOTION = Promotion(promoted=False, champion_version="1", previous_version=None)
+REJECTED = Approval(approved=False, by="bob", summary="rejected by bob: no")
+QUESTION = Question(
+    where="orchestrator",
+    answered_in="Airflow",
+    subject="toy: may version 2 become champion?",
+    body="",
+    evidence="e",
+    version="2",
+    until=datetime(2024, 3, 1, 12, tzinfo=UTC),
+    url=LINK,
+)
 
 
 def test_what_started_a_retraining_is_told() -> None:
     """Drift, decay, the cadence or a person, with what was found and how much is trained on."""
-    assembled = {"train": {"rows": 12345}, "holdout": {"rows": 678}}
+    assembled = Assembled(train=snapshot(12345), holdout=snapshot(678))
     assert started_text("toy", cause_in_words("decay: roc_auc 0.7, was 0.8", ""), assembled, LINK).splitlines() == [
         ":arrows_counterclockwise: *toy* · retraining started: decay",
         "roc_auc 0.7, was 0.8",
-        "_Train on 12,345 rows, hold out 678. Nothing has to be done: the verdict follows._",
+        "_Train on 12,345 rows, hold out 678. No action needed: the verdict follows._",
         f"<{LINK}|Run>",
     ]
-    assert cause_in_words("cadence", "") == "cadence: its time has come"
+    assert cause_in_words("cadence", "") == "cadence: scheduled"
     assert cause_in_words("manual", "alice") == "by hand, alice"
     assert cause_in_words("new prices", "alice") == "by hand, alice: new prices"
 
@@ -97,17 +140,19 @@ def test_what_started_a_retraining_is_told() -> None:
 @pytest.mark.parametrize(
     ("word", "version", "title", "advice"),
     [
-        ("keep", "2", ":white_circle: *toy* · *keep*, version 2", "Nothing has to be done."),
+        ("keep", "2", ":white_circle: *toy* · *keep*, version 2", "No action needed."),
         ("inconclusive", "2", ":large_yellow_circle: *toy* · *inconclusive*, version 2", "how many would decide."),
         ("blocked", "2", ":red_circle: *toy* · *blocked*, version 2", "docs/runbook.md what to do about it."),
         ("promote", "2", ":large_yellow_circle: *toy* · *promote*, version 2", "rejected by bob: no."),
-        ("keep", None, ":white_circle: *toy* · nothing was trained", "Nothing has to be done."),
+        ("keep", None, ":white_circle: *toy* · nothing was trained", "No action needed."),
     ],
 )
 def test_a_verdict_is_four_lines(word: str, version: str | None, title: str, advice: str) -> None:
     """Sign and verdict, one reason, who is champion and what to do, and the card."""
-    verdict = VERDICT | {"verdict": word, "version": version, "card_url": VERDICT["card_url"] if version else None}
-    lines = verdict_text("toy", verdict, PROMOTION, "rejected by bob: no", LINK).splitlines()
+    verdict = VERDICT.model_copy(
+        update={"verdict": word, "version": version, "card_url": VERDICT.card_url if version else None}
+    )
+    lines = verdict_text("toy", verdict, PROMOTION, REJECTED, LINK).splitlines()
     assert (lines[0], lines[1]) == (title, "better by 0.02")
     assert lines[2].startswith("_Version 1 stays champion. ")
     assert lines[2].endswith(f"{advice}_")
@@ -116,29 +161,29 @@ def test_a_verdict_is_four_lines(word: str, version: str | None, title: str, adv
 
 def test_a_promotion_says_who_said_so_and_how_to_go_back() -> None:
     """The first champion replaces nobody, and there is no way back from it."""
-    done = {"promoted": True, "champion_version": "2", "previous_version": "1"}
+    done = Promotion(promoted=True, champion_version="2", previous_version="1")
     assert promoted_text("toy", VERDICT, done, "alice", LINK).splitlines() == [
         ":large_green_circle: *toy* · version 2 is champion, instead of 1",
         "better by 0.02",
         "_Approved by alice. To go back, run toy.rollback._",
         "<http://mlflow.example/#/card|Decision card>",
     ]
-    first = promoted_text("toy", VERDICT, done | {"previous_version": None}, "the gate", LINK)
+    first = promoted_text("toy", VERDICT, done.model_copy(update={"previous_version": None}), "the gate", LINK)
     assert "version 2 is champion, the first" in first
     assert "rollback" not in first
 
 
 def test_a_rollback_says_who_wanted_it_and_why() -> None:
     """And what becomes of the version that was left."""
-    lines = rolled_back_text("toy", {"champion_version": "1", "from_version": "2"}, "alice", "bad week", LINK).splitlines()
+    lines = rolled_back_text("toy", back("1", "2"), "alice", "bad week", LINK).splitlines()
     assert lines[0] == ":leftwards_arrow_with_hook: *toy* · rolled back: version 1 is champion again instead of 2"
     assert lines[1] == "alice: bad week"
-    assert "Version 2 is not promoted again" in lines[2]
+    assert "Version 2 is blocked from promotion" in lines[2]
 
 
 def test_an_outage_is_about_the_service() -> None:
     """The first model that it stopped, and what to do about the service."""
-    text = outage_text("toy.monitor", "pull", RegistryUnreachable("no answer"), LINK)
+    text = outage_text(Failure("toy.monitor", "pull", RegistryUnreachable("no answer"), LINK))
     assert text.startswith(":red_circle: *MLflow* cannot be used (RegistryUnreachable) · first in *toy.monitor*, pull")
     assert "Check that its server runs" in text
 
@@ -148,14 +193,15 @@ def test_every_outage_has_its_message() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.outage]
     assert {kind.__name__ for kind in kinds} >= {"StoreUnreachable", "RegistryUnreachable", "AccessDenied"}
     for kind in kinds:
-        assert "Check that" in outage_text("toy.monitor", "pull", kind("no answer"), LINK)
+        assert "Check that" in outage_text(Failure("toy.monitor", "pull", kind("no answer"), LINK))
 
 
 def test_what_nobody_got_is_one_line() -> None:
     """By cause how many, and since when; nothing where nothing was missed."""
-    assert missed_text({}) == ""
-    said = missed_text({"MLflow": (49, 0.0), "by_hand": (1, 60.0)})
-    assert "49 more of MLflow since 00:00, 1 more of by hand since 00:01 UTC" in said
+    assert missed_text({}) is None
+    line = missed_text({"MLflow": (49, 0.0), "by_hand": (1, 60.0)})
+    assert line is not None
+    assert "49 more of MLflow since 00:00, 1 more of by hand since 00:01 UTC" in line
 
 
 SECRET = "Jane Doe, 4111 1111"
@@ -172,12 +218,12 @@ def refused(frame: pd.DataFrame) -> BrokenFeed:
 
 def test_a_contract_that_breaks_tells_no_row() -> None:
     """Neither values that break it, nor a first row that was taken for the header; the log and the quarantine have them."""
-    spoilt = failure_text("toy.monitor", "check", refused(rows(0).assign(x=SECRET, colour=SECRET)), LINK)
+    spoilt = failed("toy.monitor", "check", refused(rows(0).assign(x=SECRET, colour=SECRET)))
     assert "rows break the contract" in spoilt
     headless = refused(rows(0).rename(columns={"colour": SECRET}))
     assert SECRET in str(headless)
-    assert "lacks the columns colour; it has «…»" in failure_text("toy.monitor", "check", headless, LINK)
-    for text in (spoilt, failure_text("toy.monitor", "check", headless, LINK)):
+    assert "lacks the columns colour; it has «…»" in failed("toy.monitor", "check", headless)
+    for text in (spoilt, failed("toy.monitor", "check", headless)):
         assert "Jane" not in text
         assert "4111" not in text
 
@@ -185,7 +231,7 @@ def test_a_contract_that_breaks_tells_no_row() -> None:
 @pytest.mark.parametrize("error", [ValueError(SECRET), KeyError(SECRET), DataError(f"the first is {of_data(SECRET)}")])
 def test_what_a_library_says_is_not_told(error: Exception) -> None:
     """scikit-learn and pandas quote the value that they choke on: the message names the kind, the log has the rest."""
-    text = failure_text("toy.monitor", "score", error, LINK)
+    text = failed("toy.monitor", "score", error)
     assert "Jane" not in text
     assert type(error).__name__ in text
 
@@ -193,58 +239,61 @@ def test_what_a_library_says_is_not_told(error: Exception) -> None:
 def test_a_reason_of_drift_tells_no_value() -> None:
     """A frozen or a new value could be somebody's name; the card in Airflow shows it."""
     reason = f"drift: name: {of_data(SECRET)}: 12.0% of its values; x: frozen at {of_data(SECRET)[:9]}"
-    for text in (finding_text("toy", "page", reason, ""), started_text("toy", reason, ROWS, LINK)):
+    for text in (
+        finding_text("toy", Finding(action="page", reason=reason, advice="")),
+        started_text("toy", reason, ROWS, LINK),
+    ):
         assert "name: «…»: 12.0% of its values; x: frozen at «…»" in text
         assert "Jane" not in text
 
 
 def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
     """One message with the page to answer on; a name in it pages nobody by itself."""
-    asked = approval_text(
-        "toy: may version 2 become champion?", "orchestrator", "2024-03-01T12:00:00+00:00", LINK, ["<!here>"]
-    )
+    asked = approval_text(QUESTION, ["<!here>"])
     assert asked.splitlines() == [
         ":raised_hand: *toy: may version 2 become champion?* · &lt;!here&gt;",
         "_Until 2024-03-01 12:00 UTC; no answer means no._",
         f"<{LINK}|Answer in Airflow>",
     ]
-    assert "Answer in MLflow, by a tag" in approval_text("toy", "registry", "2024-03-01T12:00:00+00:00", LINK, ())
+    assert "Answer in MLflow, by a tag" in approval_text(
+        QUESTION.model_copy(update={"answered_in": "MLflow, by a tag on the version"}), ()
+    )
 
 
 @pytest.mark.parametrize("action", ["nothing", "note", "wait", "retrain"])
 def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: str) -> None:
     """Who is told of everything soon reads nothing."""
-    assert finding_text("toy", action, "the data moved", "") == ""
+    assert finding_text("toy", Finding(action=action, reason="the data moved", advice="")) is None
 
 
 def test_a_page_says_what_was_found_and_what_to_do() -> None:
     """In one message, with nothing in it that Slack would act on."""
-    text = finding_text("toy", "page", "noise surge: <!channel> & more\nlines", "Ask upstream.")
+    text = finding_text("toy", Finding(action="page", reason="noise surge: <!channel> & more\nlines", advice="Ask upstream."))
     assert text.splitlines() == [
         ":large_yellow_circle: *toy* · page",
         "noise surge: &lt;!channel&gt; &amp; more lines",
         "_Ask upstream._",
     ]
-    assert finding_text("toy", "alarm", "silence", "See.").startswith(":red_circle:")
+    assert finding_text("toy", Finding(action="alarm", reason="silence", advice="See.")).startswith(":red_circle:")
 
 
 @pytest.mark.parametrize("decision", ["none", "going on", "passed"])
 def test_a_probation_that_goes_well_is_no_message(decision: str) -> None:
     """The ledger has it for those who ask."""
-    assert probation_text("toy", decision, "look 1 of 2", "propose") == ""
+    assert probation_text("toy", Probated(decision=decision, then="propose", summary="look 1 of 2")) is None
 
 
 @pytest.mark.parametrize(
     ("decision", "then", "title", "advice"),
     [
         ("worse", "propose", "the new champion is worse", "to go back, run toy.rollback."),
-        ("worse", "roll_back", "the new champion is worse", "A rollback was asked for: see toy.rollback."),
+        ("worse", "roll_back", "the new champion is worse", "A rollback was requested: see toy.rollback."),
         ("impossible", "roll_back", "probation could not be finished", "watch its quality."),
     ],
 )
 def test_a_probation_that_ends_badly_says_why_and_what_to_do(decision: str, then: str, title: str, advice: str) -> None:
     """Three lines, with nothing in them that Slack would act on."""
-    lines = probation_text("toy", decision, "look 1 of 2: <!here>", then).splitlines()
+    lines = probation_text("toy", Probated(decision=decision, then=then, summary="look 1 of 2: <!here>")).splitlines()
     assert lines[0].endswith(f"*toy* · {title}")
     assert lines[1] == "look 1 of 2: &lt;!here&gt;"
     assert lines[2].endswith(f"{advice}_")
@@ -258,26 +307,36 @@ def test_a_champion_changed_by_hand_is_told() -> None:
     assert "run toy.rollback" in text
 
 
-def hostile_verdict(text: str) -> dict[str, Any]:
-    return VERDICT | {"verdict": "inconclusive", "reasons": [text], "version": text}
+def hostile_verdict(text: str) -> Verdict:
+    return VERDICT.model_copy(update={"verdict": "inconclusive", "reasons": (text,), "version": text})
+
+
+def hostile_promotion(text: str) -> Promotion:
+    return Promotion(promoted=True, champion_version=text, previous_version=text)
+
+
+def back(to: str, left: str) -> RolledBack:
+    return RolledBack(rolled_back=True, champion_version=to, from_version=left)
 
 
 MESSAGES: dict[str, Callable[[str], str]] = {
-    "failure": lambda text: failure_text(f"{text}.monitor", text, BrokenFeed(text), LINK),
-    "finding": lambda text: finding_text(text, "alarm", text, text),
-    "probation": lambda text: probation_text(text, "worse", text, "propose"),
+    "failure": lambda text: failed(f"{text}.monitor", text, BrokenFeed(text)),
+    "finding": lambda text: str(finding_text(text, Finding(action="alarm", reason=text, advice=text))),
+    "probation": lambda text: str(probation_text(text, Probated(decision="worse", summary=text))),
     "by hand": lambda text: by_hand_text(text, text),
-    "approval": lambda text: approval_text(text, "orchestrator", "2026-05-03T14:00:00+00:00", LINK, [text, text]),
-    "approval with verdict": lambda text: approval_text(text, "registry", "2026-05-03", text, [], hostile_verdict(text)),
-    "outage": lambda text: outage_text(f"{text}.monitor", text, RegistryUnreachable(text), LINK),
+    "approval": lambda text: approval_text(QUESTION.model_copy(update={"subject": text}), [text, text]),
+    "approval with verdict": lambda text: approval_text(
+        QUESTION.model_copy(update={"subject": text, "url": text}), [], hostile_verdict(text)
+    ),
+    "outage": lambda text: outage_text(Failure(f"{text}.monitor", text, RegistryUnreachable(text), LINK)),
     "started": lambda text: started_text(text, f"drift: {text}", ROWS, LINK),
     "started by hand": lambda text: started_text(text, cause_in_words(text, text), ROWS, f"{LINK}{text}"),
-    "verdict": lambda text: verdict_text(text, hostile_verdict(text), PROMOTION | {"champion_version": text}, text, LINK),
-    "promoted": lambda text: promoted_text(
-        text, hostile_verdict(text), {"champion_version": text, "previous_version": text}, text, LINK
+    "verdict": lambda text: verdict_text(
+        text, hostile_verdict(text), hostile_promotion(text), REJECTED.model_copy(update={"summary": text}), LINK
     ),
-    "rolled back": lambda text: rolled_back_text(text, {"champion_version": text, "from_version": text}, text, text, LINK),
-    "missed": lambda text: missed_text({text: (1, 0.0)}),
+    "promoted": lambda text: promoted_text(text, hostile_verdict(text), hostile_promotion(text), text, LINK),
+    "rolled back": lambda text: rolled_back_text(text, back(text, text), text, text, LINK),
+    "missed": lambda text: str(missed_text({text: (1, 0.0)})),
 }
 
 

@@ -139,7 +139,7 @@ def raising(key: str) -> None:
         ([], 2, "Missing argument 'MODEL'"),
         (["traffic_volume", "--perhaps"], 2, "No such option"),
         (["traffic_volume", "--days", "5", "--yes"], 2, "5 is not in the range x>=30"),
-        (["nobody"], 1, "nobody"),
+        (["unknown"], 1, "model 'unknown' does not exist"),
     ],
 )
 def test_a_command_that_could_remove_too_much_is_refused(arguments: list[str], code: int, message: str) -> None:

@@ -67,7 +67,7 @@ def test_what_is_wrong_stops_before_anything_is_trained(tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         ([], 2, "Missing argument 'NAME'"),
-        (["nobody", "x.csv"], 1, "model 'nobody' does not exist; there are: card_fraud"),
+        (["unknown", "x.csv"], 1, "model 'unknown' does not exist; there are: card_fraud"),
         (["traffic_volume", "/no/such.csv"], 1, "DATA=/no/such.csv: no such CSV"),
     ],
 )

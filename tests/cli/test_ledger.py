@@ -33,7 +33,7 @@ def test_it_prints_who_was_champion_when(stack: Any) -> None:
     ("arguments", "code", "message"),
     [
         ([], 2, "Missing argument 'MODEL'"),
-        (["nobody"], 1, "nobody"),
+        (["unknown"], 1, "model 'unknown' does not exist"),
         (["traffic_volume", "--at", "yesterday"], 1, "AT='yesterday' is not a time"),
         (["traffic_volume", "--at", "2999-01-01"], 1, "has not come yet"),
     ],

@@ -26,12 +26,12 @@ def test_features_and_labels_that_come_apart_are_joined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "words"),
     [("who,y\n1,no\n", "Joined on nothing; there are id, x and who, y"), ("id,y\n1.0,no\n", "Joined on id; there are")],
 )
-def test_labels_that_belong_to_no_row_are_refused(labels: str, said: str, tmp_path: Path) -> None:
-    """What it was joined on and which columns there are is told, not a table without labels."""
-    with pytest.raises(DataError, match=said):
+def test_labels_that_belong_to_no_row_are_refused(labels: str, words: str, tmp_path: Path) -> None:
+    """What it was joined on and which columns there are is shown, not a table without labels."""
+    with pytest.raises(DataError, match=words):
         read_table(written(tmp_path, features="id,x\n1,a\n", labels=labels))
 
 

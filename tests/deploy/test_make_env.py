@@ -37,7 +37,6 @@ def test_every_variable_that_compose_insists_on_gets_a_value_of_its_own(project:
     assert len(set(made)) == len(names) > 8
     assert min(len(value) for value in made) >= 16
     assert found["PROVING_GROUND_LAKE_BUCKET"] == "lake"
-    assert found["PROVING_GROUND_MLFLOW_WEBHOOK_SECRET"] == ""
 
 
 def test_compose_insists_on_every_secret() -> None:
@@ -51,7 +50,7 @@ def test_secrets_have_the_shape_that_their_reader_wants(project: Path) -> None:
     """Two Fernet keys, a signing secret of 64 bytes or more, and nothing that would need escaping in an address."""
     main(project)
     found = values(project)
-    for name in ("AIRFLOW_FERNET_KEY", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"):
+    for name in ("AIRFLOW_FERNET_KEY",):
         Fernet(found[name])
     assert len(found["AIRFLOW_JWT_SECRET"]) >= 64
     assert found["POSTGRES_PASSWORD"].isalnum()

@@ -76,9 +76,9 @@ def test_the_api_server_shows_what_it_cannot_change(composed: Composed, monkeypa
     assert f'model="{Loop(composed).model.name}",version="1"' in shown.text, shown.text  # type: ignore[arg-type]
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", told["AWS_SHARED_CREDENTIALS_FILE"])
     lake = ObjectStore.connect("lake", endpoint=composed.s3_endpoint, region="us-east-1")
-    assert list(lake.entries("board/"))
+    assert list(lake.entries("latest/"))
     with pytest.raises(AccessDenied):
-        lake.put("board/x", b"x")
+        lake.put("latest/x", b"x")
 
 
 def test_prepare_may_run_again_and_leaves_the_keys_as_they_are(composed: Composed) -> None:

@@ -116,8 +116,8 @@ def test_other_dags_have_no_page(monkeypatch: pytest.MonkeyPatch, dag_id: str) -
 def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch, written: bytes) -> None:
     """On the list of that model's line alone, on its own page as a sentence."""
     store: Any = MemoryStore()
-    store.put("board/toy/monitor.json", written)
-    store.put("board/other/", b"")
+    store.put("latest/toy/monitor.json", written)
+    store.put("latest/other/", b"")
     served(monkeypatch, store)
     status, page = models_page._told(models_page.models_page, {"toy.monitor"})
     assert (status, "cannot be read" in page) == (200, True)
@@ -130,7 +130,7 @@ def test_what_somebody_else_wrote_is_said_and_no_traceback(monkeypatch: pytest.M
 def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """By what the page asks for, not by the clock: one list of the board and, the second time, no document at all."""
     world = lived_in()
-    documents = {key: world.lake.read(key) for key in (entry.key for entry in world.lake.entries("board/"))}
+    documents = {key: world.lake.read(key) for key in (entry.key for entry in world.lake.entries("latest/"))}
     for number in range(500):
         for key, data in documents.items():
             world.lake.put(key.replace("/toy/", f"/m{number}/"), data)

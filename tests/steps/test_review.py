@@ -124,7 +124,7 @@ def test_the_question_holds_all_that_is_needed_to_decide() -> None:
     assert not approval.approved
     assert (question.where, question.evidence, question.version) == ("orchestrator", world.verdict.evidence, "2")
     assert question.body.endswith("## THE CARD of 2")
-    assert question.url == "http://127.0.0.1:8080/dags/toy.retrain/runs/run/tasks/review/required_actions"
+    assert question.url == "http://127.0.0.1:8080/dags/toy.review/runs/run/required_actions"
     assert abs(question.until - datetime.now(UTC) - timedelta(hours=5)) < timedelta(minutes=1)
     assert world.written() == []
 

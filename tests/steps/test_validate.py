@@ -276,7 +276,8 @@ def test_the_artifact_is_tried_in_a_fresh_process(world: World, broken: str) -> 
         world.registry.other_answers = 0.01
     verdict = trial(world, Planted(4.0), Planted(0.3))
     assert verdict.verdict == "blocked"
-    assert "fresh process" in verdict.reasons[0]
+    named = "fresh process" if broken == "will not load" else "between the artifact and the in-memory pipeline"
+    assert named in verdict.reasons[0]
 
 
 def test_budgets_come_from_the_trial(world: World) -> None:
@@ -352,7 +353,7 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
     assert 0.5 < float(tags["proved_value"]) < 1
     assert (tags["lane"], tags["holdout"], tags["evidence"]) == ("routine", verdict.holdout_digest, verdict.evidence)
     assert (tags["check.sound"], tags["check.gain"], tags["check.budgets"]) == ("passed", "passed", "not made")
-    assert tags["judged_in"] == "http://127.0.0.1:8080/dags/toy.retrain/runs/run"
+    assert tags["judged_in"] == "http://127.0.0.1:8080/dags/toy.validate/runs/run"
     assert world.registry.descriptions["2"].startswith("## PROMOTE: toy version 2")
     assert {path for _, path in world.registry.reports} == {
         "decision_card.md",

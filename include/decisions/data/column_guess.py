@@ -1,10 +1,8 @@
-"""What a table's columns may be: kinds, key, time and label, guessed from their values. Each guess is to be checked."""
+"""What a table's columns may be: kinds, time and label, guessed from their values. Each guess is to be checked."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -16,9 +14,6 @@ from include.models.contract import Column, Criteria, Kind, Task
 _LABEL_WORDS = ("label", "target", "y", "class", "outcome", "answer", "default", "fraud", "late", "left", "churn", "churned")
 _FEW_VALUES = 50
 _WORDS_OF_A_TEXT = 3
-_WIDEST_KEY = 3
-_SEARCHED_FOR_A_KEY = 6
-_COUNTS_SEARCHED_FOR_A_KEY = 4
 
 
 @dataclass(frozen=True)
@@ -35,11 +30,11 @@ class Guess:
     labels: tuple[str, ...]
 
 
-def guess(table: pd.DataFrame, model_name: str) -> Guess:
-    """Guess what each column of a table is; its values are text as written, missing ones NaN.
+def guess(table: pd.DataFrame, model_name: str, key: Sequence[str]) -> Guess:
+    """Guess what each column of a table is beside its `key`; its values are text as written, missing ones NaN.
 
     Raises:
-        DataError: there are no rows, no column holds times, no few columns tell the rows apart, or nothing is left to
+        DataError: there are no rows, no column holds times, the key does not identify the rows, or nothing is left to
             predict from.
     """
     if table.empty:
@@ -51,7 +46,7 @@ def guess(table: pd.DataFrame, model_name: str) -> Guess:
             f"no column holds times; there are {', '.join(kinds)}. Accepted is ISO 8601 such as 2024-05-01T12:00:00Z: add a "
             "column that says when each prediction would have been made."
         )
-    key = _key(table, kinds, times[0], model_name)
+    check_key(table, key)
     labels = _labels(table, [name for name in kinds if name not in (*key, times[0])], kinds, model_name)
     features = [name for name in kinds if name not in (*key, *times, labels[0])]
     if not features:
@@ -63,7 +58,7 @@ def guess(table: pd.DataFrame, model_name: str) -> Guess:
         task=task,
         label=label,
         features=tuple(_column(table[name], kinds[name]) for name in features),
-        key=key,
+        key=tuple(key),
         time=times[0],
         period=_period(table[times[0]]),
         criteria=_criteria(task, table[labels[0]]),
@@ -91,58 +86,25 @@ def _column(values: pd.Series, kind: str) -> Column:
     return Column(str(values.name), known, optional=bool(values.isna().any()))
 
 
-def _key(table: pd.DataFrame, kinds: dict[str, str], time: str, model_name: str) -> tuple[str, ...]:
-    """The fewest columns without a repeated row, those that are called an id first.
+def check_key(table: pd.DataFrame, key: Sequence[str]) -> None:
+    """A key names every row once, and has no empty cell.
 
-    Whole numbers that count rather than name come second: they tell rows apart by chance. The likeliest label never does.
+    Raises:
+        DataError: it does not; the message says how many rows repeat, or which column has empty cells.
     """
-    names = [name for name in kinds if name == time or kinds[name] == "category" or _names_rows(table[name], kinds[name])]
-    called = sorted(names, key=lambda name: (not _is_called_id(name), name == time))
-    first = list(dict.fromkeys([*called[:_SEARCHED_FOR_A_KEY], time]))
-    label = _labels(table, [name for name in kinds if name != time], kinds, model_name)[0]
-    counts = [name for name in kinds if _is_whole(table[name], kinds[name]) and name not in (*first, label)]
-    second = [*first, *sorted(counts, key=lambda name: -table[name].nunique())[:_COUNTS_SEARCHED_FOR_A_KEY]]
-    for candidates in (first, second):
-        for columns in _tries(candidates, time):
-            if not table.duplicated(list(columns)).any() and not table[list(columns)].isna().any(axis=None):
-                return tuple(sorted(columns, key=lambda name: name == time))
-    raise DataError(_nothing_names_rows(table, second))
-
-
-def _tries(candidates: Sequence[str], time: str) -> list[tuple[str, ...]]:
-    """Single columns, then pairs and so on; of each size those with the time first: whose row, and when."""
-    tries = [columns for width in range(1, _WIDEST_KEY + 1) for columns in combinations(candidates, width)]
-    return sorted(tries, key=lambda columns: (len(columns), len(columns) > 1 and time not in columns))
-
-
-def _nothing_names_rows(table: pd.DataFrame, tried: list[str]) -> str:
-    repeated = int(table.duplicated(tried).sum())
-    gaps = [name for name in tried if table[name].isna().any()]
-    empty = f" Columns with empty cells cannot be in a key: {', '.join(gaps)}." if gaps else ""
-    return (
-        f"no key was found: tried was each of {', '.join(tried)} alone, and each two and three of them. In all of them "
-        f"together {repeated:,} of {len(table):,} rows repeat an earlier one.{empty} Accepted is a key of at most "
-        f"{_WIDEST_KEY} columns that no two rows share. Remove repeated rows, or add a column that names each row."
-    )
-
-
-def _is_called_id(name: str) -> bool:
-    """Whether a name ends as names of ids do, with an underscore or a capital before.
-
-    >>> [_is_called_id(name) for name in ("customer_id", "customerId", "order_no", "ID", "paid", "casino")]
-    [True, True, True, True, False, False]
-    """
-    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().split("_")
-    return parts[-1] in ("id", "key", "number", "no", "uuid")
-
-
-def _names_rows(values: pd.Series, kind: str) -> bool:
-    """A whole number that is called an id, or in nearly every row is another: one that names, not one that counts."""
-    return _is_whole(values, kind) and (_is_called_id(str(values.name)) or values.nunique() > 0.5 * len(values))
-
-
-def _is_whole(values: pd.Series, kind: str) -> bool:
-    return kind == "number" and bool((as_numbers(values.dropna()) % 1 == 0).all())
+    columns = [str(name) for name in table.columns]
+    if unknown := [name for name in key if name not in columns] or (["(none)"] if not key else []):
+        raise DataError(
+            f"key {', '.join(unknown)}: not a column of the data; there are {', '.join(columns)}. Name those that together "
+            "identify a row."
+        )
+    if gaps := [name for name in key if table[name].isna().any()]:
+        raise DataError(f"key {', '.join(gaps)}: it has empty cells, and a key must not. Name other columns, or fill them.")
+    if repeated := int(table.duplicated(list(key)).sum()):
+        raise DataError(
+            f"key {', '.join(key)}: {repeated:,} of {len(table):,} rows repeat an earlier one. Accepted are columns that "
+            "together identify a row: add one, such as the time, or remove repeated rows."
+        )
 
 
 def _labels(table: pd.DataFrame, names: Sequence[str], kinds: dict[str, str], model_name: str) -> list[str]:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.self_test import Judge, self_test
-from include.decisions.gate.verdict import Decision, Lane, Word, decide, unsound
+from include.decisions.gate.verdict import Circumstances, Decision, Lane, Word, decide, unsound
 from include.decisions.scoring.baselines import trivial_answers
-from include.decisions.scoring.evidence import Said, against_baselines, blend_gain, cell_of, score
+from include.decisions.scoring.evidence import Answers, ByCondition, against_baselines, blend_gain, cell_of, score
 from include.decisions.scoring.metrics import Metric, metrics_of
 from include.decisions.scoring.predictions import Labels
 from include.decisions.scoring.scorecard import CELL_ROWS, CLEAN, Cell, Scorecard
@@ -28,19 +28,24 @@ class Contest:
     task: Task
     criteria: Criteria
     labels: Labels
-    challenger: Said
-    champion: Said | None = None
-    anchor: Said | None = None
+    challenger: ByCondition
+    champion: ByCondition | None = None
+    anchor: ByCondition | None = None
     baselines: str | None = None
     slices: Sequence[Partition] = ()
     features: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def answers(self) -> Answers:
+        """What challenger and champion answered."""
+        return Answers(self.labels, self.challenger, self.champion, self.task == "binary")
 
 
 def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "") -> tuple[Decision, Scorecard]:
     """The verdict and the whole scorecard; where the self-test fails, the verdict is `blocked`."""
     metrics = _primary_first(contest)
     scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
-    decision = decide(scorecard, contest.criteria, lane, [], cost, first)
+    decision = decide(scorecard, contest.criteria, lane, Circumstances(cost=cost or Cost(), first=first))
     if decision.verdict == "blocked":
         return decision, scorecard
     broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)
@@ -49,7 +54,7 @@ def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "
 
 def quick_verdict(contest: Contest, lane: Lane) -> Decision:
     """The verdict alone, by the primary metric, without the self-test."""
-    return decide(weigh(contest), contest.criteria, lane, [])
+    return decide(weigh(contest), contest.criteria, lane)
 
 
 def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
@@ -57,7 +62,7 @@ def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
     criteria = replace(contest.criteria, max_latency_ms=None, max_size_mb=None, max_memory_mb=None, max_calibration_error=None)
     planted = replace(contest, criteria=criteria, anchor=None)
 
-    def verdict(challenger: Said, champion: Said | None) -> Word:
+    def verdict(challenger: ByCondition, champion: ByCondition | None) -> Word:
         return quick_verdict(replace(planted, challenger=challenger, champion=champion), lane).verdict
 
     return verdict
@@ -73,9 +78,7 @@ def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
     metrics = metrics or _primary_first(contest)[:1]
     criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
     share = criteria.noisy_share
-    scorecard = score(
-        metrics, labels, challenger, contest.champion, share, contest.slices, criteria.largest_harm, contest.task == "binary"
-    )
+    scorecard = score(metrics, contest.answers, share, contest.slices, criteria.largest_harm)
     if unsound(scorecard, criteria):
         return scorecard
     answers = trivial_answers(contest.task, contest.baselines, len(labels)) if contest.baselines else {}
@@ -93,8 +96,5 @@ def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
     searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
     _, influence = blend_gain(metric, contest.labels, contest.challenger, contest.champion, contest.criteria.noisy_share)
     found = search(searched, influence, CELL_ROWS)
-    cells = (
-        cell_of(metric, CLEAN, s.name, s.rows, contest.labels, contest.challenger, contest.champion, contest.task == "binary")
-        for s in found
-    )
+    cells = (cell_of(metric, CLEAN, suspect.name, suspect.rows, contest.answers) for suspect in found)
     return tuple(cell for cell in cells if cell.tested)

@@ -10,15 +10,15 @@ from collections.abc import Callable
 import numpy as np
 
 from include.decisions.gate.verdict import Word
-from include.decisions.scoring.evidence import Said
+from include.decisions.scoring.evidence import ByCondition
 from include.decisions.scoring.predictions import KEPT, Labels, Predictions, Ranking
 from include.decisions.scoring.scorecard import CLEAN
 
 _SEED = 20130101
-Judge = Callable[[Said, Said | None], Word]
+Judge = Callable[[ByCondition, ByCondition | None], Word]
 
 
-def self_test(judge: Judge, labels: Labels, challenger: Said) -> list[str]:
+def self_test(judge: Judge, labels: Labels, challenger: ByCondition) -> list[str]:
     """What the gate got wrong, in words; empty when it works. `judge(challenger, champion)` is the gate as it will be used.
 
     Shuffled predictions meet the same predictions in order, not the champion: after a shift of level, even shuffled ones of

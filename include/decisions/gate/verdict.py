@@ -1,7 +1,7 @@
 """The verdict: what the evidence allows, under criteria that were fixed before training."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -24,20 +24,36 @@ class Decision:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """What counts beside the scorecard: `problems` are checks that failed or could not be made, and any of them blocks.
+
+    `cost` is what answering costs; `first` is the reason why there is no champion, where there is one.
+    """
+
+    problems: tuple[str, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    first: str = ""
+
+
 def decide(
-    scorecard: Scorecard, criteria: Criteria, lane: Lane, problems: list[str], cost: Cost | None = None, first: str = ""
+    scorecard: Scorecard,
+    criteria: Criteria,
+    lane: Lane,
+    circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
 ) -> Decision:
-    """The verdict. `problems` are checks that failed or could not be made: any of them blocks.
+    """The verdict. Any problem blocks.
 
     Then the absolute criteria: floors, trivial answers, budgets. Then no slice and no kind of noise may be harmed. Then the
     gain on the clean/noisy mix. Routine lane (same recipe, fresher data): its lower 80 % bound is above 0 and its lower 95 %
     bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, two lower 95 % bounds:
-    on noisy rows alone above minus the margin, so that a gain on clean rows cannot buy a loss on messy ones, and against the
+    on noisy rows alone above minus the margin, so that a gain on clean rows cannot buy a loss on noisy ones, and against the
     frozen reference above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
-    criteria count; `first` says why there is none.
+    criteria count.
     """
-    cost = cost or Cost()
-    blocked = problems + unsound(scorecard, criteria) + unmeasured(cost, criteria)
+    circumstances = circumstances or Circumstances()
+    cost = circumstances.cost
+    blocked = [*circumstances.problems, *unsound(scorecard, criteria), *unmeasured(cost, criteria)]
     if blocked:
         return Decision("blocked", tuple(blocked))
     floors = list(_missed_floors(scorecard, criteria).values())
@@ -46,7 +62,10 @@ def decide(
     if missed or harmed:
         return Decision("keep", tuple(missed + harmed))
     if scorecard.blend is None:
-        why = first or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
+        why = (
+            circumstances.first
+            or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
+        )
         return Decision("promote", (why,))
     compared = _compared(scorecard, scorecard.blend, criteria, lane)
     for what, gain, margin in (

@@ -12,7 +12,7 @@ from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
 from include.decisions.scoring.slices import Partition, everything
 
-Said = Mapping[str, Predictions]
+ByCondition = Mapping[str, Predictions]
 
 
 def measure(metric: Metric, labels: Labels, predictions: Predictions) -> Measured:
@@ -26,30 +26,40 @@ def standard_error(influence: Floats) -> float:
     return float(np.sqrt(np.mean(influence**2) / len(influence))) if len(influence) else float("nan")
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What two models answered for the same n rows: labels, and predictions by condition, `clean` among them.
+
+    `champion` is None where there is none. `binary` means that labels are classes 0 and 1, of which each needs rows enough;
+    numbers may happen to be 0 and 1.
+    """
+
+    labels: Labels
+    challenger: ByCondition
+    champion: ByCondition | None
+    binary: bool = True
+
+
 def score(
     metrics: Sequence[Metric],
-    labels: Labels,
-    challenger: Said,
-    champion: Said | None,
+    answers: Answers,
     noisy_share: float,
     slices: Sequence[Partition] = (),
     harm: float = 0.0,
-    binary: bool = True,
 ) -> Scorecard:
     """Score both models under every condition, on every slice; the first of `metrics` is the primary one.
 
-    Each of `challenger` and `champion` goes from condition to predictions for the n rows, `clean` among them. The blend is
-    (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions; its influence is the same mix of the rows'
-    influences, so that a row's clean and corrupted copies are never taken for independent rows. `binary` says that labels are
-    classes 0 and 1, of which each needs rows enough; numbers may happen to be 0 and 1.
+    The blend is (1 - noisy_share) * clean + noisy_share * mean over the noisy conditions; its influence is the same mix of
+    the rows' influences, so that a row's clean and corrupted copies are never taken for independent rows.
     """
+    labels, challenger, champion = answers.labels, answers.challenger, answers.champion
     partitions = [everything(len(labels)), *slices]
     weights = _weights(list(challenger), noisy_share)
-    primary, first = metrics[0], _scored(metrics[0], labels, challenger, champion, partitions, binary)
+    primary, first = metrics[0], _scored(metrics[0], answers, partitions)
     cells, bands = list(first.cells), {metrics[0].name: first.critical}
     for metric in metrics[1:]:
         # One metric after the other: the influences of all at once would not fit in memory for a million rows.
-        other = _scored(metric, labels, challenger, champion, partitions, binary)
+        other = _scored(metric, answers, partitions)
         cells += other.cells
         bands[metric.name] = other.critical
     on_all = [cell for cell in first.cells if cell.where == ALL_ROWS]
@@ -58,7 +68,7 @@ def score(
         metric=primary.name,
         higher_is_better=primary.higher_is_better,
         rows=len(labels),
-        positives=_positives(labels, binary),
+        positives=_positives(labels, answers.binary),
         cells=tuple(cells),
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
@@ -70,7 +80,9 @@ def score(
     )
 
 
-def blend_gain(metric: Metric, labels: Labels, challenger: Said, other: Said, noisy_share: float) -> tuple[Measured, Floats]:
+def blend_gain(
+    metric: Metric, labels: Labels, challenger: ByCondition, other: ByCondition, noisy_share: float
+) -> tuple[Measured, Floats]:
     """The gain on the clean/noisy mix against any other model, and each row's influence on it."""
     weights = _weights(list(challenger), noisy_share)
     value, influence = 0.0, np.zeros(len(labels))
@@ -83,7 +95,7 @@ def blend_gain(metric: Metric, labels: Labels, challenger: Said, other: Said, no
 
 
 def against_baselines(
-    metric: Metric, labels: Labels, challenger: Said, answers: Mapping[str, Predictions]
+    metric: Metric, labels: Labels, challenger: ByCondition, answers: Mapping[str, Predictions]
 ) -> dict[str, tuple[Measured, Measured]]:
     """The challenger's gain over answers that need no model: on clean rows, and on the mean of the noisy conditions."""
     found = {}
@@ -105,14 +117,8 @@ class _Scored:
     critical: float | None
 
 
-def _scored(
-    metric: Metric,
-    labels: Labels,
-    challenger: Said,
-    champion: Said | None,
-    partitions: Sequence[Partition],
-    binary: bool,
-) -> _Scored:
+def _scored(metric: Metric, answers: Answers, partitions: Sequence[Partition]) -> _Scored:
+    labels, challenger, champion = answers.labels, answers.challenger, answers.champion
     cells: list[Cell] = []
     differences = []
     for part in partitions:
@@ -123,7 +129,7 @@ def _scored(
             for column, condition in enumerate(challenger):
                 other = champion[condition] if champion is not None else None
                 cut_other = other if other is None else other[cut]
-                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], cut_other, binary)
+                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], cut_other, answers.binary)
                 cells.append(_placed(cell, condition, part.names[number]))
                 if cell.tested:
                     difference[rows, column] = paired
@@ -157,19 +163,11 @@ def _cell(
     return Cell(metric.name, "", "", len(labels), positives, value, error, champion, gain, tested), paired
 
 
-def cell_of(
-    metric: Metric,
-    condition: str,
-    where: str,
-    rows: NDArray[np.intp],
-    labels: Labels,
-    challenger: Said,
-    champion: Said | None,
-    binary: bool,
-) -> Cell:
+def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], answers: Answers) -> Cell:
     """One cell, for the rows at these positions."""
-    other = champion[condition][rows] if champion is not None else None
-    return _placed(_cell(metric, labels[rows], challenger[condition][rows], other, binary)[0], condition, where)
+    other = answers.champion[condition][rows] if answers.champion is not None else None
+    predictions = answers.challenger[condition][rows]
+    return _placed(_cell(metric, answers.labels[rows], predictions, other, answers.binary)[0], condition, where)
 
 
 def _placed(cell: Cell, condition: str, where: str) -> Cell:

@@ -43,7 +43,7 @@ def test_it_judges_the_same_after_it_was_kept() -> None:
     summary = summary_of_period(MODEL, days(1, seed=2), FIRST, first.grid)
     newest = Newest(summary, None, None, NoiseProfile(80), float("nan"), 0)
     assert compare_all(again, newest, Earlier({}), lag=2) == compare_all(first, newest, Earlier({}), lag=2)
-    assert (again.starts, again.importance, again.learned) == (first.starts, first.importance, first.known)
+    assert (again.starts, again.importance, again.learned) == (first.starts, first.importance, first.learned)
 
 
 def test_it_knows_its_periods() -> None:

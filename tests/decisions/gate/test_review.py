@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.gate.review import Asked, Standing, answer_in, moved, needs_a_person, why_refused, with_section
-from include.reports.review_text import in_airflow, in_registry
+from include.reports.review_text import ReviewPage, in_orchestrator, in_registry
 from include.results import Answer, Verdict
 from include.untrusted_text import one_line
 from tests.toy import day
@@ -56,7 +56,7 @@ def test_the_tags_of_an_answer_are_read() -> None:
     tags = {"review": APPROVE, "review_by": "alice", "review_reason": "better on trucks", "verdict": "promote"}
     assert answer_in(tags, OVERRIDE) == Answer(decision="approve", by="alice", why="better on trucks")
     assert answer_in(tags | {"review": f" {REJECT} "}, ASKED) == Answer(decision="reject", by="alice", why="better on trucks")
-    assert answer_in({}, ASKED) == answer_in({"review": " "}, ASKED) == ""
+    assert answer_in({}, ASKED) == answer_in({"review": " "}, ASKED) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_no_text_approves_but_the_very_words(tags: dict[str, str], needs_reason:
     found = answer_in(tags, replace(ASKED, needs_reason=needs_reason))
     if isinstance(found, Answer):
         assert tags["review"].strip() in (APPROVE, REJECT)
-    assert isinstance(found, Answer | str)
+    assert isinstance(found, Answer | str | None)
 
 
 @given(st.text(), st.integers(1, 500))
@@ -115,7 +115,7 @@ def test_what_people_write_becomes_one_harmless_line(text: str, longest: int) ->
 def test_what_an_answer_is_worth(word: str, answer: Answer, summary: str) -> None:
     """A yes is a yes, to overrule the gate it needs a reason, and silence is a no."""
     said = why_refused(answer, verdict(word))
-    assert said.startswith(summary)
+    assert (said or "").startswith(summary)
     assert bool(said) == bool(summary)
 
 
@@ -135,21 +135,21 @@ def test_what_moved_is_named(changes: dict[str, Any], summary: str) -> None:
     """An approval that is void says why."""
     about = verdict()
     said = moved(about, standing(about, **changes))
-    assert said.startswith(summary)
+    assert (said or "").startswith(summary)
     assert bool(said) == bool(summary)
 
 
 def test_all_that_moved_is_named() -> None:
     """Nobody repairs one thing to find the next."""
     about = verdict()
-    assert moved(about, standing(about, champion="7", artifact_digest="e")).count(";") == 1
+    assert str(moved(about, standing(about, champion="7", artifact_digest="e"))).count(";") == 1
 
 
 def test_a_reviewer_reads_what_to_do_before_the_card() -> None:
     """What is asked, what either answer does, until when, and what silence means; in MLflow the exact tags."""
     about = verdict()
     asked = Asked.about(about, ("alice",))
-    page = in_airflow("toy", about, asked, day(3), "## THE CARD", "http://registry.example/2")
+    page = in_orchestrator("toy", about, ReviewPage(asked, day(3), "## THE CARD", "http://registry.example/2", "Airflow"))
     for said in ("Approve**: version 2 becomes", "Reject**: version 1 stays", "2024-01-04 00:00 UTC** means no", "it is void"):
         assert said in page
         assert said in in_registry("toy", about, asked, day(3))
@@ -163,7 +163,10 @@ def test_an_override_is_called_one() -> None:
     """Whoever approves what the gate found inconclusive knows that it is recorded as such, and that it needs a reason."""
     about = verdict("inconclusive")
     asked = Asked.about(about, ())
-    for page in (in_airflow("toy", about, asked, day(3), "", ""), in_registry("toy", about, asked, day(3))):
+    for page in (
+        in_orchestrator("toy", about, ReviewPage(asked, day(3), "", "", "Airflow")),
+        in_registry("toy", about, asked, day(3)),
+    ):
         assert "overrides the gate**; it needs a reason" in page
 
 

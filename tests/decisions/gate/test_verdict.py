@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from include.decisions.gate.budgets import Cost
-from include.decisions.gate.verdict import CHECKS, Lane, checks, decide, suspicious_predictions, untested
+from include.decisions.gate.verdict import CHECKS, Circumstances, Lane, checks, decide, suspicious_predictions, untested
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
 from include.models.contract import Criteria
 
@@ -144,7 +144,7 @@ def evidence(case: Case) -> Scorecard:
 def test_verdict(case: Case) -> None:
     """Each outcome follows from the evidence, and its first reason is the one that decided."""
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
-    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
+    decision = decide(evidence(case), criteria, case.lane, Circumstances(tuple(case.problems), case.cost or Cost()))
     assert decision.verdict == case.verdict
     assert case.summary in decision.reasons[0]
 
@@ -153,7 +153,7 @@ def test_verdict(case: Case) -> None:
 def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
     """Promoted is what failed nothing, kept what failed something; a check that was not reached is not called passed."""
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
-    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
+    decision = decide(evidence(case), criteria, case.lane, Circumstances(tuple(case.problems), case.cost or Cost()))
     made = checks(decision, evidence(case), criteria, case.lane, case.cost)
     assert tuple(made) == CHECKS
     found = set(made.values())
@@ -184,7 +184,7 @@ def test_a_check_that_failed_is_named(id: str, summary: dict[str, str]) -> None:
     """Each check answers for itself, so that versions can be searched by it."""
     case = next(case for case in CASES if case.id == id)
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
-    decision = decide(evidence(case), criteria, case.lane, case.problems, case.cost)
+    decision = decide(evidence(case), criteria, case.lane, Circumstances(tuple(case.problems), case.cost or Cost()))
     made = checks(decision, evidence(case), criteria, case.lane, case.cost)
     assert {name: made[name] for name in summary} == summary
 
@@ -196,7 +196,7 @@ def test_every_outcome_is_in_the_table() -> None:
 
 def test_inconclusive_says_how_many_rows_would_decide() -> None:
     """Rows grow with the square of the error over the margin: (1.645 + 0.842) * 0.05 / 0.02, squared, times 1,000."""
-    decision = decide(evidence(Case("", 0.0, 0.05, "inconclusive", "")), CRITERIA, "routine", [])
+    decision = decide(evidence(Case("", 0.0, 0.05, "inconclusive", "")), CRITERIA, "routine")
     assert decision.reasons[1] == "about 38,641 rows would decide about a gain of 0.02; there are 1,000"
 
 
@@ -206,13 +206,13 @@ def test_less_error_is_better_where_the_metric_is_an_error() -> None:
     for value, verdict in ((599.0, "promote"), (601.0, "keep")):
         clean = replace(cell(value), metric="mae")
         scorecard = Scorecard("mae", False, 1000, None, (clean,), noisy_challenger=800.0)
-        assert decide(scorecard, criteria, "change", []).verdict == verdict
+        assert decide(scorecard, criteria, "change").verdict == verdict
 
 
 def test_all_problems_are_told() -> None:
     """Whoever mends one problem has seen the others."""
     case = Case("", 0.1, 0.001, "blocked", "", rows=10, positives=5, problems=["first"])
-    assert len(decide(evidence(case), CRITERIA, "routine", case.problems).reasons) == 3
+    assert len(decide(evidence(case), CRITERIA, "routine", Circumstances(tuple(case.problems))).reasons) == 3
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: 
 def test_what_cannot_be_computed_blocks() -> None:
     """A metric that is not a number misses no floor, and must not pass for that."""
     nan = float("nan")
-    decision = decide(Scorecard("roc_auc", True, 5000, None, (cell(nan),)), CRITERIA, "change", [])
+    decision = decide(Scorecard("roc_auc", True, 5000, None, (cell(nan),)), CRITERIA, "change")
     assert decision.verdict == "blocked"
     assert "cannot be computed on: clean" in decision.reasons[0]
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_computed_blocks() -> None:
 def test_only_the_worst_harms_are_told_one_by_one() -> None:
     """Three places with their figures, then how many more there are."""
     harms = tuple(Harm(f"slice {n}", -0.1, -0.05, "joint band") for n in range(9))
-    reasons = decide(evidence(Case("", 0.1, 0.001, "keep", "", harms=harms)), CRITERIA, "change", []).reasons
+    reasons = decide(evidence(Case("", 0.1, 0.001, "keep", "", harms=harms)), CRITERIA, "change").reasons
     assert len(reasons) == 4
     assert reasons[3] == "and worse in 6 other places"
 

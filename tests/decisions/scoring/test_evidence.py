@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.gate.verdict import Lane, decide
-from include.decisions.scoring.evidence import score
+from include.decisions.scoring.evidence import Answers, score
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Measured, Scorecard
@@ -33,7 +33,7 @@ def compare(
     name: str, labels: Floats, challenger: Mapping[str, Floats], champion: Mapping[str, Floats] | None, share: float
 ) -> Scorecard:
     """The scorecard of one metric, without slices."""
-    return score([METRICS[name]], labels, challenger, champion, share)
+    return score([METRICS[name]], Answers(labels, challenger, champion), share)
 
 
 def world(seed: int, rows: int = 200) -> tuple[Floats, dict[str, Floats], dict[str, Floats]]:
@@ -100,7 +100,7 @@ def test_positives_are_counted_for_classes_only() -> None:
     """A regression has no rarer class to run out of."""
     labels, one, _ = world(3)
     assert compare("roc_auc", labels, one, None, 0.5).positives == labels.sum()
-    assert score([METRICS["mae"]], labels, one, None, 0.5, binary=False).positives is None
+    assert score([METRICS["mae"]], Answers(labels, one, None, binary=False), 0.5).positives is None
 
 
 @given(seed=seeds, steps=st.lists(st.floats(0.001, 0.1), min_size=1, max_size=6), lane=st.sampled_from(["routine", "change"]))
@@ -112,7 +112,7 @@ def test_a_verdict_never_improves_when_the_challenger_gets_worse(seed: int, step
     for step in (0.0, *steps):
         challenger = worse(labels, challenger, step)
         evidence = compare("mae", labels, challenger, champion, 0.5)
-        ranks.append(RANK[decide(evidence, criteria, lane, []).verdict])
+        ranks.append(RANK[decide(evidence, criteria, lane).verdict])
     assert ranks == sorted(ranks, reverse=True)
 
 
@@ -122,7 +122,7 @@ def test_a_challenger_equal_to_the_champion_is_not_promoted(seed: int, lane: Lan
     labels, one, _ = world(seed)
     floor = -100.0 if METRICS[metric].higher_is_better else 100.0
     criteria = Criteria(metric=metric, floor=floor, noisy_floor=floor, margin=0.02, min_rows=1, min_positives=0)
-    assert decide(compare(metric, labels, one, dict(one), 0.5), criteria, lane, []).verdict == "keep"
+    assert decide(compare(metric, labels, one, dict(one), 0.5), criteria, lane).verdict == "keep"
 
 
 def test_an_interval_holds_its_value() -> None:
@@ -149,7 +149,7 @@ def test_every_metric_is_told_under_every_condition_on_every_slice() -> None:
     """The scorecard is complete: nothing is left out because it looks bad."""
     labels, sizes = sliced(2000)
     names = ["roc_auc", "average_precision", "brier"]
-    card = score([METRICS[n] for n in names], labels, said(labels, 1, 1), said(labels, 1, 2), 0.5, [sizes])
+    card = score([METRICS[n] for n in names], Answers(labels, said(labels, 1, 1), said(labels, 1, 2)), 0.5, [sizes])
     assert {(c.metric, c.condition, c.where) for c in card.cells} == {
         (name, condition, where) for name in names for condition in (CLEAN, *NOISY) for where in (ALL_ROWS, *sizes.names)
     }
@@ -159,7 +159,7 @@ def test_every_metric_is_told_under_every_condition_on_every_slice() -> None:
 def test_a_slice_that_is_too_small_is_told_as_untested() -> None:
     """Sixty rows are shown with their figures, and are never taken for a slice that passed."""
     labels, sizes = sliced(2000)
-    card = score([METRICS["roc_auc"]], labels, said(labels, 1, 1), said(labels, 1, 2), 0.5, [sizes])
+    card = score([METRICS["roc_auc"]], Answers(labels, said(labels, 1, 1), said(labels, 1, 2)), 0.5, [sizes])
     assert {cell.where: cell.tested for cell in card.slices} == {"size=large": True, "size=middle": True, "size=tiny": False}
 
 
@@ -170,7 +170,7 @@ def test_harm_in_one_slice_is_found_though_the_average_is_better() -> None:
     worse_there = said(labels, 0.2, 3)
     middle = sizes.codes == sizes.names.index("size=middle")
     mixed = {name: np.where(middle, worse_there[name], challenger[name]) for name in challenger}
-    card = score([METRICS["roc_auc"]], labels, mixed, champion, 0.5, [sizes], harm=0.02)
+    card = score([METRICS["roc_auc"]], Answers(labels, mixed, champion), 0.5, [sizes], harm=0.02)
     assert card.blend is not None
     assert card.blend.value > 0
     assert {harm.where.split(",")[0] for harm in card.harms} == {"size=middle"}
@@ -181,7 +181,7 @@ def test_harm_under_one_kind_of_noise_is_found() -> None:
     labels, _ = sliced(6000)
     champion, challenger = said(labels, 1.0, 1), said(labels, 1.6, 2)
     challenger["typo@0.2"] = said(labels, 0.4, 3)["typo@0.2"]
-    card = score([METRICS["roc_auc"]], labels, challenger, champion, 0.5, harm=0.02)
+    card = score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, harm=0.02)
     assert [harm.where for harm in card.harms] == ["typo@0.2"]
 
 
@@ -189,8 +189,8 @@ def test_a_small_harm_is_no_harm() -> None:
     """What is certain and below the harm that criteria name refuses nobody."""
     labels, sizes = sliced(6000)
     champion, challenger = said(labels, 1.0, 1), said(labels, 0.8, 1)
-    assert score([METRICS["roc_auc"]], labels, challenger, champion, 0.5, [sizes], harm=0.01).harms
-    assert not score([METRICS["roc_auc"]], labels, challenger, champion, 0.5, [sizes], harm=0.2).harms
+    assert score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.01).harms
+    assert not score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.2).harms
 
 
 def test_relative_robustness_is_one_for_the_same_model() -> None:
