@@ -5,7 +5,6 @@ The texts are those of `include/alerts/texts.py`; what they are about is made up
 
 import html
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal

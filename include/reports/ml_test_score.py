@@ -118,11 +118,7 @@ def _data(known: ScoreInputs) -> tuple[Test, ...]:
         ),
         Test("No feature's cost is too much", 0.0, "what a column costs is not known here"),
         Test("Features adhere to meta-level requirements", 0.0, "rules on where data may come from are not checked"),
-        Test(
-            "The data pipeline has appropriate privacy controls",
-            0.0,
-            "who may read the lake is not tested here",
-        ),
+        Test("The data pipeline has appropriate privacy controls", 0.0, "who may read the lake is not tested here"),
         Test(
             "New features can be added quickly", 0.5, "a line in the model's file; how long it takes is not measured", "source"
         ),
