@@ -10,7 +10,6 @@ from typing import Any
 from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import AlreadyExists, Conflict, ObjectMissing
 
-
 # Of all stores, so that a store can be copied with what it holds.
 _ONE_AT_A_TIME = RLock()
 

@@ -40,7 +40,7 @@ def decide(
     scorecard: Scorecard,
     criteria: Criteria,
     lane: Lane,
-    circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
+    circumstances: Circumstances = Circumstances(),
 ) -> Decision:
     """The verdict. Any problem blocks.
 
