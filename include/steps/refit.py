@@ -23,7 +23,7 @@ from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit
 from include.decisions.replay.plan import SCORED_ROWS, BacktestModel, BacktestPlan, judged, plan_backtest, positions
 from include.decisions.replay.psi import largest_psi
-from include.decisions.replay.scores import best_trivial, scores
+from include.decisions.replay.scores import JudgedRows, PeriodValues, best_trivial, scores
 from include.decisions.replay.search import FEWEST_PERIODS
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
@@ -108,8 +108,9 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     counted = judged(later, position, plan, model)
     rows, period = later[counted], position[counted]
     labels, metric = labels_of(model, rows), primary_metric(model)
-    trivial = best_trivial(model.task, metric, learned, labels, period, len(plan.starts))
-    return scores(metric, labels, predict(model, pipeline, rows), period, psi, trivial, fit)
+    judged_rows = JudgedRows(labels, period)
+    values = PeriodValues(psi, best_trivial(model.task, metric, learned, judged_rows, len(plan.starts)))
+    return scores(metric, judged_rows, predict(model, pipeline, rows), values, fit)
 
 
 def _over_cores(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from include.decisions.replay.scores import backtest_of, best_trivial, scores
+from include.decisions.replay.scores import JudgedRows, PeriodValues, backtest_of, best_trivial, scores
 from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import metrics_of
 from tests.backtests import plan
@@ -19,7 +19,7 @@ SAID = [np.clip(LABELS * 0.3 + RNG.random(len(PERIODS)) * share, 0, 1) for share
 def tables(metric_name: str) -> list[object]:
     metric = metrics_of("binary", MODEL.criteria)[metric_name]
     return [
-        scores(metric, LABELS, said, PERIODS, np.arange(9) / 10, np.full(9, 0.5), fit)
+        scores(metric, JudgedRows(LABELS, PERIODS), said, PeriodValues(np.arange(9) / 10, np.full(9, 0.5)), fit)
         for said, fit in zip(SAID, PLAN.fits, strict=True)
     ]
 
@@ -50,7 +50,7 @@ def test_a_model_has_no_value_before_its_holdout() -> None:
 def test_the_best_trivial_answer_counts() -> None:
     """Of all constant answers the one with the smallest log loss, turned so that more is better; NaN without rows."""
     metric = metrics_of("binary", MODEL.criteria)["log_loss"]
-    found = best_trivial("binary", metric, LABELS, LABELS[:200], PERIODS[:200], 2)
+    found = best_trivial("binary", metric, LABELS, JudgedRows(LABELS[:200], PERIODS[:200]), 2)
     share = LABELS.mean()
     expected = np.mean(np.where(LABELS[:200] > 0.5, np.log(share), np.log(1 - share)))
     assert found[0] == pytest.approx(expected)
