@@ -1,7 +1,7 @@
 """How often should one retrain? The usual policies on the same real histories, and what replay recommends.
 
 Every history is replayed as the DAG does it, with the frames in memory: one model a week and window, scored in every later
-week, labels as late as they are. Policies are chosen on the first half of the weeks and told on the second.
+week, labels as late as they are. Policies are chosen on the first half of the weeks and reported on the second.
 """
 
 import sys
@@ -14,11 +14,11 @@ import pandas as pd
 
 from bench import results
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, Stream
-from include.decisions.replay.plan import plan_fits
+from include.decisions.replay.plan import plan_backtest
 from include.decisions.replay.policies import unit_of
-from include.decisions.replay.scores import past_of
-from include.decisions.replay.search import DEFAULT, EVERY, RECOMMENDED, STATIC, Part, Replay, point_of, replay
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.scores import backtest_of
+from include.decisions.replay.search import DEFAULT, EVERY, RECOMMENDED, STATIC, PolicyScore, Replay, point_of, replay
+from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
@@ -59,9 +59,9 @@ def measure(history: ReplayedHistory) -> dict[str, Any]:
     """The figures of one history."""
     began = time.process_time()
     model = model_of(history)
-    past = past_for(model, history)
+    backtest = backtest_for(model, history)
     metric = primary_metric(model)
-    answer = replay(past, model, point_of(metric.name, metric.own))
+    answer = replay(backtest, model, point_of(metric.name, metric.own))
     seconds = time.process_time() - began
     print(f"\n{model.name}: {recommendation(answer, model)}\n{ageing_in_words(answer)}\n", flush=True)
     table = pd.DataFrame(_lines(answer, model)).set_index("policy")
@@ -69,7 +69,7 @@ def measure(history: ReplayedHistory) -> dict[str, Any]:
     return {
         "metric": metric.name,
         "history": history.changed or "as published",
-        "models": len(past.plan.fits),
+        "models": len(backtest.plan.fits),
         "weeks of tuning": answer.tuning_periods,
         "weeks reported": answer.reporting_periods,
         "recommended": answer.recommended.policy.in_words(unit_of(model.feed.period)),
@@ -88,18 +88,18 @@ def model_of(history: ReplayedHistory) -> Model:
     return model.with_candidate(augment=None) if history.one_in > 1 else model
 
 
-def past_for(model: Model, history: ReplayedHistory) -> Past:
-    """Fit and score every model of the past, with a line of progress."""
+def backtest_for(model: Model, history: ReplayedHistory) -> Backtest:
+    """Fit and score every backtest model, with a line of progress."""
     rows = history.stream.history().sort_values(model.feed.time, kind="stable")
     rows = rows.iloc[:: history.one_in].assign(label_delivered=True).reset_index(drop=True)
     until = model.period_of(rows[model.feed.time].max().to_pydatetime())
-    plan = plan_fits(rows, model, until, history.windows)
+    plan = plan_backtest(rows, model, until, history.windows)
     tables = []
     for number, fit in enumerate(plan.fits, start=1):
         tables.append(refit(model, rows, plan, fit))
         if number % 10 == 0:
             print(f"{model.name}: {number} of {len(plan.fits)} models", file=sys.stderr, flush=True)
-    return past_of(plan, tables, model.criteria.margin)
+    return backtest_of(plan, tables, model.criteria.margin)
 
 
 def _lines(answer: Replay, model: Model) -> Iterator[dict[str, Any]]:
@@ -109,7 +109,7 @@ def _lines(answer: Replay, model: Model) -> Iterator[dict[str, Any]]:
             yield {"policy": name} | _figures(named[name].reporting, answer) | _without_gate(answer.ungated[name].reporting)
 
 
-def _figures(part: Part, answer: Replay) -> dict[str, Any]:
+def _figures(part: PolicyScore, answer: Replay) -> dict[str, Any]:
     return {
         "points": part.gain.value / answer.point,
         "low": part.gain.low / answer.point,
@@ -121,7 +121,7 @@ def _figures(part: Part, answer: Replay) -> dict[str, Any]:
     }
 
 
-def _without_gate(part: Part) -> dict[str, Any]:
+def _without_gate(part: PolicyScore) -> dict[str, Any]:
     return {"kept without gate": part.kept, "net without gate": part.net}
 
 

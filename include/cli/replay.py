@@ -36,7 +36,7 @@ def command(model: str) -> None:
 
 
 def replay(services: Services, model: Model, console: Console) -> Recommended:
-    """Both steps, as of now, with a bar for the models of the past."""
+    """Both steps, as of now, with a bar for the backtest models."""
     from include.steps import recommend, refit
 
     now = datetime.now(UTC)
@@ -44,7 +44,7 @@ def replay(services: Services, model: Model, console: Console) -> Recommended:
     context = StepContext(services, model, request)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(f"models of the past of {model.name}", total=None)
+        bar = progress.add_task(f"backtest models of {model.name}", total=None)
 
         def show(done: int, of: int, _: float) -> None:
             progress.update(bar, completed=done, total=of)

@@ -12,6 +12,7 @@ from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
+from include.reports.decision_card import CardFacts
 
 CHAMPION, CHALLENGER, SLICE, HARM = "#8a8f98", "#1f6feb", "#5b8a72", "#c62828"
 _MOST_SLICES = 10
@@ -19,12 +20,7 @@ _COSTS = (("latency_ms", "one answer, ms"), ("size_mb", "artifact, MB"), ("memor
 
 
 def decision_picture(
-    scorecard: Scorecard,
-    criteria: Criteria,
-    severities: Mapping[str, tuple[str, float]],
-    cost: Cost,
-    champion_cost: Cost | None,
-    decision: Decision,
+    decision: Decision, scorecard: Scorecard, criteria: Criteria, severities: Mapping[str, tuple[str, float]], facts: CardFacts
 ) -> bytes:
     """A PNG of three panels. `severities` gives for each noisy condition its corruption and its rate."""
     # As wide as MLflow's page is beside its assistant: a wider picture is cut there, not shrunk.
@@ -32,7 +28,7 @@ def decision_picture(
     panels = figure.subplot_mosaic([["noise", "noise"], ["forest", "costs"]], width_ratios=(1.9, 1), height_ratios=(1, 1.25))
     _draw_noise(panels["noise"], scorecard, criteria, severities)
     _draw_forest(panels["forest"], scorecard, criteria)
-    _draw_costs(panels["costs"], cost, champion_cost)
+    _draw_costs(panels["costs"], facts.cost, facts.champion_cost)
     title = f"{decision.verdict}: {shorten(decision.reasons[0], 90, placeholder=' …')}"
     figure.suptitle(_plain(title), fontsize=12, fontweight="bold")
     buffer = io.BytesIO()
@@ -57,7 +53,7 @@ def _draw_noise(axes: Any, scorecard: Scorecard, criteria: Criteria, severities:
     axes.hlines(criteria.noisy_floor, 0.6, len(kinds) - 0.6, color=HARM, linewidth=1)
     axes.set_xticks(range(len(kinds)), [_plain(kind) for kind in kinds], rotation=35, ha="right")
     better = "higher" if scorecard.higher_is_better else "lower"
-    axes.set_title(f"{scorecard.rows:,} held-out rows: clean, then each kind of mess ({better} is better)", fontsize=11)
+    axes.set_title(f"{scorecard.rows:,} held-out rows: clean, then each kind of noise ({better} is better)", fontsize=11)
     axes.set_ylabel(scorecard.metric)
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="best")
     _bare(axes)
@@ -100,7 +96,7 @@ def _sign(scorecard: Scorecard) -> int:
 
 
 def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
-    """Each cost relative to the champion's, or alone, with its figure written beside it."""
+    """Each cost relative to the champion's, or alone, with its value beside it."""
     rows = [(label, getattr(cost, key), getattr(champion_cost, key, None)) for key, label in _COSTS]
     rows = [row for row in rows if row[1] is not None]
     if not rows:
@@ -111,7 +107,7 @@ def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:
         for offset, value, colour in ((0.2, its, CHAMPION), (-0.2, spent, CHALLENGER)):
             if value is not None:
                 axes.barh(place + offset, value / largest, height=0.36, color=colour)
-                axes.text(value / largest + 0.02, place + offset, _figure(value), va="center", fontsize=9)
+                axes.text(value / largest + 0.02, place + offset, _number(value), va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [label for label, _, _ in reversed(rows)])
     axes.set_xlim(0, 1.4)
     axes.set_xticks([])
@@ -124,7 +120,7 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _figure(value: float) -> str:
+def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

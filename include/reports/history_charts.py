@@ -12,6 +12,11 @@ QUALITY = Frame(width=960, height=224, left=212, right=950, top=26, bottom=172)
 DRIFT = Frame(width=960, height=116, left=212, right=950, top=10, bottom=90)
 ROW = 18
 _ROWS = 12
+# By kind of point: the fields of the value and its interval, and where they come from.
+_QUALITIES = {
+    "dot": (("value", "low", "high"), "on labels"),
+    "guess": (("estimate", "estimate_low", "estimate_high"), "estimated"),
+}
 
 Checks = Sequence[MonitorStatus]
 SHARE = Scale(0, 1, DRIFT.bottom, DRIFT.top)
@@ -59,7 +64,7 @@ class NoiseRow:
 
 
 @dataclass(frozen=True)
-class History:
+class HistoryCharts:
     """All charts of a model's page."""
 
     axis: TimeAxis
@@ -68,10 +73,10 @@ class History:
     noise: tuple[NoiseRow, ...]
 
 
-def history(checks: Checks, retrainings: Sequence[RetrainStatus], profiles: Sequence[PeriodProfile]) -> History | None:
+def history(checks: Checks, retrainings: Sequence[RetrainStatus], profiles: Sequence[PeriodProfile]) -> HistoryCharts | None:
     """From what is on record, oldest first; None where no period was checked."""
     if axis := axis_of(checks):
-        return History(
+        return HistoryCharts(
             axis, quality_picture(axis, checks, retrainings), drift_picture(axis, checks), noise_picture(axis, profiles)
         )
     return None
@@ -93,42 +98,25 @@ def quality_picture(axis: TimeAxis, checks: Checks, retrainings: Sequence[Retrai
     scale = Scale(*widened(value for value in values if value is not None), QUALITY.bottom, QUALITY.top)
     return QualityPicture(
         bands=_bands(axis, checks),
-        measured=tuple(_measured(axis.at(period), scale, one) for period, one in sorted(measured.items())),
-        estimated=tuple(_estimated(axis.at(period), scale, one) for period, one in sorted(estimated.items())),
+        measured=tuple(_point(axis, scale, period, one, "dot") for period, one in sorted(measured.items())),
+        estimated=tuple(_point(axis, scale, period, one, "guess") for period, one in sorted(estimated.items())),
         marks=_marks(axis, retrainings),
         ticks=scale.ticks() if values else (),
     )
 
 
-def _measured(x: float, scale: Scale, check: MonitorStatus) -> Point:
-    quality = check.quality
-    assert quality.period
-    assert quality.value is not None
-    assert quality.low is not None
-    assert quality.high is not None
-    interval = (quality.value, quality.low, quality.high)
-    return _point(x, scale, interval, _summary(quality.period, check, interval, "on labels"), "dot")
-
-
-def _estimated(x: float, scale: Scale, check: MonitorStatus) -> Point:
-    quality = check.quality
-    assert quality.estimate_of
-    assert quality.estimate is not None
-    assert quality.estimate_low is not None
-    assert quality.estimate_high is not None
-    interval = (quality.estimate, quality.estimate_low, quality.estimate_high)
-    return _point(x, scale, interval, _summary(quality.estimate_of, check, interval, "estimated"), "guess")
-
-
-def _summary(period: datetime, check: MonitorStatus, interval: tuple[float, float, float], how: str) -> str:
-    value, low, high = interval
+def _point(axis: TimeAxis, scale: Scale, period: datetime, check: MonitorStatus, kind: str) -> Point:
+    names, how = _QUALITIES[kind]
+    value, low, high = (getattr(check.quality, name) for name in names)
     version = check.scored.champion.version if check.scored.champion else "none"
-    return f"{period:%Y-%m-%d}: {check.quality.metric} {value:.4g} ({low:.4g} to {high:.4g}), {how}, version {version}"
-
-
-def _point(x: float, scale: Scale, interval: tuple[float, float, float], summary: str, kind: str) -> Point:
-    y, low, high = (scale.at(value) for value in interval)
-    return Point(x, y, summary, kind, high=high, low=low)
+    return Point(
+        axis.at(period),
+        scale.at(value),
+        f"{period:%Y-%m-%d}: {check.quality.metric} {value:.4g} ({low:.4g} to {high:.4g}), {how}, version {version}",
+        kind,
+        high=scale.at(high),
+        low=scale.at(low),
+    )
 
 
 def drift_picture(axis: TimeAxis, checks: Checks) -> tuple[Bar, ...]:

@@ -24,7 +24,7 @@ class ScoreInputs:
 
     `gate` is what came of each check of the newest verdict, by name; `checked` that a delivery was checked, `compared` that it
     was compared with the champion's training rows, `measured` that the champion was measured on labels that came later;
-    `replayed` that somebody asked how often to retrain; `went_back` that a rollback was done; `committed` that the code's
+    `replayed` that a replay was run; `went_back` that a rollback was done; `committed` that the code's
     commit is known.
     """
 
@@ -65,6 +65,10 @@ class Test:
     why: str
     where: Where = ""
 
+    def raised(self, shown: bool, why: str, where: Where, points: float = 1.0) -> "Test":
+        """The test with these points where the records show what it asks for."""
+        return Test(self.title, points, why, where) if shown else self
+
 
 @dataclass(frozen=True)
 class Score:
@@ -101,85 +105,51 @@ def ml_test_score(model: Model, known: ScoreInputs) -> Score:
     )
 
 
-def _if(shown: bool, title: str, why: str, otherwise: str, where: Where, part: float = 0.0, whole: float = 1.0) -> Test:
-    """`whole` of a point where the records show it, and where that is seen; else `part` of one."""
-    return Test(title, whole, why, where) if shown else Test(title, part, otherwise)
-
-
 def _data(known: ScoreInputs) -> tuple[Test, ...]:
     return (
-        _if(
-            known.checked,
-            "Feature expectations are captured in a schema",
-            "types, ranges and domains of every column are held against each delivery",
-            "the schema is declared; no delivery was held against it yet",
+        Test(
+            "Feature expectations are captured in a schema", 0.5, "the schema is declared; no delivery was held against it yet"
+        ).raised(known.checked, "types, ranges and domains of every column are held against each delivery", "findings"),
+        Test("All features are beneficial", 0.0, "what a column does to the champion's answers was not measured yet").raised(
+            known.compared,
+            "what each column does to the champion's answers is measured; none is left out to see whether it is missed",
             "findings",
             0.5,
         ),
-        _if(
-            known.compared,
-            "All features are beneficial",
-            "what each column does to the champion's answers is measured; none is left out to see whether it is missed",
-            "what a column does to the champion's answers was not measured yet",
-            "findings",
-            whole=0.5,
-        ),
         Test("No feature's cost is too much", 0.0, "what a column costs is not known here"),
         Test("Features adhere to meta-level requirements", 0.0, "rules on where data may come from are not checked"),
-        Test(
-            "The data pipeline has appropriate privacy controls",
-            0.0,
-            "who may read the lake is not tested here",
-        ),
+        Test("The data pipeline has appropriate privacy controls", 0.0, "who may read the lake is not tested here"),
         Test(
             "New features can be added quickly", 0.5, "a line in the model's file; how long it takes is not measured", "source"
         ),
-        Test("All input feature code is tested", 0.5, "make check-model runs it on made-up rows, for who calls it", "source"),
+        Test(
+            "All input feature code is tested", 0.5, "make check-model runs it on synthetic rows, when it is called", "source"
+        ),
     )
 
 
 def _model(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
     slices = ", ".join(model.criteria.slices)
     return (
-        _if(
-            known.committed,
-            "Model specs are reviewed and submitted",
-            "the commit is on the version; that somebody reviewed it is not",
-            "no commit is known",
-            "card",
-            whole=0.5,
+        Test("Model specs are reviewed and submitted", 0.0, "no commit is known").raised(
+            known.committed, "the commit is on the version; a review of it is not", "card", 0.5
         ),
-        _if(
-            known.measured,
-            "Offline and online metrics correlate",
-            "each champion's value on the holdout is held against what labels say later",
-            "no champion was measured on labels that came later, yet",
-            "findings",
+        Test("Offline and online metrics correlate", 0.0, "no champion was measured on labels that came later, yet").raised(
+            known.measured, "each champion's value on the holdout is held against what labels say later", "findings"
         ),
         Test("All hyperparameters have been tuned", 0.0, "nothing here tunes them"),
-        _if(
-            known.replayed,
-            "The impact of model staleness is known",
-            "a replay of history says what each age of the model would have cost",
-            "no replay was run: trigger the model's replay DAG",
-            "replay",
+        Test("The impact of model staleness is known", 0.0, "no replay was run: trigger the model's replay DAG").raised(
+            known.replayed, "a replay of history says what each age of the model would have cost", "replay"
         ),
-        _if(
-            known.made("baselines"),
-            "A simpler model is not better",
-            "beats trivial answers on the same rows; a simple model is not tried",
-            "not judged against trivial answers yet",
-            "card",
-            whole=0.5,
+        Test("A simpler model is not better", 0.0, "not judged against trivial answers yet").raised(
+            known.made("baselines"), "beats trivial answers on the same rows; a simple model is not tried", "card", 0.5
         ),
-        _if(
-            bool(slices) and known.made("harm"),
+        Test(
             "Model quality is sufficient on important data slices",
-            f"a loss in one value of {slices} refuses a challenger",
-            "slices are named; nobody was judged on them against a champion yet" if slices else "the model names no slices",
-            "card",
-        ),
-        Test("The model has been tested for considerations of inclusion", 0.0, "what is fair is for people to say"),
+            0.0,
+            "slices are named; no challenger was judged on them yet" if slices else "the model names no slices",
+        ).raised(bool(slices) and known.made("harm"), f"a loss in one value of {slices} refuses a challenger", "card"),
+        Test("The model has been tested for considerations of inclusion", 0.0, "fairness is for people to judge"),
     )
 
 
@@ -199,36 +169,20 @@ def _infrastructure(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
             0.5,
             "make test runs the whole loop on the examples; for this model make check-model does a part of it",
         ),
-        _if(
-            judged,
-            "Model quality is validated before attempting to serve it",
-            "the gate judges every challenger before the alias moves",
-            "no challenger was judged yet",
-            "card",
+        Test("Model quality is validated before attempting to serve it", 0.0, "no challenger was judged yet").raised(
+            judged, "the gate judges every challenger before the alias moves", "card"
         ),
-        _if(
+        Test("The model is debuggable", 0.0, "nothing is kept yet").raised(
             judged,
-            "The model is debuggable",
             "inputs, answers and scorecard are kept by period and version; there is no way to step through one",
-            "nothing is kept yet",
             "card",
-            whole=0.5,
-        ),
-        _if(
-            judged,
-            "Models are canaried before they enter production serving",
-            f"loaded and asked by a fresh process first{afterwards}; no share of traffic is tried",
-            "no version was tried yet",
-            "card",
-            whole=0.5,
-        ),
-        _if(
-            known.went_back,
-            "Serving models can be rolled back",
-            "was done for this model, and is one run",
-            "is one run, and tested; for this model nobody did it yet",
-            "ledger",
             0.5,
+        ),
+        Test("Models are canaried before they enter production serving", 0.0, "no version was tried yet").raised(
+            judged, f"loaded and asked by a fresh process first{afterwards}; no share of traffic is tried", "card", 0.5
+        ),
+        Test("Serving models can be rolled back", 0.5, "is one run, and tested; not done for this model yet").raised(
+            known.went_back, "was done for this model, and is one run", "ledger"
         ),
     )
 
@@ -238,54 +192,27 @@ def _monitoring(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
     budgets = known.made("budgets")
     cost = "latency, size or memory has a budget" if budgets else "shown on the card; none has a budget"
     return (
-        _if(
-            known.checked,
-            "Dependency changes result in notification",
-            "a feed that breaks stops the run and pages; the lock is part of each version",
-            "no delivery was checked yet",
-            "findings",
+        Test("Dependency changes result in notification", 0.0, "no delivery was checked yet").raised(
+            known.checked, "a feed that breaks stops the run and pages; the lock is part of each version", "findings"
         ),
-        _if(
-            known.checked,
-            "Data invariants hold for inputs",
-            "rows that break the contract are quarantined, too many stop the run",
-            "no delivery was checked yet",
-            "findings",
+        Test("Data invariants hold for inputs", 0.0, "no delivery was checked yet").raised(
+            known.checked, "rows that break the contract are quarantined, too many stop the run", "findings"
         ),
-        _if(
-            known.compared,
-            "Training and serving are not skewed",
-            "every column is compared with the champion's training rows at each check",
-            "nothing was compared with a champion's training rows yet",
-            "findings",
+        Test("Training and serving are not skewed", 0.0, "nothing was compared with a champion's training rows yet").raised(
+            known.compared, "every column is compared with the champion's training rows at each check", "findings"
         ),
-        _if(
+        Test("Models are not too stale", 0.0, "nothing was retrained yet").raised(
             known.checked and judged,
-            "Models are not too stale",
             f"after {model.max_model_age.days} days without a retraining one is asked for, and an alert says so",
-            "nothing was retrained yet",
             "findings",
         ),
-        _if(
-            judged,
-            "Models are numerically stable",
-            "an answer that is no finite number blocks a challenger",
-            "no answer was examined yet",
-            "card",
+        Test("Models are numerically stable", 0.0, "no answer was examined yet").raised(
+            judged, "an answer that is no finite number blocks a challenger", "card"
         ),
-        _if(
-            judged,
-            "Computing performance has not regressed",
-            cost,
-            "not measured yet",
-            "card",
-            whole=1.0 if budgets else 0.5,
+        Test("Computing performance has not regressed", 0.0, "not measured yet").raised(
+            judged, cost, "card", 1.0 if budgets else 0.5
         ),
-        _if(
-            known.measured,
-            "Prediction quality has not regressed on served data",
-            "measured on every mature period; decay asks for a retraining",
-            "not measured on labels yet",
-            "findings",
+        Test("Prediction quality has not regressed on served data", 0.0, "not measured on labels yet").raised(
+            known.measured, "measured on every mature period; decay asks for a retraining", "findings"
         ),
     )

@@ -43,7 +43,7 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "quality_low": (("metric", "maturity"), "Lower end of the 95 % interval of proving_ground_quality."),
     "quality_high": (("metric", "maturity"), "Upper end of the 95 % interval of proving_ground_quality."),
     "quality_reference": (("metric",), "What that metric was at first; decay is measured from here."),
-    "quality_decayed": ((), "1 where the newest check found the quality decayed, as triage takes it, else 0."),
+    "quality_decayed": ((), "1 where the newest check measured a decay of quality, as triage takes it, else 0."),
     "label_maturity_ratio": ((), "Share of the newest period's rows whose labels have come."),
     "labels_overdue_periods": ((), "Periods whose labels are late."),
     "features": ((), "Columns that the champion is given."),

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from include.decisions.replay.search import CURRENT, DEFAULT, EVERY, RECOMMENDED, STATIC, Replay, Tried
+from include.decisions.replay.search import CURRENT, DEFAULT, EVERY, RECOMMENDED, STATIC, PolicyResult, Replay
 from include.reports.charts import Frame, Label, Point, Scale, Tick, beside, round_values, widened
 from include.reports.replay_text import dot_title, lost
 
@@ -97,7 +97,7 @@ def policy_chart(replay: Replay) -> PolicyChart:
     x = Scale(0, max(1, *(one.reporting.retrains for one in policies)), FRAME.left, FRAME.right, root=True)
     y = Scale(*widened([ceiling, *(one.reporting.gain.value / point for one in policies)]), FRAME.bottom, FRAME.top)
 
-    def place(one: Tried) -> Place:
+    def place(one: PolicyResult) -> Place:
         return x.at(one.reporting.retrains), y.at(one.reporting.gain.value / point)
 
     named = [(name, one) for name, one in replay.named.items() if name != DEFAULT or one.policy != replay.recommended.policy]

@@ -3,7 +3,7 @@
 import re
 
 from include.decisions.replay.bootstrap import Interval
-from include.decisions.replay.search import EVERY, Replay, Tried
+from include.decisions.replay.search import EVERY, PolicyResult, Replay
 from include.models.contract import Model
 
 _ADVERBS = {"hour": "hourly", "day": "daily", "week": "weekly"}
@@ -82,7 +82,7 @@ def money(amount: float, model: Model) -> str:
     return minus(f"{amount:+,.0f} {model.retraining.worth.currency}")
 
 
-def dot_title(tried: Tried, replay: Replay) -> str:
+def dot_title(tried: PolicyResult, replay: Replay) -> str:
     """The tooltip of a dot on the chart."""
     part = tried.reporting
     return f"{tried.policy.in_words(replay.unit)}: {in_points(part.gain, replay)}, {times(part.retrains)}"

@@ -1,6 +1,6 @@
-"""Recommend: let every policy live through the past, and say how often to retrain.
+"""Recommend: simulate every policy on the backtest, and recommend how often to retrain.
 
-In: the models of the past. Out: the recommendation in a sentence, and the page that shows why, kept in MLflow. Policies are
+In: the backtest models. Out: the recommendation in a sentence, and the page that shows why, kept in MLflow. Policies are
 look-ups, so hundreds of them take seconds. Changes no cadence: a person does, in the model's file. Safe to run again: the page
 of the same replay is written over.
 """
@@ -9,10 +9,10 @@ import json
 import logging
 import math
 
-from include.decisions.replay.plan import Plan
-from include.decisions.replay.scores import past_of
-from include.decisions.replay.search import FEWEST_PERIODS, RECOMMENDED, Part, Replay, point_of, replay
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.plan import BacktestPlan
+from include.decisions.replay.scores import backtest_of
+from include.decisions.replay.search import FEWEST_PERIODS, RECOMMENDED, PolicyScore, Replay, point_of, replay
+from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import Model
 from include.reports.replay_page import PageFacts, replay_page
@@ -20,7 +20,7 @@ from include.reports.replay_text import ageing_in_words, recommendation
 from include.results import Recommended, Refitted
 from include.services import Services, StepContext
 
-IF_IT_FAILS = "The models of the past are kept on the lake: clear the task. The champion and its cadence are unchanged."
+IF_IT_FAILS = "The backtest models are kept on the lake: clear the task. The champion and its cadence are unchanged."
 
 _log = logging.getLogger(__name__)
 
@@ -30,21 +30,21 @@ def run(context: StepContext, refitted: Refitted) -> Recommended:
     services, model, request = context.services, context.model, context.request
     if refitted.digest is None:
         return Recommended(summary=f"nothing to recommend: {refitted.skipped}")
-    past = _past(services, model, refitted.digest)
-    if len(past.scored) < FEWEST_PERIODS:
-        said = f"{model.criteria.metric} has a value in {len(past.scored)} periods, {FEWEST_PERIODS} are needed"
+    backtest = _backtest(services, model, refitted.digest)
+    if len(backtest.scored) < FEWEST_PERIODS:
+        said = f"{model.criteria.metric} has a value in {len(backtest.scored)} periods, {FEWEST_PERIODS} are needed"
         return Recommended(summary=f"nothing to recommend: {said}")
     metric = primary_metric(model)
-    found = replay(past, model, point_of(metric.name, metric.own))
+    found = replay(backtest, model, point_of(metric.name, metric.own))
     said = recommendation(found, model)
     _log.info("%s", ageing_in_words(found))
-    starts = past.plan.starts
+    starts = backtest.plan.starts
     facts = PageFacts(
         model=model,
         as_of=request.as_of,
-        first=starts[past.scored[0]],
-        last=starts[past.scored[-1]],
-        models=len(past.plan.fits),
+        first=starts[backtest.scored[0]],
+        last=starts[backtest.scored[-1]],
+        models=len(backtest.plan.fits),
         digest=refitted.digest,
     )
     files = {"replay.html": replay_page(found, facts), "replay.json": _as_json(found, said)}
@@ -52,22 +52,22 @@ def run(context: StepContext, refitted: Refitted) -> Recommended:
     return Recommended(
         recommendation=said,
         report_url=services.registry.log_replay(model.name, refitted.digest, files, tags),
-        periods=len(past.scored),
-        models=len(past.plan.fits),
+        periods=len(backtest.scored),
+        models=len(backtest.plan.fits),
         summary=said,
     )
 
 
-def _past(services: Services, model: Model, digest: str) -> Past:
-    plan = services.lake.plan(model.name, digest, Plan)
+def _backtest(services: Services, model: Model, digest: str) -> Backtest:
+    plan = services.lake.plan(model.name, digest, BacktestPlan)
     keys = [services.lake.replay_key(model.name, digest, fit.name) for fit in plan.fits]
-    return past_of(plan, [services.lake.read_table(key) for key in keys], model.criteria.margin)
+    return backtest_of(plan, [services.lake.read_table(key) for key in keys], model.criteria.margin)
 
 
 def _as_json(found: Replay, said: str) -> str:
     """The figures behind the page, for machines; what is not a number becomes null."""
 
-    def figures(part: Part) -> dict[str, float | None]:
+    def figures(part: PolicyScore) -> dict[str, float | None]:
         return {
             "gain": part.gain.value,
             "low": part.gain.low,

@@ -1,4 +1,4 @@
-"""Refit: train one model per period of the past, as a retraining at its end would have, and score it in every later period.
+"""Refit: train one backtest model per period, as a retraining at its end would have, and score it in every later one.
 
 In: the lake, as of the run. Out: for each model a table on the lake, under a digest of history and recipe. All later questions
 ("what if we had retrained every month?") are look-ups in these tables. A label counts only from the moment it was known.
@@ -21,9 +21,9 @@ from include.adapters.compute import as_done, computing
 from include.adapters.lake import period_in
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit
-from include.decisions.replay.plan import SCORED_ROWS, Fit, Plan, judged, plan_fits, positions
+from include.decisions.replay.plan import SCORED_ROWS, BacktestModel, BacktestPlan, judged, plan_backtest, positions
 from include.decisions.replay.psi import largest_psi
-from include.decisions.replay.scores import best_trivial, scores
+from include.decisions.replay.scores import JudgedRows, PeriodValues, best_trivial, scores
 from include.decisions.replay.search import FEWEST_PERIODS
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
@@ -43,16 +43,16 @@ Tell = Callable[[int, int, float], None]
 
 def in_log(done: int, of: int, left: float) -> None:
     """Progress, as a line in the task's log; `left` is about how many seconds it still takes."""
-    _log.info("%d of %d models of the past are scored, about %.0f s to go", done, of, left)
+    _log.info("%d of %d backtest models are scored, about %.0f s to go", done, of, left)
 
 
 def run(context: StepContext, tell: Tell = in_log) -> Refitted:
-    """Every model of the past, fitted now or found."""
+    """Every backtest model, trained now or before."""
     services, model, request = context.services, context.model, context.request
     until = model.period_of(request.as_of)
     files = [key for key in services.lake.sound_files(model, request.as_of) if period_in(key) < until]
     history = services.lake.read(model, files)
-    plan = plan_fits(history, model, until)
+    plan = plan_backtest(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
         why = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
         return Refitted(skipped=why, summary=f"nothing to replay: {why}")
@@ -71,11 +71,13 @@ def run(context: StepContext, tell: Tell = in_log) -> Refitted:
         models=len(plan.fits),
         trained=len(missing),
         periods=len(plan.scored),
-        summary=f"{len(plan.fits)} models of the past scored in {len(plan.scored)} periods, {len(missing)} of them trained now",
+        summary=f"{len(plan.fits)} backtest models scored in {len(plan.scored)} periods, {len(missing)} of them trained now",
     )
 
 
-def fitted(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fit]) -> Iterator[tuple[Fit, pd.DataFrame]]:
+def fitted(
+    model: Model, history: pd.DataFrame, plan: BacktestPlan, missing: Sequence[BacktestModel]
+) -> Iterator[tuple[BacktestModel, pd.DataFrame]]:
     """Each model's scores, as they are done: on the cluster, in this process, or over the cores where that takes long."""
     if not missing:
         return
@@ -91,8 +93,8 @@ def fitted(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fi
         yield from ((fit, refit(model, history, plan, fit)) for fit in left)
 
 
-def refit(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> pd.DataFrame:
-    """Train one model of the past and score it in every period from its holdout on."""
+def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: BacktestModel) -> pd.DataFrame:
+    """Train one backtest model and score it in every period from its holdout on."""
     times, columns = history[model.feed.time], model.feature_names
     training = history[(times >= fit.train_start) & (times < fit.holdout_start)]
     training = labelled(model, training, plan.ends[fit.moment])
@@ -106,11 +108,14 @@ def refit(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> pd.DataF
     counted = judged(later, position, plan, model)
     rows, period = later[counted], position[counted]
     labels, metric = labels_of(model, rows), primary_metric(model)
-    trivial = best_trivial(model.task, metric, learned, labels, period, len(plan.starts))
-    return scores(metric, labels, predict(model, pipeline, rows), period, psi, trivial, fit)
+    judged_rows = JudgedRows(labels, period)
+    values = PeriodValues(psi, best_trivial(model.task, metric, learned, judged_rows, len(plan.starts)))
+    return scores(metric, judged_rows, predict(model, pipeline, rows), values, fit)
 
 
-def _over_cores(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequence[Fit]) -> Iterator[tuple[Fit, pd.DataFrame]]:
+def _over_cores(
+    model: Model, history: pd.DataFrame, plan: BacktestPlan, missing: Sequence[BacktestModel]
+) -> Iterator[tuple[BacktestModel, pd.DataFrame]]:
     """The rows go to the processes through a file, once; joblib works in this one where it may start none."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.parquet"
@@ -120,11 +125,13 @@ def _over_cores(model: Model, history: pd.DataFrame, plan: Plan, missing: Sequen
             yield from joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(jobs)
 
 
-def _refit_named(model: Model, history: pd.DataFrame, plan: Plan, fit: Fit) -> tuple[Fit, pd.DataFrame]:
+def _refit_named(
+    model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: BacktestModel
+) -> tuple[BacktestModel, pd.DataFrame]:
     return fit, refit(model, history, plan, fit)
 
 
-def _refit_from(path: Path, model: Model, plan: Plan, fit: Fit) -> tuple[Fit, pd.DataFrame]:
+def _refit_from(path: Path, model: Model, plan: BacktestPlan, fit: BacktestModel) -> tuple[BacktestModel, pd.DataFrame]:
     return fit, refit(model, _read(path), plan, fit)
 
 
@@ -133,7 +140,7 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _digest(context: StepContext, plan: Plan, files: Sequence[str]) -> str:
+def _digest(context: StepContext, plan: BacktestPlan, files: Sequence[str]) -> str:
     """What names a replay: everything that its tables depend on."""
     model, request = context.model, context.request
     about = {

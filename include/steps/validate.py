@@ -306,7 +306,7 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
     registry.log_report(run_id, "noise_suite.json", as_strict_json(comparison.suite.describe()))
     facts = _facts(comparison, answers, judgement)
     if judgement.scorecard:
-        facts = replace(facts, plot_url=_picture(comparison, answers, judgement, facts))
+        facts = replace(facts, plot_url=_picture(comparison, judgement, facts))
     card = decision_card(judgement.decision, judgement.scorecard, model.criteria, facts)
     registry.log_report(run_id, card_path(verdict.evidence), card)
     card_url = registry.log_report(run_id, "decision_card.md", card)
@@ -314,13 +314,11 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
     return card_url
 
 
-def _picture(comparison: _Comparison, answers: _Answers, judgement: _Judgement, facts: CardFacts) -> str:
+def _picture(comparison: _Comparison, judgement: _Judgement, facts: CardFacts) -> str:
     assert judgement.scorecard is not None
     severities = {condition.id: (condition.corruption.name, condition.rate) for condition in comparison.suite.plan}
     criteria = comparison.context.model.criteria
-    picture = decision_picture(
-        judgement.scorecard, criteria, severities, answers.cost, facts.champion_cost, judgement.decision
-    )
+    picture = decision_picture(judgement.decision, judgement.scorecard, criteria, severities, facts)
     run_id = comparison.versions["challenger"].run_id
     return comparison.context.services.registry.log_picture(run_id, "decision.png", picture)
 

@@ -109,7 +109,7 @@ def challenged(there: There) -> tuple[Verdict, Any, Any]:
 
 
 def replayed(there: There) -> dict[str, bytes]:
-    """The scores of every model of the past, by key."""
+    """The scores of every backtest model, by key."""
     request = Request(as_of=day(21), reason="a test", run_id="run")
     refitted: Refitted = refit.run(there.services, there.model, request)
     assert refitted.digest, refitted.summary

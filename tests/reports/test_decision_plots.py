@@ -10,7 +10,7 @@ import pytest
 from include.decisions.gate.budgets import Cost
 from include.decisions.scoring.scorecard import Scorecard
 from include.reports.decision_plots import decision_picture
-from tests.reports.test_decision_card import ALONE, COMPARED, CRITERIA, DECISION, cell
+from tests.reports.test_decision_card import ALONE, COMPARED, CRITERIA, DECISION, FACTS, cell
 
 SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)}
 NOISY = tuple(cell(condition=name) for name in SEVERITIES)
@@ -20,7 +20,7 @@ def test_dollars_are_no_formula() -> None:
     """A slice of prices has two of them, and a picture that cannot be drawn must not cost the verdict."""
     priced = replace(COMPARED, cells=(*COMPARED.cells, cell("price=$0_$50")))
     dear = replace(DECISION, reasons=("worse on price=$0_$50",))
-    assert decision_picture(priced, CRITERIA, SEVERITIES, Cost(), None, dear)
+    assert decision_picture(dear, priced, CRITERIA, SEVERITIES, FACTS)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,9 @@ def test_dollars_are_no_formula() -> None:
 )
 def test_a_picture_is_drawn(scorecard: Scorecard, champion_cost: Any) -> None:
     """A PNG with ink on it, with and without a champion, whatever was measured of the cost."""
-    png = decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION)
+    facts = replace(FACTS, cost=Cost(latency_ms=12.0), champion_cost=champion_cost)
+    png = decision_picture(DECISION, scorecard, CRITERIA, SEVERITIES, facts)
     pixels = matplotlib.image.imread(io.BytesIO(png))
     assert pixels.shape[:2] == (688, 832)
     assert pixels[..., :3].std() > 0.05
-    assert decision_picture(scorecard, CRITERIA, SEVERITIES, Cost(latency_ms=12.0), champion_cost, DECISION) == png
+    assert decision_picture(DECISION, scorecard, CRITERIA, SEVERITIES, facts) == png

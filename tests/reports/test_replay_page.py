@@ -13,12 +13,12 @@ from include.decisions.replay.search import replay
 from include.models.contract import Model
 from include.reports.replay_page import PageFacts, replay_page
 from include.reports.replay_text import advice, reason
-from tests.pasts import MODEL, past
+from tests.backtests import MODEL, backtest
 from tests.toy import changed
 
 DRAWN = ("line", "circle", "polyline", "polygon")
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
-FOUND = replay(past(periods=46, noise=0.003), MODEL, 0.01)
+FOUND = replay(backtest(periods=46, noise=0.003), MODEL, 0.01)
 
 
 def page(model: Model = MODEL) -> str:
@@ -93,9 +93,9 @@ def test_no_label_is_drawn_over_another() -> None:
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.004, 0.02])
-def test_there_is_a_page_whatever_was_found(loss: float) -> None:
+def test_there_is_a_page_for_every_result(loss: float) -> None:
     """Whether or not models age; half of a model's worth is drawn where the curve comes near it."""
-    found = replay(past(periods=46, loss=loss, noise=0.002), MODEL, 0.01)
+    found = replay(backtest(periods=46, loss=loss, noise=0.002), MODEL, 0.01)
     facts = PageFacts(MODEL, as_of=NOON, first=NOON, last=NOON, models=40, digest="d")
     text = replay_page(found, facts)
     assert "nan" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)

@@ -15,21 +15,21 @@ DAYS = 24
 
 
 @cache
-def _past() -> tuple[World, Refitted]:
+def _backtest() -> tuple[World, Refitted]:
     world = World(changed(train_periods=5)).with_days(DAYS, turned_from=12)
     return world, world.do("refit", day(DAYS))
 
 
 @pytest.fixture
 def world() -> World:
-    """Twenty-four days, the answer the opposite from day 12 on, and every model of this past."""
-    return copy.deepcopy(_past()[0])
+    """Twenty-four days, the answer the opposite from day 12 on, and every backtest model."""
+    return copy.deepcopy(_backtest()[0])
 
 
 @pytest.fixture
 def refitted() -> Refitted:
     """What refit said of it."""
-    return _past()[1]
+    return _backtest()[1]
 
 
 def test_the_answer_is_a_sentence_and_a_page(world: World, refitted: Refitted) -> None:

@@ -1,4 +1,4 @@
-"""Refit trains one model per period of the past, once, on what was known then; a killed run goes on where it stopped."""
+"""Refit trains one backtest model per period, once, on what was known then; a killed run goes on where it stopped."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 
-from include.decisions.replay.plan import Plan, plan_fits
+from include.decisions.replay.plan import BacktestPlan, plan_backtest
 from include.request import Request
 from include.results import Drift, Finding, Refitted
 from include.services import StepContext
@@ -40,9 +40,9 @@ def ask(world: World, as_of: datetime = END, force: bool = False, run_id: str = 
     return refit.run(StepContext(world.services, world.model, request), lambda done, of, left: told.append(done)), told
 
 
-def plan_of(world: World, digest: str | None) -> Plan:
+def plan_of(world: World, digest: str | None) -> BacktestPlan:
     assert digest
-    return world.services.lake.plan("toy", digest, Plan)
+    return world.services.lake.plan("toy", digest, BacktestPlan)
 
 
 def test_every_model_of_the_past_is_kept(lived: World) -> None:
@@ -127,7 +127,7 @@ def test_a_period_that_was_called_broken_is_not_there(lived: World) -> None:
 def test_a_model_of_the_past_sees_no_row_of_its_holdout_or_later(lived: World) -> None:
     """Labels of what it is judged on can be anything: what it learned is the same."""
     history = lived.services.lake.rows(lived.model, day(0), day(DAYS))
-    plan = plan_fits(history, lived.model, day(DAYS), (None,))
+    plan = plan_backtest(history, lived.model, day(DAYS), (None,))
     fit = plan.fits[3]
     table = refit.refit(lived.model, history, plan, fit)
     other = history.copy()
@@ -141,7 +141,7 @@ def test_a_model_of_the_past_sees_no_row_of_its_holdout_or_later(lived: World) -
 def test_over_processes_the_scores_are_the_same(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each process gets the rows once, through a file, and what it finds does not depend on where it ran."""
     history = lived.services.lake.rows(lived.model, day(0), day(DAYS))
-    plan = plan_fits(history, lived.model, day(DAYS), (None,))
+    plan = plan_backtest(history, lived.model, day(DAYS), (None,))
     here = {fit.name: table for fit, table in refit.fitted(lived.model, history, plan, plan.fits[:3])}
     monkeypatch.setattr(refit, "_WORTH_PROCESSES", 0.0)
     monkeypatch.setattr(joblib, "effective_n_jobs", lambda _: 2)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from include.decisions.replay.bootstrap import Interval, mean_of
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.simulation import Backtest
 
 _FEWEST = 8
 
@@ -34,21 +34,23 @@ class Ageing:
     shown_at: int | None
 
 
-def ageing(past: Past, window: int | None, seed: int) -> Ageing:
+def ageing(backtest: Backtest, window: int | None, seed: int) -> Ageing:
     """The ageing of models that were trained on one window.
 
     The loss of a model of age a in a period is the value of the model of age 1 there minus its own: how hard the period was
     cancels. A model of age 1 was trained at the end of the period before.
     """
-    by_moment = {fit.moment: number for number, fit in enumerate(past.plan.fits) if window in fit.windows}
-    periods = [p for p in past.scored if p - 1 in by_moment]
+    by_moment = {fit.moment: number for number, fit in enumerate(backtest.plan.fits) if window in fit.windows}
+    periods = [p for p in backtest.scored if p - 1 in by_moment]
     losses: dict[int, list[float]] = {}
     for p in periods:
         for moment, number in by_moment.items():
             if moment < p:
-                losses.setdefault(p - moment, []).append(float(past.values[by_moment[p - 1], p] - past.values[number, p]))
+                losses.setdefault(p - moment, []).append(
+                    float(backtest.values[by_moment[p - 1], p] - backtest.values[number, p])
+                )
     curve = tuple(Aged(age, mean_of(lost, seed), len(lost)) for age, lost in sorted(losses.items()) if len(lost) >= _FEWEST)
-    fresh = [past.values[by_moment[p - 1], p] - past.trivial[p] for p in periods]
+    fresh = [backtest.values[by_moment[p - 1], p] - backtest.trivial[p] for p in periods]
     worth = float(np.nanmean(fresh)) if fresh else float("nan")
     return Ageing(curve, worth, half_life(curve, worth), _shown_at(curve))
 

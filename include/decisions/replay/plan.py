@@ -1,4 +1,4 @@
-"""One model per period of the past: which rows each would have been trained on, and which periods it could be judged by."""
+"""One backtest model per period: which rows it would have been trained on, and which periods it could be judged by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SCORED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Fit:
+class BacktestModel:
     """A model as it would have been trained at the end of period `moment`; `windows` are those that gave these very rows.
 
     It was held out from the periods at the positions in `holdout` and all later ones. A window is a number of periods; None
@@ -37,7 +37,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BacktestPlan:
     """The periods with rows, in order; when each one's labels were known; and every model worth fitting.
 
     `mature_at[p]` is the position of the first period at whose end the labels of period p were known; as many as there are
@@ -48,7 +48,7 @@ class Plan:
     ends: tuple[datetime, ...]
     mature_at: tuple[int, ...]
     windows: tuple[int | None, ...]
-    fits: tuple[Fit, ...]
+    fits: tuple[BacktestModel, ...]
 
     @property
     def begins(self) -> int:
@@ -61,7 +61,7 @@ class Plan:
         return [p for p, known in enumerate(self.mature_at) if self.begins < p and known < len(self.starts)]
 
 
-def plan_fits(history: pd.DataFrame, model: Model, until: datetime, windows: Sequence[int | None] = ()) -> Plan:
+def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows: Sequence[int | None] = ()) -> BacktestPlan:
     """What to fit and what to score, from the rows of the periods that had ended by `until`.
 
     Each model gets the split that a retraining at the end of its period would have got. The first of `windows` has to be the
@@ -72,7 +72,7 @@ def plan_fits(history: pd.DataFrame, model: Model, until: datetime, windows: Seq
     ends = tuple(start + model.feed.period for start in starts)
     seen = [count_periods(history, model, end) for end in ends]
     fits = [fit for moment, counts in enumerate(seen) for fit in _fits_at(moment, counts, model, windows)]
-    return Plan(starts, ends, _mature_at(seen, model), windows, tuple(fits))
+    return BacktestPlan(starts, ends, _mature_at(seen, model), windows, tuple(fits))
 
 
 def default_windows(model: Model, periods: int) -> tuple[int | None, ...]:
@@ -81,16 +81,16 @@ def default_windows(model: Model, periods: int) -> tuple[int | None, ...]:
     return tuple(dict.fromkeys([model.candidate.train_periods, None, *sliding]))
 
 
-def positions(history: pd.DataFrame, plan: Plan, model: Model) -> NDArray[np.int64]:
+def positions(history: pd.DataFrame, plan: BacktestPlan, model: Model) -> NDArray[np.int64]:
     """For each row the position of its period; -1 for one that has not ended."""
     starts = pd.DatetimeIndex(plan.starts)
     return np.asarray(starts.get_indexer(pd.DatetimeIndex(model.periods_of(history[model.feed.time]))), dtype="int64")
 
 
-def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: Plan, model: Model) -> NDArray[np.bool_]:
+def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: BacktestPlan, model: Model) -> NDArray[np.bool_]:
     """For each row whether its period is judged by it: not where its label came late, nor where there are rows enough.
 
-    A period is judged by the labels that were known when it became mature, whoever asks and whenever: nobody sees more.
+    A period is judged by the labels that were known when it became mature, by every policy and at any later time.
     """
     due, asked = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
     for number, known in enumerate(plan.mature_at):
@@ -104,8 +104,8 @@ def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: Plan, model
     return due
 
 
-def _fits_at(moment: int, counts: list[PeriodCount], model: Model, windows: Sequence[int | None]) -> list[Fit]:
-    found: dict[datetime, Fit] = {}
+def _fits_at(moment: int, counts: list[PeriodCount], model: Model, windows: Sequence[int | None]) -> list[BacktestModel]:
+    models: dict[datetime, BacktestModel] = {}
     try:
         split = choose_split(counts, model.with_candidate(train_periods=None), None)
     except NotEnoughHistory:
@@ -114,9 +114,9 @@ def _fits_at(moment: int, counts: list[PeriodCount], model: Model, windows: Sequ
     holdout = tuple(n for n, c in enumerate(counts) if split.holdout_start <= c.start < split.holdout_end)
     for window in windows:
         start = training[-min(window or len(training), len(training))]
-        earlier = found[start].windows if start in found else ()
-        found[start] = Fit(moment, (*earlier, window), start, split.holdout_start, holdout)
-    return list(found.values())
+        earlier = models[start].windows if start in models else ()
+        models[start] = BacktestModel(moment, (*earlier, window), start, split.holdout_start, holdout)
+    return list(models.values())
 
 
 def _mature_at(seen: list[list[PeriodCount]], model: Model) -> tuple[int, ...]:

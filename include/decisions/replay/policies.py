@@ -1,4 +1,4 @@
-"""Policies: when to retrain, and on which window. Hundreds of them, to be tried on the same past."""
+"""Policies: when to retrain, and on which window. Hundreds of them, simulated on the same history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ _UNITS = {timedelta(hours=1): "hour", timedelta(days=1): "day", timedelta(weeks=
 
 
 @dataclass(frozen=True)
-class Age:
+class AgeTrigger:
     """Fires when the last retraining, promoted or not, is so many periods old."""
 
     periods: int
 
     def in_words(self, unit: str) -> str:
-        """As a person would say it."""
+        """The trigger in a sentence."""
         return f"every {unit}" if self.periods == 1 else f"every {self.periods} {unit}s"
 
 
 @dataclass(frozen=True)
-class Decay:
+class DecayTrigger:
     """Fires when the newest `periods` mature periods are together worse than what the champion proved, and each of them is.
 
     Worse by more than `share` of it, and by more than `z` standard errors of the difference.
@@ -40,23 +40,23 @@ class Decay:
     periods: int
 
     def in_words(self, unit: str) -> str:
-        """As a person would say it."""
+        """The trigger in a sentence."""
         when = f"{self.periods} {unit}s running" if self.periods > 1 else f"in a {unit}"
         return f"on a drop of {self.share:.0%} {when} ({norm.cdf(self.z):.0%} sure)"
 
 
 @dataclass(frozen=True)
-class Drift:
+class DriftTrigger:
     """Fires when the PSI of any feature, newest period against the champion's training rows, is above `psi`."""
 
     psi: float
 
     def in_words(self, unit: str) -> str:
-        """As a person would say it."""
+        """The trigger in a sentence."""
         return f"on PSI above {self.psi:g}"
 
 
-Trigger: TypeAlias = Age | Decay | Drift
+Trigger: TypeAlias = AgeTrigger | DecayTrigger | DriftTrigger
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Policy:
     @property
     def longest(self) -> int | None:
         """Periods after which it retrains whatever the data say; None if that may never be."""
-        return min((trigger.periods for trigger in self.triggers if isinstance(trigger, Age)), default=None)
+        return min((trigger.periods for trigger in self.triggers if isinstance(trigger, AgeTrigger)), default=None)
 
     def in_words(self, unit: str) -> str:
-        """As a person would say it.
+        """The policy in a sentence.
 
-        >>> Policy((Decay(0.05, Z90, 2), Age(13)), cool_down=2).in_words("week")
+        >>> Policy((DecayTrigger(0.05, Z90, 2), AgeTrigger(13)), cool_down=2).in_words("week")
         'on a drop of 5% 2 weeks running (90% sure), or every 13 weeks, 2 weeks apart at least, trained on all history'
         """
         if not self.triggers:
@@ -103,14 +103,16 @@ def label_delay_in_periods(model: Model) -> int:
 
 def default_policy(model: Model) -> Policy:
     """A drop of 5 % in two mature periods, each shown at 90 %, or thirteen periods since the last retraining."""
-    return Policy((Decay(0.05, Z90, 2), Age(13)), label_delay_in_periods(model), model.candidate.train_periods)
+    return Policy((DecayTrigger(0.05, Z90, 2), AgeTrigger(13)), label_delay_in_periods(model), model.candidate.train_periods)
 
 
 def current_policy(model: Model) -> Policy:
-    """What the model's file asks for now: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
+    """The settings of the model's file: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
     cool_down = max(1, -(-model.effective_cool_down // model.feed.period))
     age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.period))
-    return Policy((Decay(model.retraining.decay_share, Z90, 2), Age(age)), cool_down, model.candidate.train_periods)
+    return Policy(
+        (DecayTrigger(model.retraining.decay_share, Z90, 2), AgeTrigger(age)), cool_down, model.candidate.train_periods
+    )
 
 
 def interval_of(cron: str) -> timedelta:
@@ -132,14 +134,14 @@ def interval_of(cron: str) -> timedelta:
 def candidates(model: Model, windows: Sequence[int | None], longest: int) -> list[Policy]:
     """Every policy that is tried, the rarest cadence included; none is rarer than `longest` periods."""
     delay = label_delay_in_periods(model)
-    ages = [Age(periods) for periods in CADENCES if periods <= longest] or [Age(1)]
-    decays = [Decay(share, z, periods) for share, z, periods in product(_SHARES, (Z90, Z95), (1, 2, 3))]
+    ages = [AgeTrigger(periods) for periods in CADENCES if periods <= longest] or [AgeTrigger(1)]
+    decays = [DecayTrigger(share, z, periods) for share, z, periods in product(_SHARES, (Z90, Z95), (1, 2, 3))]
     rare = ages[-2:]
-    found: list[Policy] = []
+    policies: list[Policy] = []
     for window in windows:
-        found += [Policy((age,), 1, window) for age in ages]
+        policies += [Policy((age,), 1, window) for age in ages]
         for cool_down in (delay, 2 * delay, 4 * delay):
-            found += [Policy((decay,), cool_down, window) for decay in decays]
-            found += [Policy((Drift(psi),), cool_down, window) for psi in _PSI]
-            found += [Policy((decay, age), cool_down, window) for decay, age in product(decays, rare)]
-    return found
+            policies += [Policy((decay,), cool_down, window) for decay in decays]
+            policies += [Policy((DriftTrigger(psi),), cool_down, window) for psi in _PSI]
+            policies += [Policy((decay, age), cool_down, window) for decay, age in product(decays, rare)]
+    return policies

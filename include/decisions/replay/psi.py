@@ -21,8 +21,8 @@ def largest_psi(
     then: pd.DataFrame, now: pd.DataFrame, period: NDArray[np.int64], count: int, columns: Sequence[Column]
 ) -> Floats:
     """The largest PSI of any column in each period, shape (count,); `period` numbers the rows of `now`. NaN without rows."""
-    found = [_psi(*_coded(then[column.name], now[column.name], column), period, count) for column in columns]
-    return np.asarray(np.max(found, axis=0))
+    columns_psi = [_psi(*_coded(then[column.name], now[column.name], column), period, count) for column in columns]
+    return np.asarray(np.max(columns_psi, axis=0))
 
 
 def _psi(then: NDArray[np.intp], now: NDArray[np.intp], period: NDArray[np.int64], count: int) -> Floats:

@@ -1,51 +1,66 @@
-"""How one model of the past did in every later period, as a table; and all of them together as the past."""
+"""How one backtest model did in every later period, as a table; and all of them together as the backtest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from include.decisions.replay.plan import Fit, Plan
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.plan import BacktestModel, BacktestPlan
+from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.baselines import learned_from, trivial_answers
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.models.contract import Task
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """The rows that judge a model: the label of each, and the position of its period."""
+
+    labels: Labels
+    period: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class PeriodValues:
+    """For every period the largest PSI of a feature, and the value of the best answer that needs no model."""
+
+    psi: Floats
+    trivial: Floats
+
+
 def scores(
-    metric: Metric, labels: Labels, predictions: Predictions, period: NDArray[np.int64], psi: Floats, trivial: Floats, fit: Fit
+    metric: Metric, judged: JudgedRows, predictions: Predictions, periods: PeriodValues, fit: BacktestModel
 ) -> pd.DataFrame:
     """One line a period from the first held-out one on: value, influences of its judged rows, largest PSI, trivial value.
 
-    `period` is that of each judged row; values and influences are turned so that more is better. A period without a judged
-    row has the value NaN.
+    Values and influences are turned so that more is better. A period without a judged row has the value NaN.
     """
     lines = []
-    for number in range(fit.holdout[0], len(psi)):
-        rows = period == number
-        value, influence = metric.estimate(labels[rows], predictions[rows]) if rows.any() else (float("nan"), np.zeros(0))
+    for number in range(fit.holdout[0], len(periods.psi)):
+        rows = judged.period == number
+        known = rows.any()
+        value, influence = metric.estimate(judged.labels[rows], predictions[rows]) if known else (float("nan"), np.zeros(0))
         turned = metric.gain(influence).astype("float32")
-        lines.append((number, metric.gain(value), psi[number], trivial[number], turned))
+        lines.append((number, metric.gain(value), periods.psi[number], periods.trivial[number], turned))
     return pd.DataFrame(lines, columns=["period", "value", "psi", "trivial", "influence"])
 
 
-def best_trivial(
-    task: Task, metric: Metric, learned: Labels, labels: Labels, period: NDArray[np.int64], periods: int
-) -> Floats:
+def best_trivial(task: Task, metric: Metric, learned: Labels, judged: JudgedRows, periods: int) -> Floats:
     """In each period the value of the best answer that needs no model, turned so that more is better; NaN without rows."""
-    knowledge, found = learned_from(task, learned), np.full(periods, np.nan)
-    for number in np.unique(period):
-        rows = period == number
+    knowledge, best = learned_from(task, learned), np.full(periods, np.nan)
+    for number in np.unique(judged.period):
+        rows = judged.period == number
         answers = trivial_answers(task, knowledge, int(rows.sum())).values()
-        values = [metric.gain(metric.estimate(labels[rows], answer)[0]) for answer in answers]
-        found[number] = max((value for value in values if np.isfinite(value)), default=np.nan)
-    return found
+        values = [metric.gain(metric.estimate(judged.labels[rows], answer)[0]) for answer in answers]
+        best[number] = max((value for value in values if np.isfinite(value)), default=np.nan)
+    return best
 
 
-def past_of(plan: Plan, tables: Sequence[pd.DataFrame], margin: float) -> Past:
-    """The past, from the scores of every model of the plan, in the plan's order."""
+def backtest_of(plan: BacktestPlan, tables: Sequence[pd.DataFrame], margin: float) -> Backtest:
+    """The backtest, from the scores of every model of the plan, in the plan's order."""
     shape = (len(plan.fits), len(plan.starts))
     values, psi, trivial = np.full(shape, np.nan), np.full(shape, np.nan), np.full(len(plan.starts), np.nan)
     for number, table in enumerate(tables):
@@ -64,4 +79,4 @@ def past_of(plan: Plan, tables: Sequence[pd.DataFrame], margin: float) -> Past:
             stacked = np.stack([influences[number][period] for number in there]).astype("float64")
             rows[period] = stacked.shape[1]
             covariances[period][np.ix_(there, there)] = stacked @ stacked.T / rows[period] ** 2
-    return Past(plan, values, covariances, psi, trivial, rows, margin)
+    return Backtest(plan, values, covariances, psi, trivial, rows, margin)

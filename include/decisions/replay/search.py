@@ -1,6 +1,6 @@
 """How often should this model be retrained?
 
-Every policy lives through the same past; the one that is best in its first part is reported on the last.
+Every policy is simulated on the same history; the one that is best in the first part is reported on the last.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from include.decisions.replay.ageing import Ageing, ageing
 from include.decisions.replay.bootstrap import Interval, mean_of
 from include.decisions.replay.policies import (
     NEVER,
-    Age,
-    Drift,
+    AgeTrigger,
+    DriftTrigger,
     Policy,
     candidates,
     current_policy,
@@ -22,7 +22,7 @@ from include.decisions.replay.policies import (
     label_delay_in_periods,
     unit_of,
 )
-from include.decisions.replay.simulation import Past, Walk, oracle, served_values, walk
+from include.decisions.replay.simulation import Backtest, Simulation, oracle, served_values, simulate
 from include.decisions.scoring.predictions import Floats
 from include.models.contract import Model
 
@@ -33,8 +33,8 @@ _OPEN_ENDED = ("mae", "rmse", "pinball", "money")
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a policy did in a part of the past.
+class PolicyScore:
+    """The result of a policy in a part of the history.
 
     `gain` is the mean over its periods of the metric against the first model, which never changed, turned so that more is
     better; `kept` is that as a share of the gain of retraining in every period, None where that gain is not shown; `net` is
@@ -49,20 +49,20 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Tried:
+class PolicyResult:
     """One policy, with or without the gate, in the part that it may be chosen by and in the part that it is reported on."""
 
     policy: Policy
     gated: bool
-    tuning: Part
-    reporting: Part
+    tuning: PolicyScore
+    reporting: PolicyScore
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The answer. `named` holds what a person would ask about; `recommended` is one of `tried`.
+    """The answer. `named` holds the usual policies; `recommended` is one of `tried`.
 
-    `ungated` are these as they would have done without the gate. `against_current` is what the recommended one brings more
+    `ungated` are these without the gate. `against_current` is what the recommended one brings more
     than the current settings, in money a period, on the reporting part. `ceiling` is the gain of the best model of each
     period, chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not,
     and retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
@@ -71,10 +71,10 @@ class Replay:
     unit: str
     point: float
     windows: tuple[int | None, ...]
-    tried: tuple[Tried, ...]
-    named: dict[str, Tried]
-    ungated: dict[str, Tried]
-    recommended: Tried
+    tried: tuple[PolicyResult, ...]
+    named: dict[str, PolicyResult]
+    ungated: dict[str, PolicyResult]
+    recommended: PolicyResult
     grounds: Grounds
     against_current: Interval
     ceiling: Interval
@@ -83,28 +83,28 @@ class Replay:
     reporting_periods: int
 
 
-def replay(past: Past, model: Model, point: float) -> Replay:
+def replay(backtest: Backtest, model: Model, point: float) -> Replay:
     """Try every policy; `point` is what one point is in the metric's unit."""
-    windows = past.plan.windows
-    scale = _scale(past, model, point)
-    longest = max(1, len(past.scored) // 2)
-    tried = [scale.tried(policy) for policy in candidates(model, windows, longest)]
-    named = {name: scale.tried(policy) for name, policy in _named(model, longest).items()}
-    recommended, grounds = _recommended(tried, named[EVERY], scale, windows[0])
+    windows = backtest.plan.windows
+    evaluator = _evaluator(backtest, model, point)
+    longest = max(1, len(backtest.scored) // 2)
+    tried = [evaluator.tried(policy) for policy in candidates(model, windows, longest)]
+    named = {name: evaluator.tried(policy) for name, policy in _named(model, longest).items()}
+    recommended, grounds = _recommended(tried, named[EVERY], evaluator, windows[0])
     return Replay(
         unit=unit_of(model.feed.period),
         point=point,
         windows=windows,
         tried=tuple(tried),
         named=named,
-        ungated={name: scale.tried(one.policy, gated=False) for name, one in (named | {RECOMMENDED: recommended}).items()},
+        ungated={name: evaluator.tried(one.policy, gated=False) for name, one in (named | {RECOMMENDED: recommended}).items()},
         recommended=recommended,
         grounds=grounds,
-        against_current=scale.net_of(recommended, named[CURRENT], scale.reporting),
-        ceiling=mean_of((oracle(past) - scale.static)[scale.reporting], model.seed),
-        ageing=ageing(past, windows[0], model.seed),
-        tuning_periods=scale.tuning.stop,
-        reporting_periods=scale.reporting.stop - scale.tuning.stop,
+        against_current=evaluator.net_of(recommended, named[CURRENT], evaluator.reporting),
+        ceiling=mean_of((oracle(backtest) - evaluator.static)[evaluator.reporting], model.seed),
+        ageing=ageing(backtest, windows[0], model.seed),
+        tuning_periods=evaluator.tuning.stop,
+        reporting_periods=evaluator.reporting.stop - evaluator.tuning.stop,
     )
 
 
@@ -122,14 +122,16 @@ STATIC, EVERY, CURRENT, DEFAULT, RECOMMENDED = "never", "every period", "current
 
 def _named(model: Model, longest: int) -> dict[str, Policy]:
     unit, window = unit_of(model.feed.period), model.candidate.train_periods
-    rare = {f"every {k} {unit}s": Policy((Age(k),), 1, window) for k in (4, 13) if k <= longest}
-    drift = {"PSI above 0.2": Policy((Drift(0.2),), label_delay_in_periods(model), window)}
-    found = {STATIC: NEVER, EVERY: Policy((Age(1),), 1, window), **rare, **drift}
-    return found | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
+    rare = {f"every {k} {unit}s": Policy((AgeTrigger(k),), 1, window) for k in (4, 13) if k <= longest}
+    drift = {"PSI above 0.2": Policy((DriftTrigger(0.2),), label_delay_in_periods(model), window)}
+    cadences = {STATIC: NEVER, EVERY: Policy((AgeTrigger(1),), 1, window), **rare, **drift}
+    return cadences | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
 
 
-def _recommended(tried: Sequence[Tried], every: Tried, scale: "_Scale", window: int | None) -> tuple[Tried, Grounds]:
-    chosen = _chosen(tried, scale, window)
+def _recommended(
+    tried: Sequence[PolicyResult], every: PolicyResult, evaluator: "_Evaluator", window: int | None
+) -> tuple[PolicyResult, Grounds]:
+    chosen = _chosen(tried, evaluator, window)
     if chosen.reporting.gain.low > 0:
         return chosen, "tuned"
     if every.reporting.gain.low <= 0:
@@ -138,7 +140,7 @@ def _recommended(tried: Sequence[Tried], every: Tried, scale: "_Scale", window: 
     return (every, "changed") if every.reporting.net > chosen.reporting.net else (chosen, "tuned")
 
 
-def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Tried:
+def _chosen(tried: Sequence[PolicyResult], evaluator: "_Evaluator", window: int | None) -> PolicyResult:
     """The best net value on the tuning part; of equals, the one with fewer retrainings.
 
     A trigger alone falls silent with its labels, so only what has an age is chosen. What is plainer stays unless the other is
@@ -146,29 +148,29 @@ def _chosen(tried: Sequence[Tried], scale: "_Scale", window: int | None) -> Trie
     own window unless the best one on another is shown to bring more. Early in a history windows hardly differ.
     """
     aged = [one for one in tried if one.policy.longest is not None]
-    own = _plainer(scale, [one for one in aged if one.policy.window == window])
-    best = _plainer(scale, aged)
-    return best if scale.net_of(best, own, scale.tuning).low > 0 else own
+    own = _plainer(evaluator, [one for one in aged if one.policy.window == window])
+    best = _plainer(evaluator, aged)
+    return best if evaluator.net_of(best, own, evaluator.tuning).low > 0 else own
 
 
-def _plainer(scale: "_Scale", tried: Sequence[Tried]) -> Tried:
+def _plainer(evaluator: "_Evaluator", tried: Sequence[PolicyResult]) -> PolicyResult:
     ranked = sorted(tried, key=lambda one: (-round(one.tuning.net, 2), one.tuning.retrains))
     cadence = next(one for one in ranked if len(one.policy.triggers) == 1)
-    more = scale.net_of(ranked[0], cadence, scale.tuning)
+    more = evaluator.net_of(ranked[0], cadence, evaluator.tuning)
     return ranked[0] if more.value > more.error else cadence
 
 
-def _rarest(tried: Sequence[Tried], window: int | None) -> Tried:
+def _rarest(tried: Sequence[PolicyResult], window: int | None) -> PolicyResult:
     """The plain cadence with the longest interval."""
     plain = [one for one in tried if one.policy.window == window and len(one.policy.triggers) == 1]
     return max(plain, key=lambda one: one.policy.longest or 0)
 
 
 @dataclass(frozen=True, eq=False)
-class _Scale:
-    """What every policy is held against: the first model, the gains of retraining in every period, and the price."""
+class _Evaluator:
+    """Scores policies against the first model, the gains of retraining in every period, and the price."""
 
-    past: Past
+    backtest: Backtest
     model: Model
     point: float
     static: Floats
@@ -176,16 +178,16 @@ class _Scale:
     reporting: slice
     every: dict[int, Interval]
 
-    def tried(self, policy: Policy, gated: bool = True) -> Tried:
-        walked = walk(self.past, policy, gated)
-        return Tried(policy, gated, self.part(walked, self.tuning), self.part(walked, self.reporting))
+    def tried(self, policy: Policy, gated: bool = True) -> PolicyResult:
+        simulation = simulate(self.backtest, policy, gated)
+        return PolicyResult(policy, gated, self.part(simulation, self.tuning), self.part(simulation, self.reporting))
 
-    def part(self, walked: Walk, part: slice) -> Part:
-        gain = self.gain(walked, part)
-        first, last = self.past.scored[part.start], self.past.scored[part.stop - 1]
-        retrains, promoted = (int(done[first : last + 1].sum()) for done in (walked.retrained, walked.promoted))
+    def part(self, simulation: Simulation, part: slice) -> PolicyScore:
+        gain = self.gain(simulation, part)
+        first, last = self.backtest.scored[part.start], self.backtest.scored[part.stop - 1]
+        retrains, promoted = (int(done[first : last + 1].sum()) for done in (simulation.retrained, simulation.promoted))
         every, worth = self.every[part.start], self.model.retraining.worth
-        return Part(
+        return PolicyScore(
             gain=gain,
             retrains=retrains,
             promoted=promoted,
@@ -193,23 +195,23 @@ class _Scale:
             net=worth.point * gain.value / self.point - worth.retrain * retrains / (part.stop - part.start),
         )
 
-    def net_of(self, one: Tried, over: Tried, part: slice) -> Interval:
+    def net_of(self, one: PolicyResult, over: PolicyResult, part: slice) -> Interval:
         """How much more one policy brings than another, in money a period."""
         more = self._nets(one.policy) - self._nets(over.policy)
         return mean_of(more[part], self.model.seed)
 
     def _nets(self, policy: Policy) -> Floats:
-        walked, worth = walk(self.past, policy), self.model.retraining.worth
-        earned = worth.point / self.point * served_values(self.past, walked)
-        return np.asarray(earned - worth.retrain * walked.retrained[self.past.scored])
+        simulation, worth = simulate(self.backtest, policy), self.model.retraining.worth
+        earned = worth.point / self.point * served_values(self.backtest, simulation)
+        return np.asarray(earned - worth.retrain * simulation.retrained[self.backtest.scored])
 
-    def gain(self, walked: Walk, part: slice) -> Interval:
-        return mean_of((served_values(self.past, walked) - self.static)[part], self.model.seed)
+    def gain(self, simulation: Simulation, part: slice) -> Interval:
+        return mean_of((served_values(self.backtest, simulation) - self.static)[part], self.model.seed)
 
 
-def _scale(past: Past, model: Model, point: float) -> _Scale:
-    periods = len(past.scored)
+def _evaluator(backtest: Backtest, model: Model, point: float) -> _Evaluator:
+    periods = len(backtest.scored)
     tuning, reporting = slice(0, periods // 2), slice(periods // 2, periods)
-    scale = _Scale(past, model, point, served_values(past, walk(past, NEVER)), tuning, reporting, {})
-    every = walk(past, Policy((Age(1),), 1, model.candidate.train_periods))
-    return replace(scale, every={part.start: scale.gain(every, part) for part in (tuning, reporting)})
+    evaluator = _Evaluator(backtest, model, point, served_values(backtest, simulate(backtest, NEVER)), tuning, reporting, {})
+    every = simulate(backtest, Policy((AgeTrigger(1),), 1, model.candidate.train_periods))
+    return replace(evaluator, every={part.start: evaluator.gain(every, part) for part in (tuning, reporting)})

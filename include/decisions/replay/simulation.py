@@ -1,4 +1,4 @@
-"""The past as a table: how good every model was in every later period, and what was known when."""
+"""The backtest as a table, how good every model was in every later period; and the simulation of a policy on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from include.decisions.replay.plan import Plan
-from include.decisions.replay.policies import Age, Decay, Drift, Policy
+from include.decisions.replay.plan import BacktestPlan
+from include.decisions.replay.policies import AgeTrigger, DecayTrigger, DriftTrigger, Policy
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.scorecard import Z80, Z95, Measured
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
-    """Models by periods, as the plan numbers them; every figure is turned so that more is better.
+class Backtest:
+    """Models by periods, as the plan numbers them; every value is turned so that more is better.
 
     `values[f, p]` is the metric of model f on the judged rows of period p, NaN where it has none or f was trained on p;
     `covariances[p, f, g]` is that of the values of two models on the same rows of p: all that a paired interval needs;
@@ -23,7 +23,7 @@ class Past:
     `margin` is the gate's.
     """
 
-    plan: Plan
+    plan: BacktestPlan
     values: Floats
     covariances: Floats
     psi: Floats
@@ -65,13 +65,13 @@ class Past:
     @cached_property
     def proved(self) -> list[Measured]:
         """Each model's value on its own holdout."""
-        found = []
+        values = []
         for number, fit in enumerate(self.plan.fits):
             at = list(fit.holdout)
             weights = self.rows[at] / max(self.rows[at].sum(), 1)
             error = np.sqrt(weights**2 @ self.covariances[at, number, number])
-            found.append(Measured(float(weights @ self.values[number, at]), float(error)))
-        return found
+            values.append(Measured(float(weights @ self.values[number, at]), float(error)))
+        return values
 
     def known(self, moment: int, champion: int, count: int) -> list[int]:
         """The newest `count` periods after the champion's holdout whose labels were known at the end of a period."""
@@ -81,61 +81,61 @@ class Past:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
-    """What one policy did: for each period the model that served it, whether it was retrained just before, and promoted."""
+class Simulation:
+    """The course of one policy: by period the model that served, and whether one was retrained just before, and promoted."""
 
     served: NDArray[np.int64]
     retrained: NDArray[np.bool_]
     promoted: NDArray[np.bool_]
 
 
-def walk(past: Past, policy: Policy, gated: bool = True) -> Walk:
-    """Live through the past with a policy; decisions at the end of a period use what was known by then.
+def simulate(backtest: Backtest, policy: Policy, gated: bool = True) -> Simulation:
+    """Simulate a policy on the backtest; decisions at the end of a period use what was known by then.
 
-    Everyone begins with the same first model, on the first window. Before that, nothing served.
+    Every policy begins with the same first model, on the first window. Before that, nothing served.
     """
-    periods, begins = len(past.plan.starts), past.plan.begins
+    periods, begins = len(backtest.plan.starts), backtest.plan.begins
     served, retrained = np.full(periods, -1), np.zeros(periods, dtype=bool)
     promoted = retrained.copy()
     champion, last = 0, begins
     for period in range(begins + 1, periods):
         moment = period - 1
-        if moment > begins and moment - last >= policy.cool_down and fires(past, policy, moment, champion, last):
-            challenger = past.fit_at(moment, policy.window)
+        if moment > begins and moment - last >= policy.cool_down and fires(backtest, policy, moment, champion, last):
+            challenger = backtest.fit_at(moment, policy.window)
             if challenger is not None:
                 retrained[period], last = True, moment
-                promoted[period] = not gated or past.passes_gate(challenger, champion)
+                promoted[period] = not gated or backtest.passes_gate(challenger, champion)
                 champion = challenger if promoted[period] else champion
         served[period] = champion
-    return Walk(served, retrained, promoted)
+    return Simulation(served, retrained, promoted)
 
 
-def fires(past: Past, policy: Policy, moment: int, champion: int, last: int) -> bool:
+def fires(backtest: Backtest, policy: Policy, moment: int, champion: int, last: int) -> bool:
     """Whether any trigger asks for a retraining at the end of a period."""
     ask: dict[type, Callable[..., bool]] = {
-        Age: lambda trigger: moment - last >= trigger.periods,
-        Drift: lambda trigger: bool(past.psi[champion, moment] > trigger.psi),
-        Decay: lambda trigger: _decayed(past, trigger, moment, champion),
+        AgeTrigger: lambda trigger: moment - last >= trigger.periods,
+        DriftTrigger: lambda trigger: bool(backtest.psi[champion, moment] > trigger.psi),
+        DecayTrigger: lambda trigger: _decayed(backtest, trigger, moment, champion),
     }
     return any(ask[type(trigger)](trigger) for trigger in policy.triggers)
 
 
-def _decayed(past: Past, decay: Decay, moment: int, champion: int) -> bool:
-    proved, periods = past.proved[champion], past.known(moment, champion, decay.periods)
+def _decayed(backtest: Backtest, decay: DecayTrigger, moment: int, champion: int) -> bool:
+    proved, periods = backtest.proved[champion], backtest.known(moment, champion, decay.periods)
     if len(periods) < decay.periods:
         return False
-    weights = past.rows[periods] / past.rows[periods].sum()
-    lost = proved.value - past.values[champion, periods]
-    error = np.sqrt(proved.error**2 + weights**2 @ past.covariances[periods, champion, champion])
+    weights = backtest.rows[periods] / backtest.rows[periods].sum()
+    lost = proved.value - backtest.values[champion, periods]
+    error = np.sqrt(proved.error**2 + weights**2 @ backtest.covariances[periods, champion, champion])
     together = float(weights @ lost)
     return bool((lost > 0).all() and together > decay.share * abs(proved.value) and together > decay.z * error)
 
 
-def oracle(past: Past) -> Floats:
+def oracle(backtest: Backtest) -> Floats:
     """The value of the best model that there was, in each period that counts: chosen with hindsight, so no policy beats it."""
-    return np.array([past.values[past.before(p), p].max() for p in past.scored])
+    return np.array([backtest.values[backtest.before(p), p].max() for p in backtest.scored])
 
 
-def served_values(past: Past, walked: Walk) -> Floats:
+def served_values(backtest: Backtest, simulation: Simulation) -> Floats:
     """The value of the model that served, in each period that counts."""
-    return np.asarray(past.values[walked.served[past.scored], past.scored])
+    return np.asarray(backtest.values[simulation.served[backtest.scored], backtest.scored])

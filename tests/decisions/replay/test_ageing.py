@@ -4,11 +4,11 @@ import pytest
 
 from include.decisions.replay.ageing import Aged, Ageing, ageing, half_life
 from include.decisions.replay.bootstrap import Interval
-from tests.pasts import past
+from tests.backtests import backtest
 
 
 def aged(**world: float) -> Ageing:
-    return ageing(past(periods=40, **world), None, seed=1)  # type: ignore[arg-type]
+    return ageing(backtest(periods=40, **world), None, seed=1)  # type: ignore[arg-type]
 
 
 def test_the_loss_is_against_a_fresh_model_in_the_same_period() -> None:
@@ -46,4 +46,4 @@ def test_a_model_that_is_worth_nothing_has_no_half_life() -> None:
 def test_an_age_that_was_seen_in_few_periods_is_not_on_the_curve() -> None:
     """Fewer than eight periods are no mean."""
     assert all(step.periods >= 8 for step in aged().curve)
-    assert ageing(past(periods=12), None, seed=1).curve == ()
+    assert ageing(backtest(periods=12), None, seed=1).curve == ()

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from include.decisions.data.periods import choose_split, count_periods
-from include.decisions.replay import plan as past_fits
-from include.decisions.replay.plan import Plan, default_windows, judged, plan_fits, positions
+from include.decisions.replay import plan as plan_module
+from include.decisions.replay.plan import BacktestPlan, default_windows, judged, plan_backtest, positions
 from tests.toy import DAY, MODEL, changed, day
 
 
@@ -18,15 +18,15 @@ def history(days: int, delivered: bool = True) -> pd.DataFrame:
     return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, "label_delivered": delivered})
 
 
-def planned(days: int = 12, windows: tuple[int | None, ...] = (None, 4), **changes: object) -> Plan:
-    return plan_fits(history(days), changed(**changes), day(days), windows)
+def planned(days: int = 12, windows: tuple[int | None, ...] = (None, 4), **changes: object) -> BacktestPlan:
+    return plan_backtest(history(days), changed(**changes), day(days), windows)
 
 
 @pytest.mark.parametrize("delay", [timedelta(0), timedelta(hours=30), 3 * DAY], ids=str)
 def test_each_model_has_the_split_of_a_retraining_at_its_time(delay: timedelta) -> None:
     """Training and holdout are those that `assemble` would have chosen at the end of the period, window or not."""
     model, rows = changed(label_delay=delay), history(14)
-    for fit in plan_fits(rows, model, day(14), (None, 4)).fits:
+    for fit in plan_backtest(rows, model, day(14), (None, 4)).fits:
         for window in fit.windows:
             then = count_periods(rows, model, day(fit.moment + 1))
             split = choose_split(then, model.with_candidate(train_periods=window), None)
@@ -52,7 +52,7 @@ def test_a_period_counts_from_when_its_labels_were_known() -> None:
 def test_what_has_not_ended_or_has_too_little_before_it_is_no_model() -> None:
     """No model before the history is long enough, none for the period that still runs."""
     assert planned(days=6).fits == ()
-    plan = plan_fits(history(12), MODEL, day(11), (None,))
+    plan = plan_backtest(history(12), MODEL, day(11), (None,))
     assert plan.fits[-1].moment == 10
     assert (positions(history(12), plan, MODEL)[-4:] == -1).all()
 
@@ -62,11 +62,11 @@ def test_a_period_is_judged_by_what_was_known_when_it_became_mature(monkeypatch:
     rows = history(12)
     rows.loc[8, "label_delivered"] = False
     rows.loc[[12, 13], "y"] = None
-    plan = plan_fits(rows, changed(mature_share=0.7), day(12), (None,))
+    plan = plan_backtest(rows, changed(mature_share=0.7), day(12), (None,))
     position = positions(rows, plan, MODEL)
     counts = np.bincount(position[judged(rows, position, plan, MODEL)], minlength=12)
     assert counts.tolist() == [4, 4, 3, 2, *[4] * 7, 0]
-    monkeypatch.setattr(past_fits, "SCORED_ROWS", 2)
+    monkeypatch.setattr(plan_module, "SCORED_ROWS", 2)
     drawn = judged(rows, position, plan, MODEL)
     assert np.bincount(position[drawn]).tolist() == [2] * 11
     later = position >= 5

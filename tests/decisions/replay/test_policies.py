@@ -7,9 +7,9 @@ import pytest
 from include.decisions.replay.policies import (
     NEVER,
     Z90,
-    Age,
-    Decay,
-    Drift,
+    AgeTrigger,
+    DecayTrigger,
+    DriftTrigger,
     Policy,
     candidates,
     current_policy,
@@ -17,7 +17,7 @@ from include.decisions.replay.policies import (
     label_delay_in_periods,
     unit_of,
 )
-from tests.pasts import MODEL, WEEK
+from tests.backtests import MODEL, WEEK
 from tests.toy import DAY, changed
 
 
@@ -25,10 +25,10 @@ from tests.toy import DAY, changed
     ("policy", "words"),
     [
         (NEVER, "never"),
-        (Policy((Age(1),)), "every week, trained on all history"),
-        (Policy((Age(4),), window=13), "every 4 weeks, trained on the newest 13 weeks"),
-        (Policy((Drift(0.2),), cool_down=3), "on PSI above 0.2, 3 weeks apart at least, trained on all history"),
-        (Policy((Decay(0.05, Z90, 1),)), "on a drop of 5% in a week (90% sure), trained on all history"),
+        (Policy((AgeTrigger(1),)), "every week, trained on all history"),
+        (Policy((AgeTrigger(4),), window=13), "every 4 weeks, trained on the newest 13 weeks"),
+        (Policy((DriftTrigger(0.2),), cool_down=3), "on PSI above 0.2, 3 weeks apart at least, trained on all history"),
+        (Policy((DecayTrigger(0.05, Z90, 1),)), "on a drop of 5% in a week (90% sure), trained on all history"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -48,8 +48,8 @@ def test_the_default_waits_for_the_labels_of_the_new_model(delay: timedelta, per
 
 def test_a_trigger_alone_may_never_retrain() -> None:
     """Only an age is sure to."""
-    assert (NEVER.longest, Policy((Drift(0.2),)).longest) == (None, None)
-    assert Policy((Drift(0.2), Age(13))).longest == 13
+    assert (NEVER.longest, Policy((DriftTrigger(0.2),)).longest) == (None, None)
+    assert Policy((DriftTrigger(0.2), AgeTrigger(13))).longest == 13
 
 
 def test_the_current_settings_come_from_the_models_file() -> None:
@@ -58,16 +58,16 @@ def test_the_current_settings_come_from_the_models_file() -> None:
     policy = current_policy(model)
     assert (policy.cool_down, policy.window) == (2, 26)
     decay, age = policy.triggers
-    assert isinstance(decay, Decay)
+    assert isinstance(decay, DecayTrigger)
     assert decay.share == 0.03
-    assert age == Age(4)
+    assert age == AgeTrigger(4)
 
 
 def test_every_candidate_is_another_policy_and_none_is_rarer_than_asked() -> None:
     """Hundreds of them, each once; with a short history the rare ones are left out."""
     found = candidates(MODEL, (None, 13), longest=9)
     assert len(set(found)) == len(found) > 200
-    assert max(t.periods for policy in found for t in policy.triggers if isinstance(t, Age)) == 8
+    assert max(t.periods for policy in found for t in policy.triggers if isinstance(t, AgeTrigger)) == 8
     assert candidates(MODEL, (None,), longest=1)
 
 

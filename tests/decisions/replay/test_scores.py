@@ -1,12 +1,12 @@
-"""The table of the past holds what the metrics say, and its covariances are those of paired differences."""
+"""The backtest holds what the metrics say, and its covariances are those of paired differences."""
 
 import numpy as np
 import pytest
 
-from include.decisions.replay.scores import best_trivial, past_of, scores
+from include.decisions.replay.scores import JudgedRows, PeriodValues, backtest_of, best_trivial, scores
 from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import metrics_of
-from tests.pasts import plan
+from tests.backtests import plan
 from tests.toy import MODEL
 
 PLAN = plan(9)
@@ -19,7 +19,7 @@ SAID = [np.clip(LABELS * 0.3 + RNG.random(len(PERIODS)) * share, 0, 1) for share
 def tables(metric_name: str) -> list[object]:
     metric = metrics_of("binary", MODEL.criteria)[metric_name]
     return [
-        scores(metric, LABELS, said, PERIODS, np.arange(9) / 10, np.full(9, 0.5), fit)
+        scores(metric, JudgedRows(LABELS, PERIODS), said, PeriodValues(np.arange(9) / 10, np.full(9, 0.5)), fit)
         for said, fit in zip(SAID, PLAN.fits, strict=True)
     ]
 
@@ -28,29 +28,29 @@ def tables(metric_name: str) -> list[object]:
 def test_a_difference_is_the_paired_one(name: str) -> None:
     """Value and standard error of a gain in one period are those that the gate would measure on the same rows."""
     metric = metrics_of("binary", MODEL.criteria)[name]
-    past = past_of(PLAN, tables(name), 0.02)  # type: ignore[arg-type]
+    backtest = backtest_of(PLAN, tables(name), 0.02)  # type: ignore[arg-type]
     rows = PERIODS == 8
     (value, influence), (its_value, its_influence) = (metric.estimate(LABELS[rows], said[rows]) for said in (SAID[3], SAID[0]))
-    gain = past.difference(3, 0, (8,))
+    gain = backtest.difference(3, 0, (8,))
     assert gain.value == pytest.approx(metric.gain(value - its_value))
     assert gain.error == pytest.approx(standard_error(influence - its_influence), rel=1e-3)
-    both = past.difference(3, 0, (7, 8))
-    assert both.error == pytest.approx(np.hypot(*(past.difference(3, 0, (p,)).error for p in (7, 8))) / 2)
+    both = backtest.difference(3, 0, (7, 8))
+    assert both.error == pytest.approx(np.hypot(*(backtest.difference(3, 0, (p,)).error for p in (7, 8))) / 2)
 
 
 def test_a_model_has_no_value_before_its_holdout() -> None:
     """What it was trained on says nothing about it."""
-    past = past_of(PLAN, tables("roc_auc"), 0.02)  # type: ignore[arg-type]
+    backtest = backtest_of(PLAN, tables("roc_auc"), 0.02)  # type: ignore[arg-type]
     for number, fit in enumerate(PLAN.fits):
-        assert np.isnan(past.values[number, : fit.holdout[0]]).all()
-        assert np.isfinite(past.values[number, fit.holdout[0] :]).all()
-        assert past.psi[number, -1] == pytest.approx(0.8)
+        assert np.isnan(backtest.values[number, : fit.holdout[0]]).all()
+        assert np.isfinite(backtest.values[number, fit.holdout[0] :]).all()
+        assert backtest.psi[number, -1] == pytest.approx(0.8)
 
 
 def test_the_best_trivial_answer_counts() -> None:
     """Of all constant answers the one with the smallest log loss, turned so that more is better; NaN without rows."""
     metric = metrics_of("binary", MODEL.criteria)["log_loss"]
-    found = best_trivial("binary", metric, LABELS, LABELS[:200], PERIODS[:200], 2)
+    found = best_trivial("binary", metric, LABELS, JudgedRows(LABELS[:200], PERIODS[:200]), 2)
     share = LABELS.mean()
     expected = np.mean(np.where(LABELS[:200] > 0.5, np.log(share), np.log(1 - share)))
     assert found[0] == pytest.approx(expected)

@@ -1,22 +1,22 @@
-"""How often to retrain: chosen on the first part of the past, told on the last, and modest where nothing is shown."""
+"""How often to retrain: chosen on the first part of the history, reported on the last, and modest where nothing is shown."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from include.decisions.replay.policies import NEVER, Age
+from include.decisions.replay.policies import NEVER, AgeTrigger
 from include.decisions.replay.search import CURRENT, EVERY, STATIC, Replay, replay
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.simulation import Backtest
 from include.models.contract import Model, Worth
 from include.reports.replay_text import ageing_in_words, dot_title, recommendation
-from tests.pasts import MODEL, past
+from tests.backtests import MODEL, backtest
 from tests.toy import changed
 
 
 def replayed(retrain: float = 50.0, point: float = 50.0, model: Model = MODEL, **world: Any) -> Replay:
     priced = changed(model, worth=Worth(retrain, point))
-    return replay(past(**{"periods": 46} | world), priced, point=0.01)
+    return replay(backtest(**{"periods": 46} | world), priced, point=0.01)
 
 
 def test_the_price_of_a_retraining_decides_how_often() -> None:
@@ -31,7 +31,7 @@ def test_where_nothing_is_shown_the_rarest_cadence_is_recommended() -> None:
     found = replayed(loss=0.0, noise=0.003)
     assert found.grounds == "nothing"
     (age,) = found.recommended.policy.triggers
-    assert isinstance(age, Age)
+    assert isinstance(age, AgeTrigger)
     assert age.periods == 13
     assert "no retraining was shown to beat the first model" in recommendation(found, MODEL)
     assert "do not age" in ageing_in_words(found)
@@ -39,7 +39,7 @@ def test_where_nothing_is_shown_the_rarest_cadence_is_recommended() -> None:
 
 def test_where_the_world_changed_after_the_tuning_part_it_says_so() -> None:
     """Nothing aged while policies were chosen, and everything does now: every period, for now, not what was best then."""
-    still, moving = past(periods=46, loss=0.0, noise=0.0), past(periods=46, loss=0.01, noise=0.0)
+    still, moving = backtest(periods=46, loss=0.0, noise=0.0), backtest(periods=46, loss=0.01, noise=0.0)
     middle = still.scored[len(still.scored) // 2]
     values = still.values.copy()
     values[:, middle:] = moving.values[:, middle:]
@@ -55,12 +55,12 @@ def test_what_is_recommended_retrains_some_day() -> None:
     """A trigger alone falls silent with its labels."""
     for seed in range(5):
         triggers = replayed(noise=0.02, seed=seed).recommended.policy.triggers
-        assert any(isinstance(trigger, Age) for trigger in triggers)
+        assert any(isinstance(trigger, AgeTrigger) for trigger in triggers)
 
 
 def test_a_trigger_has_to_bring_clearly_more_than_a_cadence() -> None:
     """Where the world jumps and retraining is dear, a trigger does; where it moves steadily, a plain cadence stays."""
-    still = past(periods=60, loss=0.0, noise=0.002)
+    still = backtest(periods=60, loss=0.0, noise=0.002)
     values = still.values.copy()
     for jump in (14, 24, 40, 49):
         older = [number for number, fit in enumerate(still.plan.fits) if fit.holdout[0] <= jump]
@@ -69,13 +69,13 @@ def test_a_trigger_has_to_bring_clearly_more_than_a_cadence() -> None:
     jumping = replay(replace(still, values=values), dear, 0.01).recommended
     assert len(jumping.policy.triggers) == 2
     assert jumping.reporting.retrains <= 6
-    steady = replay(past(periods=60, loss=0.004, noise=0.01), MODEL, 0.01).recommended
+    steady = replay(backtest(periods=60, loss=0.004, noise=0.01), MODEL, 0.01).recommended
     assert len(steady.policy.triggers) == 1
 
 
 def test_another_window_has_to_be_shown_to_be_better() -> None:
     """Where windows differ by chance alone, the model's own stays; where one is better beyond chance, it is recommended."""
-    alike = past(periods=46, windows=(None, 13), noise=0.004)
+    alike = backtest(periods=46, windows=(None, 13), noise=0.004)
     assert replay(alike, MODEL, 0.01).recommended.policy.window is None
     values = alike.values.copy()
     better = [number for number, fit in enumerate(alike.plan.fits) if 13 in fit.windows]
@@ -84,8 +84,8 @@ def test_another_window_has_to_be_shown_to_be_better() -> None:
 
 
 def test_the_parts_do_not_overlap_and_the_chosen_one_is_blind_to_the_last() -> None:
-    """Whatever happens in the reporting part, the choice is the same: it is told on periods that did not choose it."""
-    whole = past(periods=46, loss=0.01)
+    """Whatever happens in the reporting part, the choice is the same: it is reported on periods that did not choose it."""
+    whole = backtest(periods=46, loss=0.01)
     first = replay(whole, MODEL, 0.01)
     assert first.tuning_periods + first.reporting_periods == len(whole.scored)
     values, later = whole.values.copy(), whole.scored[first.tuning_periods + 3 :]
@@ -97,7 +97,7 @@ def test_the_parts_do_not_overlap_and_the_chosen_one_is_blind_to_the_last() -> N
 
 
 def test_gains_are_over_the_first_model_and_shares_of_every_period() -> None:
-    """Never gains nothing and keeps nothing, every period keeps all, and nobody is above the ceiling."""
+    """Never gains nothing and keeps nothing, every period keeps all, and no policy is above the ceiling."""
     found = replayed()
     static, every = found.named[STATIC].reporting, found.named[EVERY].reporting
     assert (static.gain.value, static.retrains, static.net, static.kept) == (0.0, 0, 0.0, 0.0)
@@ -108,7 +108,7 @@ def test_gains_are_over_the_first_model_and_shares_of_every_period() -> None:
     assert not found.ungated[CURRENT].gated
 
 
-def test_a_share_of_nothing_is_not_told() -> None:
+def test_a_share_of_nothing_is_not_shown() -> None:
     """Where retraining every period gains nothing beyond chance, there is no "share kept"."""
     found = replayed(loss=0.0, noise=0.003)
     assert {one.reporting.kept for one in found.tried} == {None}
@@ -134,12 +134,12 @@ def test_the_first_model_is_everyones() -> None:
 
 
 def test_a_period_without_a_value_is_left_out() -> None:
-    """Where the metric could not be computed for every model, the period counts for nobody."""
-    whole = past(periods=46)
+    """Where the metric could not be computed for every model, the period is left out for every policy."""
+    whole = backtest(periods=46)
     values = whole.values.copy()
     values[3, 30] = float("nan")
-    assert 30 not in Past(whole.plan, values, *_rest(whole)).scored
+    assert 30 not in Backtest(whole.plan, values, *_rest(whole)).scored
 
 
-def _rest(whole: Past) -> tuple[Any, ...]:
+def _rest(whole: Backtest) -> tuple[Any, ...]:
     return whole.covariances, whole.psi, whole.trivial, whole.rows, whole.margin

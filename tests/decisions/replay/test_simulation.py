@@ -1,4 +1,4 @@
-"""Living through the past: policies do what they say, with what was known at the time."""
+"""Simulated policies do what they say, with what was known at the time."""
 
 from dataclasses import replace
 
@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.decisions.replay.policies import NEVER, Z90, Age, Decay, Drift, Policy, candidates
-from include.decisions.replay.simulation import Past, oracle, served_values, walk
-from tests.pasts import FIRST_MOMENT, MODEL, past
+from include.decisions.replay.policies import NEVER, Z90, AgeTrigger, DecayTrigger, DriftTrigger, Policy, candidates
+from include.decisions.replay.simulation import Backtest, oracle, served_values, simulate
+from tests.backtests import FIRST_MOMENT, MODEL, backtest
 
-ages = st.integers(1, 20).map(Age)
-decays = st.builds(Decay, st.sampled_from([0.01, 0.05]), st.sampled_from([0.0, Z90]), st.integers(1, 3))
-drifts = st.sampled_from([0.05, 0.2]).map(Drift)
+ages = st.integers(1, 20).map(AgeTrigger)
+decays = st.builds(DecayTrigger, st.sampled_from([0.01, 0.05]), st.sampled_from([0.0, Z90]), st.integers(1, 3))
+drifts = st.sampled_from([0.05, 0.2]).map(DriftTrigger)
 policies = st.builds(
     Policy, st.lists(st.one_of(ages, decays, drifts), max_size=2).map(tuple), st.integers(1, 6), st.sampled_from([None, 13])
 )
-pasts = st.builds(
-    past,
+backtests = st.builds(
+    backtest,
     periods=st.integers(14, 30),
     loss=st.sampled_from([-0.002, 0.0, 0.004, 0.02]),
     noise=st.sampled_from([0.0, 0.02]),
@@ -29,101 +29,105 @@ pasts = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(past=pasts, policy=policies, gated=st.booleans())
-def test_no_policy_beats_the_oracle(past: Past, policy: Policy, gated: bool) -> None:
+@given(backtest=backtests, policy=policies, gated=st.booleans())
+def test_no_policy_beats_the_oracle(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """It picks the best model of every period with hindsight, so it is the ceiling."""
-    assert (served_values(past, walk(past, policy, gated)) <= oracle(past) + 1e-12).all()
+    assert (served_values(backtest, simulate(backtest, policy, gated)) <= oracle(backtest) + 1e-12).all()
 
 
 @settings(max_examples=60, deadline=None)
-@given(past=pasts, policy=policies, gated=st.booleans(), data=st.data())
-def test_no_decision_uses_a_label_before_it_is_known(past: Past, policy: Policy, gated: bool, data: st.DataObject) -> None:
+@given(backtest=backtests, policy=policies, gated=st.booleans(), data=st.data())
+def test_no_decision_uses_a_label_before_it_is_known(
+    backtest: Backtest, policy: Policy, gated: bool, data: st.DataObject
+) -> None:
     """Whatever the labels of a period turn out to be, nothing that was done before they were known changes."""
-    period = data.draw(st.integers(0, len(past.plan.starts) - 1))
-    known = past.plan.mature_at[period]
-    values, covariances = past.values.copy(), past.covariances.copy()
+    period = data.draw(st.integers(0, len(backtest.plan.starts) - 1))
+    known = backtest.plan.mature_at[period]
+    values, covariances = backtest.values.copy(), backtest.covariances.copy()
     values[:, period] += np.random.default_rng(period).normal(0, 0.3, len(values))
     covariances[period] *= 7.0
-    other = replace(past, values=values, covariances=covariances)
-    one, two = walk(past, policy, gated), walk(other, policy, gated)
+    other = replace(backtest, values=values, covariances=covariances)
+    one, two = simulate(backtest, policy, gated), simulate(other, policy, gated)
     # A decision at the end of period `known` shows in the period after it.
     assert (one.served[: known + 1] == two.served[: known + 1]).all()
     assert (one.retrained[: known + 1] == two.retrained[: known + 1]).all()
 
 
 @settings(max_examples=60, deadline=None)
-@given(past=pasts, policy=policies, gated=st.booleans())
-def test_nobody_serves_before_being_trained(past: Past, policy: Policy, gated: bool) -> None:
+@given(backtest=backtests, policy=policies, gated=st.booleans())
+def test_no_model_serves_before_it_is_trained(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """A model that was trained at the end of a period serves from the next one on, and never in its own training."""
-    served = walk(past, policy, gated).served
+    served = simulate(backtest, policy, gated).served
     for period in range(FIRST_MOMENT + 1, len(served)):
-        assert past.plan.fits[served[period]].moment < period
+        assert backtest.plan.fits[served[period]].moment < period
     assert (served[: FIRST_MOMENT + 1] == -1).all()
 
 
 @settings(max_examples=40, deadline=None)
-@given(past=pasts, policy=policies)
-def test_retraining_every_period_retrains_most(past: Past, policy: Policy) -> None:
+@given(backtest=backtests, policy=policies)
+def test_retraining_every_period_retrains_most(backtest: Backtest, policy: Policy) -> None:
     """No policy retrains more often than in every period, and the one that never does never does."""
-    every = walk(past, Policy((Age(1),))).retrained.sum()
-    assert walk(past, policy).retrained.sum() <= every
-    assert walk(past, NEVER).retrained.sum() == 0
+    every = simulate(backtest, Policy((AgeTrigger(1),))).retrained.sum()
+    assert simulate(backtest, policy).retrained.sum() <= every
+    assert simulate(backtest, NEVER).retrained.sum() == 0
 
 
 @settings(max_examples=60, deadline=None)
-@given(past=pasts, policy=policies, gated=st.booleans())
-def test_retrainings_keep_the_cool_down(past: Past, policy: Policy, gated: bool) -> None:
+@given(backtest=backtests, policy=policies, gated=st.booleans())
+def test_retrainings_keep_the_cool_down(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """Two retrainings are never closer than the policy allows, and a promotion is always one of them."""
-    walked = walk(past, policy, gated)
-    moments = np.flatnonzero(walked.retrained)
+    simulation = simulate(backtest, policy, gated)
+    moments = np.flatnonzero(simulation.retrained)
     assert (np.diff(moments) >= policy.cool_down).all()
-    assert walked.retrained[walked.promoted].all()
+    assert simulation.retrained[simulation.promoted].all()
 
 
 @settings(max_examples=40, deadline=None)
-@given(past=pasts, interval=st.integers(1, 8), cool_down=st.integers(1, 8))
-def test_a_longer_cool_down_never_retrains_more_on_a_cadence(past: Past, interval: int, cool_down: int) -> None:
+@given(backtest=backtests, interval=st.integers(1, 8), cool_down=st.integers(1, 8))
+def test_a_longer_cool_down_never_retrains_more_on_a_cadence(backtest: Backtest, interval: int, cool_down: int) -> None:
     """What a trigger asks for, a cool-down can only put off."""
-    free, held = (walk(past, Policy((Age(interval),), pause)).retrained.sum() for pause in (cool_down, cool_down + 1))
+    free, held = (
+        simulate(backtest, Policy((AgeTrigger(interval),), pause)).retrained.sum() for pause in (cool_down, cool_down + 1)
+    )
     assert held <= free
 
 
 def test_a_cadence_retrains_on_time() -> None:
     """Every fourth period means every fourth period, counted from the first model."""
-    retrained = np.flatnonzero(walk(past(periods=20), Policy((Age(4),))).retrained)
+    retrained = np.flatnonzero(simulate(backtest(periods=20), Policy((AgeTrigger(4),))).retrained)
     assert retrained.tolist() == [FIRST_MOMENT + 5, FIRST_MOMENT + 9, FIRST_MOMENT + 13]
 
 
 def test_where_models_age_retraining_pays_and_where_they_do_not_the_gate_keeps_the_champion() -> None:
     """Fresh models pass the gate if they are better; challengers that are no better rarely do."""
-    ageing, stable = (past(loss=loss, noise=0.0) for loss in (0.01, 0.0))
-    every = Policy((Age(1),))
-    assert walk(ageing, every).promoted.sum() > 10
-    assert walk(stable, every).promoted.sum() == 0
-    assert walk(stable, every, gated=False).promoted.sum() == walk(stable, every).retrained.sum()
+    ageing, stable = (backtest(loss=loss, noise=0.0) for loss in (0.01, 0.0))
+    every = Policy((AgeTrigger(1),))
+    assert simulate(ageing, every).promoted.sum() > 10
+    assert simulate(stable, every).promoted.sum() == 0
+    assert simulate(stable, every, gated=False).promoted.sum() == simulate(stable, every).retrained.sum()
 
 
 @pytest.mark.parametrize(
     ("policy", "first"),
     [
-        (Policy((Decay(0.05, 0.0, 1),)), 10),
-        (Policy((Decay(0.05, 0.0, 3),)), 11),
-        (Policy((Decay(0.05, 5.0, 1),)), 13),
-        (Policy((Decay(0.05, 0.0, 1),), cool_down=9), 15),
-        (Policy((Drift(0.09),)), 11),
-        (Policy((Decay(0.5, 0.0, 1), Drift(0.09))), 11),
+        (Policy((DecayTrigger(0.05, 0.0, 1),)), 10),
+        (Policy((DecayTrigger(0.05, 0.0, 3),)), 11),
+        (Policy((DecayTrigger(0.05, 5.0, 1),)), 13),
+        (Policy((DecayTrigger(0.05, 0.0, 1),), cool_down=9), 15),
+        (Policy((DriftTrigger(0.09),)), 11),
+        (Policy((DecayTrigger(0.5, 0.0, 1), DriftTrigger(0.09))), 11),
     ],
     ids=str,
 )
 def test_a_trigger_fires_when_it_should(policy: Policy, first: int) -> None:
     """A share of what was proved, standard errors, periods running, cool-down, PSI: each moves the first retraining."""
-    smooth = past(periods=30, loss=0.01, noise=0.0)
-    assert np.flatnonzero(walk(smooth, policy).retrained)[0] == first
+    smooth = backtest(periods=30, loss=0.01, noise=0.0)
+    assert np.flatnonzero(simulate(smooth, policy).retrained)[0] == first
 
 
 def test_hundreds_of_policies_take_seconds() -> None:
     """They are look-ups: a hundred periods, three windows, every candidate."""
-    long = past(periods=60, windows=(None, 13, 26))
+    long = backtest(periods=60, windows=(None, 13, 26))
     tried = candidates(MODEL, (None, 13, 26), 26)
     assert len(tried) > 400
-    assert sum(walk(long, policy).retrained.sum() for policy in tried[::20]) > 0
+    assert sum(simulate(long, policy).retrained.sum() for policy in tried[::20]) > 0

@@ -1,11 +1,11 @@
-"""Pasts made by hand: a world that moves a little every period, and a model for each of them."""
+"""Backtests made by hand: a world that moves a little every period, and a model for each of them."""
 
 from datetime import timedelta
 
 import numpy as np
 
-from include.decisions.replay.plan import Fit, Plan
-from include.decisions.replay.simulation import Past
+from include.decisions.replay.plan import BacktestModel, BacktestPlan
+from include.decisions.replay.simulation import Backtest
 from tests.toy import changed, day
 
 WEEK = timedelta(weeks=1)
@@ -13,12 +13,12 @@ MODEL = changed(period=WEEK, label_delay=timedelta(days=3))
 FIRST_MOMENT = 5
 
 
-def plan(periods: int, delay: int = 1, windows: tuple[int | None, ...] = (None,)) -> Plan:
+def plan(periods: int, delay: int = 1, windows: tuple[int | None, ...] = (None,)) -> BacktestPlan:
     """Labels come `delay` periods later; the newest two mature periods are held out; no two windows give the same rows."""
     starts = tuple(day(0) + WEEK * number for number in range(periods))
     known = tuple(min(number + delay, periods) for number in range(periods))
     fits = [
-        Fit(
+        BacktestModel(
             moment=moment,
             windows=(window,),
             train_start=starts[0] + timedelta(hours=number),
@@ -28,10 +28,10 @@ def plan(periods: int, delay: int = 1, windows: tuple[int | None, ...] = (None,)
         for moment in range(FIRST_MOMENT, periods)
         for number, window in enumerate(windows)
     ]
-    return Plan(starts, tuple(start + WEEK for start in starts), known, windows, tuple(fits))
+    return BacktestPlan(starts, tuple(start + WEEK for start in starts), known, windows, tuple(fits))
 
 
-def past(
+def backtest(
     periods: int = 40,
     loss: float = 0.004,
     noise: float = 0.01,
@@ -40,7 +40,7 @@ def past(
     seed: int = 1,
     windows: tuple[int | None, ...] = (None,),
     margin: float = 0.02,
-) -> Past:
+) -> Backtest:
     """A model loses `loss` with every period of age; `noise` is what periods and models add to that by chance.
 
     `error` is the standard error of a value; those of two models in one period are correlated by 0.9.
@@ -57,4 +57,4 @@ def past(
     for period in range(periods):
         there = np.isfinite(values[:, period])
         covariances[period] = error**2 * np.outer(there, there) * (0.9 + 0.1 * np.eye(shape[0]))
-    return Past(planned, values, covariances, psi, np.full(periods, 0.5), np.full(periods, 500), margin)
+    return Backtest(planned, values, covariances, psi, np.full(periods, 0.5), np.full(periods, 500), margin)
