@@ -110,12 +110,15 @@ def _not_decided(dag_id: str, run_id: str) -> str:
 
 
 def _result(kind: "type[R]", stored: str | None) -> "R | None":
-    """The result that a task returned; None where it has none, or one that cannot be read."""
+    """The result that a task returned; None where it has none, or one of another release, which the log then names."""
     from pydantic import ValidationError
 
+    if not stored:
+        return None
     try:
-        return kind.model_validate_json(stored or "")
-    except ValidationError:
+        return kind.model_validate_json(stored)
+    except ValidationError as error:
+        _log.warning("what the task returned is no %s of this release, so the card leaves it out: %s", kind.__name__, error)
         return None
 
 

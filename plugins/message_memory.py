@@ -5,7 +5,7 @@ While the store is down nothing is remembered: a message is then sent without gr
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from include.alerts.throttle import Flow
@@ -16,8 +16,15 @@ _log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-def update(step: "Callable[[Flow], tuple[Flow, Answer]]", *, store_is_down: bool = False) -> Answer:
-    """Take a step from what is remembered to what shall be; the second value is returned.
+class Updated(NamedTuple, Generic[Answer]):
+    """What a step answered, and whether it could be remembered."""
+
+    answer: Answer
+    remembered: bool
+
+
+def update(step: "Callable[[Flow], tuple[Flow, Answer]]", *, store_is_down: bool = False) -> "Updated[Answer]":
+    """Take a step from what is remembered to what shall be; the second value of the step is the answer.
 
     Where nothing can be remembered the step is taken from nothing: one message too many is better than one too few.
     """
@@ -26,10 +33,10 @@ def update(step: "Callable[[Flow], tuple[Flow, Answer]]", *, store_is_down: bool
 
     if not store_is_down:
         try:
-            return _in_store(step)
+            return Updated(_in_store(step), remembered=True)
         except ProvingGroundError as error:
             _log.warning("nothing can be remembered about this message, so it is neither grouped nor counted: %s", error)
-    return step(Flow())[1]
+    return Updated(step(Flow())[1], remembered=False)
 
 
 def _in_store(step: "Callable[[Flow], tuple[Flow, Answer]]") -> Answer:

@@ -41,7 +41,7 @@ def _post(message: "Message") -> bool:
         admission = admit(flow, message, time.time())
         return admission.flow, admission
 
-    admission = update(admitted, store_is_down=is_down)
+    admission, remembered = update(admitted, store_is_down=is_down)
     if not admission.goes:
         why = "sent before" if admission.repeated else "held back, and counted: one outage is one message, with a rate limit"
         _log.info("%s: %s", why, message.text)
@@ -49,7 +49,7 @@ def _post(message: "Message") -> bool:
     more = missed_text({cause: (one.count, one.since) for cause, one in admission.missed.items()})
     outcome, pause = _sent(slack, "\n".join(filter(None, (message.text, more))))
     sent = Sent(outcome, time.time(), admission.missed, pause)
-    update(lambda flow: (settled(flow, message, sent), None), store_is_down=is_down)
+    update(lambda flow: (settled(flow, message, sent), None), store_is_down=not remembered)
     return outcome == "delivered"
 
 

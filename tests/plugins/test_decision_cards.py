@@ -135,12 +135,14 @@ def judged(run_id: object, **more: str) -> dict[str, Any]:
 FOUND = {
     "triage": {"action": "page", "reason": "noise surge: <b>note</b>", "advice": "Ask upstream"},
     "detect_drift": {
+        "period": "2024-01-08T00:00:00Z",
         "report_url": "https://mlflow.example/#/drift.html",
         "broken": [],
         "moved": [
             {
                 "view": "note: typo",
-                "kind": "mess",
+                "kind": "noise",
+                "effect": 0.12,
                 "what": "12% of its values | [see](http://evil.example) <script>alert(5)</script>",
                 "weight": 0.25,
                 "in_a_row": 2,
@@ -181,9 +183,9 @@ RETURNED = [
     ["odd.retrain", RUN, {"train": ["run_id"], "validate": "card_url"}],
     ["toy.other", RUN, judged(RUNS["good"])],
     ["early.monitor", RUN, {"pull": {}}],
-    ["calm.monitor", RUN, {"triage": {"action": "nothing", "reason": "it holds"}, "detect_drift": {}, "measure_quality": {}}],
+    ["calm.monitor", RUN, {"triage": {"action": "nothing", "reason": "it holds"}, "detect_drift": {"period": None}, "measure_quality": {"period": None, "metric": "roc_auc"}}],
     ["moved.monitor", RUN, FOUND],
-    ["stopped.monitor", RUN, {"detect_drift": {"broken": ["x: frozen at 7"], "moved": []}}],
+    ["stopped.monitor", RUN, {"detect_drift": {"period": None, "broken": ["x: frozen at 7"], "moved": []}}],
     ["many.retrain", "other", judged(RUNS["good"])],
 ]
 PATHS = ("decision-cards/docs", "decision-cards/redoc", "decision-cards/openapi.json", "decision-cards/")
@@ -240,7 +242,7 @@ def test_what_triage_said_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
         assert words in found, words
     assert re.findall(r'href="(.*?)"', found) == ["https://mlflow.example/#/drift.html"]
     assert "alert(5)&lt;/script&gt;" in found
-    assert "Nothing beyond what is usual" in page(airflow, "calm.monitor").text
+    assert "Nothing beyond the usual variation between periods" in page(airflow, "calm.monitor").text
     stopped = page(airflow, "stopped.monitor").text
     assert "<h2>STOP: stopped</h2>" in stopped
     assert "x: frozen at 7" in stopped

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 TELL = """
 import json, logging, sys, time
 from types import SimpleNamespace
+import airflow.sdk
 import include.errors
 from include.alerts.throttle import Message
 from slack_alerts import report_failure
