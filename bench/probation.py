@@ -1,7 +1,7 @@
 """How often does probation blame an equal champion, and how soon does it find a worse one? Simulated, with a known truth.
 
-The shipped looks (`include.decisions.monitoring.probation`) on the shipped evidence, beside what people do without a plan: looking after
-every period with a bound of 1.96, and looking once, at the end.
+The shipped looks (`include.decisions.monitoring.probation`) on the shipped evidence, beside what people do without a plan:
+looking after every period with a bound of 1.96, and looking once, at the end.
 
     make bench-probation            # four minutes on two cores; TRIALS=400 for a first look
 """

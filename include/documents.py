@@ -47,7 +47,8 @@ def from_bytes(kind: type[T], data: bytes, where: str) -> T:
         raise CorruptObject(f"{where} is not a document: {str(error)[:100]}. {_ADVICE}") from error
     if label != _label(kind):
         raise CorruptObject(
-            f"{where} has the document type {str(label)[:50]!r}; accepted is {_label(kind)!r}. Another release wrote it. {_ADVICE}"
+            f"{where} has the document type {str(label)[:50]!r}; accepted is {_label(kind)!r}. "
+            f"Another release wrote it. {_ADVICE}"
         )
     if unknown := set(fields) - _field_names(kind):
         raise CorruptObject(f"{where} has unknown fields: {', '.join(sorted(unknown))[:200]}. It was changed. {_ADVICE}")

@@ -1,4 +1,4 @@
-"""How a task of Airflow performs a step: its context becomes a request, the step's events asset events, its messages Slack's."""
+"""How a task of Airflow performs a step: from its context to a request, from the step's events to asset events."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,7 @@
 """Sends the messages that follow from a step or a failure. What cannot be sent is logged, and never fails a task.
 
-The texts are in `include/alerts/texts.py`, which messages follow from what in `announcements.py`, delivery in `slack_delivery`.
+The texts are in `include/alerts/texts.py`, which messages follow from what in `announcements.py`, delivery in
+`slack_delivery`.
 """
 
 import logging

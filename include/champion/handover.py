@@ -158,7 +158,7 @@ class Handover:
             self.services.registry.drop_alias(self.model.name, CHALLENGER)
 
     def _mirror_entry(self, entry: Entry) -> None:
-        """One tag per entry on the version that it is about, so that people can read it there; an intent has no outcome yet."""
+        """One tag per entry on the version that it is about, to be read there; an intent has no outcome yet."""
         about = entry.version
         if about is None or entry.event in OUTCOME or not self.services.registry.exists(self.model.name, about):
             return
@@ -203,7 +203,7 @@ class Handover:
             self.repairs.append(f"{why}: the attempt is written off")
 
     def _complete(self, began: Entry, new: str) -> None:
-        """The outcome of an intent, in the name and as of the time of the run that began it: the run that repairs decided nothing."""
+        """The outcome of an intent, in the name and as of the time of the run that began it, not of the one that repairs."""
         outcome = replace(fact_in(began), event=OUTCOME[began.event], version=new, new=new)
         self._append(outcome)
 
@@ -298,7 +298,7 @@ def promoted_digest(services: Services, model: Model, number: str) -> str:
 
 @dataclass(frozen=True)
 class ExpectedArtifact:
-    """The digest that a version's file must have: `was` says since when ("validated"), `advice` what to do if it is another."""
+    """The digest a version's file must have: `was` says since when ("validated"), `advice` what to do if it is another."""
 
     version: str
     digest: str | None

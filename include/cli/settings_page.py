@@ -79,7 +79,9 @@ def readers(project: Path, field: str) -> list[str]:
 def accepted(name: str, field: FieldInfo) -> str:
     """In words: what the class lets pass."""
     if name == "review":
-        return f"pairs such as `traffic_volume=orchestrator,card_fraud=none`: a model, and one of {', '.join(get_args(ReviewPlace))}"
+        return (
+            f"pairs such as `traffic_volume=none,card_fraud=registry`: a model, and one of {', '.join(get_args(ReviewPlace))}"
+        )
     if name in Settings.__pydantic_decorators__.field_validators["_is_web_address"].info.fields:
         return "an address that begins with http:// or https://"
     shortest = next((rule.min_length for rule in field.metadata if hasattr(rule, "min_length")), 0)

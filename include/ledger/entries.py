@@ -131,7 +131,7 @@ def terms(entries: Iterable[Entry]) -> list[Term]:
 
 
 def without_intents(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries without the intents: their outcome, which follows, holds everything. One that is the newest has none yet, and stays."""
+    """Entries without the intents, whose outcomes hold everything; an intent that is the newest has none yet, and stays."""
     newest = max(entries, key=lambda entry: entry.sequence, default=None)
     return [entry for entry in entries if entry.event not in OUTCOME or entry is newest]
 

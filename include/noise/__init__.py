@@ -1,1 +1,1 @@
-"""Corruption on purpose: what goes wrong with values and rows, the suite made of it, its measure in production, training on it."""
+"""Corruption on purpose: what goes wrong with values and rows, the suite made of it, its measure, training on it."""

@@ -34,9 +34,9 @@ def augmented(
 ) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The clean rows and, below them, the plan's copies; n rows become (1 + copies) * n, and the labels follow.
 
-    In each copy every row is given one kind of corruption, and each kind has the same number of rows, give or take one: the rows'
-    cells are corrupted at the plan's severity. Copies keep the index labels of their rows. The draw is from streams that no
-    condition of a suite uses, whatever the seed material. Columns that hold text keep their dtype, numbers become float64.
+    In each copy every row is given one kind of corruption, and each kind has the same number of rows, give or take one: the
+    rows' cells are corrupted at the plan's severity. Copies keep the index labels of their rows. The draw is from streams that
+    no condition of a suite uses, whatever the seed material. Columns that hold text keep their dtype, numbers become float64.
 
     Raises:
         ModelError: the plan names a corruption that the suite has not.

@@ -1,10 +1,10 @@
 """Choosing the cells that noise befalls, and holding a corruption to the rate that it promised.
 
 Every corruption in this folder keeps the same promises. `rate` is its severity: the share, 0 to 1, of the cells that this
-kind of corruption can befall; of `n` such cells exactly `round(rate * n)` are changed, or DataError is raised: noise that changes
-nothing would pass every model. The input is not altered; row count, index and name are kept; the same generator state gives
-the same bytes. Where no cell is changed the values come back as they were. Else numbers come back as float64, because whole
-numbers have no word for missing and small integer types no room for a slipped unit; text keeps its dtype; a Categorical
+kind of corruption can befall; of `n` such cells exactly `round(rate * n)` are changed, or DataError is raised: noise that
+changes nothing would pass every model. The input is not altered; row count, index and name are kept; the same generator state
+gives the same bytes. Where no cell is changed the values come back as they were. Else numbers come back as float64, because
+whole numbers have no word for missing and small integer types no room for a slipped unit; text keeps its dtype; a Categorical
 comes back in the dtype of its categories, which cannot hold a value it has not seen.
 """
 

@@ -29,8 +29,9 @@ _REASONS = {"below ": "outlier", "above ": "outlier", "not a number": "missing",
 class NoiseProfile:
     """One period's noise: `rates` is column → kind of corruption → share, 0 to 1, and holds only what was found.
 
-    A kind of corruption is named after the corruption that makes it. Of `missing` and `outlier` it is the share of all cells, of
-    the others the share of the cells that hold a value. `quarantined` is the share of delivered rows that broke the contract.
+    A kind of corruption is named after the corruption that makes it. Of `missing` and `outlier` it is the share of all cells,
+    of the others the share of the cells that hold a value. `quarantined` is the share of delivered rows that broke the
+    contract.
     """
 
     rows: int

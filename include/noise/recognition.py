@@ -114,7 +114,7 @@ def learn(values: pd.Series, kind: str) -> LearnedColumn:
 
 
 def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float]:
-    """Share of the cells that hold a value, by kind of corruption, named after the corruption that makes it; only what was found.
+    """Share of the cells that hold a value, by the corruption that makes such cells; only what was found.
 
     >>> colours = learn(pd.Series(["orange", "purple", "white"] * 5), "category")
     >>> corruption_rates(pd.Series(["orange", "Orange", "purple ", "wht", "orang", "teal", "orange", "orange"]), colours)

@@ -199,7 +199,7 @@ def _measured(default: Condition, profile: NoiseProfile, plan: SuitePlan) -> lis
 
 
 def _level(one: Condition, profile: NoiseProfile) -> float:
-    """The median rate of this kind of corruption in those of the condition's columns that show it, to two digits; 0 if none does."""
+    """The median rate of this corruption in those of the condition's columns that show it, to two digits; 0 if none."""
     shown = [rate for name in one.columns if (rate := profile.rate(name, one.corruption.name)) >= _MEASURABLE]
     return float(f"{median(shown):.2g}") if shown else 0.0
 

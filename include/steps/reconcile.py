@@ -1,8 +1,8 @@
 """Reconcile: do registry and ledger still agree?
 
 In: nothing. Out: who is champion. Finishes what a killed promotion or rollback began, and records a champion that was changed
-by hand in MLflow, with the time at which it was noticed. Sets the aliases `previous` and `anchor`, and the mirror of the ledger
-on the versions, where they differ from the ledger. Does nothing else, and nothing twice.
+by hand in MLflow, with the time at which it was noticed. Sets the aliases `previous` and `anchor`, and the mirror of the
+ledger on the versions, where they differ from the ledger. Does nothing else, and nothing twice.
 """
 
 from include.champion.handover import handover

@@ -2,7 +2,8 @@
 
 In: the verified target. Out: who is champion now. Under the model's lock: the champion and the target's file are checked
 again, an intent is written, the alias moves, the outcome is written. The version that was rolled back from is blocked from
-promotion. Moves nothing with `dry_run`. Safe to run again: a run killed half-way is completed or undone, and its log says which.
+promotion. Moves nothing with `dry_run`. Safe to run again: a run killed half-way is completed or undone, and its log says
+which.
 """
 
 from include.champion.handover import Author, ExpectedArtifact, Handover, Subject, handover, refuse_changed_artifact

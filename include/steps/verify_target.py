@@ -1,4 +1,4 @@
-"""Verify target: could we go back to that version? Its artifact is loaded and queried in a fresh process before anything moves.
+"""Verify target: can we go back to that version? Its artifact is loaded and queried in a fresh process; nothing moves.
 
 In: the form. Out: the target. Unless the form names one, it is the version that the champion replaced, as recorded in the
 ledger; it is never guessed. Only a version that was champion once is accepted: any other never passed the gate. It is queried

@@ -281,7 +281,7 @@ def test_without_a_profile_it_is_the_default_suite() -> None:
 
 
 def test_severities_follow_the_profile() -> None:
-    """A kind of corruption that was measured is tried at the median over its columns and at twice that, others as by default."""
+    """Corruption that was measured is tried at the median over its columns and at twice that, others as by default."""
     made = suite_for(model_of(), MESSY).conditions
     assert made[:4] == ("missing@0.04", "missing@0.08", "outlier@0.2", "unit_slip@0.2")
     assert {"unseen@0.01", "unseen@0.02", "typo@0.03", "typo@0.06", "swap@0.2", "abbreviation@0.2"} <= set(made)

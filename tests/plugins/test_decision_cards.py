@@ -183,7 +183,15 @@ RETURNED = [
     ["odd.retrain", RUN, {"train": ["run_id"], "validate": "card_url"}],
     ["toy.other", RUN, judged(RUNS["good"])],
     ["early.monitor", RUN, {"pull": {}}],
-    ["calm.monitor", RUN, {"triage": {"action": "nothing", "reason": "it holds"}, "detect_drift": {"period": None}, "measure_quality": {"period": None, "metric": "roc_auc"}}],
+    [
+        "calm.monitor",
+        RUN,
+        {
+            "triage": {"action": "nothing", "reason": "it holds"},
+            "detect_drift": {"period": None},
+            "measure_quality": {"period": None, "metric": "roc_auc"},
+        },
+    ],
     ["moved.monitor", RUN, FOUND],
     ["stopped.monitor", RUN, {"detect_drift": {"period": None, "broken": ["x: frozen at 7"], "moved": []}}],
     ["many.retrain", "other", judged(RUNS["good"])],

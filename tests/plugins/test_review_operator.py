@@ -41,7 +41,8 @@ class Task:
 def attempt(given):
     done = {"performed": [], "posted": [], "asked": [], "kept": dict(given["kept"]), "until": until.isoformat()}
     question = {"where": given["where"] or "orchestrator", "reviewers": ["alice", "bob"],
-                "answered_in": "MLflow, by a tag on the version" if given["where"] == "registry" else "Airflow", "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
+                "answered_in": "MLflow, by a tag on the version" if given["where"] == "registry" else "Airflow",
+                "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
                 "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
     def perform(step, model_name, request, **inputs):

@@ -19,7 +19,7 @@ from tests.adapters.test_object_store import MakeStore
 from tests.slack import Receiver, listening
 
 ROOT = Path(__file__).parents[2]
-# Each line of the input is a failure of one task, or with `text` a message. Answers what came of it, and after how many seconds.
+# Each line of the input is a failure of one task, or with `text` a message. Answers what came of it, after how many seconds.
 TELL = """
 import json, logging, sys, time
 from types import SimpleNamespace

@@ -63,8 +63,8 @@ class Compared:
 class Newest:
     """What is known of the newest period.
 
-    Its features, the champion's predictions, its noise, how well a classifier tells it from the baseline when asked with so many
-    rows of each side; and the labels of the newest period that has them.
+    Its features, the champion's predictions, its noise, how well a classifier tells it from the baseline when asked with so
+    many rows of each side; and the labels of the newest period that has them.
     """
 
     features: Summary

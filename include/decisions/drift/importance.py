@@ -1,4 +1,4 @@
-"""Importance: how far a model's predictions move when a column is shuffled. It needs no labels, and says what drift may matter."""
+"""Importance: how far predictions move when a column is shuffled. It needs no labels, and says which drift may matter."""
 
 from collections.abc import Callable, Sequence
 

@@ -30,8 +30,8 @@ def known_days(model: Model, period: datetime) -> str:
 def as_a_year_ago(moved: Sequence[Compared], baseline: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
-    What a classifier sees and what the champion predictions follow from the columns: where all that moved are as they were, so is
-    that. Anything else that is no column has no year ago.
+    What a classifier sees and what the champion predictions follow from the columns: where all that moved are as they were, so
+    is that. Anything else that is no column has no year ago.
     """
     found = {one.view: _is_alike(one, baseline, now, then) for one in moved}
     columns = [found[one.view] for one in moved if one.view in baseline.views]
