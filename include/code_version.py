@@ -20,7 +20,7 @@ def _git(*words: str) -> str:
     """The answer of git; empty where it cannot answer."""
     try:
         answer = subprocess.run(  # noqa: S603 - words of our own
-            ["git", *words],  # noqa: S607 - the git of whose checkout it is
+            ["git", *words],  # noqa: S607  # nosec B607 - the git of whose checkout it is
             cwd=_PROJECT,
             capture_output=True,
             text=True,

@@ -25,6 +25,7 @@ REQUIRED = (
     "REDIS_PASSWORD",
     "PROVING_GROUND_METRICS_TOKEN",
 )
+SLACK = "AIRFLOW_CONN_SLACK_WEBHOOK"
 
 
 def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
@@ -43,6 +44,8 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
     return {
         "proving-ground": {
             **keys,
+            # An empty value counts as unset.
+            SLACK: values.get(SLACK, ""),
             "PROVING_GROUND_METRICS_TOKEN": values["PROVING_GROUND_METRICS_TOKEN"],
             "fernet-key": values["AIRFLOW_FERNET_KEY"],
             "jwt-secret": values["AIRFLOW_JWT_SECRET"],

@@ -84,8 +84,8 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
     name, now = begun.model.name, begun.state.champion
     if verdict.version in begun.state.rolled_back:
         raise ChampionMoved(
-            f"{name}: version {verdict.version} was rolled back from, and is blocked from promotion. To train again on the same "
-            f"data, run {name}.retrain with force; to bring this very version back, run {name}.rollback with override."
+            f"{name}: version {verdict.version} was rolled back from, and is blocked from promotion. To train again on "
+            f"the same data, run {name}.retrain with force; to bring this version back, run {name}.rollback with override."
         )
     if now == verdict.version:
         raise ChampionMoved(f"{name}: version {now} is champion already, and not by this verdict. Nothing has to be done.")

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from deploy.kubernetes.make_secrets import OPTIONAL, REQUIRED, made, main, manifest, read
+from deploy.kubernetes.make_secrets import REQUIRED, SLACK, made, main, manifest, read
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy/kubernetes"
@@ -257,7 +257,7 @@ def test_a_value_keeps_its_characters() -> None:
     values = {name: "x" for name in REQUIRED} | read('AIRFLOW_CONN_SLACK_WEBHOOK={"a": "b=c"}\nREDIS_PASSWORD=\'p@:/\'\n')
     found = json.loads(manifest(made(values, "db")))["items"]
     told = {item["metadata"]["name"]: item["stringData"] for item in found}
-    assert told["proving-ground"][OPTIONAL[0]] == '{"a": "b=c"}'
+    assert told["proving-ground"][SLACK] == '{"a": "b=c"}'
     assert told["proving-ground-broker"]["connection"].startswith("redis://:p%40%3A%2F@")
 
 
