@@ -19,8 +19,9 @@ def commit() -> str:
 def _git(*words: str) -> str:
     """The answer of git; empty where it cannot answer."""
     try:
+        # Whichever git is on the path: it made the checkout.
         answer = subprocess.run(  # noqa: S603 - words of our own
-            ["git", *words],  # noqa: S607  # nosec B607 - the git of whose checkout it is
+            ["git", *words],  # noqa: S607  # nosec B607
             cwd=_PROJECT,
             capture_output=True,
             text=True,

@@ -338,14 +338,18 @@ class Question(Result):
     needs_reason: bool = False
 
 
+# Who answered, where no one did.
+NO_ANSWER = "no one"
+
+
 class Answer(Result):
-    """What a person answered; `decision` is None where nobody did in time.
+    """What a person answered; `decision` is None where no one did in time.
 
     `evidence` is the beginning of what was on the page that it was answered on, where the page tells.
     """
 
     decision: Literal["approve", "reject"] | None
-    by: str = "nobody"
+    by: str = NO_ANSWER
     why: str = ""
     at: datetime | None = None
     evidence: str = ""

@@ -13,7 +13,6 @@ from typing import Any
 from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, Version, card_path
 from include.champion.handover import Author, Subject, fact
 from include.decisions.gate.review import (
-    NO_ANSWER,
     REVIEW,
     REVIEW_ASKED,
     REVIEW_BY,
@@ -35,7 +34,7 @@ from include.decisions.gate.review import (
 from include.ledger.entries import Entry
 from include.ledger.state import EventName
 from include.reports.review_text import ReviewPage, in_orchestrator, in_registry, subject
-from include.results import SHORT, Answer, Approval, Question, Verdict
+from include.results import NO_ANSWER, SHORT, Answer, Approval, Question, Verdict
 from include.services import StepContext
 
 IF_IT_FAILS = "The challenger was judged but not promoted; the champion is unchanged. Clearing the task asks again."

@@ -196,10 +196,10 @@ def test_no_answer_means_no(where: Where) -> None:
     world = UnderReview(where=where)
     world.review()
     approval = world.review(SILENCE)
-    assert (approval.approved, approval.by) == (False, "nobody")
+    assert (approval.approved, approval.by) == (False, "no one")
     assert approval.summary == "no answer in time, and no answer means no"
     (entry,) = world.written()
-    assert (entry.event, entry.by) == ("rejected", "nobody")
+    assert (entry.event, entry.by) == ("rejected", "no one")
     assert world.review().question is not None
 
 
@@ -371,7 +371,7 @@ def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], summary: str) 
     world.set(**tags)
     assert world.review().question is not None
     assert world.tags["reviewed"].startswith(summary)
-    assert world.review(SILENCE).by == "nobody"
+    assert world.review(SILENCE).by == "no one"
 
 
 def test_tags_of_an_earlier_question_are_no_answer() -> None:

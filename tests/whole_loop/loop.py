@@ -15,7 +15,9 @@ from deploy.local.airflow_api import AirflowApi
 from deploy.local.stack import Stack
 from include.adapters.lake import Lake
 from include.adapters.object_store import ObjectStore
+from include.adapters.records import Records
 from include.models import find_model
+from include.statuses import MonitorStatus, RetrainStatus
 
 # Eight weeks are before it, six of them with labels: the least that a first champion is made of.
 FIRST = datetime(2012, 11, 26, tzinfo=UTC)
@@ -33,7 +35,7 @@ class Loop:
         self.model = find_model(TRAFFIC.name)
         self.api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
         self.landing, self.lake_store = (_bucket(stack, name) for name in ("landing", "lake"))
-        self.lake = Lake(self.lake_store)
+        self.lake, self.records = Lake(self.lake_store), Records(self.lake_store)
         self.mlflow = MlflowClient(stack.mlflow_url, stack.mlflow_url)
         self.upstream = Upstream(self.landing, TRAFFIC)
         self._next = FIRST
@@ -68,7 +70,7 @@ class Loop:
 
     def settle(self, run_id: str, as_of: datetime) -> None:
         """Wait until the retraining that a finished run of the monitor asked for is over, if it asked for one."""
-        if self.status("monitor", as_of)["finding"]["action"] == "retrain":
+        if self.check(as_of).finding.action == "retrain":
             asked = self.started("retrain", str(self.run("monitor", run_id)["start_date"]))
             assert self.finished("retrain", asked) == "success", self.tasks("retrain", asked)
 
@@ -127,11 +129,17 @@ class Loop:
 
     # What came of it
 
-    def status(self, kind: str, as_of: datetime) -> dict[str, Any]:
-        """The one status document of a kind as of a time."""
-        found = [status for status in self.lake.statuses(self.model.name, kind) if status["as_of"] == as_of.isoformat()]
-        assert len(found) == 1, f"{len(found)} status documents {kind} as of {as_of}"
-        return found[0]
+    def check(self, as_of: datetime) -> MonitorStatus:
+        """What the monitor found as of a time."""
+        found = self.records.status(self.model.name, MonitorStatus, as_of)
+        assert found, f"no check as of {as_of}"
+        return found
+
+    def retraining(self, as_of: datetime) -> RetrainStatus:
+        """What a retraining decided as of a time."""
+        found = self.records.status(self.model.name, RetrainStatus, as_of)
+        assert found, f"no retraining as of {as_of}"
+        return found
 
     def keys(self, prefix: str) -> list[str]:
         """Keys in the lake below `<prefix>/<model>/`."""

@@ -32,7 +32,7 @@ def test_killed_in_pull(loop: Loop, first_champion: Story) -> None:
     assert not found.duplicated(list(loop.model.feed.key)).any()
     assert len(loop.keys("intake")) == len(list(loop.landing.entries(f"{loop.model.name}/")))
     assert len([key for key in loop.keys("curated") if f"/features/{start:%Y-%m-%d}" in key]) == 1
-    assert loop.status("monitor", start + WEEK)["checked"]["rows"] == features
+    assert loop.check(start + WEEK).checked.rows == features
     loop.settle(run, start + WEEK)
 
 
@@ -76,7 +76,7 @@ def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
         assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)
         assert loop.task("retrain", run, "promote")["try_number"] == 2
         require_nothing_twice(loop, run, as_of, before)
-        if loop.status("retrain", as_of)["promotion"]["promoted"]:
+        if loop.retraining(as_of).promotion.promoted:
             break
     else:
         pytest.fail("five retrainings, and none was promoted")
@@ -97,10 +97,10 @@ def require_nothing_twice(loop: Loop, run: str, as_of: datetime, before: set[str
     assert len(made) == 1
     assert len(loop.versions(training_key=made[0].tags["training_key"])) == 1
     assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []
-    aliases, announced = loop.aliases(), loop.status("retrain", as_of)
+    aliases, announced = loop.aliases(), loop.retraining(as_of)
     assert "challenger" not in aliases
-    assert announced["run_id"] == run
-    assert aliases["champion"] == announced["promotion"]["champion_version"]
+    assert announced.run_id == run
+    assert aliases["champion"] == announced.promotion.champion_version
 
 
 def performing(loop: Loop, stage: str, run: str, task_id: str) -> psutil.Process:

@@ -26,15 +26,15 @@ RETRAINED = dict.fromkeys(("assemble", "train", "validate", "review", "promote",
 
 
 def test_a_delivery_leads_to_the_first_champion(loop: Loop, first_champion: Story) -> None:
-    """Files, one event, and nobody's hand: monitor, triage, retraining, champion, each naming what started it."""
+    """Files, one event, and no hand: monitor, triage, retraining, champion, each naming what started it."""
     assert loop.tasks("monitor", first_champion.monitor) == MONITORED
     assert loop.tasks("retrain", first_champion.retrain) == RETRAINED
-    status = loop.status("monitor", first_champion.as_of)
-    assert status["finding"]["reason"] == "first champion: none is in production yet"
-    announced = loop.status("retrain", first_champion.as_of)
-    assert announced["trigger"] == status["finding"]["reason"]
-    assert announced["promotion"]["promoted"]
-    assert announced["card"].startswith(loop.stack.mlflow_url)
+    check = loop.check(first_champion.as_of)
+    assert check.finding.reason == "first champion: none is in production yet"
+    announced = loop.retraining(first_champion.as_of)
+    assert announced.trigger == check.finding.reason
+    assert announced.promotion.promoted
+    assert str(announced.version_url).startswith(loop.stack.mlflow_url)
 
 
 def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None:
@@ -42,7 +42,7 @@ def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None
     version = loop.versions()[0]
     card, run_id = str(version.description), str(version.run_id)
     assert card.startswith("## PROMOTE: traffic_volume version 1")
-    assert "compared with nobody" in card
+    assert "no champion to compare with" in card
     assert "beats the trivial answers" in card
     assert version.tags["verdict"] == "promote"
     assert version.tags["airflow_run"] == first_champion.retrain
@@ -62,7 +62,7 @@ def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None
 
 
 def test_the_same_card_is_a_page_in_airflow(loop: Loop, first_champion: Story) -> None:
-    """For whoever is signed in, with the picture in it; for nobody else."""
+    """For signed-in users, with the picture in it; for no one else."""
     page = f"{loop.stack.airflow_url}/decision-cards/{loop.dag('retrain')}"
     asked = {"run_id": first_champion.retrain}
     assert requests.get(page, params=asked, timeout=30).status_code == 401
@@ -77,12 +77,13 @@ def test_a_calm_week_is_only_monitored(loop: Loop, first_champion: Story) -> Non
     start = loop.next_week()
     run = loop.deliver(start)
     assert loop.finished("monitor", run) == "success", loop.tasks("monitor", run)
-    status = loop.status("monitor", start + WEEK)
-    assert status["finding"]["action"] == "nothing"
-    assert re.match(r"mae [\d.]+ (holds against|after) [\d.]+", status["finding"]["reason"]), status["finding"]
-    assert status["scored"]["champion"]["version"] == loop.aliases()["champion"]
-    # Each monitored period leaves a profile of its mess, from which the next retraining takes its noise.
-    assert loop.lake.profiles(loop.model.name, start + WEEK)[-1]["period"] == start.isoformat()
+    check = loop.check(start + WEEK)
+    assert check.finding.action == "nothing"
+    assert re.match(r"mae [\d.]+ (holds against|after) [\d.]+", check.finding.reason), check.finding
+    assert check.scored.champion
+    assert check.scored.champion.version == loop.aliases()["champion"]
+    # Each monitored period leaves a profile of its noise, from which the next retraining takes its noise.
+    assert loop.records.profiles(loop.model.name, start + WEEK)[-1].period == start
     assert len(loop.api.runs(loop.dag("retrain"))) == before
 
 
@@ -100,7 +101,7 @@ def test_the_form_does_what_it_says(loop: Loop, first_champion: Story) -> None:
     assert datetime.fromisoformat(version.tags["trained_until"]) < start
     assert "asked by &lt;b&gt;ops" in str(version.description)
     assert "[the ticket](" not in str(version.description)
-    assert loop.status("retrain", start + WEEK)["trigger"] == reason
+    assert loop.retraining(start + WEEK).trigger == reason
 
 
 @pytest.mark.parametrize(
@@ -129,9 +130,9 @@ def test_damaged_rows_are_quarantined_and_good_rows_go_on(loop: Loop, first_cham
     total = put_damaged(loop, start, damage, rows=5)
     run = loop.announce(start + WEEK)
     assert loop.finished("monitor", run) == "success", loop.tasks("monitor", run)
-    checked = loop.status("monitor", start + WEEK)["checked"]
-    assert (checked["rows"], checked["quarantined"]) == (total - 5, 5)
-    kept = [json.loads(line) for line in loop.lake_store.read(checked["quarantine_keys"][0]).splitlines()]
+    checked = loop.check(start + WEEK).checked
+    assert (checked.rows, checked.quarantined) == (total - 5, 5)
+    kept = [json.loads(line) for line in loop.lake_store.read(checked.quarantine_keys[0]).splitlines()]
     assert [row["row"] for row in kept] == [1, 2, 3, 4, 5]
     assert all("weather: missing" in row["reasons"] and len(row["reasons"]) == 2 for row in kept)
     assert kept[0]["values"]["temperature_k"] == "n/a"
@@ -162,7 +163,7 @@ def test_a_delivery_that_is_mostly_bad_stops_until_it_is_mended(loop: Loop, firs
     whole = files(start) | files(after)
     features = sum(len(rows_of(data)) for key, data in whole.items() if "/features/" in key)
     assert len(loop.lake.rows(loop.model, start, after + WEEK)) == features
-    assert loop.status("monitor", after + WEEK)["checked"]["quarantined"] == 0
+    assert loop.check(after + WEEK).checked.quarantined == 0
     loop.settle(run, after + WEEK)
 
 

@@ -11,7 +11,7 @@ from tests.whole_loop.conftest import Story
 from tests.whole_loop.loop import Loop
 
 pytestmark = pytest.mark.whole_loop
-NOBODY = "0"
+NEVER = "0"
 
 
 def never_champion(loop: Loop, as_of: datetime) -> str:
@@ -26,7 +26,7 @@ def never_champion(loop: Loop, as_of: datetime) -> str:
 
 
 def change_by_hand(loop: Loop, new: str) -> tuple[str, str]:
-    """Somebody gives the alias to a version in MLflow, and a monitor runs: the champion before, and the one now."""
+    """A user gives the alias to a version in MLflow, and a monitor runs: the champion before, and the one now."""
     old = loop.aliases()["champion"]
     loop.mlflow.set_registered_model_alias(loop.model.name, "champion", new)
     run = loop.trigger("monitor", as_of=loop.delivered_until.isoformat(), reason="after a change by hand")
@@ -52,7 +52,7 @@ def test_a_change_by_hand_is_noticed_and_a_rollback_undoes_it(loop: Loop, first_
     """The monitor writes down what MLflow forgets; the form leads back, first as a dry run, then within a minute."""
     old, new = change_by_hand(loop, never_champion(loop, first_champion.as_of))
     noticed = next(entry for entry in reversed(ledger(loop)) if entry.event == "changed_by_hand")
-    assert (noticed.before, noticed.champion, noticed.by) == (old, new, "somebody in MLflow")
+    assert (noticed.before, noticed.champion, noticed.by) == (old, new, "a user in MLflow")
     dry = loop.trigger("rollback", reason="does it work?", dry_run=True)
     assert loop.finished("rollback", dry) == "success", loop.tasks("rollback", dry)
     assert f"version {old} can replace version {new}" in loop.log("rollback", dry, "roll_back")
@@ -77,11 +77,11 @@ def test_a_change_by_hand_is_noticed_and_a_rollback_undoes_it(loop: Loop, first_
 
 
 def test_a_rollback_that_may_not_be_says_what_may(loop: Loop, by_hand: tuple[str, str]) -> None:
-    """Red in rehearse, before anything moves: an unknown target, and no reason."""
+    """Red in verify_target, before anything moves: an unknown target, and no reason."""
     for form, why in (
         (
-            {"target": NOBODY, "reason": "x"},
-            f"target '{NOBODY}' was never champion, so it never passed the gate. Accepted are:",
+            {"target": NEVER, "reason": "x"},
+            f"target '{NEVER}' was never champion, so it never passed the gate. Accepted are:",
         ),
         ({"reason": " "}, "was started without a reason"),
     ):

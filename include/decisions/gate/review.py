@@ -13,7 +13,6 @@ from include.untrusted_text import one_line
 # The tags on a version by which a person answers in MLflow's page, and those by which the pipeline reports the state.
 REVIEW, REVIEW_BY, REVIEW_REASON = "review", "review_by", "review_reason"
 REVIEW_ASKED, REVIEWED = "review_asked", "reviewed"
-NO_ANSWER = "no one"
 _LONGEST_NAME = 100
 _LONGEST_REASON = 500
 
