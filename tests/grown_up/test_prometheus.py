@@ -18,7 +18,7 @@ import metrics_endpoint
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
-from include.reports.overview import InAirflow
+from include.reports.overview import Runs
 from include.results import Checked
 from tests.fakes import MemoryStore
 from tests.grown_up.composed import free_port
@@ -66,7 +66,7 @@ def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     world.do("triage", day(16), checked=CHECKED, scored=scored, drift=drift, quality=quality)
     _tell_of(monkeypatch, world.lake)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
-    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {"toy": InAirflow("run", datetime.now(UTC))})
+    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {"toy": Runs("run", datetime.now(UTC))})
     yield from _served()
 
 
