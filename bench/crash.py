@@ -33,7 +33,7 @@ from include.models import find_model
 from include.models.contract import Model
 from include.request import Request
 from include.results import Approval, Verdict, VerifiedTarget
-from include.services import Services, build_services
+from include.services import Services, StepContext, build_services
 
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
 PAGE = Path(__file__).parent.parent / "docs/registry.md"
@@ -95,7 +95,7 @@ class Trials:
             self._promote(model, "3", "2", services)
         else:
             there = VerifiedTarget(target="1", current="2", artifact_digest=self._digest, sample="none")
-            import_module("include.steps.roll_back").run(services, model, _request("roll_back"), there)
+            import_module("include.steps.roll_back").run(StepContext(services, model, _request("roll_back")), there)
 
     def _promote(self, model: Model, version: str, champion: str | None, services: Services | None = None) -> None:
         verdict = Verdict(
@@ -108,7 +108,7 @@ class Trials:
         )
         yes = Approval(approved=True, by="the gate", evidence=verdict.evidence)
         step = import_module("include.steps.promote").run
-        step(services or self._services, model, _request(f"promote {version}"), verdict, yes)
+        step(StepContext(services or self._services, model, _request(f"promote {version}")), verdict, yes)
 
     def left(self, model: Model) -> Left:
         """What is there now.

@@ -53,7 +53,7 @@ class Cannot:
     why: str
 
 
-NEW_MODEL = "make new-model NAME=churn DATA=sample.csv KEY=customer"
+NEW_MODEL = "make new-model NAME=churn DATA=sample.csv KEY=visit_id"
 NO_STACK = "no stack runs here"
 CONTAINERS = By("tests/containers/test_compose.py::test_the_loop_survives_the_death_of_a_worker")
 NO_CLUSTER = Cannot("wants a cluster; tests/deploy/test_kubernetes.py reads the files")
@@ -157,10 +157,10 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make ledger MODEL=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays"),
     "make ledger MODEL=… AT=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays AT=2026-05-03T14:00Z"),
     "make lock": Cannot("asks a package index, and may change the lock"),
-    "make new-model NAME=churn DATA=~/churn KEY=customer": Here(
+    "make new-model NAME=churn DATA=~/churn KEY=visit_id": Here(
         0,
         "# GUESS:",
-        typed="make new-model NAME=churn DATA=churn KEY=customer",
+        typed="make new-model NAME=churn DATA=churn KEY=visit_id",
         leaves="include/models/churn.py",
         place="dotenv",
     ),

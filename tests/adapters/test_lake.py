@@ -6,9 +6,13 @@ import pandas as pd
 import pytest
 
 from include.adapters.lake import Lake
+from include.adapters.records import Records
 from include.errors import CorruptObject, ObjectMissing
 from include.models.contract import Column
+from include.noise.profile import NoiseProfile
+from include.statuses import MonitorStatus, PeriodProfile
 from tests.fakes import Crash
+from tests.statuses import monitor_status
 from tests.toy import DAY, World, changed, day, rows
 
 
@@ -96,20 +100,22 @@ def test_a_snapshot_holds_only_its_own_days(world: World) -> None:
 
 def test_status_documents_come_back_in_order(world: World) -> None:
     """Oldest first, by the time they are about and not by the time they were written."""
+    records = Records(world.lake)
     for number in (11, 2, 7):
-        lake(world).write_status("toy", "monitor", day(number), {"number": number})
-    assert [document["number"] for document in lake(world).statuses("toy", "monitor")] == [2, 7, 11]
-    assert lake(world).status_times("toy", "monitor") == [day(2), day(7), day(11)]
+        records.write_status("toy", monitor_status(day(number)))
+    assert [status.as_of for status in records.statuses("toy", MonitorStatus)] == [day(2), day(7), day(11)]
+    assert records.status_times("toy", MonitorStatus) == [day(2), day(7), day(11)]
 
 
 def test_noise_profiles_come_back_in_order_and_none_from_the_future(world: World) -> None:
     """Oldest first, those of periods that start before the time asked for; a period measured again has one."""
+    records = Records(world.lake)
     for number in (11, 2, 7, 7):
-        lake(world).write_profile("toy", day(number), {"number": number})
-    assert [document["number"] for document in lake(world).profiles("toy", day(11))] == [2, 7]
-    assert [document["number"] for document in lake(world).profiles("toy", day(12))] == [2, 7, 11]
-    assert lake(world).profile("toy", day(7)) == {"number": 7}
-    assert lake(world).profile("toy", day(8)) is None
+        records.write_profile("toy", PeriodProfile(day(number), NoiseProfile(number)))
+    assert [found.period for found in records.profiles("toy", day(11))] == [day(2), day(7)]
+    assert [found.period for found in records.profiles("toy", day(12))] == [day(2), day(7), day(11)]
+    assert records.profile("toy", day(7)) == PeriodProfile(day(7), NoiseProfile(7))
+    assert records.profile("toy", day(8)) is None
 
 
 def test_batches_give_the_rows_that_count(world: World) -> None:
@@ -129,13 +135,14 @@ def test_batches_give_the_rows_that_count(world: World) -> None:
 
 def test_what_is_remembered_comes_back_by_version_and_in_order(world: World) -> None:
     """Nothing of a later period, only so many of the newest, and every version for itself."""
+    records = Records(world.lake)
     for version, number in (("1", 1), ("1", 2), ("10", 1), ("2", 3)):
-        lake(world).remember("toy", version, "quality", day(number), {"of": [version, number]})
-    lake(world).remember("toy", "1", "drift", day(1), {"of": "another kind"})
-    assert list(lake(world).remembered("toy", "1", "quality", day(9)).values()) == [{"of": ["1", 1]}, {"of": ["1", 2]}]
-    assert lake(world).remembered("toy", "1", "quality", day(9), newest=1) == {day(2): {"of": ["1", 2]}}
-    assert lake(world).remembered("toy", "1", "quality", day(2)) == {day(1): {"of": ["1", 1]}}
-    everything = lake(world).remembered_of_all("toy", "quality", day(3))
+        records.remember("toy", version, day(number), NoiseProfile(number))
+    records.remember("toy", "1", day(1), PeriodProfile(day(1), NoiseProfile(0)))
+    assert list(records.remembered("toy", "1", NoiseProfile, day(9)).values()) == [NoiseProfile(1), NoiseProfile(2)]
+    assert records.remembered("toy", "1", NoiseProfile, day(9), newest=1) == {day(2): NoiseProfile(2)}
+    assert records.remembered("toy", "1", NoiseProfile, day(2)) == {day(1): NoiseProfile(1)}
+    everything = records.remembered_of_all("toy", NoiseProfile, day(3))
     assert {version: list(found) for version, found in everything.items()} == {
         "1": [day(1), day(2)],
         "2": [],
@@ -143,20 +150,20 @@ def test_what_is_remembered_comes_back_by_version_and_in_order(world: World) -> 
     }
 
 
-def test_a_reference_is_whole_or_not_there(world: World) -> None:
+def test_a_baseline_is_whole_or_not_there(world: World) -> None:
     """Killed before its last write, it is made again."""
     sample = pd.DataFrame({"x": [1.0, 2.0]})
     world.lake.crash_at = 2
     with pytest.raises(Crash):
-        lake(world).write_reference("toy", "digest", {"grid": {}}, sample)
-    assert lake(world).reference("toy", "digest") is None
+        lake(world).write_baseline("toy", "digest", NoiseProfile(1), sample)
+    assert lake(world).baseline("toy", "digest", NoiseProfile) is None
     world.lake.crash_at = None
-    lake(world).write_reference("toy", "digest", {"grid": {}}, sample)
-    assert lake(world).reference("toy", "digest") == {"grid": {}}
-    pd.testing.assert_frame_equal(lake(world).reference_sample("toy", "digest"), sample)
-    lake(world).write_summary("toy", "digest", day(1), {"rows": 1})
-    assert lake(world).summary("toy", "digest", day(1)) == {"rows": 1}
-    assert lake(world).summary("toy", "digest", day(2)) is None
+    lake(world).write_baseline("toy", "digest", NoiseProfile(1), sample)
+    assert lake(world).baseline("toy", "digest", NoiseProfile) == NoiseProfile(1)
+    pd.testing.assert_frame_equal(lake(world).baseline_sample("toy", "digest"), sample)
+    lake(world).write_summary("toy", "digest", day(1), NoiseProfile(2))
+    assert lake(world).summary("toy", "digest", day(1), NoiseProfile) == NoiseProfile(2)
+    assert lake(world).summary("toy", "digest", day(2), NoiseProfile) is None
 
 
 def test_a_feature_that_came_later_is_missing_in_older_rows(world: World) -> None:

@@ -421,7 +421,7 @@ class Test_a_version_made_by_hand:
 
     @pytest.mark.parametrize(
         "ask",
-        [lambda v: v.trained_until, lambda v: v.figure("proved_value"), lambda v: v.tag("train_digest")],
+        [lambda v: v.trained_until, lambda v: v.number_in("proved_value"), lambda v: v.tag("train_digest")],
         ids=["trained_until", "proved_value", "train_digest"],
     )
     def test_a_tag_that_is_absent_is_named(
@@ -458,7 +458,7 @@ def artifact_of(registry: Registry, model: Model, other_key: str) -> bytes:
     whole = rows(3)
     registry.register(
         other,
-        other.build(1).fit(whole[other.feature_names], whole["y"]),
+        other.candidate.build(1).fit(whole[other.feature_names], whole["y"]),
         whole[other.feature_names].head(5),
         training(other_key),
     )

@@ -18,7 +18,7 @@ from include.adapters import compute
 from include.errors import ClusterUnreachable
 from include.request import Request
 from include.results import Refitted, Verdict
-from include.services import Services
+from include.services import Services, StepContext
 from include.settings import Settings
 from include.steps import refit
 from tests.toy import World, changed, day
@@ -111,7 +111,7 @@ def challenged(there: There) -> tuple[Verdict, Any, Any]:
 def replayed(there: There) -> dict[str, bytes]:
     """The scores of every backtest model, by key."""
     request = Request(as_of=day(21), reason="a test", run_id="run")
-    refitted: Refitted = refit.run(there.services, there.model, request)
+    refitted: Refitted = refit.run(StepContext(there.services, there.model, request))
     assert refitted.digest, refitted.summary
     return {key: data for key, (data, _) in there.lake.objects.items() if key.startswith(f"replays/toy/{refitted.digest}/")}
 

@@ -192,7 +192,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
         monkeypatch.setattr("include.models.all_models", lambda: [model])
         monkeypatch.setattr("include.models.model_names", lambda: [name])
         monkeypatch.setattr("include.models.find_model", lambda _: model)
-        monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {name: Runs()})
+        monkeypatch.setattr("airflow_facts.runs_of", lambda _: {name: Runs()})
         now = datetime.now(UTC)
         assert "version 1" in models_page.models_page({f"{name}.monitor"}, now)[1]
         assert "promoted" in models_page.model_page(f"{name}.monitor", now)[1]

@@ -66,14 +66,14 @@ def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     world.do("triage", day(16), checked=CHECKED, scored=scored, drift=drift, quality=quality)
     _tell_of(monkeypatch, world.lake)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
-    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {"toy": Runs("run", datetime.now(UTC))})
+    monkeypatch.setattr("airflow_facts.runs_of", lambda _: {"toy": Runs("run", datetime.now(UTC))})
     yield from _served()
 
 
 def _tell_of(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
     monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
-    monkeypatch.setattr("airflow_facts.in_airflow", lambda _: {})
+    monkeypatch.setattr("airflow_facts.runs_of", lambda _: {})
 
 
 def _served() -> Iterator[int]:

@@ -200,7 +200,7 @@ def test_importing_a_model_loads_no_science_library(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "summary"),
+    ("text", "says"),
     [
         ("x = 1\n", r"broken\.py defines no MODEL: end it with MODEL = Model"),
         ("from tests.toy import MODEL\n", r"broken\.py defines a model named 'toy': name it 'broken'"),
@@ -229,7 +229,7 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "summary"),
+    ("changes", "says"),
     [
         ({"name": "Not Good"}, "name 'Not Good'"),
         ({"features": MODEL.features + MODEL.features[:1]}, r"\['x'\] appear twice"),
@@ -245,7 +245,7 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
         ({"probation": Probation(periods=2, looks=3)}, "probation.periods 2: at least one for each of the 3 looks"),
         ({"probation": Probation(alpha=0.5)}, "probation.alpha 0.5: above 0 and below 0.5"),
         ({"probation": Probation(then="ask")}, "probation.then 'ask': propose or roll_back"),  # type: ignore[arg-type]
-        ({"review": "slack"}, "review 'slack': accepted are none, airflow, registry"),
+        ({"review": "slack"}, "review.where 'slack': accepted are none, orchestrator, registry"),
         ({"reviewers": "alice"}, "reviewers 'alice': name the users one by one"),
         ({"reviewers": ("alice", " ")}, "name the users one by one"),
         ({"review_within": pd.Timedelta(0).to_pytimedelta()}, "review_within 0:00:00: must be longer than nothing"),

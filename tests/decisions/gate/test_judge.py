@@ -1,5 +1,6 @@
 """The gate as a whole: what it lets through, what it stops, and that it notices when it is broken itself."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,6 @@ import include.decisions.gate.judge as gate_module
 from include.decisions.gate.judge import Contest, judge, quick_verdict
 from include.decisions.gate.self_test import self_test
 from include.decisions.gate.verdict import Lane
-from include.decisions.scoring.evidence import Said
 from include.decisions.scoring.predictions import Floats, best_classes
 from include.decisions.scoring.scorecard import CLEAN
 from include.decisions.scoring.slices import partition
@@ -116,10 +116,10 @@ def test_a_gate_that_is_broken_is_noticed(monkeypatch: pytest.MonkeyPatch, broke
 
 def test_the_self_test_plants_three_challengers() -> None:
     """Shuffled, brittle and all-knowing: each is judged once, on the run's own rows."""
-    judged: list[tuple[Said, Said | None]] = []
+    judged: list[tuple[Mapping[str, Any], Mapping[str, Any] | None]] = []
     one = contest()
 
-    def remembers(challenger: Said, champion: Said | None) -> Any:
+    def remembers(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Any:
         judged.append((challenger, champion))
         return "keep" if len(judged) < 3 else "promote"
 
