@@ -333,7 +333,14 @@ class Model:
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
-            (len(self.candidates) != 1, f"candidates: exactly one is accepted, {len(self.candidates)} are declared"),
+            (
+                not isinstance(self.candidates, tuple),
+                f"candidates {self.candidates!r:.80}: a tuple is accepted, (Candidate(…),) with the comma",
+            ),
+            (
+                isinstance(self.candidates, tuple) and len(self.candidates) != 1,
+                "candidates: exactly one is accepted, as (Candidate(…),)",
+            ),
             (
                 min(self.retraining.worth.retrain, self.retraining.worth.point) <= 0,
                 f"retraining.worth {self.retraining.worth}: both must be above 0",

@@ -324,7 +324,7 @@ def test_a_frozen_reference_takes_part(world: World) -> None:
     world.registry.aliases["anchor"] = frozen
     verdict = trial(world, Planted(0.6), Planted(0.1))
     assert verdict.verdict in ("keep", "inconclusive")
-    assert f"against frozen {frozen}" in world.registry.descriptions["3"]
+    assert f"versus baseline v{frozen}" in world.registry.descriptions["3"]
 
 
 def test_production_decides_how_severe_the_noise_is(world: World) -> None:
@@ -335,7 +335,7 @@ def test_production_decides_how_severe_the_noise_is(world: World) -> None:
     trial(world, Planted(4.0), Planted(0.3))
     conditions = json.loads(world.registry.reports["run-2", "noise_suite.json"])["conditions"]
     assert {"production", "production x2"} <= {condition["id"] for condition in conditions}
-    assert "At your production's level of mess" in world.registry.descriptions["2"]
+    assert "Adding production-level noise again changes" in world.registry.descriptions["2"]
 
 
 @pytest.mark.parametrize(("tag", "lane"), [("same", "routine"), ("another", "change")])
