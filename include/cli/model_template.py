@@ -53,6 +53,11 @@ MODEL = Model(
     # CHANGE: what a version must reach on clean and on noisy rows, and the loss (margin) that would not be noticed.
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
     retraining=Retraining(cadence="0 7 1 * *"),  # CHANGE: when to retrain if nothing asks for it, cron in UTC
-    candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
+    candidates=(
+        Candidate(
+            build=build,
+            trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
+        ),
+    ),
     # Leave it, unless the contract test names other types.
 )

@@ -34,7 +34,8 @@ def command(model: str, days: int, remove: bool) -> None:
     console, now = Console(), datetime.now(UTC)
     run_id = f"make prune {now:%Y-%m-%dT%H:%M:%S}"
     request = Request(as_of=now, reason="make prune", run_id=run_id, asked_by=getpass.getuser())
-    context, until = StepContext(connect(), find_model(model), request), now - timedelta(days=days)
+    found = find_model(model)
+    context, until = StepContext(connect(), found, request), now - timedelta(days=days)
     planned = plan(context, until)
     console.print(_table(context.model.name, planned))
     console.print(f"{in_words(planned)} {'are going' if remove else 'would go'}.", highlight=False, markup=False)
