@@ -334,12 +334,8 @@ class Model:
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
             (
-                not isinstance(self.candidates, tuple),
-                f"candidates {self.candidates!r:.80}: a tuple is accepted, (Candidate(…),) with the comma",
-            ),
-            (
-                isinstance(self.candidates, tuple) and len(self.candidates) != 1,
-                "candidates: exactly one is accepted, as (Candidate(…),)",
+                not isinstance(self.candidates, tuple) or len(self.candidates) != 1,
+                f"candidates {self.candidates!r:.80}: exactly one is accepted, as (Candidate(…),) with the comma",
             ),
             (
                 min(self.retraining.worth.retrain, self.retraining.worth.point) <= 0,
