@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,8 @@ ROLLED_BACK = "rolled_back"
 EVIDENCE = "evidence"
 # A tag: what trivial answers would have learned from the training's labels.
 BASELINES = "baselines"
+# Where MLflow keeps the default server of a process.
+_DEFAULT_SERVER = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 _TRAINING_KEY = "training_key"
 _REPLAY = "replay"
 _ARTIFACT = "model.skops"
@@ -177,12 +180,12 @@ class Registry:
             found = _or_none(lambda: self._client.get_model_version(model_name, number))
             if found is None:
                 return
-            self._turn_mlflow_here()
             if model_id := _logged_model(found):
                 logged = self._client.get_logged_model(model_id)
                 # Deleting a logged model only marks it: the files are what costs.
-                files: Any = get_artifact_repository(logged.artifact_location)
-                files.delete_artifacts()
+                with self._as_mlflow_default():
+                    files: Any = get_artifact_repository(logged.artifact_location)
+                    files.delete_artifacts()
                 self._client.delete_logged_model(model_id)
             self._client.delete_model_version(model_name, number)
 
@@ -252,8 +255,7 @@ class Registry:
         Safe to repeat after a crash: runs that an earlier try left open are closed as KILLED, and a version is registered
         last.
         """
-        with _in_our_words(model.name):
-            self._turn_mlflow_here()
+        with _in_our_words(model.name), self._as_mlflow_default():
             experiment = mlflow.set_experiment(model.name)
             self._close_dead_runs(experiment.experiment_id, training.key)
             with mlflow.start_run(run_name=f"{model.name} {training.tags['trained_until'][:10]}") as run:
@@ -271,10 +273,22 @@ class Registry:
             )
             return _version(made)
 
-    def _turn_mlflow_here(self) -> None:
-        """Some of MLflow's functions take no client, and ask the server that the process was last told of."""
+    @contextmanager
+    def _as_mlflow_default(self) -> Iterator[None]:
+        """Some of MLflow's functions take no client and ask the process's default server: this one, inside the block."""
+        before = {name: os.environ.get(name) for name in _DEFAULT_SERVER}
         mlflow.set_tracking_uri(self._tracking_uri)
         mlflow.set_registry_uri(self._tracking_uri)
+        try:
+            yield
+        finally:
+            # MLflow also writes them into the environment, where our own settings are read from.
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+            mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
     def _log_dataset(self, example: pd.DataFrame, training: Training) -> None:
         dataset = from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
@@ -386,8 +400,7 @@ class Registry:
     @contextmanager
     def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
-            with _in_our_words(f"{model_name} version {number}"):
-                self._turn_mlflow_here()
+            with _in_our_words(f"{model_name} version {number}"), self._as_mlflow_default():
                 uri = f"models:/{model_name}/{number}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self._tracking_uri))
             if not (path / _ARTIFACT).is_file():

@@ -1,5 +1,6 @@
 """Promises of the registry, kept against the real MLflow server, and against servers that fail as they do in real life."""
 
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -222,12 +223,16 @@ class Test_artifacts:
     @pytest.mark.parametrize("kind", ["pickle", "cloudpickle"])
     def test_a_pickle_is_refused(self, registry: Registry, model: Model, kind: str) -> None:
         """Somebody registered by hand what runs code when it is loaded: digest and load say how to register it."""
-        mlflow.set_tracking_uri(registry._tracking_uri)
-        mlflow.set_experiment(model.name)
-        with mlflow.start_run():
-            mlflow.sklearn.log_model(
-                fitted(model), name="model", serialization_format=kind, registered_model_name=model.name, pip_requirements=[]
-            )
+        with registry._as_mlflow_default():
+            mlflow.set_experiment(model.name)
+            with mlflow.start_run():
+                mlflow.sklearn.log_model(
+                    fitted(model),
+                    name="model",
+                    serialization_format=kind,
+                    registered_model_name=model.name,
+                    pip_requirements=[],
+                )
         for attempt in (partial(registry.load, model, "1"), partial(registry.artifact_digest, model.name, "1")):
             with pytest.raises(UntrustedModel, match=r"holds no model.skops.*Register it through the pipeline"):
                 attempt()
@@ -244,6 +249,17 @@ class Test_artifacts:
         assert Path(client.download_artifacts(run_id, "replay.html")).read_text() == "y"
         run = client.get_run(run_id)
         assert (run.info.status, run.data.tags["replay"], run.data.tags["a"]) == ("FINISHED", "0123abcd", "b")
+
+    def test_the_environment_of_the_process_stays_as_it_was(
+        self, registry: Registry, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Settings that are read after a version was kept name the server that they named before."""
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+        monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+        registered(registry, model)
+        assert registry.load(model, "1") is not None
+        assert os.environ["MLFLOW_TRACKING_URI"] == "http://elsewhere:5000"
+        assert "MLFLOW_REGISTRY_URI" not in os.environ
 
     def test_a_report_is_read_back(self, registry: Registry, model: Model) -> None:
         """Letter for letter, also from a folder; what is not there is told."""

@@ -184,7 +184,9 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
         world.take_in(datetime.now(UTC))
         assembled, trained, verdict = world.challenge(day(13))
         assert verdict.verdict == "promote", (assembled, trained, verdict)
-        world.do("announce", day(13), verdict=verdict, promotion=world.promote(day(13), verdict))
+        approval = world.do("review", day(13), verdict=verdict)
+        promotion = world.do("promote", day(13), verdict=verdict, approval=approval)
+        world.do("announce", day(13), verdict=verdict, approval=approval, promotion=promotion)
     with acting_as(users["pages"]):
         lake = store("lake")
         reader = services.Reader(Settings.read({}), LatestStatus(lake), Records(lake), Ledger(lake))
