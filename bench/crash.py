@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from bench import results
@@ -66,7 +67,9 @@ class Trials:
         self._services, self._model = services, model
         self._first = _registered(services, model)
         self._digest = services.registry.artifact_digest(model.name, self._first.number)
-        found = services.registry._client.get_model_version(model.name, self._first.number)
+        uri = services.settings.mlflow_tracking_uri
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        found = self._client.get_model_version(model.name, self._first.number)
         self._source, self._run_id = str(found.source), str(found.run_id)
         self._trials, self._prefix = 0, f"crash_{uuid.uuid4().hex[:8]}"
 
@@ -74,10 +77,9 @@ class Trials:
         """A model with three versions, of which 2 has replaced 1, and 3 is the challenger."""
         self._trials += 1
         model = replace(self._model, name=f"{self._prefix}_{self._trials}")
-        client = self._services.registry._client
-        client.create_registered_model(model.name)
+        self._client.create_registered_model(model.name)
         for _ in range(3):
-            client.create_model_version(
+            self._client.create_model_version(
                 model.name,
                 self._source,
                 self._run_id,

@@ -22,7 +22,7 @@ from bench import results
 from bench.in_process import Week, play, stores
 from demo import messages, payments
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, WEEK, Stream, Upstream
-from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.decisions.data.labels import labels_of
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
@@ -76,7 +76,7 @@ def main() -> int:
 def play_history(model: Model, history: PlayedHistory) -> tuple[list[Week], pd.DataFrame]:
     """Every week's outcome, and a table of each week's metric by the loop and by the first champion."""
     services = build_services()
-    landing = ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
+    landing = S3Store.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
     upstream = Upstream(landing, history.stream)
     upstream.backlog(history.first)
     weeks, served, start = [], {}, history.first

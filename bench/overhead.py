@@ -21,6 +21,7 @@ from bench import results
 from bench.in_process import stores
 from demo.upstream import FLIGHTS, Upstream
 from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
@@ -44,7 +45,7 @@ def main() -> int:
 def measure(model: Model) -> None:
     """Time the steps of one retraining, one by one, and the bare script, in turns."""
     services = build_services()
-    store = ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
+    store = S3Store.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
     keys = list(Upstream(store, FLIGHTS).backlog(UNTIL).rows)
     request = Request(as_of=UNTIL, reason="bench", run_id="bench", force=True)
     _intake(services, model, request)

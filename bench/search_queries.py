@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from bench import results
 from bench.in_process import stores
 from demo.upstream import SEARCHES, Upstream
-from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.evidence import ByCondition, blend_gain, measure
@@ -169,7 +169,7 @@ def misspelt(queries: pd.Series, words: Mapping[str, list[str]]) -> pd.Series:
 def delivered() -> Services:
     """A shop whose whole history has arrived; what a run may know of it is a matter of its as-of time."""
     services = build_services()
-    landing = ObjectStore.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
+    landing = S3Store.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
     Upstream(landing, SEARCHES).backlog(END)
     request = _request(END, "backlog")
     _step(services, SHIPPED, "check", request, _step(services, SHIPPED, "pull", request))

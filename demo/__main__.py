@@ -19,7 +19,7 @@ from demo.live_view import farewell, summary, view
 from demo.player import Player, Row
 from deploy.local.airflow_api import AirflowApi
 from deploy.local.stack import Stack, StackError
-from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.errors import ProvingGroundError
 from include.models import all_models
 
@@ -69,9 +69,7 @@ def _player(stack: Stack, weeks: int) -> Player:
     os.environ.update(stack.environment())
     api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
     api.wait_for_dags({f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}, seconds=90)
-    landing, lake = (
-        ObjectStore.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake")
-    )
+    landing, lake = (S3Store.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))
     return Player(api, landing, lake, weeks)
 
 

@@ -46,18 +46,18 @@ def build_services(settings: Settings | None = None) -> Services:
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
-    from include.adapters.object_store import ObjectStore
-    from include.adapters.registry import Registry
+    from include.adapters.mlflow_registry import MlflowRegistry
+    from include.adapters.s3_store import S3Store
     from include.adapters.serving import Serving
 
     settings = settings or Settings.read(os.environ)
-    connect = partial(ObjectStore.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
+    connect = partial(S3Store.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
     lake = connect(settings.lake_bucket)
     return Services(
         settings=settings,
         landing=Landing(connect(settings.landing_bucket)),
         lake=Lake(lake),
-        registry=Registry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
+        registry=MlflowRegistry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
         serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
@@ -71,11 +71,11 @@ def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> S
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.memory_store import MemoryStore
-    from include.adapters.registry import Registry
+    from include.adapters.mlflow_registry import MlflowRegistry
     from include.code_version import commit
 
     settings, lake = Settings.read({"PROVING_GROUND_GIT_COMMIT": commit()}), MemoryStore("lake")
-    registry = Registry.in_folder(folder, model.name, page_url=settings.mlflow_url)
+    registry = MlflowRegistry.in_folder(folder, model.name, page_url=settings.mlflow_url)
     return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake))
 
 
@@ -99,7 +99,7 @@ class Reader:
 
 
 def reader(patience: float | None = None) -> Reader:
-    """The lake as the environment names it, for reading only; `patience` as in `ObjectStore.connect`.
+    """The lake as the environment names it, for reading only; `patience` as in `S3Store.connect`.
 
     Raises:
         SettingsError: the environment holds a value that cannot be used.
@@ -115,8 +115,8 @@ def _read_side(
     """Kept, because the latest status remembers what it has read."""
     from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
-    from include.adapters.object_store import ObjectStore
     from include.adapters.records import Records
+    from include.adapters.s3_store import S3Store
 
-    store = ObjectStore.connect(bucket, endpoint=endpoint, region=region, patience=patience)
+    store = S3Store.connect(bucket, endpoint=endpoint, region=region, patience=patience)
     return LatestStatus(store), Records(store), Ledger(store)

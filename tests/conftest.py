@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from deploy.local.stack import Ports, Stack
-from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +28,11 @@ def seaweedfs(_services: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def object_store(seaweedfs: Stack) -> Callable[[], ObjectStore]:
+def object_store(seaweedfs: Stack) -> Callable[[], S3Store]:
     """Makes a store over a fresh bucket, on the real server."""
 
-    def fresh() -> ObjectStore:
-        store = ObjectStore.connect(f"test-{uuid.uuid4().hex}", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+    def fresh() -> S3Store:
+        store = S3Store.connect(f"test-{uuid.uuid4().hex}", endpoint=seaweedfs.s3_endpoint, region="us-east-1")
         store._client.create_bucket(Bucket=store.bucket)
         return store
 

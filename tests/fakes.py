@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.memory_store import MemoryStore as BucketInMemory
-from include.adapters.registry import CHAMPION, Artifact, Training, Version
+from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, Registry, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
     ArtifactChanged,
@@ -97,16 +98,20 @@ class MemoryStore(BucketInMemory):
         return self.now
 
 
-class FakeRegistry:
-    """Versions, aliases and reports in memory; `champions` tells who was champion after every write.
+EXAMPLE = pd.DataFrame({"x": [0.5, -0.5], "z": [0.0, 1.0], "colour": ["red", "blue"]})
+
+
+class FakeRegistry(Registry):
+    """Versions, aliases and reports of one model in memory; `champions` lists who was champion after every write.
 
     `down` makes everything raise, `unanswered` only the question of that number from now on; the `crash_at`-th write from
-    now on is never made. A pipeline comes back as it was given; `tamper` changes its digest.
+    now on is never made. `failing_trial` and `other_answers` are what a process of its own makes of an artifact.
     """
 
     def __init__(self) -> None:
         self.versions: dict[str, Version] = {}
         self.pipelines: dict[str, Any] = {}
+        self.examples: dict[str, pd.DataFrame] = {}
         self.digests: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
         self.model_tags: dict[str, str] = {}
@@ -115,7 +120,6 @@ class FakeRegistry:
         self.trainings: list[Training] = []
         self.champions: list[str | None] = []
         self.pictures: dict[tuple[str, str], bytes] = {}
-        self.examples = pd.DataFrame({"x": [0.5, -0.5], "z": [0.0, 1.0], "colour": ["red", "blue"]})
         self.failing_trial = ""
         self.other_answers = 0.0
         self.down = False
@@ -123,93 +127,95 @@ class FakeRegistry:
         self.crash_at: int | None = None
 
     def aliased(self, model_name: str, alias: str) -> Version | None:
-        self._answer()
-        number = self.aliases.get(alias)
-        return self.versions[number] if number else None
+        number = self.aliases.get(alias, "")
+        return self.version(model_name, number) if self.exists(model_name, number) else None
 
     def champion(self, model_name: str) -> Version | None:
         return self.aliased(model_name, CHAMPION)
 
     def version(self, model_name: str, number: str) -> Version:
-        self._answer()
+        if not self.exists(model_name, number):
+            raise RegistryError(f"MLflow refused {model_name} version {number}: there is no such version")
         return self.versions[number]
 
     def exists(self, model_name: str, number: str) -> bool:
         self._answer()
-        return number in self.versions
+        return number in self.versions and self.versions[number].model_name == model_name
 
     def all_versions(self, model_name: str) -> list[Version]:
         self._answer()
-        return list(self.versions.values())
+        return [version for version in self.versions.values() if version.model_name == model_name]
 
     def remove_version(self, model_name: str, number: str) -> None:
         self._write(lambda: self.versions.pop(number, None))
         self.aliases = {alias: carrier for alias, carrier in self.aliases.items() if carrier != number}
 
     def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
-        self._answer()
-        return dict(self.aliases), dict(self.model_tags)
+        return (dict(self.aliases), dict(self.model_tags)) if self.all_versions(model_name) else ({}, {})
 
     def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
-        if not self.versions:
-            raise RegistryError(f"there is no model {model_name}")
+        if not self.all_versions(model_name):
+            raise RegistryError(f"MLflow refused {model_name}: there is no such model")
         self._write(lambda: self.model_tags.update(tags))
 
     def set_alias(self, model_name: str, alias: str, number: str) -> None:
-        self._answer()
-        if number not in self.versions:
-            raise RegistryError(f"{alias} -> {number}: there is no such version")
+        if not self.exists(model_name, number):
+            raise RegistryError(f"MLflow refused {model_name}@{alias} -> {number}: there is no such version")
         self._write(lambda: self.aliases.update({alias: number}))
 
     def drop_alias(self, model_name: str, alias: str) -> None:
         self._write(lambda: self.aliases.pop(alias, None))
 
     def annotate(self, model_name: str, number: str, tags: dict[str, str], description: str | None = None) -> None:
-        self._write(lambda: self.versions[number].tags.update(tags))
+        version = self.version(model_name, number)
+        self._write(lambda: version.tags.update(tags))
         if description is not None:
             self.descriptions[number] = description
 
     def drop_tags(self, model_name: str, number: str, names: Iterable[str]) -> None:
+        version = self.version(model_name, number)
         for name in names:
-            self._write(lambda name=name: self.versions[number].tags.pop(name, None))
+            self._write(partial(version.tags.pop, name, None))
 
     def run_url(self, run_id: str) -> str:
+        self._answer()
         return f"http://registry.example/run/{run_id}"
 
     def version_url(self, model_name: str, number: str) -> str:
         return f"http://registry.example/{model_name}/{number}"
 
     def find_trained(self, model_name: str, training_key: str) -> Version | None:
-        self._answer()
-        return next((version for version in self.versions.values() if version.tags.get("training_key") == training_key), None)
+        trained = (version for version in self.all_versions(model_name) if version.tags.get(TRAINING_KEY) == training_key)
+        return next(trained, None)
 
     def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
         self.trainings.append(training)
-        return self.add(pipeline, training.tags | {"training_key": training.key})
+        return self.add(pipeline, training.tags | {TRAINING_KEY: training.key}, model.name, example)
 
-    def add(self, pipeline: Any, tags: dict[str, str]) -> Version:
-        number = str(len(self.versions) + 1)
-        self._write(lambda: self.versions.update({number: Version("toy", number, f"run-{number}", dict(tags))}))
-        self.pipelines[number], self.digests[number] = pipeline, f"digest-of-{number}"
-        return self.versions[number]
+    def add(self, pipeline: Any, tags: dict[str, str], model_name: str = "toy", example: pd.DataFrame = EXAMPLE) -> Version:
+        """A version without a training."""
+        number = str(max(map(int, self.versions), default=0) + 1)
+        version = Version(model_name, number, f"run-{number}", dict(tags))
+        self._write(lambda: self.versions.update({number: version}))
+        self.pipelines[number], self.examples[number], self.digests[number] = pipeline, example, f"digest-of-{number}"
+        return version
 
     def artifact_digest(self, model_name: str, number: str) -> str:
-        self._answer()
+        self.version(model_name, number)
         return self.digests[number]
 
     def artifact(self, model_name: str, number: str) -> Artifact:
-        self._answer()
-        return Artifact(f"file of {number}".encode(), self.digests[number], ("scikit-learn==1.9.1",))
+        digest = self.artifact_digest(model_name, number)
+        return Artifact(f"file of {number}".encode(), digest, ("scikit-learn==1.9.1",))
 
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
         if expected_digest and self.artifact_digest(model.name, number) != expected_digest:
-            raise ArtifactChanged(f"version {number}")
-        self._answer()
+            raise ArtifactChanged(f"{model.name} version {number}: validated was {expected_digest[:16]}")
+        self.version(model.name, number)
         return self.pipelines[number]
 
     def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
-        """No process is started: `failing_trial` says what one would have said."""
-        self._answer()
+        self.version(model.name, number)
         if self.failing_trial:
             raise TrialFailed(self.failing_trial)
         pipeline = self.pipelines[number]
@@ -218,8 +224,8 @@ class FakeRegistry:
         return ArtifactTrial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
 
     def example(self, model_name: str, number: str) -> pd.DataFrame:
-        self._answer()
-        return self.examples
+        self.version(model_name, number)
+        return self.examples[number]
 
     def log_picture(self, run_id: str, path: str, png: bytes) -> str:
         self._write(lambda: self.pictures.update({(run_id, path): png}))
@@ -231,6 +237,8 @@ class FakeRegistry:
 
     def read_report(self, run_id: str, path: str) -> str:
         self._answer()
+        if (run_id, path) not in self.reports:
+            raise RegistryError(f"MLflow refused {path} of run {run_id}: there is no such file")
         return self.reports[run_id, path]
 
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
@@ -239,6 +247,7 @@ class FakeRegistry:
         return f"http://registry.example/{run}/{next(iter(files))}"
 
     def tamper(self, number: str) -> None:
+        """Other bytes stand where the artifact was."""
         self.digests[number] = "tampered"
 
     def _answer(self) -> None:
@@ -258,12 +267,11 @@ class FakeRegistry:
 
 def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry, serving: bool = False) -> Services:
     """The real landing and lake over stores in memory, beside a registry in memory."""
-    fake: Any = registry
     return Services(
         settings=Settings.read({}),
         landing=Landing(landing),
         lake=Lake(lake),
-        registry=fake,
+        registry=registry,
         ledger=Ledger(lake),
         locks=Locks(lake, sleep=lambda _: None),
         serving=Serving(lake) if serving else None,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from include.adapters.object_store import ObjectStore
+from include.adapters.object_store import ObjectStore, self_test
 from include.errors import AlreadyExists, Conflict, Locked, StoreError
 
 # Longer than the longest single call to the registry: three tries of 30 s and their pauses.
@@ -109,7 +109,7 @@ class Locks:
 
     def _created(self, key: str, owner: str) -> str | None:
         # Once per model: several S3 servers accept conditions and ignore them, and then every contender would win.
-        self._store.self_test()
+        self_test(self._store)
         try:
             return self._store.create_if_absent(key, _content(owner))
         except AlreadyExists:

@@ -32,11 +32,11 @@ def connect() -> Services:
 
 def landing_bucket() -> "ObjectStore":
     """The bucket of that stack that deliveries land in."""
-    from include.adapters.object_store import ObjectStore
+    from include.adapters.s3_store import S3Store
 
     os.environ.update(variables(os.environ))
     settings = Settings.read(os.environ)
-    return ObjectStore.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
+    return S3Store.connect(settings.landing_bucket, endpoint=settings.s3_endpoint, region=settings.s3_region)
 
 
 def variables(environment: Mapping[str, str], project: Path | None = None) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from include.adapters.lock import LEASE, Locks
 from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.errors import Locked, StoreError, StoreUnreachable
 from tests.fakes import CarelessS3, MemoryStore
 
@@ -89,7 +90,7 @@ def test_a_lock_that_cannot_be_given_back_hides_nothing() -> None:
         raise StoreUnreachable("away")
 
     with locks(store).held("toy", "a"):
-        store.compare_and_set = broken  # type: ignore[method-assign]
+        store.compare_and_set = broken  # type: ignore[method-assign,assignment]
     with pytest.raises(KeyError, match="mine"), locks(MemoryStore()).held("toy", "a"):
         raise KeyError("mine")
 
@@ -99,7 +100,7 @@ def test_a_store_that_ignores_conditions_holds_no_lock() -> None:
     careless: Any = CarelessS3()
     with (
         pytest.raises(StoreError, match="ignores If-None-Match on a write: two writers would both win"),
-        Locks(ObjectStore(careless, "lake")).held("toy", "a"),
+        Locks(S3Store(careless, "lake")).held("toy", "a"),
     ):
         pass
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from include.adapters.registry import CHAMPION, Registry
-from tests.adapters.test_registry import fitted, training
+from include.adapters.mlflow_registry import MlflowRegistry
+from include.adapters.registry import CHAMPION
+from tests.adapters.registering import fitted, training
 from tests.toy import changed, rows
 
 
@@ -18,7 +19,7 @@ def test_a_version_is_kept_and_read_back_without_a_server(
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     monkeypatch.chdir(tmp_path / "elsewhere")
     model = changed(name="toy_in_folder", trusted_types=("numpy.dtype",))
-    registry = Registry.in_folder(tmp_path, model.name, page_url="http://registry.example")
+    registry = MlflowRegistry.in_folder(tmp_path, model.name, page_url="http://registry.example")
     whole, pipeline = rows(0)[model.feature_names], fitted(model)
     version = registry.register(model, pipeline, whole.head(5), training())
     registry.log_report(version.run_id, "decision_card.md", "# A card")

@@ -25,6 +25,7 @@ from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.object_store import ObjectStore
 from include.adapters.records import Records
+from include.adapters.s3_store import S3Store
 from include.reports.overview import Runs
 from include.settings import Settings
 from tests.fakes import FakeRegistry
@@ -155,7 +156,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
     model = replace(MODEL, name=name)
 
     def store(bucket: str) -> ObjectStore:
-        return ObjectStore.connect(bucket, endpoint=seaweedfs.s3_endpoint, region="us-east-1")
+        return S3Store.connect(bucket, endpoint=seaweedfs.s3_endpoint, region="us-east-1")
 
     with acting_as(users["upstream"]):
         landing = store("landing")
@@ -171,7 +172,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
             Lake(lake),
             FakeRegistry(),
             Ledger(lake),
-            Locks(lake),  # type: ignore[arg-type]
+            Locks(lake),
         )
 
         class There(World):

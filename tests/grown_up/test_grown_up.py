@@ -12,7 +12,7 @@ import requests
 
 from deploy.local.environment import PROJECT
 from deploy.local.processes import Running
-from include.adapters.object_store import ObjectStore
+from include.adapters.s3_store import S3Store
 from include.errors import AccessDenied
 from tests.grown_up.composed import Composed
 from tests.whole_loop.loop import Loop
@@ -75,7 +75,7 @@ def test_the_api_server_shows_what_it_cannot_change(composed: Composed, monkeypa
     )
     assert f'model="{Loop(composed).model.name}",version="1"' in shown.text, shown.text  # type: ignore[arg-type]
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", told["AWS_SHARED_CREDENTIALS_FILE"])
-    lake = ObjectStore.connect("lake", endpoint=composed.s3_endpoint, region="us-east-1")
+    lake = S3Store.connect("lake", endpoint=composed.s3_endpoint, region="us-east-1")
     assert list(lake.entries("latest/"))
     with pytest.raises(AccessDenied):
         lake.put("latest/x", b"x")

@@ -15,7 +15,7 @@ from deploy.local.stack import Stack
 from include.adapters.latest_status import LatestStatus
 from include.adapters.object_store import ObjectStore
 from include.alerts.throttle import OUTAGE_WINDOW, Flow
-from tests.adapters.test_object_store import MakeStore
+from tests.adapters.test_s3_store import MakeStore
 from tests.slack import Receiver, listening
 
 ROOT = Path(__file__).parents[2]

@@ -16,6 +16,7 @@ from deploy.local.stack import Stack
 from include.adapters.lake import Lake
 from include.adapters.object_store import ObjectStore
 from include.adapters.records import Records
+from include.adapters.s3_store import S3Store
 from include.models import find_model
 from include.statuses import MonitorStatus, RetrainStatus
 
@@ -175,4 +176,4 @@ def _bucket(stack: Stack, name: str) -> ObjectStore:
     """A bucket of this very stack, whatever credentials the environment names."""
     told = stack.environment()
     session = boto3.session.Session(told["AWS_ACCESS_KEY_ID"], told["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
-    return ObjectStore(session.client("s3", endpoint_url=stack.s3_endpoint), name)
+    return S3Store(session.client("s3", endpoint_url=stack.s3_endpoint), name)

@@ -1,11 +1,10 @@
-"""Promises of the registry, kept against the real MLflow server, and against servers that fail as they do in real life."""
+"""What is particular to MLflow behind the registry, and servers that fail as they do in real life."""
 
 import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,10 +19,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.tracking import MlflowClient
 
-from include.adapters.registry import CHALLENGER, CHAMPION, Registry, Training, Version, _in_our_words
+from include.adapters.mlflow_registry import MlflowRegistry, _translate_errors
+from include.adapters.registry import CHAMPION, Version
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
-from tests.toy import MODEL, changed, day, rows
+from tests.adapters.registering import fitted, registered, training
+from tests.toy import MODEL, changed, rows
 
 NUMBER = iter(range(1000))
 EVIL = ["it's", '"quoted"', "<script>alert(1)</script>", "two\nlines", "../../x", "a' or tags.training_key != '", "x" * 10_000]
@@ -31,8 +32,8 @@ TREES = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
 
 
 @pytest.fixture
-def registry(mlflow_server: str) -> Registry:
-    return Registry(mlflow_server, "http://registry.example")
+def registry(mlflow_server: str) -> MlflowRegistry:
+    return MlflowRegistry(mlflow_server, "http://registry.example")
 
 
 @pytest.fixture
@@ -55,30 +56,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
 
 
-def training(key: str = "key1", **changes: Any) -> Training:
-    plain = Training(
-        key=key,
-        params={"C": "0.1"},
-        metrics={"fit_seconds": 0.5},
-        tags={"trained_until": day(6).isoformat(), "train_digest": "d" * 64, "trigger": "a test"},
-        requirements=["scikit-learn"],
-        dataset_name="toy",
-        dataset_digest="d" * 64,
-        files={"model_source.py": "MODEL = 1"},
-    )
-    return replace(plain, **changes)
-
-
-def fitted(model: Model, build: Callable[[int], Any] | None = None) -> Any:
-    whole = rows(0)
-    return (build or model.candidate.build)(0).fit(whole[model.feature_names], whole["y"])
-
-
-def registered(registry: Registry, model: Model, key: str = "key1", **changes: Any) -> Version:
-    example = rows(0)[model.feature_names].head(5)
-    return registry.register(model, fitted(model), example, training(key, **changes))
-
-
 def build_trees(seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
@@ -90,7 +67,7 @@ def build_trees(seed: int) -> Any:
 class Test_registering:
     """What a version carries."""
 
-    def test_a_version_says_what_it_was_made_of(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+    def test_a_version_says_what_it_was_made_of(self, registry: MlflowRegistry, client: MlflowClient, model: Model) -> None:
         """Tags on version and run, parameters, data set by digest, source, signature and example, and a skops file."""
         made = registered(registry, model)
         assert (made.model_name, made.number) == (model.name, "1")
@@ -100,6 +77,7 @@ class Test_registering:
         assert run.data.params == {"C": "0.1"}
         assert run.data.metrics == {"fit_seconds": 0.5}
         assert run.data.tags.items() >= made.tags.items()
+        assert run.inputs is not None
         (dataset,) = run.inputs.dataset_inputs
         assert (dataset.dataset.name, dataset.dataset.digest) == ("toy", "d" * 36)
         assert [file.path for file in client.list_artifacts(made.run_id)] == ["model_source.py"]
@@ -109,24 +87,7 @@ class Test_registering:
         assert info.flavors["sklearn"]["serialization_format"] == "skops"
         assert client.get_registered_model(model.name).tags["owner"] == model.owner
 
-    def test_it_predicts_as_before_it_was_kept(self, registry: Registry, model: Model) -> None:
-        """What comes back is the pipeline that went in."""
-        registered(registry, model)
-        features = rows(1)[model.feature_names]
-        expected = fitted(model).predict_proba(features)
-        assert (registry.load(model, "1").predict_proba(features) == expected).all()
-
-    def test_the_same_training_is_found_again(self, registry: Registry, model: Model) -> None:
-        """By its key, the oldest version of it; another key, or another model's, is not taken for it."""
-        assert registry.find_trained(model.name, "key1") is None
-        registered(registry, model, "key0")
-        made = registered(registry, model)
-        registered(registry, model)
-        assert registry.find_trained(model.name, "key1") == made
-        assert registry.find_trained(model.name, "key") is None
-        assert registry.find_trained(f"{model.name}x", "key1") is None
-
-    def test_the_run_of_a_killed_try_is_closed(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+    def test_the_run_of_a_killed_try_is_closed(self, registry: MlflowRegistry, client: MlflowClient, model: Model) -> None:
         """It becomes KILLED; runs of other trainings, which may be alive, are left alone."""
         registered(registry, model, "key0")
         experiment = client.get_experiment_by_name(model.name)
@@ -136,7 +97,7 @@ class Test_registering:
         assert client.get_run(dead.info.run_id).info.status == "KILLED"
         assert client.get_run(alive.info.run_id).info.status == "RUNNING"
 
-    def test_types_that_the_model_does_not_list_are_not_even_kept(self, registry: Registry, model: Model) -> None:
+    def test_types_that_the_model_does_not_list_are_not_even_kept(self, registry: MlflowRegistry, model: Model) -> None:
         """The training fails with the names of the types, and there is no version of it."""
         example = rows(0)[["x"]].head(5)
         trees = build_trees(0).fit(rows(0)[["x"]], rows(0)["y"])
@@ -148,48 +109,10 @@ class Test_registering:
         assert registry.load(listed, "1") is not None
 
 
-class Test_aliases:
-    """Who is champion."""
-
-    def test_nobody_is_champion_at_first(self, registry: Registry, model: Model) -> None:
-        """Neither of a model that MLflow does not know, nor of one without the alias."""
-        assert registry.champion(model.name) is None
-        registered(registry, model)
-        assert registry.champion(model.name) is None
-
-    def test_an_alias_moves_and_goes(self, registry: Registry, model: Model) -> None:
-        """One version at a time carries it; setting and dropping twice changes nothing."""
-        for key in ("key1", "key2"):
-            registered(registry, model, key)
-        for number in ("1", "2", "2"):
-            registry.set_alias(model.name, CHAMPION, number)
-            champion = registry.champion(model.name)
-            assert champion is not None
-            assert champion == registry.version(model.name, number)
-        registry.set_alias(model.name, CHALLENGER, "1")
-        for _ in range(2):
-            registry.drop_alias(model.name, CHAMPION)
-        assert registry.champion(model.name) is None
-        assert registry.aliased(model.name, CHALLENGER) == registry.version(model.name, "1")
-
-    def test_what_does_not_exist_is_refused(self, registry: Registry, model: Model) -> None:
-        """An alias cannot be moved to nothing, and a version that is not there is no empty one."""
-        registered(registry, model)
-        for attempt in (
-            partial(registry.set_alias, model.name, CHAMPION, "9"),
-            partial(registry.version, model.name, "9"),
-            partial(registry.annotate, model.name, "9", {"a": "b"}),
-            partial(registry.artifact_digest, model.name, "9"),
-        ):
-            with pytest.raises(RegistryError, match=f"refused {model.name}") as refusal:
-                attempt()
-            assert not refusal.value.transient
-
-
 class Test_artifacts:
     """What was validated is what is loaded."""
 
-    def test_a_changed_artifact_is_seen(self, registry: Registry, mlflow_server: str, model: Model) -> None:
+    def test_a_changed_artifact_is_seen(self, registry: MlflowRegistry, mlflow_server: str, model: Model) -> None:
         """The digest stays for as long as the bytes do; a version whose bytes changed is not loaded."""
         made = registered(registry, model)
         before = registry.artifact_digest(model.name, "1")
@@ -202,7 +125,7 @@ class Test_artifacts:
 
     @pytest.mark.parametrize("data", [b"", b"not a zip", b"\x80\x04N.", b"PK\x05\x06" + bytes(18)])
     def test_what_is_no_skops_file_is_not_loaded(
-        self, registry: Registry, mlflow_server: str, model: Model, data: bytes
+        self, registry: MlflowRegistry, mlflow_server: str, model: Model, data: bytes
     ) -> None:
         """Not even when it has the name of one: nothing is unpickled, and the message says what to do."""
         registered(registry, model)
@@ -212,7 +135,7 @@ class Test_artifacts:
         ):
             registry.load(model, "1")
 
-    def test_types_are_believed_to_this_repository_only(self, registry: Registry, model: Model) -> None:
+    def test_types_are_believed_to_this_repository_only(self, registry: MlflowRegistry, model: Model) -> None:
         """The artifact names the types that it wants trusted; the model's own list decides."""
         example = rows(0)[["x"]].head(5)
         trees = build_trees(0).fit(rows(0)[["x"]], rows(0)["y"])
@@ -221,7 +144,7 @@ class Test_artifacts:
             registry.load(model, "1")
 
     @pytest.mark.parametrize("kind", ["pickle", "cloudpickle"])
-    def test_a_pickle_is_refused(self, registry: Registry, model: Model, kind: str) -> None:
+    def test_a_pickle_is_refused(self, registry: MlflowRegistry, model: Model, kind: str) -> None:
         """Somebody registered by hand what runs code when it is loaded: digest and load say how to register it."""
         with registry._as_mlflow_default():
             mlflow.set_experiment(model.name)
@@ -238,7 +161,7 @@ class Test_artifacts:
                 attempt()
 
     def test_a_replay_has_one_run_however_often_it_is_told(
-        self, registry: Registry, client: MlflowClient, model: Model
+        self, registry: MlflowRegistry, client: MlflowClient, model: Model
     ) -> None:
         """Its pages are in a finished run of the model's experiment, found by the digest; another replay is another run."""
         first, second = (registry.log_replay(model.name, "0123abcd", {"replay.html": text}, {"a": "b"}) for text in "xy")
@@ -251,7 +174,7 @@ class Test_artifacts:
         assert (run.info.status, run.data.tags["replay"], run.data.tags["a"]) == ("FINISHED", "0123abcd", "b")
 
     def test_the_environment_of_the_process_stays_as_it_was(
-        self, registry: Registry, model: Model, monkeypatch: pytest.MonkeyPatch
+        self, registry: MlflowRegistry, model: Model, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Settings that are read after a version was kept name the server that they named before."""
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
@@ -261,32 +184,13 @@ class Test_artifacts:
         assert os.environ["MLFLOW_TRACKING_URI"] == "http://elsewhere:5000"
         assert "MLFLOW_REGISTRY_URI" not in os.environ
 
-    def test_a_report_is_read_back(self, registry: Registry, model: Model) -> None:
-        """Letter for letter, also from a folder; what is not there is told."""
-        made = registered(registry, model)
-        text = "## ä \u200b\u2003 | card |\n\nline\n"
-        registry.log_report(made.run_id, "cards/0123456789ab.md", text)
-        assert registry.read_report(made.run_id, "cards/0123456789ab.md") == text
-        with pytest.raises((RegistryError, RegistryUnreachable)):
-            registry.read_report(made.run_id, "cards/other.md")
-
-    def test_tags_are_removed(self, registry: Registry, client: MlflowClient, model: Model) -> None:
-        """Those that are named, and none else; one that is not there is no fault."""
-        registered(registry, model)
-        registry.annotate(model.name, "1", {"review": "yes", "review_by": "alice"})
-        for _ in range(2):
-            registry.drop_tags(model.name, "1", ["review", "never_set"])
-        tags = client.get_model_version(model.name, "1").tags
-        assert "review" not in tags
-        assert tags["review_by"] == "alice"
-
-    def test_the_page_of_a_run_is_told(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+    def test_the_page_of_a_run_is_told(self, registry: MlflowRegistry, client: MlflowClient, model: Model) -> None:
         """By its experiment, as MLflow's page wants it."""
         made = registered(registry, model)
         experiment = client.get_run(made.run_id).info.experiment_id
         assert registry.run_url(made.run_id) == f"http://registry.example/#/experiments/{experiment}/runs/{made.run_id}"
 
-    def test_a_report_is_overwritten(self, registry: Registry, client: MlflowClient, model: Model) -> None:
+    def test_a_report_is_overwritten(self, registry: MlflowRegistry, client: MlflowClient, model: Model) -> None:
         """The same address, the newest text."""
         made = registered(registry, model)
         addresses = {registry.log_report(made.run_id, "drift/a b.html", text) for text in ("first", "second")}
@@ -295,7 +199,7 @@ class Test_artifacts:
         assert Path(client.download_artifacts(made.run_id, "drift/a b.html")).read_text() == "second"
 
     def test_a_picture_is_served_where_markdown_looks_for_it(
-        self, registry: Registry, mlflow_server: str, model: Model
+        self, registry: MlflowRegistry, mlflow_server: str, model: Model
     ) -> None:
         """The address in the card gives the very bytes, as a picture; a second one takes its place."""
         made = registered(registry, model)
@@ -305,7 +209,7 @@ class Test_artifacts:
         with urllib.request.urlopen(address) as answer:
             assert answer.read() == b"\x89PNG second"
 
-    def test_an_artifact_is_tried_out_by_a_process_of_its_own(self, registry: Registry, model: Model) -> None:
+    def test_an_artifact_is_tried_out_by_a_process_of_its_own(self, registry: MlflowRegistry, model: Model) -> None:
         """From the registry's bytes, not from what is in memory here."""
         registered(registry, model)
         asked = rows(1)[model.feature_names].head(7)
@@ -317,7 +221,7 @@ class Test_odd_words:
     """Text from outside is kept as it is, or refused; it does nothing."""
 
     @pytest.mark.parametrize("text", EVIL, ids=lambda text: repr(text[:12]))
-    def test_in_tags_and_descriptions(self, registry: Registry, client: MlflowClient, model: Model, text: str) -> None:
+    def test_in_tags_and_descriptions(self, registry: MlflowRegistry, client: MlflowClient, model: Model, text: str) -> None:
         """They come back letter for letter; a description is cut where Postgres would refuse it."""
         registered(registry, model)
         registry.annotate(model.name, "1", {"reason": text}, text)
@@ -325,7 +229,7 @@ class Test_odd_words:
         assert client.get_model_version(model.name, "1").description == text[:5000]
 
     @pytest.mark.parametrize("name", EVIL, ids=lambda text: repr(text[:12]))
-    def test_in_names(self, registry: Registry, model: Model, name: str) -> None:
+    def test_in_names(self, registry: MlflowRegistry, model: Model, name: str) -> None:
         """A name that is none finds nothing, changes nothing, and leaves our errors only."""
         registered(registry, model)
         for attempt in (
@@ -342,14 +246,14 @@ class Test_odd_words:
                 assert len(str(error)) < 1000  # noqa: PT017 - some are refused, others find nothing
         assert registry.version(model.name, "1").tags == training().tags | {"training_key": "key1"}
 
-    def test_in_paths_of_reports(self, registry: Registry, model: Model) -> None:
+    def test_in_paths_of_reports(self, registry: MlflowRegistry, model: Model) -> None:
         """A report cannot be written beside its run."""
         made = registered(registry, model)
         for path in ("../../x", "/etc/x", "a/../../x"):
             with pytest.raises(RegistryError):
                 registry.log_report(made.run_id, path, "text")
 
-    def test_in_addresses(self, registry: Registry) -> None:
+    def test_in_addresses(self, registry: MlflowRegistry) -> None:
         """They are quoted: an address stays one."""
         assert registry.version_url("a/b ?#", "1") == "http://registry.example/#/models/a%2Fb%20%3F%23/versions/1"
         assert " " not in registry.artifact_url("run", 'a b"<', "1")
@@ -363,7 +267,7 @@ class Test_outages:
     def test_an_outage_never_looks_like_no_champion(self, answer: Any) -> None:
         """Every question fails as unreachable, which is tried again, and does so soon."""
         with failing(answer) as address:
-            registry = Registry(address, address)
+            registry = MlflowRegistry(address, address)
             asked: dict[str, Callable[[], object]] = {
                 "champion": lambda: registry.champion("toy"),
                 "version": lambda: registry.version("toy", "1"),
@@ -387,8 +291,8 @@ class Test_outages:
     def test_a_refusal_is_no_outage_and_no_answer_either(self, answer: int) -> None:
         """Wrong credentials, a wrong address or a host that is not allowed: trying again would not help."""
         with failing(answer) as address:
-            registry = Registry(address, address)
-            for ask in (lambda: registry.champion("toy"), lambda: registry.find_trained("toy", "key1")):
+            registry = MlflowRegistry(address, address)
+            for ask in (partial(registry.champion, "toy"), partial(registry.find_trained, "toy", "key1")):
                 with pytest.raises(RegistryError, match="refused") as refusal:
                     ask()
                 assert not refusal.value.transient
@@ -398,14 +302,14 @@ class Test_outages:
         repeated = MlflowException(
             "(sqlite3.IntegrityError) UNIQUE constraint failed: inputs.source_id", error_code=BAD_REQUEST
         )
-        with pytest.raises(RegistryUnreachable), _in_our_words("toy"):
+        with pytest.raises(RegistryUnreachable), _translate_errors("toy"):
             raise repeated
 
     @pytest.mark.parametrize(("answer", "transient"), [(503, True), (403, False), (413, False)])
     @pytest.mark.usefixtures("impatient")
     def test_artifacts_that_cannot_be_had_are_our_errors_too(
         self,
-        registry: Registry,
+        registry: MlflowRegistry,
         client: MlflowClient,
         mlflow_server: str,
         model: Model,
@@ -419,7 +323,7 @@ class Test_outages:
         registered(registry, model)
         run = client.create_run("0")
         with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
-            there = Registry(address, address)
+            there = MlflowRegistry(address, address)
             for attempt in (
                 lambda: there.artifact_digest(model.name, "1"),
                 lambda: there.load(model, "1"),
@@ -441,7 +345,7 @@ class Test_a_version_made_by_hand:
         ids=["trained_until", "proved_value", "train_digest"],
     )
     def test_a_tag_that_is_absent_is_named(
-        self, registry: Registry, client: MlflowClient, model: Model, ask: Callable[[Version], Any], request: Any
+        self, registry: MlflowRegistry, client: MlflowClient, model: Model, ask: Callable[[Version], Any], request: Any
     ) -> None:
         """With the version that lacks it, and what to do."""
         client.create_registered_model(model.name)
@@ -468,7 +372,7 @@ class Test_a_version_made_by_hand:
         assert typed.trained_until == datetime(2013, 3, 11, tzinfo=UTC)
 
 
-def artifact_of(registry: Registry, model: Model, other_key: str) -> bytes:
+def artifact_of(registry: MlflowRegistry, model: Model, other_key: str) -> bytes:
     """The model file of another version, trained on other rows."""
     other = changed(model, name=f"{model.name}_other")
     whole = rows(3)
@@ -542,34 +446,14 @@ def failing(answer: Any, beside: str = "", only: str = "") -> Iterator[str]:
         server.server_close()
 
 
-def test_the_example_beside_the_artifact_comes_back(registry: Registry, model: Model) -> None:
-    """A version can be tried when all training data are gone."""
-    rows = registry.example(model.name, registered(registry, model).number)
-    assert list(rows.columns) == model.feature_names
-    assert len(rows) > 0
-    assert len(registry.try_out(model, "1", rows).answers) == len(rows)
-
-
-def test_one_look_gives_aliases_and_tags(registry: Registry, model: Model) -> None:
-    """All of them, with one request; nothing for a model that nobody registered."""
-    assert registry.overview(model.name) == ({}, {})
-    number = registered(registry, model).number
-    registry.set_alias(model.name, "champion", number)
-    registry.set_alias(model.name, "previous", number)
-    registry.annotate_model(model.name, {"ledger_mirrored": "7"})
-    aliases, tags = registry.overview(model.name)
-    assert aliases == {"champion": number, "previous": number}
-    assert tags["ledger_mirrored"] == "7"
-
-
 def test_a_removed_version_is_gone_with_its_files_and_its_run_stays(
-    registry: Registry, client: MlflowClient, model: Model
+    registry: MlflowRegistry, client: MlflowClient, model: Model
 ) -> None:
     """The artifact's bytes are deleted, the card beside the run opens as before; twice is no error."""
     kept, version = registered(registry, model), registered(registry, model, key="key2")
     registry.log_report(version.run_id, "decision_card.md", "why it was refused")
     files = client.get_logged_model(
-        client.get_model_version(model.name, version.number).source.split("/")[-1]
+        str(client.get_model_version(model.name, version.number).source).split("/")[-1]
     ).artifact_location
     assert mlflow.artifacts.list_artifacts(files)
     for _ in range(2):

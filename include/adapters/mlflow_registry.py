@@ -1,0 +1,393 @@
+"""The model registry over MLflow, with errors that say what to do."""
+
+import hashlib
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import mlflow
+import pandas as pd
+import requests
+import skops.io
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.tracking import MlflowClient
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from include.adapters.fresh_process import ArtifactTrial, try_artifact
+from include.adapters.registry import CHAMPION, DESCRIPTION_LIMIT, TRAINING_KEY, Artifact, Registry, Training, Version
+from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
+from include.models.contract import Model
+
+# Where MLflow keeps the default server of a process.
+_DEFAULT_SERVER = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+_REPLAY = "replay"
+_ARTIFACT = "model.skops"
+_ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
+_LATER = (408, 429)
+_LONGEST = 300
+_NO_SUCH_ALIAS = re.compile(r"alias .* not found", re.IGNORECASE)
+
+
+class MlflowRegistry(Registry):
+    """One MLflow server, or MLflow on a file of this machine."""
+
+    def __init__(self, tracking_uri: str, page_url: str) -> None:
+        self._tracking_uri = tracking_uri
+        self._page_url = page_url
+        self._client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+    @classmethod
+    def in_folder(cls, folder: Path, model_name: str, page_url: str) -> "MlflowRegistry":
+        """A registry of one model without a server: a SQLite file in the folder, and the artifacts beside it."""
+        # It would tell each table that it makes.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        registry = cls(f"sqlite:///{folder / 'mlflow.db'}", page_url)
+        # Without a place of its own an experiment would write into the working directory.
+        registry._client.create_experiment(model_name, artifact_location=(folder / "artifacts").as_uri())
+        return registry
+
+    # Versions and aliases
+
+    def aliased(self, model_name: str, alias: str) -> Version | None:
+        with _translate_errors(f"{model_name}@{alias}"):
+            found = _or_none(lambda: self._client.get_model_version_by_alias(model_name, alias))
+            return _version(found) if found else None
+
+    def champion(self, model_name: str) -> Version | None:
+        return self.aliased(model_name, CHAMPION)
+
+    def version(self, model_name: str, number: str) -> Version:
+        with _translate_errors(f"{model_name} version {number}"):
+            return _version(self._client.get_model_version(model_name, number))
+
+    def exists(self, model_name: str, number: str) -> bool:
+        with _translate_errors(f"{model_name} version {number}"):
+            return _or_none(lambda: self._client.get_model_version(model_name, number)) is not None
+
+    def all_versions(self, model_name: str) -> list[Version]:
+        with _translate_errors(model_name):
+            found, page = [], None
+            while page is None or page:
+                some = self._client.search_model_versions(f"name = {_quoted(model_name)}", page_token=page or None)
+                found += [_version(version) for version in some]
+                page = some.token or ""
+            return sorted(found, key=lambda version: int(version.number))
+
+    def remove_version(self, model_name: str, number: str) -> None:
+        with _translate_errors(f"{model_name} version {number}"):
+            found = _or_none(lambda: self._client.get_model_version(model_name, number))
+            if found is None:
+                return
+            if model_id := _logged_model(found):
+                logged = self._client.get_logged_model(model_id)
+                # Deleting a logged model only marks it: the files are what costs.
+                with self._as_mlflow_default():
+                    files: Any = get_artifact_repository(logged.artifact_location)
+                    files.delete_artifacts()
+                self._client.delete_logged_model(model_id)
+            self._client.delete_model_version(model_name, number)
+
+    def overview(self, model_name: str) -> tuple[dict[str, str], dict[str, str]]:
+        with _translate_errors(model_name):
+            found = _or_none(lambda: self._client.get_registered_model(model_name))
+            if found is None:
+                return {}, {}
+            return {alias: str(number) for alias, number in found.aliases.items()}, dict(found.tags)
+
+    def annotate_model(self, model_name: str, tags: dict[str, str]) -> None:
+        with _translate_errors(model_name):
+            for name, value in tags.items():
+                self._client.set_registered_model_tag(model_name, name, value)
+
+    def set_alias(self, model_name: str, alias: str, number: str) -> None:
+        with _translate_errors(f"{model_name}@{alias} -> {number}"):
+            self._client.set_registered_model_alias(model_name, alias, number)
+
+    def drop_alias(self, model_name: str, alias: str) -> None:
+        with _translate_errors(f"{model_name}@{alias}"):
+            self._client.delete_registered_model_alias(model_name, alias)
+
+    def annotate(self, model_name: str, number: str, tags: dict[str, str], description: str | None = None) -> None:
+        with _translate_errors(f"{model_name} version {number}"):
+            for name, value in tags.items():
+                self._client.set_model_version_tag(model_name, number, name, value)
+            if description is not None:
+                self._client.update_model_version(model_name, number, description[:DESCRIPTION_LIMIT])
+
+    def drop_tags(self, model_name: str, number: str, names: Iterable[str]) -> None:
+        with _translate_errors(f"{model_name} version {number}"):
+            for name in names:
+                self._client.delete_model_version_tag(model_name, number, name)
+
+    def version_url(self, model_name: str, number: str) -> str:
+        return f"{self._page_url}/#/models/{quote(model_name, safe='')}/versions/{quote(number, safe='')}"
+
+    def run_url(self, run_id: str) -> str:
+        with _translate_errors(f"run {run_id}"):
+            return f"{self._page_url}/#/experiments/{self._client.get_run(run_id).info.experiment_id}/runs/{run_id}"
+
+    def artifact_url(self, run_id: str, path: str, experiment_id: str) -> str:
+        """The page of a run's artifact, for people."""
+        return f"{self._page_url}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(path)}"
+
+    # Training
+
+    def find_trained(self, model_name: str, training_key: str) -> Version | None:
+        with _translate_errors(model_name):
+            asked = f"name = {_quoted(model_name)} and tags.{TRAINING_KEY} = {_quoted(training_key)}"
+            found = self._client.search_model_versions(asked)
+            return _version(min(found, key=lambda version: int(version.version))) if found else None
+
+    def register(self, model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Version:
+        with _translate_errors(model.name), self._as_mlflow_default():
+            experiment = mlflow.set_experiment(model.name)
+            self._close_dead_runs(experiment.experiment_id, training.key)
+            with mlflow.start_run(run_name=f"{model.name} {training.tags['trained_until'][:10]}") as run:
+                mlflow.set_tags(training.tags | {TRAINING_KEY: training.key})
+                mlflow.log_params(training.params)
+                mlflow.log_metrics(training.metrics)
+                self._log_dataset(example, training)
+                for path, text in training.files.items():
+                    mlflow.log_text(text, path)
+                info = _log_pipeline(model, pipeline, example, training)
+            self._ensure_registered(model)
+            tags = training.tags | {TRAINING_KEY: training.key}
+            made = self._client.create_model_version(
+                model.name, info.model_uri, run.info.run_id, tags=tags, model_id=info.model_id, await_creation_for=0
+            )
+            return _version(made)
+
+    @contextmanager
+    def _as_mlflow_default(self) -> Iterator[None]:
+        """Some of MLflow's functions take no client and ask the process's default server: this one, inside the block."""
+        before = {name: os.environ.get(name) for name in _DEFAULT_SERVER}
+        mlflow.set_tracking_uri(self._tracking_uri)
+        mlflow.set_registry_uri(self._tracking_uri)
+        try:
+            yield
+        finally:
+            # MLflow also writes them into the environment, where our own settings are read from.
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+            mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+    def _log_dataset(self, example: pd.DataFrame, training: Training) -> None:
+        dataset = from_pandas(example, name=training.dataset_name, digest=training.dataset_digest[:36])
+        mlflow.log_input(dataset, context="training")
+
+    def _ensure_registered(self, model: Model) -> None:
+        if _or_none(lambda: self._client.get_registered_model(model.name)) is None:
+            self._client.create_registered_model(model.name, tags={"owner": model.owner}, description=model.description)
+
+    def _close_dead_runs(self, experiment_id: str, training_key: str) -> None:
+        """A killed task leaves its run RUNNING for ever: nothing else will close it."""
+        asked = f"tags.{TRAINING_KEY} = {_quoted(training_key)} and status = 'RUNNING'"
+        for run in self._client.search_runs([experiment_id], asked):
+            self._client.set_terminated(run.info.run_id, status="KILLED")
+
+    # Artifacts
+
+    def artifact_digest(self, model_name: str, number: str) -> str:
+        with self._downloaded(model_name, number) as folder:
+            return _digest(folder)
+
+    def artifact(self, model_name: str, number: str) -> Artifact:
+        with self._downloaded(model_name, number) as folder:
+            data, named = (folder / _ARTIFACT).read_bytes(), folder / "requirements.txt"
+            lines = named.read_text(encoding="utf-8").split() if named.is_file() else []
+            return Artifact(data, hashlib.sha256(data).hexdigest(), tuple(lines))
+
+    def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
+        with self._downloaded(model.name, number) as folder:
+            found = _digest(folder)
+            if expected_digest and found != expected_digest:
+                raise ArtifactChanged(
+                    f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was "
+                    f"{expected_digest[:16]}. The artifact was replaced. If it is champion run {model.name}.rollback, else "
+                    "train and validate again."
+                )
+            return _load_trusted(model, number, folder / _ARTIFACT)
+
+    def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
+        with self._downloaded(model.name, number) as folder:
+            return try_artifact(folder / _ARTIFACT, model.trusted_types, rows)
+
+    def example(self, model_name: str, number: str) -> pd.DataFrame:
+        with self._downloaded(model_name, number) as folder:
+            rows = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
+        if not isinstance(rows, pd.DataFrame) or rows.empty:
+            raise RegistryError(
+                f"{model_name} version {number} was kept without an example to try it with: it was not registered by the "
+                "pipeline. Name another version."
+            )
+        return rows
+
+    def log_picture(self, run_id: str, path: str, png: bytes) -> str:
+        with _translate_errors(f"run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / path).write_bytes(png)
+            self._client.log_artifact(run_id, f"{folder}/{path}")
+        return f"{self._page_url}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
+
+    def log_report(self, run_id: str, path: str, text: str) -> str:
+        with _translate_errors(f"run {run_id}"):
+            self._client.log_text(run_id, text, path)
+            return self.artifact_url(run_id, path, self._client.get_run(run_id).info.experiment_id)
+
+    def read_report(self, run_id: str, path: str) -> str:
+        with _translate_errors(f"{path} of run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
+
+    def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
+        with _translate_errors(f"the replay of {model_name}"):
+            experiment = self._experiment(model_name)
+            asked = f"tags.{_REPLAY} = {_quoted(digest)}"
+            found = self._client.search_runs([experiment], asked)
+            run = found[0] if found else self._client.create_run(experiment, run_name=f"{model_name} replay")
+            for name, value in ({_REPLAY: digest} | tags).items():
+                self._client.set_tag(run.info.run_id, name, value)
+            for path, text in files.items():
+                self._client.log_text(run.info.run_id, text, path)
+            self._client.set_terminated(run.info.run_id)
+            return self.artifact_url(run.info.run_id, next(iter(files)), experiment)
+
+    def _experiment(self, model_name: str) -> str:
+        found = self._client.get_experiment_by_name(model_name)
+        return str(found.experiment_id) if found else str(self._client.create_experiment(model_name))
+
+    @contextmanager
+    def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            with _translate_errors(f"{model_name} version {number}"), self._as_mlflow_default():
+                uri = f"models:/{model_name}/{number}"
+                path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self._tracking_uri))
+            if not (path / _ARTIFACT).is_file():
+                raise UntrustedModel(
+                    f"{model_name} version {number} holds no {_ARTIFACT}, and nothing else is loaded (a pickle runs code). "
+                    "Register it through the pipeline, which saves in skops format."
+                )
+            yield path
+
+
+def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:
+    try:
+        return mlflow.sklearn.log_model(
+            pipeline,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=list(model.trusted_types),
+            signature=infer_signature(example, pipeline.predict(example)),
+            input_example=example,
+            pip_requirements=training.requirements,
+        )
+    except MlflowException as error:
+        # MLflow gives it the code that an outage has.
+        if isinstance(error.__context__, UntrustedTypesFoundException):
+            raise UntrustedModel(
+                f"{model.name}: {_short(error.__context__)} The pipeline cannot be kept. If they are harmless, add them to "
+                f"trusted_types in include/models/{model.name}.py; then run {model.name}.retrain."
+            ) from error
+        raise
+
+
+def _load_trusted(model: Model, number: str, path: Path) -> Any:
+    try:
+        unknown = set(skops.io.get_untrusted_types(file=path)) - set(model.trusted_types)
+    except Exception as error:
+        raise UntrustedModel(
+            f"{model.name} version {number}: its {_ARTIFACT} is no skops file ({type(error).__name__}: {_short(error)}). "
+            f"The file was replaced: put the alias on another version, or run {model.name}.retrain with force."
+        ) from error
+    if unknown:
+        raise UntrustedModel(
+            f"{model.name} version {number} would create {', '.join(sorted(unknown))}, which the model does not trust. "
+            f"If they are harmless, add them to trusted_types in include/models/{model.name}.py."
+        )
+    return skops.io.load(path, trusted=list(model.trusted_types))
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / _ARTIFACT).read_bytes()).hexdigest()
+
+
+def _version(found: ModelVersion) -> Version:
+    if not found.version:
+        # What a proxy's empty page with status 200 becomes: it must not pass for a version.
+        raise MlflowException("the answer was empty")
+    return Version(
+        model_name=str(found.name),
+        number=str(found.version),
+        run_id=str(found.run_id or ""),
+        tags=dict(found.tags),
+        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC) if found.creation_timestamp else None,
+    )
+
+
+def _logged_model(found: ModelVersion) -> str:
+    """The id of the model behind a version: MLflow's answer names it only in its source."""
+    source = str(found.source)
+    return source.removeprefix("models:/") if source.startswith("models:/m-") else ""
+
+
+def _quoted(text: str) -> str:
+    """A value for MLflow's filter language, which knows no way to escape a quote."""
+    if not re.fullmatch(r"[\w.-]+", text):
+        raise RegistryError(f"{text[:100]!r} cannot be searched for: letters, digits, _, - and . are accepted. Rename it.")
+    return f"'{text}'"
+
+
+def _or_none(call: Callable[[], Any]) -> Any:
+    """None for what does not exist; every other failure stays one: an outage must never look like "no champion"."""
+    try:
+        return call()
+    except MlflowException as error:
+        missing_alias = error.error_code == "INVALID_PARAMETER_VALUE" and _NO_SUCH_ALIAS.search(str(error))
+        if error.error_code == _ABSENT or missing_alias:
+            return None
+        raise
+
+
+@contextmanager
+def _translate_errors(about: str) -> Iterator[None]:
+    about = about[:_LONGEST]
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        if _may_pass(error):
+            raise RegistryUnreachable(
+                f"MLflow did not answer about {about}: {_short(error)}. "
+                "Nothing was decided; check the server, then clear the task."
+            ) from error
+        raise RegistryError(
+            f"MLflow refused {about}: {_short(error)}. Look the version up in its page, then clear the task."
+        ) from error
+
+
+def _may_pass(error: MlflowException | requests.RequestException) -> bool:
+    """Whether trying again can help. Refusals of artifacts come as what `requests` raises, all others as MLflow's."""
+    if isinstance(error, MlflowException):
+        # MLflow's client asks again after a time-out; where the first request was carried out, the second one meets its rows.
+        if "IntegrityError" in str(error):
+            return True
+        return error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+    status = error.response.status_code if error.response is not None else None
+    return status is None or status >= 500 or status in _LATER
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST]
