@@ -36,6 +36,9 @@ HEADERS = {
 _SECONDS = (2, 5)
 _LARGEST = 5_000_000
 _RUN = re.compile(r"[0-9a-f]{32}")
+_LEFT_OUT = (
+    "What the task {} returned cannot be read, so it is left out: another release wrote it. Clear the task to make it again."
+)
 _log = logging.getLogger(__name__)
 
 
@@ -87,14 +90,18 @@ def _findings(model_name: str, dag_id: str, run_id: str) -> str:
     from include.reports.pages import from_markdown, render
     from include.results import Drift, Finding, Quality
 
-    drift = _result(Drift, returned(dag_id, run_id, "detect_drift"))
-    quality = _result(Quality, returned(dag_id, run_id, "measure_quality"))
-    finding = _result(Finding, returned(dag_id, run_id, "triage"))
+    stored = {task: returned(dag_id, run_id, task) for task in ("detect_drift", "measure_quality", "triage")}
+    drift = _result(Drift, stored["detect_drift"])
+    quality = _result(Quality, stored["measure_quality"])
+    finding = _result(Finding, stored["triage"])
+    read = zip(stored, (drift, quality, finding), strict=True)
+    unreadable = [task for task, result in read if stored[task] and result is None]
     if finding is None and drift and drift.broken:
         finding = Finding(action="stop", reason=f"the feed is broken: {'; '.join(drift.broken)}")
     if finding is None:
-        raise NoCard(404, _not_decided(dag_id, run_id))
-    card = from_markdown(findings_card(model_name, finding, drift, quality))
+        raise NoCard(404, _LEFT_OUT.format("triage") if "triage" in unreadable else _not_decided(dag_id, run_id))
+    notes = "".join(f"> {_LEFT_OUT.format(task)}\n\n" for task in unreadable)
+    card = from_markdown(notes + findings_card(model_name, finding, drift, quality))
     return render("card.html", title=f"Findings: {dag_id}", kind=finding.action, card=card, version_url="")
 
 
@@ -110,7 +117,7 @@ def _not_decided(dag_id: str, run_id: str) -> str:
 
 
 def _result(kind: "type[R]", stored: str | None) -> "R | None":
-    """The result that a task returned; None where it has none, or one of another release, which the log then names."""
+    """The result that a task returned; None where it has none, or one that this release cannot read: the log says why."""
     from pydantic import ValidationError
 
     if not stored:

@@ -44,7 +44,7 @@ def web_address(returned: str | None, field: str) -> str:
 
 
 def returned(dag_id: str, run_id: str, task_id: str) -> str | None:
-    """What a task of a run returned, as it is stored: JSON, never made into objects here."""
+    """What a task of a run returned, as it is stored: JSON, never made into objects here; None where it returned nothing."""
     # Every component of Airflow imports its plugins; only the api-server has a database to ask.
     from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
     from airflow.utils.session import create_session
@@ -52,7 +52,7 @@ def returned(dag_id: str, run_id: str, task_id: str) -> str | None:
     asked = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=run_id, dag_ids=dag_id, task_ids=task_id)
     with create_session() as session:
         stored = session.scalar(asked.with_only_columns(XComModel.value))
-    return stored if isinstance(stored, str) else json.dumps(stored)
+    return stored if stored is None or isinstance(stored, str) else json.dumps(stored)
 
 
 _BUTTONS: list[Any] = [

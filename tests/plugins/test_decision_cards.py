@@ -193,6 +193,16 @@ RETURNED = [
         },
     ],
     ["moved.monitor", RUN, FOUND],
+    [
+        "older.monitor",
+        RUN,
+        {
+            "triage": {"action": "nothing", "reason": "it holds"},
+            "detect_drift": {"perod": 3},
+            "measure_quality": ["no result"],
+        },
+    ],
+    ["oldest.monitor", RUN, {"triage": {"verdict": "of another release"}}],
     ["stopped.monitor", RUN, {"detect_drift": {"period": None, "broken": ["x: frozen at 7"], "moved": []}}],
     ["many.retrain", "other", judged(RUNS["good"])],
 ]
@@ -256,6 +266,15 @@ def test_what_triage_said_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
     assert "x: frozen at 7" in stopped
 
 
+def test_what_another_release_wrote_is_named_on_the_page(airflow: Any) -> None:
+    """The reader learns which part is missing, and how to have it again; what can be read is shown."""
+    shown = page(airflow, "older.monitor").text
+    assert "It holds" in shown
+    for task in ("detect_drift", "measure_quality"):
+        assert f"What the task {task} returned cannot be read" in shown
+    assert "task triage returned cannot be read" not in shown
+
+
 def test_only_users_of_airflow_see_a_card(airflow: Any) -> None:
     """Anonymous is refused on every path, before anything is looked up; so is a user who may not read the DAG."""
     assert page(airflow, "good.retrain", "admin", "header").status == 200
@@ -293,6 +312,7 @@ def test_the_browser_is_told_to_run_and_fetch_nothing(airflow: Any) -> None:
     [
         ("toy.other", "Only monitors and retrainings have a decision card"),
         ("early.monitor", "Not decided yet"),
+        ("oldest.monitor", "What the task triage returned cannot be read"),
         ("never.retrain", "Not judged yet"),
         ("trained.retrain", "Not judged yet"),
         ("many.retrain", "Not judged yet"),
