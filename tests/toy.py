@@ -118,7 +118,7 @@ class World:
     ) -> Any:
         """Run one step as of a time; `asked` are other fields of the request."""
         page = f"http://127.0.0.1:8080/dags/toy.{step}/runs/run"
-        usual = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol", "url": page}
+        usual: dict[str, Any] = {"reason": "a test", "run_id": "run", "reason_given": True, "asked_by": "carol", "url": page}
         usual |= {"orchestrator": "Airflow", "answer_url": f"{page}/required_actions"}
         request = Request(as_of=as_of, force=force, override=override, **(usual | (asked or {})))
         context = StepContext(self.services, self.model, request)

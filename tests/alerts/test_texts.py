@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ from include.alerts.texts import (
     started_text,
     verdict_text,
 )
-from include.errors import BrokenFeed, DataError, RegistryUnreachable
+from include.errors import BrokenFeed, DataError, ProvingGroundError, RegistryUnreachable
 from include.results import (
     Approval,
     Assembled,
@@ -190,7 +191,11 @@ def test_an_outage_is_about_the_service() -> None:
 
 def test_every_outage_has_its_message() -> None:
     """Whatever error says that a service cannot be used, the message says what to do about that service."""
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind.outage]
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, ProvingGroundError) and kind.outage
+    ]
     assert {kind.__name__ for kind in kinds} >= {"StoreUnreachable", "RegistryUnreachable", "AccessDenied"}
     for kind in kinds:
         assert "Check that" in outage_text(Failure("toy.monitor", "pull", kind("no answer"), LINK))
@@ -243,6 +248,7 @@ def test_a_reason_of_drift_tells_no_value() -> None:
         finding_text("toy", Finding(action="page", reason=reason, advice="")),
         started_text("toy", reason, ROWS, LINK),
     ):
+        assert text is not None
         assert "name: «…»: 12.0% of its values; x: frozen at «…»" in text
         assert "Jane" not in text
 
@@ -261,7 +267,7 @@ def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
 
 
 @pytest.mark.parametrize("action", ["nothing", "note", "wait", "retrain"])
-def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: str) -> None:
+def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: Literal["nothing", "note", "wait", "retrain"]) -> None:
     """Who is told of everything soon reads nothing."""
     assert finding_text("toy", Finding(action=action, reason="the data moved", advice="")) is None
 
@@ -269,16 +275,19 @@ def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: str) -> No
 def test_a_page_says_what_was_found_and_what_to_do() -> None:
     """In one message, with nothing in it that Slack would act on."""
     text = finding_text("toy", Finding(action="page", reason="noise surge: <!channel> & more\nlines", advice="Ask upstream."))
+    assert text is not None
     assert text.splitlines() == [
         ":large_yellow_circle: *toy* · page",
         "noise surge: &lt;!channel&gt; &amp; more lines",
         "_Ask upstream._",
     ]
-    assert finding_text("toy", Finding(action="alarm", reason="silence", advice="See.")).startswith(":red_circle:")
+    alarm = finding_text("toy", Finding(action="alarm", reason="silence", advice="See."))
+    assert alarm is not None
+    assert alarm.startswith(":red_circle:")
 
 
 @pytest.mark.parametrize("decision", ["none", "going on", "passed"])
-def test_a_probation_that_goes_well_is_no_message(decision: str) -> None:
+def test_a_probation_that_goes_well_is_no_message(decision: Literal["none", "going on", "passed"]) -> None:
     """The ledger has it for those who ask."""
     assert probation_text("toy", Probated(decision=decision, then="propose", summary="look 1 of 2")) is None
 
@@ -291,9 +300,13 @@ def test_a_probation_that_goes_well_is_no_message(decision: str) -> None:
         ("impossible", "roll_back", "probation could not be finished", "watch its quality."),
     ],
 )
-def test_a_probation_that_ends_badly_says_why_and_what_to_do(decision: str, then: str, title: str, advice: str) -> None:
+def test_a_probation_that_ends_badly_says_why_and_what_to_do(
+    decision: Literal["worse", "impossible"], then: Literal["propose", "roll_back"], title: str, advice: str
+) -> None:
     """Three lines, with nothing in them that Slack would act on."""
-    lines = probation_text("toy", Probated(decision=decision, then=then, summary="look 1 of 2: <!here>")).splitlines()
+    text = probation_text("toy", Probated(decision=decision, then=then, summary="look 1 of 2: <!here>"))
+    assert text is not None
+    lines = text.splitlines()
     assert lines[0].endswith(f"*toy* · {title}")
     assert lines[1] == "look 1 of 2: &lt;!here&gt;"
     assert lines[2].endswith(f"{advice}_")

@@ -63,6 +63,12 @@ class Cluster:
         return launch(name, command, told, self.logs, self.logs)
 
 
+def listens(port: int) -> bool:
+    """Whether a connection is accepted; OSError if not."""
+    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    return True
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with socket.socket() as probe:
@@ -70,11 +76,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         found = Cluster(tmp_path, probe.getsockname()[1])
     scheduler = found.start("scheduler", "scheduler", "--port", str(found.port))
     try:
-        wait_for(scheduler, lambda: socket.create_connection(("127.0.0.1", found.port), timeout=1).close() is None, seconds=60)
+        wait_for(scheduler, lambda: listens(found.port), seconds=60)
         for turn in (1, 2):
             worker = ("worker", found.address, "--nthreads", "1", "--name", f"w{turn}", "--no-nanny")
             found.workers.append(found.start(f"worker{turn}", *worker))
-        with Client(found.address) as client:
+        with Client(found.address) as client:  # type: ignore[no-untyped-call]  # it has no types
             client.wait_for_workers(2, timeout=60)
         yield found
     finally:
@@ -125,7 +131,7 @@ def test_the_cluster_gives_the_same_result(cluster: Cluster) -> None:
     """Trees, verdict, scorecard and the scores of a replay, to the last bit; and both workers worked on each."""
     here, there = world(), world(cluster.address)
     taken = {}
-    with Client(cluster.address, set_as_default=False) as watching:
+    with Client(cluster.address, set_as_default=False) as watching:  # type: ignore[no-untyped-call]
         for what, work in (("challenge", challenged), ("replay", replayed)):
             began = time.perf_counter()
             local: Any = work(here)
@@ -151,7 +157,7 @@ def test_a_worker_that_dies_in_training_is_done_without(cluster: Cluster) -> Non
     here, there = world(build=large_forest), world(cluster.address, large_forest)
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(challenged(there)), daemon=True)
-    with Client(cluster.address, set_as_default=False) as watching:
+    with Client(cluster.address, set_as_default=False) as watching:  # type: ignore[no-untyped-call]
         began = time.time()
         thread.start()
         until = time.monotonic() + 60

@@ -99,7 +99,12 @@ def test_the_values_are_ones_that_the_chart_knows(values: Any) -> None:
 def test_a_misspelt_value_is_found(values: Any) -> None:
     """The schema is closed: it would not let a wrong name pass."""
     schema = yaml.safe_load((ROOT / "tests/deploy/airflow_chart.yaml").read_text())
-    for wrong in ({"worker": {}}, {"workers": {"celery": {"kedar": {}}}}, {"env": [{"name": "A", "valueFrom": {}}]}):
+    misspelt: tuple[dict[str, Any], ...] = (
+        {"worker": {}},
+        {"workers": {"celery": {"kedar": {}}}},
+        {"env": [{"name": "A", "valueFrom": {}}]},
+    )
+    for wrong in misspelt:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(merged(values, wrong), schema)
 

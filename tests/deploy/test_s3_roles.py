@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def acting_as(keys: Keys) -> Iterator[None]:
 
 
 def client(seaweedfs: Stack, keys: Keys) -> Any:
-    names = {name.lower(): value for name, value in keys.items()}
+    names: dict[str, Any] = {name.lower(): value for name, value in keys.items()}
     return boto3.client("s3", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1", **names)
 
 
@@ -144,10 +145,11 @@ def test_policies_are_about_the_buckets_that_the_settings_name() -> None:
 def test_nobody_but_the_administrator_makes_users(seaweedfs: Stack, users: dict[str, Keys]) -> None:
     """A stolen key cannot give itself more."""
     for keys in users.values():
-        names = {name.lower(): value for name, value in keys.items()}
+        names: dict[str, Any] = {name.lower(): value for name, value in keys.items()}
         iam = boto3.client("iam", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1", **names)
-        assert not may(lambda iam=iam: iam.create_user(UserName=uuid.uuid4().hex))
-        assert not may(lambda iam=iam: iam.put_user_policy(UserName="x", PolicyName="x", PolicyDocument=roles()["pipeline"]))
+        assert not may(partial(iam.create_user, UserName=uuid.uuid4().hex))
+        policy = roles()["pipeline"]
+        assert not may(partial(iam.put_user_policy, UserName="x", PolicyName="x", PolicyDocument=policy))
 
 
 def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], monkeypatch: pytest.MonkeyPatch) -> None:

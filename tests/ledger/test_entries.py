@@ -18,7 +18,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def said(event: EventName, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
-    about = {"key": "k", "as_of": NOW, "by": "carol", "reason": "because", "run_id": "run"} | more
+    about: dict[str, Any] = {"key": "k", "as_of": NOW, "by": "carol", "reason": "because", "run_id": "run"} | more
     return Fact(event=event, version=version or new, new=new, **about)
 
 

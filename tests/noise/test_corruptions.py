@@ -394,7 +394,7 @@ def test_exchanged_columns_hold_each_others_values() -> None:
 def test_whole_columns_go(rate: float, columns: int) -> None:
     """The rate is the share of the columns, and any rate above 0 takes one."""
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [1.5, 2.5]})
-    lost = gone(frame, list(frame), rate, np.random.default_rng(1)).isna().all()
+    lost = gone(frame, list(frame.columns), rate, np.random.default_rng(1)).isna().all()
     assert lost.sum() == columns
 
 

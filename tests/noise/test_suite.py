@@ -250,7 +250,7 @@ def test_the_digest_follows_what_is_done() -> None:
         suite(misspellings={"weather": ("wether",)}).digest(),
         suite(misspellings={"weather": ("weatehr",)}).digest(),
         suite_for(model_of(), MESSY).digest(),
-        suite_for(model_of(), NoiseProfile(100, rates=MESSY.rates | {"miles": {"missing": 0.021}})).digest(),
+        suite_for(model_of(), NoiseProfile(100, rates={**MESSY.rates, "miles": {"missing": 0.021}})).digest(),
     }
     assert len(digests) == 10
 

@@ -95,8 +95,8 @@ def test_training_rows_can_be_limited(world: World) -> None:
 def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) -> None:
     """Day 5 was broken and nobody delivered it again: it is in neither snapshot, until a later run finds it sound."""
     world.with_days(9)
-    for action, rows_in_training in (("stop", 360), ("nothing", 420)):
-        finding = Finding(action=action, reason="a test")
+    findings = {360: Finding(action="stop", reason="a test"), 420: Finding(action="nothing", reason="a test")}
+    for rows_in_training, finding in findings.items():
         status = monitor_status(day(6), drift=Drift(period=day(5)), finding=finding)
         world.services.lake.write_status("toy", status)
         assert world.do("assemble", day(10)).train.rows == rows_in_training

@@ -89,11 +89,11 @@ def test_a_turned_world_retrains(world: World) -> None:
 def test_a_season_is_noted(world: World) -> None:
     """What moves as it did a year ago has a name, and quality holds."""
     whole = with_notes(rows(LAST, count=ROWS), LAST)
-    moved = {"z": whole["z"] + 1.5}
+    moved = whole["z"] + 1.5
     old = pd.to_datetime(whole["at"]) - pd.Timedelta(days=364)
-    before = whole.assign(id=whole["id"] + "-old", at=[moment.isoformat() for moment in old], **moved)
+    before = whole.assign(id=whole["id"] + "-old", at=[moment.isoformat() for moment in old], z=moved)
     world.deliver("features", "year-ago", before.drop(columns="y"))
-    delivered(world, LAST, **moved)
+    delivered(world, LAST, z=moved)
     found = monitored(world, LAST)
     assert found.action == "note"
     assert found.reason.startswith("season: z: median")

@@ -72,9 +72,11 @@ def test_it_is_trained_judged_promoted_scored_and_measured(shop: World) -> None:
 def test_augmentation_is_another_recipe_and_learns_from_mess(shop: World) -> None:
     """Twice the rows, half of them corrupted: the change lane judges it, and under typing slips it is the better one."""
     _, trained, _ = shop.challenge(day(9))
+    assert trained.version is not None
     plain = shop.registry.pipelines[trained.version]
     shop.model = SHOP.with_candidate(augment=Augment(copies=2, severity=1.0, corruptions=("typo", "abbreviation")))
     _, again, _ = shop.challenge(day(9))
+    assert again.version is not None
     assert again.version != trained.version
     tags = [shop.registry.versions[v].tags for v in (trained.version, again.version)]
     assert tags[0]["recipe"] != tags[1]["recipe"]

@@ -90,6 +90,7 @@ def test_a_worse_champion_is_found_at_the_first_look_and_a_rollback_proposed(bad
     found = monitor(bad, 12)
     assert (found.decision, found.version, found.against, found.looks, found.then) == ("worse", "2", "1", 1, "propose")
     assert found.z is not None
+    assert found.bound is not None
     assert found.z < -found.bound == pytest.approx(-2.797, abs=1e-3)
     assert said(bad) == WORSE
     assert bad.services.ledger.state("toy").on_probation is None

@@ -57,7 +57,7 @@ class UnderReview(World):
 
     def review(self, answer: Answer | None = None, verdict: Verdict | None = None) -> Approval:
         """Perform the step."""
-        given = {"answer": answer} if answer else {}
+        given: dict[str, Any] = {"answer": answer} if answer else {}
         approval: Approval = self.do("review", day(1), verdict=verdict or self.verdict, **given)
         return approval
 

@@ -127,7 +127,7 @@ def test_an_augmented_training_is_fitted_on_corrupted_copies_too(world: World) -
     """Three times the rows with two copies, and each copy has the labels of its rows."""
     seen: dict[str, Any] = {}
 
-    class Watched(LogisticRegression):
+    class Watched(LogisticRegression):  # type: ignore[misc]  # it has no types
         def fit(self, frame: Any, labels: Any) -> Any:
             seen.update(rows=len(labels), labels=labels.tolist())
             return super().fit(frame, labels)

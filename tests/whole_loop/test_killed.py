@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
 
 import psutil
 import pytest
@@ -70,7 +71,7 @@ def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
         run = loop.trigger("retrain", as_of=as_of.isoformat(), reason="killed in promote", force=True)
         task = performing(loop, "retrain", run, "promote")
         with frozen(loop.stack.ports.mlflow):
-            wait_for(lambda task=task: is_calling(task, loop.stack.ports.mlflow), "promote to call MLflow", seconds=20)
+            wait_for(partial(is_calling, task, loop.stack.ports.mlflow), "promote to call MLflow", seconds=20)
             kill(task)
             assert stored_aliases(loop)["champion"] == old
         assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)

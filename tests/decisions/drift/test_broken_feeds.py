@@ -1,6 +1,7 @@
 """The feed: what happened to a delivery that nothing may be learned from."""
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ MODEL: Model = changed(
 CALM = NoiseProfile(100)
 
 
-def frame(number: int = 9, rows: int = 100, **changes: object) -> pd.DataFrame:
+def frame(number: int = 9, rows: int = 100, **changes: Any) -> pd.DataFrame:
     """A hundred ordinary rows over a day, with some columns exchanged."""
     rng = np.random.default_rng(number)
     at = FIRST + number * DAY + pd.to_timedelta(np.linspace(0, 86_000, rows), unit="s")
@@ -30,7 +31,7 @@ def frame(number: int = 9, rows: int = 100, **changes: object) -> pd.DataFrame:
     return whole.assign(**changes)
 
 
-def baseline(**changes: object) -> Baseline:
+def baseline(**changes: Any) -> Baseline:
     rows = pd.concat([frame(number, **changes) for number in range(8)], ignore_index=True)
     return make_baseline(MODEL, rows, {}, [])
 

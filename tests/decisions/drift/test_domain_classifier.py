@@ -27,7 +27,7 @@ def test_a_relation_that_changes_is_seen() -> None:
 def test_texts_are_told_apart_by_their_words() -> None:
     """A few messages in ten about something new."""
     columns = [Column("text", "text")]
-    old = pd.DataFrame({"text": RNG.choice(["where is my order", "i want a refund", None], 600)})
+    old = pd.DataFrame({"text": RNG.choice(np.array(["where is my order", "i want a refund", None], dtype=object), 600)})
     new = pd.DataFrame({"text": np.where(np.arange(600) % 3 == 0, "is it vegan", RNG.choice(old["text"], 600))})
     assert area_between(old, old.sample(600, random_state=1), columns, seed=1) == pytest.approx(0.5, abs=0.06)
     assert area_between(old, new, columns, seed=1) > 0.6

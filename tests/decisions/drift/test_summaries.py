@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.summaries import (
     BINS,
     MOST_VALUES,
     Numbers,
     Summary,
     Values,
-    as_numbers,
-    as_texts,
     column_of,
     grid_digest,
     lay_grid,
@@ -100,7 +99,7 @@ ODD = [
     ("nullable boolean", pd.Series([True, None], dtype="boolean"), [1.0, None], ["True", None]),
     ("arrow", pd.Series([1.5, None], dtype="double[pyarrow]"), [1.5, None], ["1.5", None]),
     ("decimal", pd.Series([decimal.Decimal("1.5"), None]), [1.5, None], ["1.5", None]),
-    ("time", pd.Series(pd.to_datetime(["1970-01-01T00:01:00Z", None])), [60.0, None], None),
+    ("time", pd.to_datetime(pd.Series(["1970-01-01T00:01:00Z", None])), [60.0, None], None),
     ("span", pd.Series([pd.Timedelta(seconds=3), pd.NaT]), [3.0, None], None),
     ("categorical", pd.Series(["a", None], dtype="category"), [None, None], ["a", None]),
     ("list", pd.Series([[1, 2], None]), [None, None], ["[1, 2]", None]),

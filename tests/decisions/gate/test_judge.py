@@ -14,7 +14,7 @@ import include.decisions.gate.judge as gate_module
 from include.decisions.gate.judge import Contest, judge, quick_verdict
 from include.decisions.gate.self_test import self_test
 from include.decisions.gate.verdict import Lane
-from include.decisions.scoring.predictions import Floats, best_classes
+from include.decisions.scoring.predictions import Floats, best_classes, numbers_of
 from include.decisions.scoring.scorecard import CLEAN
 from include.decisions.scoring.slices import partition
 from include.errors import ModelError
@@ -74,8 +74,8 @@ def test_the_scorecard_has_suspects_that_nobody_declared() -> None:
     red = (one.features["colour"] == "red").to_numpy()
     worse = answers(one.labels, 0.8, 2)
     _, scorecard = judge(
-        replace(one, challenger={c: np.where(red, worse[c], said) for c, said in one.challenger.items()}),
-        "change",  # type: ignore[arg-type]
+        replace(one, challenger={c: np.where(red, worse[c], numbers_of(usual)) for c, usual in one.challenger.items()}),
+        "change",
     )
     assert scorecard.suspects[0].where.startswith("colour=red")
 

@@ -7,6 +7,7 @@ import pytest
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import CHECKS, Circumstances, Lane, checks, decide, suspicious_predictions, untested
+from include.decisions.scoring.predictions import Predictions
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
 from include.models.contract import Criteria
 
@@ -226,8 +227,8 @@ def test_all_problems_are_told() -> None:
 )
 def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: list[float], summary: list[str]) -> None:
     """NaN and constant predictions are problems of the model that makes them."""
-    said = {CLEAN: np.array(clean), "typo": np.array(noisy)}
-    problems = suspicious_predictions("challenger", said, said[CLEAN])
+    predictions: dict[str, Predictions] = {CLEAN: np.array(clean), "typo": np.array(noisy)}
+    problems = suspicious_predictions("challenger", predictions, predictions[CLEAN])
     assert len(problems) == len(summary)
     assert all("challenger" in problem and word in problem for problem, word in zip(problems, summary, strict=True))
 

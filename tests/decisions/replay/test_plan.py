@@ -1,6 +1,7 @@
 """What would have been trained, on what, and what it may be judged by: as a retraining at that time would have had it."""
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ def history(days: int, delivered: bool = True) -> pd.DataFrame:
     return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, "label_delivered": delivered})
 
 
-def planned(days: int = 12, windows: tuple[int | None, ...] = (None, 4), **changes: object) -> BacktestPlan:
+def planned(days: int = 12, windows: tuple[int | None, ...] = (None, 4), **changes: Any) -> BacktestPlan:
     return plan_backtest(history(days), changed(**changes), day(days), windows)
 
 

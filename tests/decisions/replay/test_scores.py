@@ -34,8 +34,8 @@ def test_a_difference_is_the_paired_one(name: str) -> None:
     gain = backtest.difference(3, 0, (8,))
     assert gain.value == pytest.approx(metric.gain(value - its_value))
     assert gain.error == pytest.approx(standard_error(influence - its_influence), rel=1e-3)
-    both = backtest.difference(3, 0, (7, 8))
-    assert both.error == pytest.approx(np.hypot(*(backtest.difference(3, 0, (p,)).error for p in (7, 8))) / 2)
+    one, other, both = (backtest.difference(3, 0, periods) for periods in ((7,), (8,), (7, 8)))
+    assert both.error == pytest.approx(np.hypot(one.error, other.error) / 2)
 
 
 def test_a_model_has_no_value_before_its_holdout() -> None:

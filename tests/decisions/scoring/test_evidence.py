@@ -24,7 +24,7 @@ CRITERIA = Criteria(metric="roc_auc", floor=0.5, noisy_floor=0.5, margin=0.02)
 METRICS = {
     name: metric
     for task in ("binary", "regression")
-    for name, metric in metrics_of(task, CRITERIA).items()  # type: ignore[arg-type]
+    for name, metric in metrics_of(task, CRITERIA).items()
     if name not in ("precision", "f1", "recall")
 }
 
