@@ -92,11 +92,11 @@ def name_of(number: int) -> str:
 def imported(copy: Path, stage: str, dag_id: str = "") -> float:
     """CPU seconds that a DAG file takes to import, the median of some: whole, or where a task of one DAG is started."""
     command = [sys.executable, "-c", _IMPORT, str(copy / f"dags/{stage}.py"), dag_id]
-    told = [
+    outputs = [
         subprocess.run(command, cwd=copy, env=_surroundings(copy), capture_output=True, check=True, text=True).stdout
         for _ in range(_REPEATS)
     ]
-    return statistics.median(float(each.splitlines()[-1]) for each in told)
+    return statistics.median(float(each.splitlines()[-1]) for each in outputs)
 
 
 def in_copy(copy: Path, models: int) -> dict[str, float]:
@@ -118,13 +118,13 @@ def lived(models: int, home: Path) -> dict[str, float]:
         began = time.monotonic()
         dags = {f"{name_of(number)}.{stage}" for number in range(models) for stage in STAGES}
         wait_for_dags(api, dags)
-        found = {"known_seconds": time.monotonic() - began, **processed(home)}
+        measured = {"known_seconds": time.monotonic() - began, **processed(home)}
         if models <= MANY:
-            found["first_task_seconds"] = taken_up(api, models, home)
+            measured["first_task_seconds"] = taken_up(api, models, home)
         filled(stack, models)
-        found["page_first_seconds"] = paged(api)
-        found["page_seconds"] = statistics.median(paged(api) for _ in range(_REPEATS))
-        return found
+        measured["page_first_seconds"] = paged(api)
+        measured["page_seconds"] = statistics.median(paged(api) for _ in range(_REPEATS))
+        return measured
     finally:
         stack.stop()
 
@@ -161,13 +161,13 @@ def taken_up(api: Any, models: int, home: Path) -> float:
         query = "select count(distinct dag_id) from task_instance where run_id = 'bench' and state is not null"
         while database.execute(query).fetchone()[0] < models and time.monotonic() < until:
             time.sleep(0.2)
-        asked, seen = database.execute(
+        queued, started = database.execute(
             "select min(julianday(queued_at)), max(julianday(start_date)) from dag_run where run_id = 'bench'"
         ).fetchone()
         last = database.execute("select max(julianday(scheduled_dttm)) from task_instance where run_id = 'bench'").fetchone()[
             0
         ]
-    return float(max(seen, last) - asked) * 86400
+    return float(max(started, last) - queued) * 86400
 
 
 def paged(api: Any) -> float:
@@ -178,20 +178,20 @@ def paged(api: Any) -> float:
 
 
 def filled(stack: Any, models: int) -> None:
-    """Documents of every model on the board."""
+    """Write the latest status of every model."""
     import boto3
 
-    told = stack.environment()
+    environment = stack.environment()
     store = boto3.client(
         "s3",
         endpoint_url=stack.s3_endpoint,
-        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name="us-east-1",
     )
     for number in range(models):
         for kind, document in _DOCUMENTS.items():
-            store.put_object(Bucket="lake", Key=f"board/{name_of(number)}/{kind}.json", Body=json.dumps(document).encode())
+            store.put_object(Bucket="lake", Key=f"latest/{name_of(number)}/{kind}.json", Body=json.dumps(document).encode())
 
 
 # As runs write them, with what a page shows.
