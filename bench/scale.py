@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,8 @@ def filled(stack: Any, models: int) -> None:
     """Write the latest status of every model."""
     import boto3
 
+    from include.documents import to_bytes
+
     environment = stack.environment()
     store = boto3.client(
         "s3",
@@ -189,40 +192,34 @@ def filled(stack: Any, models: int) -> None:
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name="us-east-1",
     )
+    documents = {kind: to_bytes(document) for kind, document in _documents().items()}
     for number in range(models):
-        for kind, document in _DOCUMENTS.items():
-            store.put_object(Bucket="lake", Key=f"latest/{name_of(number)}/{kind}.json", Body=json.dumps(document).encode())
+        for kind, document in documents.items():
+            store.put_object(Bucket="lake", Key=f"latest/{name_of(number)}/{kind}.json", Body=document)
 
 
-# As runs write them, with what a page shows.
-_DOCUMENTS: dict[str, dict[str, Any]] = {
-    "monitor": {
-        "as_of": "2024-01-08T00:00:00+00:00",
-        "checked": {"rows": 168, "quarantined": 0},
-        "scored": {"champion": {"version": "1"}, "period": "2024-01-01T00:00:00Z"},
-        "drift": {"columns": 6, "drifted": [], "moved": [], "report_url": None},
-        "quality": dict.fromkeys(("value", "low", "high", "estimate", "newest_maturity", "period", "reference"), None)
-        | {"metric": "mae", "decayed": False},
-        "finding": {"action": "nothing", "reason": "mae 327 holds against 321"},
-    },
-    "ledger": {
-        "sequence": 2,
-        "events": {"promoting": 1, "promoted": 1},
-        "verdicts": {"promote": 1},
-        "champion_since": "2024-01-08T00:00:00+00:00",
-        "moving_since": None,
-        "state": {
-            "champion": "1",
-            "lineage": [],
-            "were_champion": ["1"],
-            "rolled_back": [],
-            "moving": None,
-            "on_probation": None,
-            "written_off": None,
-        },
-    },
-    "retrain": {"as_of": "2024-01-08T00:00:00+00:00", "verdict": {"verdict": "promote", "version": "1", "card_url": None}},
-}
+def _documents() -> dict[str, Any]:
+    """As runs write them, with what a page shows."""
+    from include.ledger.entries import following
+    from include.ledger.state import Fact
+    from include.results import Champion, Checked, Drift, Finding, Promotion, Quality, Scored, Verdict
+    from include.statuses import MonitorStatus, RetrainStatus
+
+    at = datetime(2024, 1, 8, tzinfo=UTC)
+    check = MonitorStatus(
+        as_of=at,
+        run_id="bench",
+        checked=Checked(rows=168, quarantined=0, reasons={}),
+        scored=Scored(champion=Champion(version="1", run_id="bench"), period=at),
+        drift=Drift(period=at, columns=6),
+        quality=Quality(period=at, metric="mae"),
+        finding=Finding(action="nothing", reason="mae 327 holds against 321"),
+    )
+    verdict = Verdict(verdict="promote", reasons=(), version="1", artifact_digest="d", champion_version=None)
+    promotion = Promotion(promoted=True, champion_version="1", previous_version=None)
+    entry = following(None, "bench", Fact("promoted", "bench", at, "bench", "", "bench", "1", new="1"), at)
+    retraining = RetrainStatus(as_of=at, run_id="bench", trigger="cadence", verdict=verdict, promotion=promotion)
+    return {"monitor": check, "retrain": retraining, "ledger": entry}
 
 
 def _surroundings(copy: Path) -> dict[str, str]:
