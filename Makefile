@@ -33,7 +33,7 @@ down: ## end everything that `make demo` left running
 test: $(READY) ## every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-env: ## a .env for docker compose, with secrets made up (run again, it adds what is missing and changes nothing)
+env: ## a .env for docker compose, with new secrets (run again, it adds what is missing and changes nothing)
 	@$(PYTHON) deploy/make_env.py
 
 test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
@@ -42,7 +42,7 @@ test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processe
 test-containers: $(READY) ## docker-compose.yaml on a container engine, podman, and a whole loop on it (docs/deploy.md says what it needs)
 	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
-test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion and goes with a promotion and a rollback
+test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion through a promotion and a rollback
 	@$(BIN)/python -m pytest tests/serving $(ARGS)
 
 test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives the result that this machine gives
@@ -106,7 +106,7 @@ quarantine: $(READY) ## which rows broke the contract, and why (MODEL=name, of i
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
 	@$(BIN)/python -m include.cli slack-preview $(PAGE)
 
-settings-page: $(READY) ## docs/settings.md, from the settings and .env.example
+settings-page: $(READY) ## write docs/settings.md from the settings and .env.example
 	@$(BIN)/python -m include.cli settings-page
 
 DAYS ?= 180

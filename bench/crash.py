@@ -51,7 +51,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Left:
+class FinalState:
     """What a change leaves: aliases, names of tags by version, the champion by the ledger, and the words of its entries."""
 
     aliases: dict[str, str]
@@ -69,8 +69,8 @@ class Trials:
         self._digest = services.registry.artifact_digest(model.name, self._first.number)
         uri = services.settings.mlflow_tracking_uri
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        found = self._client.get_model_version(model.name, self._first.number)
-        self._source, self._run_id = str(found.source), str(found.run_id)
+        registered = self._client.get_model_version(model.name, self._first.number)
+        self._source, self._run_id = str(registered.source), str(registered.run_id)
         self._trials, self._prefix = 0, f"crash_{uuid.uuid4().hex[:8]}"
 
     def before(self) -> Model:
@@ -96,8 +96,8 @@ class Trials:
         if name == "promote":
             self._promote(model, "3", "2", services)
         else:
-            there = VerifiedTarget(target="1", current="2", artifact_digest=self._digest, sample="none")
-            import_module("include.steps.roll_back").run(StepContext(services, model, _request("roll_back")), there)
+            target = VerifiedTarget(target="1", current="2", artifact_digest=self._digest, sample="none")
+            import_module("include.steps.roll_back").run(StepContext(services, model, _request("roll_back")), target)
 
     def _promote(self, model: Model, version: str, champion: str | None, services: Services | None = None) -> None:
         verdict = Verdict(
@@ -112,7 +112,7 @@ class Trials:
         step = import_module("include.steps.promote").run
         step(StepContext(services or self._services, model, _request(f"promote {version}")), verdict, yes)
 
-    def left(self, model: Model) -> Left:
+    def left(self, model: Model) -> FinalState:
         """What is there now.
 
         Raises:
@@ -122,7 +122,7 @@ class Trials:
         aliases, _ = registry.overview(model.name)
         tags = {number: _names(registry.version(model.name, number).tags) for number in ("1", "2", "3")}
         assert entries[-1].after.moving is None, "an intent without an outcome"
-        return Left(aliases, tags, entries[-1].champion, Counter(entry.event for entry in entries))
+        return FinalState(aliases, tags, entries[-1].champion, Counter(entry.event for entry in entries))
 
 
 def _names(tags: dict[str, str]) -> tuple[str, ...]:
@@ -178,36 +178,36 @@ def in_a_process(work: Callable[[], None], fault: Fault) -> tuple[str, list[str]
     return (_DONE if os.WEXITSTATUS(status) == 0 else _FAILED), methods
 
 
-def _perform(work: Callable[[], None], fault: Fault, told: int) -> int:
+def _perform(work: Callable[[], None], fault: Fault, pipe: int) -> int:
     try:
-        with watched(fault, lambda method: os.write(told, f"{method}\n".encode())):
+        with watched(fault, lambda method: os.write(pipe, f"{method}\n".encode())):
             work()
     except ProvingGroundError as error:
         return 1 if error.transient else 2
-    except BaseException as error:  # noqa: BLE001 - the parent is told by the exit status
+    except BaseException as error:  # noqa: BLE001 - the exit status reports it to the parent
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 3
     return 0
 
 
 @contextmanager
-def watched(fault: Fault, tell: Callable[[str], object]) -> Iterator[None]:
+def watched(fault: Fault, report: Callable[[str], object]) -> Iterator[None]:
     """Every HTTP request of MLflow's and of boto3's client is counted, and meets the fault."""
     import botocore.httpsession
     import requests
     from botocore.exceptions import EndpointConnectionError
 
     seen = 0
-    gone = ""
+    cut_off = ""
 
     def meeting(send: Any, server: str, no_answer: Callable[[Any], Exception]) -> Any:
         def sent(self: Any, request: Any, *args: Any, **named: Any) -> Any:
-            nonlocal seen, gone
+            nonlocal seen, cut_off
             seen += 1
-            tell(request.method)
+            report(request.method)
             if fault.how == "outage" and seen == fault.at:
-                gone = server
-            if gone == server:
+                cut_off = server
+            if cut_off == server:
                 raise no_answer(request)
             if (fault.how, fault.at) == ("before", seen):
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -244,7 +244,7 @@ def faults_of(methods: list[str], every: int = 1) -> list[Fault]:
     return (kills + [Fault("outage", number) for number in range(1, len(methods) + 1)])[::every]
 
 
-def survive(trials: Trials, name: str, every: int = 1, tell: Callable[[str], object] = print) -> dict[str, Any]:
+def survive(trials: Trials, name: str, every: int = 1, report: Callable[[str], object] = print) -> dict[str, Any]:
     """Every fault of one change; what went wrong is in `broken`, empty when nothing did."""
     model = trials.before()
     ended, methods = in_a_process(lambda: trials.change(name, model, build_services()), Fault())
@@ -258,7 +258,7 @@ def survive(trials: Trials, name: str, every: int = 1, tell: Callable[[str], obj
         if wrong := _wrong(trials, name, model, calm):
             broken.append(f"{name}, {fault.how} request {fault.at}: {wrong}")
         if number % 25 == 0:
-            tell(f"{name}: {number} of {len(faults)}")
+            report(f"{name}: {number} of {len(faults)}")
     return {
         "requests": len(methods),
         "writes": sum(method not in _READS for method in methods),
@@ -268,7 +268,7 @@ def survive(trials: Trials, name: str, every: int = 1, tell: Callable[[str], obj
     }
 
 
-def _wrong(trials: Trials, name: str, model: Model, calm: Left) -> str:
+def _wrong(trials: Trials, name: str, model: Model, calm: FinalState) -> str:
     """What is not as it should be, at once after the fault and after the rerun; empty when all is well."""
     aliases, _ = trials._services.registry.overview(model.name)
     if aliases.get("champion") not in ("2", calm.champion):
@@ -292,25 +292,25 @@ def table(figures: dict[str, Any]) -> str:
         "| change | requests | of them writes | killed before or after a write | cut off from a request on | cases | broken |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for name, found in figures.items():
-        if isinstance(found, dict):
-            cells = (found["requests"], found["writes"], 2 * found["writes"], found["requests"], found["cases"])
-            lines.append(f"| `{name}` | {' | '.join(map(str, cells))} | {len(found['broken'])} |")
+    for name, change in figures.items():
+        if isinstance(change, dict):
+            cells = (change["requests"], change["writes"], 2 * change["writes"], change["requests"], change["cases"])
+            lines.append(f"| `{name}` | {' | '.join(map(str, cells))} | {len(change['broken'])} |")
     return "\n".join(lines)
 
 
 def main() -> int:
     """Kill, cut off, print, write."""
     console = Console()
-    # Each of the many outages is told at length.
+    # MLflow logs each of the many outages at length.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     with stores():
         began = time.monotonic()
         trials = Trials(build_services(), find_model("traffic_volume"))
-        found = {name: survive(trials, name, tell=console.print) for name in ("promote", "roll_back")}
+        changes = {name: survive(trials, name, report=console.print) for name in ("promote", "roll_back")}
         seconds = time.monotonic() - began
-    broken = [case for change in found.values() for case in change["broken"]]
-    figures = found | {"cases": sum(change["cases"] for change in found.values()), "seconds": round(seconds)}
+    broken = [case for change in changes.values() for case in change["broken"]]
+    figures = changes | {"cases": sum(change["cases"] for change in changes.values()), "seconds": round(seconds)}
     results.write("crash", figures, {"broken": 0}, not broken)
     results.into_page(PAGE, "crash", table(figures))
     console.print_json(json.dumps(figures))

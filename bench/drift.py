@@ -67,8 +67,8 @@ class Course:
 
 
 @dataclass
-class Told:
-    """One year: alarms, by ours and by PSI, and for each shift whether it was told in its first week."""
+class SimulatedYear:
+    """One year: alarms, by ours and by PSI, and for each shift whether it was reported in its first week."""
 
     alarms: int = 0
     psi_alarms: int = 0
@@ -120,28 +120,28 @@ class World:
         return pd.Categorical.from_codes(codes.tolist(), categories=pd.Index([f"v{kind}" for kind in range(len(shares))]))
 
 
-def year(seed: int, rows: int) -> Told:
+def year(seed: int, rows: int) -> SimulatedYear:
     """A year to learn from, and a year of checks."""
-    world, told = World(seed, rows), Told()
+    world, outcome = World(seed, rows), SimulatedYear()
     learned = [world.week(number) for number in range(WEEKS)]
     grid = lay_grid(pd.concat(learned, ignore_index=True).iloc[::10], COLUMNS)
     summaries = [summarise(week, COLUMNS, grid) for week in learned]
     references = {column.name: view_baseline([s.views[column.name] for s in summaries], rows) for column in COLUMNS}
-    whole, calm, stood = merged(summaries), dict.fromkeys(references, (summaries[-1], -1)), set[str]()
+    whole, calm, flagged = merged(summaries), dict.fromkeys(references, (summaries[-1], -1)), set[str]()
     for number in range(WEEKS):
         now = summarise(world.week(WEEKS + number), COLUMNS, grid)
         compared = {name: _compare(references, now, calm, number, name) for name in references}
-        at_once, in_a_row = _told(compared)
-        told.alarms += bool(at_once or in_a_row & stood)
-        told.psi_alarms += max(psi(whole.views[name], now.views[name]) for name in references) > 0.2
+        at_once, in_a_row = _reported(compared)
+        outcome.alarms += bool(at_once or in_a_row & flagged)
+        outcome.psi_alarms += max(psi(whole.views[name], now.views[name]) for name in references) > 0.2
         for at, by in product(range(len(SHAPES)), SHIFTS) if number in SHIFTED_WEEKS else ():
             name = COLUMNS[at].name
             moved = summarise(world.column(at, WEEKS + number, by), COLUMNS[at : at + 1], grid)
-            found, _ = _told(compared | {name: _compare(references, moved, calm, number, name)}, important=name)
-            told.shifts.append((SHAPES[at][0], by, name in found))
+            reported, _ = _reported(compared | {name: _compare(references, moved, calm, number, name)}, important=name)
+            outcome.shifts.append((SHAPES[at][0], by, name in reported))
         calm |= {name: (now, number) for name in references if name not in in_a_row}
-        stood = in_a_row
-    return told
+        flagged = in_a_row
+    return outcome
 
 
 def _compare(
@@ -151,11 +151,11 @@ def _compare(
     return compare(name, references[name], now.views[name], number + 1, (before.views[name], number - week))
 
 
-def _told(compared: dict[str, Compared], important: str = COLUMNS[0].name) -> tuple[set[str], set[str]]:
-    """The views that are told at once, and those that are told when they stand for a second week."""
+def _reported(compared: dict[str, Compared], important: str = COLUMNS[0].name) -> tuple[set[str], set[str]]:
+    """The views that are reported at once, and those that are reported when they stand for a second week."""
     weights = dict.fromkeys(compared, (1 - IMPORTANT) / (len(compared) - 1)) | {important: IMPORTANT}
-    found = list(compared.values())
-    one, two = ({view.view for view in standing(found, weights, rate)} for rate in (AT_ONCE, IN_A_ROW))
+    views = list(compared.values())
+    one, two = ({view.view for view in standing(views, weights, rate)} for rate in (AT_ONCE, IN_A_ROW))
     return one, two
 
 
@@ -197,8 +197,8 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> int:
     sides = [Dataset.from_pandas(rows, data_definition=definition) for rows in plain]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = Report([DataDriftPreset()]).run(*sides).dict()
-    return int(found["metrics"][0]["value"]["count"])
+        report = Report([DataDriftPreset()]).run(*sides).dict()
+    return int(report["metrics"][0]["value"]["count"])
 
 
 # What a check costs
@@ -206,15 +206,15 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> int:
 
 def cost() -> dict[str, Any]:
     """CPU seconds and peak memory of a check, each in a process of its own, from parquet files of at most a million rows."""
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for rows in COST_ROWS:
             _write(Path(folder), rows)
-            found[f"{rows:,}"] = {"ours": _measured("ours", folder, rows)}
+            measured[f"{rows:,}"] = {"ours": _measured("ours", folder, rows)}
             if rows <= EVIDENTLY_ROWS:
-                found[f"{rows:,}"]["evidently"] = _measured("evidently", folder, rows)
-            print(rows, found[f"{rows:,}"], flush=True)
-    return found
+                measured[f"{rows:,}"]["evidently"] = _measured("evidently", folder, rows)
+            print(rows, measured[f"{rows:,}"], flush=True)
+    return measured
 
 
 def _write(folder: Path, rows: int) -> None:
@@ -248,13 +248,13 @@ def measure(who: str, folder: str, rows: int) -> None:
         references = {c.name: view_baseline([part.views[c.name] for part in parts], rows) for c in columns}
         del reference
         began = time.process_time()
-        found = None
+        whole = None
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(250_000):
                 summary = summarise(batch.to_pandas(), columns, grid)
-                found = summary if found is None else found + summary
-        assert found is not None
-        standing([compare(name, references[name], found.views[name], 1) for name in references], {}, AT_ONCE)
+                whole = summary if whole is None else whole + summary
+        assert whole is not None
+        standing([compare(name, references[name], whole.views[name], 1) for name in references], {}, AT_ONCE)
     else:
         _evidently(reference.head(1000), reference.head(1000))
         current = pq.read_table(files).to_pandas()
@@ -276,18 +276,18 @@ def _own_peak(otherwise: float) -> float:
 
 
 def main() -> int:
-    """Simulate, measure, print, write; parts that are left out keep what they last said."""
+    """Simulate, measure, print, write; parts that are left out keep their last result."""
     statistics = results.read("drift").get("statistics", {})
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for rows in SIZES if "years" in PARTS else ():
             years = list(pool.map(partial(year, rows=rows), range(YEARS)))
             statistics.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)
             print(f"{rows:,} rows a week", statistics["years"][f"{rows:,}"], flush=True)
-        for rows, found in (
+        for rows, columns in (
             zip(SIZES, pool.map(partial(evidently_year, 1), SIZES), strict=True) if "evidently" in PARTS else ()
         ):
-            statistics.setdefault("evidently", {})[f"{rows:,}"] = found
-            print(f"{rows:,} rows a week, Evidently", found, flush=True)
+            statistics.setdefault("evidently", {})[f"{rows:,}"] = columns
+            print(f"{rows:,} rows a week, Evidently", columns, flush=True)
     if "cost" in PARTS:
         statistics["cost"] = cost()
     aims = _aims(statistics)
@@ -299,14 +299,14 @@ def main() -> int:
     return 0
 
 
-def _summed_up(years: list[Told]) -> dict[str, Any]:
-    shifts = pd.DataFrame([shift for told in years for shift in told.shifts], columns=["shape", "by", "found"])
+def _summed_up(years: list[SimulatedYear]) -> dict[str, Any]:
+    shifts = pd.DataFrame([shift for one in years for shift in one.shifts], columns=["shape", "by", "found"])
     by_shape = {f"{shape}, {by}": float(part["found"].mean()) for (shape, by), part in shifts.groupby(["shape", "by"])}
     return {
         "years": len(years),
-        "false alarms a year": float(np.mean([told.alarms for told in years])),
-        "years with more than one": float(np.mean([told.alarms > 1 for told in years])),
-        "PSI > 0.2, false alarms a year": float(np.mean([told.psi_alarms for told in years])),
+        "false alarms a year": float(np.mean([one.alarms for one in years])),
+        "years with more than one": float(np.mean([one.alarms > 1 for one in years])),
+        "PSI > 0.2, false alarms a year": float(np.mean([one.psi_alarms for one in years])),
         "found in the first week": {str(by): float(part["found"].mean()) for by, part in shifts.groupby("by")} | by_shape,
     }
 
@@ -317,14 +317,14 @@ def tables(statistics: dict[str, Any]) -> str:
         "| rows a week | ours | Evidently's preset, any column | half of its columns | PSI above 0.2, any column |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
-    for rows, found in statistics["years"].items():
+    for rows, of_size in statistics["years"].items():
         peer = statistics["evidently"][rows]
-        cells = (found["false alarms a year"], *peer.values(), found["PSI > 0.2, false alarms a year"])
+        cells = (of_size["false alarms a year"], *peer.values(), of_size["PSI > 0.2, false alarms a year"])
         lines.append(f"| {rows} | " + " | ".join(f"{cell:.2g}" for cell in cells) + " |")
     lines += ["", "| shifted by | " + " | ".join(f"{rows} rows" for rows in statistics["years"]) + " |"]
     lines.append("| --- |" + " ---: |" * len(statistics["years"]))
     for by in map(str, SHIFTS):
-        shares = (found["found in the first week"][by] for found in statistics["years"].values())
+        shares = (of_size["found in the first week"][by] for of_size in statistics["years"].values())
         mass = f"{float(by) / 5:.0%} of the mass"
         lines.append(f"| {by} deviations, or {mass} | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
     lines += [
@@ -342,11 +342,11 @@ def tables(statistics: dict[str, Any]) -> str:
 def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
     years, cost = statistics.get("years", {}), statistics.get("cost", {})
     million = cost.get("1,000,000", {})
-    ours = {rows: found["ours"] for rows, found in cost.items()}
+    ours = {rows: of_size["ours"] for rows, of_size in cost.items()}
     faster = million["evidently"]["cpu_seconds"] / million["ours"]["cpu_seconds"] if million else 0.0
     growth = ours["10,000,000"]["peak_mb"] / ours["1,000,000"]["peak_mb"] if ours else 9.0
     return {
-        "at most one false alarm a year at each size": all(found["false alarms a year"] <= 1 for found in years.values()),
+        "at most one false alarm a year at each size": all(of_size["false alarms a year"] <= 1 for of_size in years.values()),
         "half a deviation, or a tenth of the mass, found in its first week at 2,000 rows: nine in ten": bool(years)
         and years["2,000"]["found in the first week"]["0.5"] >= 0.9,
         f"at a million rows at least 20 times less CPU than Evidently ({faster:.0f} times)": faster >= 20,

@@ -36,7 +36,7 @@ CONDITIONS = (CLEAN, *NOISY)
 SLICES = 5
 SIZES = {"multiclass": (500, 2000, 10_000), "binary": (500, 2000, 5000, 10_000)}
 DIFFERENCES = (-2, -1, 0, 1, 2, 5)
-TRAPS = ("one slice 10 worse", "one corruption 10 worse", "clean 2 up, messy 3 down", "brittle")
+TRAPS = ("one slice 10 worse", "one corruption 10 worse", "clean 2 up, noisy 3 down", "brittle")
 POSITIVES = 0.2
 CLASSES = np.arange(10)
 # Of a row's variance: what both models find hard about it, what the noise does to both, and what is each model's own.
@@ -87,21 +87,21 @@ def contest(task: str, truth: Truth, rows: int, seed: int) -> Contest:
     labels: Any = (rng.random(rows) < POSITIVES).astype(float) if task == "binary" else rng.integers(0, 10, rows)
     slices = rng.integers(0, SLICES, rows)
     shared, own = rng.normal(size=rows), rng.normal(size=(2, rows))
-    said: tuple[dict[str, Any], dict[str, Any]] = {}, {}
+    answers: tuple[dict[str, Any], dict[str, Any]] = {}, {}
     for condition in CONDITIONS:
         of_noise, own_noise = rng.normal(size=rows), rng.normal(size=(2, rows))
         for model in (0, 1):
             noise = np.sqrt(SHARED) * shared + np.sqrt(OF_NOISE) * of_noise
             noise += np.sqrt(OWN) * own[model] + np.sqrt(OWN_NOISE) * own_noise[model]
             skill = _skill(task, truth if model else None, condition, slices)
-            said[model][condition] = _answers(task, labels, skill, noise)
+            answers[model][condition] = _answers(task, labels, skill, noise)
     partition = Partition(tuple(f"slice {number}" for number in range(SLICES)), slices)
     return Contest(
         task=task,  # type: ignore[arg-type]
         criteria=CRITERIA[task],
         labels=labels,
-        challenger=said[1],
-        champion=said[0],
+        challenger=answers[1],
+        champion=answers[0],
         baselines=LEARNED[task],
         slices=[partition],
     )
@@ -124,8 +124,8 @@ def _skill(task: str, truth: Truth | None, condition: str, slices: Any) -> Float
 def _answers(task: str, labels: Any, skill: Floats, noise: Floats) -> Any:
     if task == "binary":
         return 1 / (1 + np.exp(-(skill * labels + noise)))
-    said = np.where(skill + noise > 0, labels, (labels + 1) % 10)
-    return Ranking(said[:, None], np.full((len(said), 1), 0.9), 10)
+    predicted = np.where(skill + noise > 0, labels, (labels + 1) % 10)
+    return Ranking(predicted[:, None], np.full((len(predicted), 1), 0.9), 10)
 
 
 def verdicts(task: str, truth: Truth, rows: int, seed: int) -> dict[str, str]:
@@ -160,11 +160,11 @@ def _mlflow_passes(metric: str, challenger: float, champion: float) -> bool:
     return True
 
 
-def _cell(asked: tuple[str, Truth, int]) -> dict[str, Any]:
+def _cell(cell: tuple[str, Truth, int]) -> dict[str, Any]:
     """The shares of each verdict over all trials of one cell of the table."""
-    task, truth, rows = asked
-    said = [verdicts(task, truth, rows, seed=1_000_003 * trial + rows) for trial in range(TRIALS)]
-    shares = {gate: {word: n / TRIALS for word, n in Counter(one[gate] for one in said).items()} for gate in GATES}
+    task, truth, rows = cell
+    trials = [verdicts(task, truth, rows, seed=1_000_003 * trial + rows) for trial in range(TRIALS)]
+    shares = {gate: {word: n / TRIALS for word, n in Counter(one[gate] for one in trials).items()} for gate in GATES}
     return {"task": task, "truth": truth.name, "rows": rows, "shares": shares}
 
 
@@ -179,8 +179,8 @@ def _few_positives() -> dict[str, float]:
             "binary",
             one.criteria,
             one.labels[keep],
-            {c: said[keep] for c, said in one.challenger.items()},
-            {c: said[keep] for c, said in (one.champion or {}).items()},
+            {c: predictions[keep] for c, predictions in one.challenger.items()},
+            {c: predictions[keep] for c, predictions in (one.champion or {}).items()},
         )
         scorecard = weigh(cut)
         words[decide(scorecard, cut.criteria, "routine").verdict] += 1
@@ -191,7 +191,7 @@ def _few_positives() -> dict[str, float]:
 def churn(seed: int = 1) -> float:
     """Share of clean rows on which exactly one of two equal multi-class models is right."""
     one = contest("multiclass", TRUTHS[2], 100_000, seed)
-    right = [np.asarray(said[CLEAN].labels[:, 0] == one.labels) for said in (one.challenger, one.champion or {})]  # type: ignore[union-attr]
+    right = [np.asarray(predictions[CLEAN].labels[:, 0] == one.labels) for predictions in (one.challenger, one.champion or {})]  # type: ignore[union-attr]
     return float((right[0] != right[1]).mean())
 
 
@@ -215,7 +215,7 @@ def figures_of_aims(cells: list[dict[str, Any]], few: dict[str, float]) -> dict[
             if cell["truth"] in truths and (not rows or cell["rows"] in rows) and task in ("", cell["task"])
         ]
 
-    found = (
+    reached = (
         max(promoted(("-2", "-1"))),
         max(promoted(("+0",))),
         promoted(("+2",), (2000,), "multiclass")[0],
@@ -223,7 +223,7 @@ def figures_of_aims(cells: list[dict[str, Any]], few: dict[str, float]) -> dict[
         1 - max(promoted(TRAPS, (2000, 5000, 10_000))),
         few.get("blocked", 0.0),
     )
-    return dict(zip(AIMS, found, strict=True))
+    return dict(zip(AIMS, reached, strict=True))
 
 
 def tables(figures: dict[str, Any]) -> str:
@@ -252,13 +252,13 @@ def tables(figures: dict[str, Any]) -> str:
 
 def main() -> int:
     """Simulate every cell on all cores."""
-    logging.disable(logging.INFO)  # MLflow tells about each of its validations
-    asked = [(task, truth, rows) for task, sizes in SIZES.items() for truth, rows in product(TRUTHS, sizes)]
+    logging.disable(logging.INFO)  # MLflow logs each of its validations
+    cases = [(task, truth, rows) for task, sizes in SIZES.items() for truth, rows in product(TRUTHS, sizes)]
     cells = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for number, cell in enumerate(pool.map(_cell, asked), start=1):
+        for number, cell in enumerate(pool.map(_cell, cases), start=1):
             cells.append(cell)
-            print(f"{number}/{len(asked)}  {cell['task']} {cell['truth']} {cell['rows']:,}: {cell['shares']['change lane']}")
+            print(f"{number}/{len(cases)}  {cell['task']} {cell['truth']} {cell['rows']:,}: {cell['shares']['change lane']}")
             sys.stdout.flush()
     few = _few_positives()
     against = figures_of_aims(cells, few)

@@ -73,8 +73,8 @@ def our_bootstrap(labels: Floats, challenger: Said, champion: Said, slices: Part
     for start in range(0, len(labels), 2000):
         some = slice(start, start + 2000)
         multipliers = rng.standard_normal((RESAMPLES, len(labels[some])))
-        for name, found in drawn.items():
-            for part, influence, cells in zip(parts, influences[name], found, strict=True):
+        for name, draws in drawn.items():
+            for part, influence, cells in zip(parts, influences[name], draws, strict=True):
                 for number in range(len(part.names)):
                     rows = np.flatnonzero(part.codes[some] == number)
                     cells[:, number] += multipliers[:, rows] @ influence[some][rows]
@@ -89,24 +89,24 @@ def _width(parts: tuple[Partition, ...], influences: list[Floats], drawn: list[F
 
 
 def _differences(metric: Metric, labels: Floats, challenger: Said, champion: Said, part: Partition) -> Floats:
-    found = np.zeros((len(labels), len(CONDITIONS)))
+    differences = np.zeros((len(labels), len(CONDITIONS)))
     for number in range(len(part.names)):
         rows = part.rows_of(number)
         for column, c in enumerate(CONDITIONS):
-            one, other = (metric.estimate(labels[rows], said[c][rows])[1] for said in (challenger, champion))
-            found[rows, column] = one - other
-    return found
+            one, other = (metric.estimate(labels[rows], predictions[c][rows])[1] for predictions in (challenger, champion))
+            differences[rows, column] = one - other
+    return differences
 
 
 def the_loop(labels: Floats, challenger: Said, champion: Said, slices: Partition, resamples: int) -> Floats:
     """What one writes first: resample rows, and ask scikit-learn. Differences of shape (resamples, cells)."""
     rng = np.random.default_rng(3)
-    found = []
+    differences = []
     for _ in range(resamples):
         drawn = rng.integers(0, len(labels), len(labels))
         codes = slices.codes[drawn]
         cuts = [drawn, *(drawn[codes == number] for number in range(len(slices.names)))]
-        found.append(
+        differences.append(
             [
                 TEXTBOOK[m.name](labels[rows], challenger[c][rows]) - TEXTBOOK[m.name](labels[rows], champion[c][rows])
                 for m in METRICS
@@ -114,7 +114,7 @@ def the_loop(labels: Floats, challenger: Said, champion: Said, slices: Partition
                 for c in CONDITIONS
             ]
         )
-    return np.array(found)
+    return np.array(differences)
 
 
 def _cpu(call: Callable[[], Any]) -> float:

@@ -5,7 +5,7 @@ is scored by the champion of that moment, before its labels are known, and by th
 
     make bench-loop                        # New York's flights of 2013
     make bench-loop MODEL=card_fraud       # payments, with thieves who adapt
-    make bench-loop MODEL=support_intents  # messages, with questions that nobody asked before
+    make bench-loop MODEL=support_intents  # messages, with new questions
 """
 
 import os
@@ -31,7 +31,7 @@ from include.models.contract import Model
 from include.services import Services, build_services
 
 _ENDS = 8
-"""How many of the first and of the last weeks are told as one number."""
+"""How many of the first and of the last weeks are reported as one number."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def _figures(history: PlayedHistory, model: Model, weeks: list[Week], table: pd.
         "loop_lowest_four_weeks": float(table["loop"].rolling(4).mean().min()),
         "actions": dict(Counter(week.finding.action for week in weeks)),
         "change_began": f"{history.changes:%Y-%m-%d}" if history.changes else None,
-        "drift_first_told_as_of": f"{seen[0]:%Y-%m-%d}" if seen else None,
-        "decay_first_told_as_of": f"{decayed[0]:%Y-%m-%d}" if decayed else None,
+        "drift_first_reported_as_of": f"{seen[0]:%Y-%m-%d}" if seen else None,
+        "decay_first_reported_as_of": f"{decayed[0]:%Y-%m-%d}" if decayed else None,
         "what_was_said": [_line(week) for week in weeks if week.finding.action != "nothing"],
         "by_week": {name: table[name].astype(float).round(4).tolist() for name in ("static", "loop")},
     }
@@ -168,10 +168,10 @@ def _aims(history: PlayedHistory, figures: dict[str, Any]) -> dict[str, bool]:
         }
     if history.stream is INTENTS:
         first = f"{history.changes + WEEK:%Y-%m-%d}" if history.changes else ""
-        told, proved = str(figures["drift_first_told_as_of"]), str(figures["decay_first_told_as_of"])
+        drift_seen, decay_seen = str(figures["drift_first_reported_as_of"]), str(figures["decay_first_reported_as_of"])
         return {
-            "drift is told of the first week with the new questions": told == first,
-            "before quality on labels shows it": told < proved,
+            "drift is reported for the first week with the new questions": drift_seen == first,
+            "before quality on labels shows it": drift_seen < decay_seen,
             "a retrained challenger is promoted after that": figures["promoted"] > 1,
         }
     return {}

@@ -50,7 +50,7 @@ jobs = {
     "mojibake": ("text", where.ECAR(), what.Mojibake()),
 }
 frame["category"] = frame["category"].astype("category")
-said = {}
+speeds = {}
 for name, (column, mechanism, kind) in jobs.items():
     best = float("inf")
     for _ in range(repeats):
@@ -58,8 +58,8 @@ for name, (column, mechanism, kind) in jobs.items():
         spoilt, mask = create_errors(frame[[column, "other"]], column, rate, mechanism, kind)
         best = min(best, time.perf_counter() - began)
     differs = (spoilt[column].astype(object) != frame[column].astype(object)).mean()
-    said[name] = {"rows_per_second": round(len(frame) / best), "rate_made": float(differs)}
-print(json.dumps(said))
+    speeds[name] = {"rows_per_second": round(len(frame) / best), "rate_made": float(differs)}
+print(json.dumps(speeds))
 """
 
 
@@ -70,10 +70,10 @@ def main() -> int:
         print(f"{name:20} {speed:>12,} rows/s")
     peer, problem = _peer()
     # Where the peer changed nothing, there is no speed to compare with.
-    times = {name: alone[name] / said["rows_per_second"] for name, said in peer.items() if said["rate_made"] > SEVERE / 2}
-    for name, said in peer.items():
+    times = {name: alone[name] / its["rows_per_second"] for name, its in peer.items() if its["rate_made"] > SEVERE / 2}
+    for name, its in peer.items():
         faster = f"{times[name]:.1f} times" if name in times else "not compared with"
-        print(f"{name:20} {faster:>18} {PEER}, which made {said['rate_made']:.3f}")
+        print(f"{name:20} {faster:>18} {PEER}, which made {its['rate_made']:.3f}")
     began = time.process_time()
     suite, by_condition = _whole_suite()
     cpu_seconds, seconds = time.process_time() - began, sum(by_condition.values())
@@ -83,8 +83,8 @@ def main() -> int:
         "rate": SEVERE,
         "rows_per_second": alone,
         "peer": PEER,
-        "peer_rows_per_second": {name: said["rows_per_second"] for name, said in peer.items()},
-        "peer_rate_made": {name: round(said["rate_made"], 4) for name, said in peer.items()},
+        "peer_rows_per_second": {name: its["rows_per_second"] for name, its in peer.items()},
+        "peer_rate_made": {name: round(its["rate_made"], 4) for name, its in peer.items()},
         "times_the_peer": {name: round(ratio, 1) for name, ratio in times.items()},
         "peer_problem": problem,
         "suite_rows": LARGE_ROWS,
@@ -161,9 +161,9 @@ def _peer() -> tuple[dict[str, Any], str | None]:
             answer = _run([python, "-c", _PEER_SCRIPT, str(table), str(SEVERE), str(REPEATS)])
         except subprocess.CalledProcessError as error:
             return {}, f"{PEER} could not be measured: {error.cmd[0]} ended with {error.returncode}: {error.stderr[-500:]}"
-    said = json.loads(answer.splitlines()[-1])
-    assert set(said) == set(COMPARED) <= set(BY_NAME)
-    return said, None
+    measured = json.loads(answer.splitlines()[-1])
+    assert set(measured) == set(COMPARED) <= set(BY_NAME)
+    return measured, None
 
 
 def _environment(folder: Path) -> str:

@@ -50,8 +50,8 @@ HISTORIES = (
 def main(names: list[str]) -> int:
     """Replay the histories of these models, the others as they were, or all; print the tables, write the result."""
     earlier = results.read("policy").get("figures", {}).get("histories", {}) if names else {}
-    found = {h.stream.name: measure(h) for h in HISTORIES if not names or h.stream.name in names}
-    report(earlier | found)
+    measured = {h.stream.name: measure(h) for h in HISTORIES if not names or h.stream.name in names}
+    report(earlier | measured)
     return 0
 
 
@@ -83,7 +83,7 @@ def measure(history: ReplayedHistory) -> dict[str, Any]:
 
 
 def model_of(history: ReplayedHistory) -> Model:
-    """The shipped model; where rows are left out, without the messy copies too, which double what a model of texts costs."""
+    """The shipped model; where rows are left out, without the noisy copies too, which double what a model of texts costs."""
     model = find_model(history.stream.name)
     return model.with_candidate(augment=None) if history.one_in > 1 else model
 
@@ -125,13 +125,13 @@ def _without_gate(part: PolicyScore) -> dict[str, Any]:
     return {"kept without gate": part.kept, "net without gate": part.net}
 
 
-def table(found: dict[str, Any]) -> str:
+def table(histories: dict[str, Any]) -> str:
     """What docs/replay.md shows: for each history and policy the share kept, the retrainings, and the net value a week."""
-    heads = [f"{name}, {figures['metric']}" for name, figures in found.items()]
-    lines = ["| policy | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(found)]
+    heads = [f"{name}, {figures['metric']}" for name, figures in histories.items()]
+    lines = ["| policy | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(histories)]
     for policy in POLICIES:
         cells = []
-        for figures in found.values():
+        for figures in histories.values():
             line = next((line for line in figures["policies"] if line["policy"] == policy), None)
             cells.append(_cell(line) if line else "")
         lines.append(f"| {policy} | " + " | ".join(cells) + " |")
@@ -143,17 +143,17 @@ def _cell(line: dict[str, Any]) -> str:
     return f"{kept} ({line['retrains']}), {line['net']:+.0f} EUR"
 
 
-def report(found: dict[str, Any]) -> None:
+def report(histories: dict[str, Any]) -> None:
     """Keep the answer, with the recommendation's net value as a share of the best usual cadence's, picked with hindsight."""
-    print(table(found))
+    print(table(histories))
     shares = {}
-    for name, figures in found.items():
+    for name, figures in histories.items():
         nets = {line["policy"]: line["net"] for line in figures["policies"]}
         shares[name] = nets[RECOMMENDED] / max(nets[usual] for usual in _USUAL if usual in nets)
         print(f"{name:20} {shares[name]:.3f} of the best usual cadence's net value")
     aims = {"of the best usual cadence": "at least 0.95 on every history"}
     met = all(share >= 0.95 for share in shares.values())
-    results.write("policy", {"histories": found, "of the best usual cadence": shares}, aims, met)
+    results.write("policy", {"histories": histories, "of the best usual cadence": shares}, aims, met)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class SimulationCell:
     rows: int
     loss: float
     uneven: bool = False
-    wobble: float = 0.0
+    between_period_deviation: float = 0.0
     plan: Probation = PLAN
 
 
@@ -90,20 +90,20 @@ def _answers(cell: SimulationCell, sizes: Any, rng: np.random.Generator) -> tupl
     labels[:2] = 0, 1
     shared, own = rng.normal(size=rows), rng.normal(size=(2, rows))
     # What one period does to one version and not to the other, beyond chance: rows of a period are then not independent.
-    favour = np.repeat(rng.normal(scale=cell.wobble, size=len(sizes)), sizes)
+    favour = np.repeat(rng.normal(scale=cell.between_period_deviation, size=len(sizes)), sizes)
     new, previous = (np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * one for one in own)
     return labels, new + (SKILL - cell.loss + favour) * labels, previous + SKILL * labels
 
 
 def run_cell(cell: SimulationCell) -> dict[str, Any]:
     """Share of trials in which each rule calls the new version worse, and after how many periods."""
-    found = [trial(cell, 7_919 * number + cell.rows) for number in range(TRIALS)]
-    after = {rule: [one[rule] for one in found if one[rule]] for rule in RULES}
+    trials = [trial(cell, 7_919 * number + cell.rows) for number in range(TRIALS)]
+    after = {rule: [one[rule] for one in trials if one[rule]] for rule in RULES}
     return {
         "rows": cell.rows,
         "points": _points(cell.loss),
         "uneven": cell.uneven,
-        "wobble": cell.wobble,
+        "between_period_deviation": cell.between_period_deviation,
         "looks": cell.plan.looks,
         "periods": cell.plan.periods,
         "worse": {rule: len(periods) / TRIALS for rule, periods in after.items()},
@@ -119,7 +119,7 @@ def _points(loss: float) -> float:
 
 CELLS = (
     [SimulationCell(rows, loss) for loss in LOSSES for rows in ROWS]
-    + [SimulationCell(250, 0.0, uneven=True), SimulationCell(250, 0.0, wobble=0.1)]
+    + [SimulationCell(250, 0.0, uneven=True), SimulationCell(250, 0.0, between_period_deviation=0.1)]
     + [
         SimulationCell(250, 0.0, plan=Probation(periods=12, looks=4)),
         SimulationCell(250, 0.0, plan=Probation(periods=28, looks=4)),
@@ -132,14 +132,14 @@ def tables(figures: dict[str, Any]) -> str:
     cells = figures["cells"]
     lines = [_head("plan", *(f"look {number}" for number in range(1, 6)))]
     for looks in (1, 2, 3, 4, 5):
-        said = [f"-{bound:.3f}" for bound in bounds(Probation(periods=looks, looks=looks))]
-        lines.append(f"| {looks} look{'s' * (looks > 1)} | " + " | ".join(said + [""] * (5 - looks)) + " |")
+        shown = [f"-{bound:.3f}" for bound in bounds(Probation(periods=looks, looks=looks))]
+        lines.append(f"| {looks} look{'s' * (looks > 1)} | " + " | ".join(shown + [""] * (5 - looks)) + " |")
     lines += ["", _head("true loss, points", "rows a period", *RULES, "found after")]
     for cell in cells:
-        if not (cell["uneven"] or cell["wobble"] or cell["periods"] != PLAN.periods):
+        if not (cell["uneven"] or cell["between_period_deviation"] or cell["periods"] != PLAN.periods):
             after = cell["after"][RULES[0]]
-            told = f"{after:.1f} periods" if cell["points"] and after else ""
-            lines.append(f"| {cell['points']:.1f} | {cell['rows']:,} | {_shares(cell)} | {told} |")
+            found_after = f"{after:.1f} periods" if cell["points"] and after else ""
+            lines.append(f"| {cell['points']:.1f} | {cell['rows']:,} | {_shares(cell)} | {found_after} |")
     lines += ["", _head("two equal versions, 250 rows a period", *RULES)]
     for cell in cells:
         if cell["rows"] == 250 and not cell["points"]:
@@ -150,7 +150,7 @@ def tables(figures: dict[str, Any]) -> str:
 def _named(cell: dict[str, Any]) -> str:
     about = f"{cell['periods']} periods, {cell['looks']} looks"
     about += f"; one period up to {UNEVEN:.0f} times as large as another" if cell["uneven"] else ""
-    return about + ("; each period favours one version beyond chance" if cell["wobble"] else "")
+    return about + ("; each period favours one version beyond chance" if cell["between_period_deviation"] else "")
 
 
 def _shares(cell: dict[str, Any]) -> str:
@@ -165,7 +165,7 @@ def main() -> int:
     """Simulate every cell on all cores."""
     with ProcessPoolExecutor(int(os.environ.get("CORES", os.cpu_count() or 1))) as pool:
         cells = list(pool.map(run_cell, CELLS))
-    equal = [cell["worse"][RULES[0]] for cell in cells if not cell["points"] and not cell["wobble"]]
+    equal = [cell["worse"][RULES[0]] for cell in cells if not cell["points"] and not cell["between_period_deviation"]]
     # Three standard errors of the simulation.
     most = PLAN.alpha + 3 * (PLAN.alpha * (1 - PLAN.alpha) / TRIALS) ** 0.5
     figures = {"trials": TRIALS, "planned": planned(PLAN), "largest false alarm rate": max(equal), "cells": cells}

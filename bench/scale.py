@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,11 @@ def name_of(number: int) -> str:
 def imported(copy: Path, stage: str, dag_id: str = "") -> float:
     """CPU seconds that a DAG file takes to import, the median of some: whole, or where a task of one DAG is started."""
     command = [sys.executable, "-c", _IMPORT, str(copy / f"dags/{stage}.py"), dag_id]
-    told = [
+    outputs = [
         subprocess.run(command, cwd=copy, env=_surroundings(copy), capture_output=True, check=True, text=True).stdout
         for _ in range(_REPEATS)
     ]
-    return statistics.median(float(each.splitlines()[-1]) for each in told)
+    return statistics.median(float(each.splitlines()[-1]) for each in outputs)
 
 
 def in_copy(copy: Path, models: int) -> dict[str, float]:
@@ -118,13 +119,13 @@ def lived(models: int, home: Path) -> dict[str, float]:
         began = time.monotonic()
         dags = {f"{name_of(number)}.{stage}" for number in range(models) for stage in STAGES}
         wait_for_dags(api, dags)
-        found = {"known_seconds": time.monotonic() - began, **processed(home)}
+        measured = {"known_seconds": time.monotonic() - began, **processed(home)}
         if models <= MANY:
-            found["first_task_seconds"] = taken_up(api, models, home)
+            measured["first_task_seconds"] = taken_up(api, models, home)
         filled(stack, models)
-        found["page_first_seconds"] = paged(api)
-        found["page_seconds"] = statistics.median(paged(api) for _ in range(_REPEATS))
-        return found
+        measured["page_first_seconds"] = paged(api)
+        measured["page_seconds"] = statistics.median(paged(api) for _ in range(_REPEATS))
+        return measured
     finally:
         stack.stop()
 
@@ -161,13 +162,13 @@ def taken_up(api: Any, models: int, home: Path) -> float:
         query = "select count(distinct dag_id) from task_instance where run_id = 'bench' and state is not null"
         while database.execute(query).fetchone()[0] < models and time.monotonic() < until:
             time.sleep(0.2)
-        asked, seen = database.execute(
+        queued, started = database.execute(
             "select min(julianday(queued_at)), max(julianday(start_date)) from dag_run where run_id = 'bench'"
         ).fetchone()
         last = database.execute("select max(julianday(scheduled_dttm)) from task_instance where run_id = 'bench'").fetchone()[
             0
         ]
-    return float(max(seen, last) - asked) * 86400
+    return float(max(started, last) - queued) * 86400
 
 
 def paged(api: Any) -> float:
@@ -178,51 +179,47 @@ def paged(api: Any) -> float:
 
 
 def filled(stack: Any, models: int) -> None:
-    """Documents of every model on the board."""
+    """Write the latest status of every model."""
     import boto3
 
-    told = stack.environment()
+    from include.documents import to_bytes
+
+    environment = stack.environment()
     store = boto3.client(
         "s3",
         endpoint_url=stack.s3_endpoint,
-        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name="us-east-1",
     )
+    documents = {kind: to_bytes(document) for kind, document in _documents().items()}
     for number in range(models):
-        for kind, document in _DOCUMENTS.items():
-            store.put_object(Bucket="lake", Key=f"board/{name_of(number)}/{kind}.json", Body=json.dumps(document).encode())
+        for kind, document in documents.items():
+            store.put_object(Bucket="lake", Key=f"latest/{name_of(number)}/{kind}.json", Body=document)
 
 
-# As runs write them, with what a page shows.
-_DOCUMENTS: dict[str, dict[str, Any]] = {
-    "monitor": {
-        "as_of": "2024-01-08T00:00:00+00:00",
-        "checked": {"rows": 168, "quarantined": 0},
-        "scored": {"champion": {"version": "1"}, "period": "2024-01-01T00:00:00Z"},
-        "drift": {"columns": 6, "drifted": [], "moved": [], "report_url": None},
-        "quality": dict.fromkeys(("value", "low", "high", "estimate", "newest_maturity", "period", "reference"), None)
-        | {"metric": "mae", "decayed": False},
-        "finding": {"action": "nothing", "reason": "mae 327 holds against 321"},
-    },
-    "ledger": {
-        "sequence": 2,
-        "events": {"promoting": 1, "promoted": 1},
-        "verdicts": {"promote": 1},
-        "champion_since": "2024-01-08T00:00:00+00:00",
-        "moving_since": None,
-        "state": {
-            "champion": "1",
-            "lineage": [],
-            "were_champion": ["1"],
-            "rolled_back": [],
-            "moving": None,
-            "on_probation": None,
-            "written_off": None,
-        },
-    },
-    "retrain": {"as_of": "2024-01-08T00:00:00+00:00", "verdict": {"verdict": "promote", "version": "1", "card_url": None}},
-}
+def _documents() -> dict[str, Any]:
+    """As runs write them, with what a page shows."""
+    from include.ledger.entries import following
+    from include.ledger.state import Fact
+    from include.results import Champion, Checked, Drift, Finding, Promotion, Quality, Scored, Verdict
+    from include.statuses import MonitorStatus, RetrainStatus
+
+    at = datetime(2024, 1, 8, tzinfo=UTC)
+    check = MonitorStatus(
+        as_of=at,
+        run_id="bench",
+        checked=Checked(rows=168, quarantined=0, reasons={}),
+        scored=Scored(champion=Champion(version="1", run_id="bench"), period=at),
+        drift=Drift(period=at, columns=6),
+        quality=Quality(period=at, metric="mae"),
+        finding=Finding(action="nothing", reason="mae 327 holds against 321"),
+    )
+    verdict = Verdict(verdict="promote", reasons=(), version="1", artifact_digest="d", champion_version=None)
+    promotion = Promotion(promoted=True, champion_version="1", previous_version=None)
+    entry = following(None, "bench", Fact("promoted", "bench", at, "bench", "", "bench", "1", new="1"), at)
+    retraining = RetrainStatus(as_of=at, run_id="bench", trigger="cadence", verdict=verdict, promotion=promotion)
+    return {"monitor": check, "retrain": retraining, "ledger": entry}
 
 
 def _surroundings(copy: Path) -> dict[str, str]:

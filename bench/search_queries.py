@@ -1,8 +1,8 @@
 """Does a model for a shop's search box that shines on clean queries get past the gate? And does what the gate wants hold?
 
 Plays the real steps, object store and registry, without the scheduler. An ordinary model and the shipped one, each trained on
-clean queries and on clean and messy ones, ask to become the first champion; four weeks later fresher ones challenge it. Then
-all four, trained at three dates, answer the fortnight after: clean, messy, and with words as people really misspell them.
+clean queries and on clean and noisy ones, ask to become the first champion; four weeks later fresher ones challenge it. Then
+all four, trained at three dates, answer the fortnight after: clean, noisy, and with words as people really misspell them.
 Those come from codespell (GPL-2), which is fetched into a temporary folder: only this file reads it, and nothing trains on it.
 
     make bench-search_queries        # CARDS=folder keeps the cards and the pictures
@@ -55,7 +55,7 @@ LATER = FIRST + timedelta(weeks=4)
 DATES = {"spring": LATER, "summer": datetime(2011, 7, 12, 5, tzinfo=UTC), "autumn": datetime(2011, 10, 4, 5, tzinfo=UTC)}
 END = datetime(2011, 11, 1, tzinfo=UTC)
 PEOPLE, AFFECTED = "people", "people, queries with such a word"
-SETS = (CLEAN, "messy", AFFECTED, PEOPLE)
+SETS = (CLEAN, "noisy", AFFECTED, PEOPLE)
 SEED = 20110315
 
 
@@ -75,11 +75,11 @@ SHIPPED = find_model(SEARCHES.name)
 ORDINARY = SHIPPED.with_candidate(build=ordinary, trusted_types=(*SHIPPED.trusted_types, "scipy.sparse._csr.csr_matrix"))
 MODELS = {
     "ordinary, clean": ORDINARY.with_candidate(augment=None),
-    "ordinary, clean and messy": ORDINARY,
+    "ordinary, clean and noisy": ORDINARY,
     "shipped, clean only": SHIPPED.with_candidate(augment=None),
     "shipped": SHIPPED,
 }
-COMPARED = (("shipped", "shipped, clean only"), ("shipped", "ordinary, clean"), ("shipped", "ordinary, clean and messy"))
+COMPARED = (("shipped", "shipped, clean only"), ("shipped", "ordinary, clean"), ("shipped", "ordinary, clean and noisy"))
 METRIC = primary_metric(SHIPPED)
 SUITE = suite_for(SHIPPED, None)
 
@@ -95,10 +95,10 @@ class TrainedVariant:
     verdict: str
     reasons: tuple[str, ...]
     clean: float
-    messy: float
+    noisy: float
     misspelt: float
     champion_clean: float | None
-    champion_messy: float | None
+    champion_noisy: float | None
     passes_clean_gate: bool
 
     @property
@@ -149,11 +149,11 @@ def misspellings() -> dict[str, list[str]]:
         command = [*install, "--quiet", "--no-deps", "--target", folder, CODESPELL]
         subprocess.run(command, check=True, capture_output=True, text=True)
         lines = Path(folder, "codespell_lib", "data", "dictionary.txt").read_text("utf-8").splitlines()
-    found: dict[str, list[str]] = {}
+    listed: dict[str, list[str]] = {}
     for line in lines:
         if pair := re.fullmatch("([a-z]+)->([a-z]+)", line):
-            found.setdefault(pair[2], []).append(pair[1])
-    return found
+            listed.setdefault(pair[2], []).append(pair[1])
+    return listed
 
 
 def misspelt(queries: pd.Series, words: Mapping[str, list[str]]) -> pd.Series:
@@ -186,8 +186,8 @@ def story(services: Services, words: Mapping[str, list[str]]) -> list[TrainedVar
 
     return [
         try_out(FIRST, "ordinary, clean"),
-        # Judged only: the shipped one is to have nobody to beat either.
-        try_out(FIRST, "ordinary, clean and messy", promote=False),
+        # Judged only, so that the shipped one has no champion to beat either.
+        try_out(FIRST, "ordinary, clean and noisy", promote=False),
         try_out(FIRST, "shipped"),
         try_out(LATER, "ordinary, clean"),
         try_out(LATER, "shipped, clean only"),
@@ -210,7 +210,7 @@ def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, 
     rows = labelled(model, services.lake.read_snapshot(model, assembled.holdout.digest), when)
     wrong = misspelt(rows["query"], words)
     affected = wrong.ne(rows["query"]).to_numpy()
-    said = predict(model, services.registry.load(model, verdict.version), rows.assign(query=wrong)[affected])
+    predictions = predict(model, services.registry.load(model, verdict.version), rows.assign(query=wrong)[affected])
     return TrainedVariant(
         when=when,
         what=what,
@@ -219,10 +219,10 @@ def _try_out(services: Services, when: datetime, what: str, words: Mapping[str, 
         verdict=verdict.verdict,
         reasons=verdict.reasons,
         clean=clean["challenger"],
-        messy=evidence["noisy_challenger"],
-        misspelt=measure(METRIC, labels_of(model, rows)[affected], said).value,
+        noisy=evidence["noisy_challenger"],
+        misspelt=measure(METRIC, labels_of(model, rows)[affected], predictions).value,
         champion_clean=clean["champion"],
-        champion_messy=evidence["noisy_champion"],
+        champion_noisy=evidence["noisy_champion"],
         passes_clean_gate=_passes_clean_gate(clean["challenger"], clean["champion"]),
     )
 
@@ -267,38 +267,38 @@ def fortnight_after(services: Services, date: str, words: Mapping[str, list[str]
     frames = {CLEAN: clean} | {name: SUITE.apply(clean, name, f"bench:{start}") for name in SUITE.conditions}
     frames[PEOPLE] = clean.assign(query=misspelt(clean["query"], words))
     affected = frames[PEOPLE]["query"].ne(clean["query"]).to_numpy()
-    said = {}
+    predictions = {}
     for what, (_, version) in trained.items():
         pipeline = services.registry.load(MODELS[what], str(version.version))
-        said[what] = {name: predict(SHIPPED, pipeline, frame) for name, frame in frames.items()}
+        predictions[what] = {name: predict(SHIPPED, pipeline, frame) for name, frame in frames.items()}
         print(f"{date}: {what} has answered {len(rows):,} searches {len(frames)} times", flush=True)
     return Fortnight(
         date=date,
         start=start,
         rows=len(rows),
         affected_rows=int(affected.sum()),
-        hit_rates={what: _hit_rates(labels, own, affected) for what, own in said.items()},
-        gains={pair: _gains(labels, said[pair[0]], said[pair[1]], affected) for pair in COMPARED},
+        hit_rates={what: _hit_rates(labels, own, affected) for what, own in predictions.items()},
+        gains={pair: _gains(labels, predictions[pair[0]], predictions[pair[1]], affected) for pair in COMPARED},
     )
 
 
-def _hit_rates(labels: Labels, said: ByCondition, affected: NDArray[np.bool_]) -> dict[str, Measured]:
-    """Against somebody who never finds anything, a gain is the hit rate itself, also the mean of several."""
+def _hit_rates(labels: Labels, predictions: ByCondition, affected: NDArray[np.bool_]) -> dict[str, Measured]:
+    """Against a model that never finds anything, a gain is the hit rate itself, also the mean of several."""
     never = Ranking(np.full((len(labels), 1), "", dtype=object), np.zeros((len(labels), 1)), 1)
-    nothing: ByCondition = dict.fromkeys(said, never)
-    return _gains(labels, said, nothing, affected)
+    nothing: ByCondition = dict.fromkeys(predictions, never)
+    return _gains(labels, predictions, nothing, affected)
 
 
 def _gains(labels: Labels, challenger: ByCondition, other: ByCondition, affected: NDArray[np.bool_]) -> dict[str, Measured]:
     """Paired gains on each set of rows."""
 
     def on(conditions: Iterable[str], noisy_share: float, chosen: Any = slice(None)) -> Measured:
-        its, others = ({name: said[name][chosen] for name in conditions} for said in (challenger, other))
+        its, others = ({name: predictions[name][chosen] for name in conditions} for predictions in (challenger, other))
         return blend_gain(METRIC, labels[chosen], its, others, noisy_share)[0]
 
     return {
         CLEAN: on([CLEAN], 0.0),
-        "messy": on([CLEAN, *SUITE.conditions], 1.0),
+        "noisy": on([CLEAN, *SUITE.conditions], 1.0),
         AFFECTED: on([PEOPLE], 1.0, affected),
         PEOPLE: on([PEOPLE], 1.0),
     }
@@ -345,23 +345,23 @@ def _aims(tried: list[TrainedVariant], after: list[Fortnight]) -> dict[str, bool
         )
     }
     return {
-        "the ordinary model has about 90 % on clean and at most 65 % on messy queries": first.clean >= 0.85
-        and first.messy <= 0.65,
+        "the ordinary model has about 90 % on clean and at most 65 % on noisy queries": first.clean >= 0.85
+        and first.noisy <= 0.65,
         "a gate that looks at clean rows passes every clean-trained model": all(
             one.passes_clean_gate for one in clean_trained
         ),
         "this gate refuses every clean-trained model": all(one.verdict != "promote" for one in clean_trained),
         "the shipped model is promoted, and its fresher self after it": all(one.verdict == "promote" for one in shipped),
-        "training on mess pays on people's misspellings at every date, beyond doubt": lowest["misspelt"] > 0,
+        "training on noise pays on people's misspellings at every date, beyond doubt": lowest["misspelt"] > 0,
         "and costs less than the margin on clean queries, beyond doubt": lowest["clean"] > -SHIPPED.criteria.margin,
     }
 
 
 def _paragraph(one: TrainedVariant) -> str:
-    champions = [f" ({value:.3f})" if value is not None else "" for value in (one.champion_clean, one.champion_messy)]
+    champions = [f" ({value:.3f})" if value is not None else "" for value in (one.champion_clean, one.champion_noisy)]
     return (
         f"\n{one.when:%Y-%m-%d}  {one.what}, {one.rows:,} held-out rows\n"
-        f"  clean {one.clean:.3f}{champions[0]}, messy {one.messy:.3f}{champions[1]}, "
+        f"  clean {one.clean:.3f}{champions[0]}, noisy {one.noisy:.3f}{champions[1]}, "
         f"people's misspellings {one.misspelt:.3f}\n"
         f"  clean rows alone: {'SHIP' if one.passes_clean_gate else 'refuse'}; this gate: {one.verdict.upper()}\n"
         + "\n".join(f"  - {reason}" for reason in one.reasons)

@@ -1,7 +1,7 @@
 """Are the two made stories there to be won? A model that is never retrained against the same one retrained, week by week.
 
 In this process, with the models' own pipelines and nothing else: no gate, no store, no triage. Each week of the second part
-of a history is answered by the first model, and by one that is trained again, every week or every fourth. Whoever trains at
+of a history is answered by the first model, and by one that is trained again, every week or every fourth. A training at
 a week's beginning sees the labels that are known then, and leaves out the weeks that the loop would hold out. Three seeds.
 
     make bench-stories
@@ -26,7 +26,7 @@ from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 
-# How many of the first and of the last weeks are told as one number.
+# How many of the first and of the last weeks are reported as one number.
 EARLY, LATE = 8, 8
 
 
@@ -53,16 +53,16 @@ STORIES = (
 
 
 def main() -> int:
-    """Tell both stories three times, print, write."""
+    """Simulate both stories three times, print, write."""
     began = time.perf_counter()
     figures: dict[str, Any] = {}
     for story in STORIES:
         name, first = story.stream.name, story.seeds[0]
         # Each week of each seed would take an hour, and who is trained more rarely is the harder case.
         cadences = {seed: story.every if seed == first else story.every[-1:] for seed in story.seeds}
-        told = {seed: tell(story, seed, cadences[seed]) for seed in story.seeds}
-        figures[name] = {str(seed): summed_up(table, cadences[seed]) for seed, table in told.items()}
-        figures[name]["by week"] = {column: told[first][column].round(4).tolist() for column in told[first].columns}
+        tables = {seed: compare(story, seed, cadences[seed]) for seed in story.seeds}
+        figures[name] = {str(seed): summed_up(table, cadences[seed]) for seed, table in tables.items()}
+        figures[name]["by week"] = {column: tables[first][column].round(4).tolist() for column in tables[first].columns}
     figures["seconds"] = round(time.perf_counter() - began)
     aims = _aims(figures)
     for aim, met in aims.items():
@@ -71,7 +71,7 @@ def main() -> int:
     return 0
 
 
-def tell(story: Story, seed: int, every: tuple[int, ...]) -> pd.DataFrame:
+def compare(story: Story, seed: int, every: tuple[int, ...]) -> pd.DataFrame:
     """One row a week: the primary metric of each way to keep a model, and what else is to be known of the week."""
     model, rows = story.model, story.make(seed)
     week = ((rows[model.feed.time] - rows[model.feed.time].min().normalize()) // WEEK).to_numpy()
@@ -81,11 +81,11 @@ def tell(story: Story, seed: int, every: tuple[int, ...]) -> pd.DataFrame:
     for turn in range(story.first, int(week.max()) + 1):
         due = [cadence for cadence in every if turn > story.first and (turn - story.first) % cadence == 0]
         kept |= dict.fromkeys(due, _trained(model, rows, week, turn) if due else static)
-        asked = rows[week == turn]
-        labels = labels_of(model, asked)
+        answered = rows[week == turn]
+        labels = labels_of(model, answered)
         ways = {"static": static} | {_cadence(cadence): pipeline for cadence, pipeline in kept.items()}
-        values = {way: float(metric.estimate(labels, predict(model, one, asked))[0]) for way, one in ways.items()}
-        table.append({"week": turn, "rows": len(asked)} | values | _also(model, labels, earlier))
+        values = {way: float(metric.estimate(labels, predict(model, one, answered))[0]) for way, one in ways.items()}
+        table.append({"week": turn, "rows": len(answered)} | values | _also(model, labels, earlier))
     print(f"{model.name}, seed {seed}\n{pd.DataFrame(table).round(3).to_string(index=False)}", flush=True)
     return pd.DataFrame(table)
 
@@ -102,7 +102,7 @@ def _cadence(every: int) -> str:
 
 
 def _also(model: Model, labels: Any, earlier: pd.Series) -> dict[str, float]:
-    """The share of fraud, or of messages whose intent nobody had before the first week."""
+    """The share of fraud, or of messages whose intent did not occur before the first week."""
     if model.task == "binary":
         return {"positive": float(labels.mean())}
     return {"never seen": float(np.mean(~np.isin(labels, earlier.unique())))}
@@ -111,36 +111,36 @@ def _also(model: Model, labels: Any, earlier: pd.Series) -> dict[str, float]:
 def summed_up(table: pd.DataFrame, every: tuple[int, ...]) -> dict[str, Any]:
     """Means over the first and the last weeks and over all, and how often each was trained again."""
     extra = str(table.columns[-1])
-    told: dict[str, Any] = {"weeks": len(table), "rows": int(table["rows"].sum())}
+    summary: dict[str, Any] = {"weeks": len(table), "rows": int(table["rows"].sum())}
     for way in ["static", *map(_cadence, every)]:
-        told[way] = {
+        summary[way] = {
             "first weeks": float(table[way].head(EARLY).mean()),
             "last weeks": float(table[way].tail(LATE).mean()),
             "all weeks": float(table[way].mean()),
             "lowest four weeks": float(table[way].rolling(4).mean().min()),
         }
-    told["trained again"] = {_cadence(cadence): (len(table) - 1) // cadence for cadence in every}
-    told[extra] = {"mean": float(table[extra].mean()), "last weeks": float(table[extra].tail(LATE).mean())}
+    summary["trained again"] = {_cadence(cadence): (len(table) - 1) // cadence for cadence in every}
+    summary[extra] = {"mean": float(table[extra].mean()), "last weeks": float(table[extra].tail(LATE).mean())}
     if extra == "never seen":
-        told[extra]["first"] = float(table.loc[table[extra] > 0.02, extra].iloc[0])
-    return told
+        summary[extra]["first"] = float(table.loc[table[extra] > 0.02, extra].iloc[0])
+    return summary
 
 
 def _aims(figures: dict[str, Any]) -> dict[str, bool]:
-    fraud, intents = ([told for seed, told in figures[name].items() if seed.isdigit()] for name in (FRAUD.name, INTENTS.name))
-    lost = float(np.mean([told["static"]["last weeks"] for told in fraud]))
+    fraud, intents = ([run for seed, run in figures[name].items() if seed.isdigit()] for name in (FRAUD.name, INTENTS.name))
+    lost = float(np.mean([run["static"]["last weeks"] for run in fraud]))
     return {
         "a static model of fraud begins at 0.92 to 0.98 with each seed": all(
-            0.92 <= told["static"]["first weeks"] <= 0.98 for told in fraud
+            0.92 <= run["static"]["first weeks"] <= 0.98 for run in fraud
         ),
         "and ends at 0.74 to 0.82 in the mean of the seeds": 0.74 <= lost <= 0.82,
         "retrained every week it is above 0.92 in the mean": fraud[0]["every week"]["all weeks"] > 0.92,
-        "retrained every fourth week too, with each seed": all(told["every 4 weeks"]["all weeks"] > 0.92 for told in fraud),
+        "retrained every fourth week too, with each seed": all(run["every 4 weeks"]["all weeks"] > 0.92 for run in fraud),
         "a static model of intents loses at least 0.1 of accuracy with each seed": all(
-            told["static"]["first weeks"] - told["static"]["last weeks"] >= 0.1 for told in intents
+            run["static"]["first weeks"] - run["static"]["last weeks"] >= 0.1 for run in intents
         ),
         "retrained it is back within 0.02": all(
-            told["every 4 weeks"]["last weeks"] > told["static"]["first weeks"] - 0.02 for told in intents
+            run["every 4 weeks"]["last weeks"] > run["static"]["first weeks"] - 0.02 for run in intents
         ),
     }
 

@@ -39,7 +39,7 @@ def retrain(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Train again, although this very training was done before.") | override(),
+        params=form(force="Train again, although exactly this training was done before.") | override(),
         tags=[model.name, model.owner, "retrain"],
         description=f"{model.description} Trains a challenger and compares it with the champion.",
         doc_md=__doc__,

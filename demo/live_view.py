@@ -57,20 +57,20 @@ def _table(model: str, rows: list[Row]) -> Table:
 
 
 def _cells(row: Row) -> list[Text]:
-    said = row.summary()
+    summary = row.summary()
     return [
         Text(f"{row.start:%Y-%m-%d}", style="bold" if row.now not in ("waiting", "done") else ""),
-        _number(said["rows"]),
+        _number(summary["rows"]),
         Text(
-            f"{said['quarantined']:,}" if said["quarantined"] is not None else "",
-            style="red" if said["quarantined"] else "dim",
+            f"{summary['quarantined']:,}" if summary["quarantined"] is not None else "",
+            style="red" if summary["quarantined"] else "dim",
         ),
-        Text(f"{said['drifted']}/{said['columns']}" if said["columns"] else ""),
-        Text(f"{said['quality']:.4g} ({said['quality_of'][5:]})" if said["quality"] is not None else ""),
-        Text(f"{said['maturity']:.0%}" if said["maturity"] is not None else "", style="dim"),
-        _word(said["triage"], said["reason"]),
-        _word(said["verdict"], None),
-        Text(f"v{said['champion']}" if said["champion"] else "", style="bold"),
+        Text(f"{summary['drifted']}/{summary['columns']}" if summary["columns"] else ""),
+        Text(f"{summary['quality']:.4g} ({summary['quality_of'][5:]})" if summary["quality"] is not None else ""),
+        Text(f"{summary['maturity']:.0%}" if summary["maturity"] is not None else "", style="dim"),
+        _word(summary["triage"], summary["reason"]),
+        _word(summary["verdict"], None),
+        Text(f"v{summary['champion']}" if summary["champion"] else "", style="bold"),
     ]
 
 

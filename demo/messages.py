@@ -3,7 +3,7 @@
 No package that may be shipped holds real messages to a shop with their times and what they were about, so these are made:
 phrases with choices and slots (data/messages.toml), greetings, fragments, two wishes in one message, words as people really
 misspell them (data/misspellings.csv), slips of the finger, and agents who now and then file a message under the wrong
-intent. Half-way through, after a television programme and a new law on labels, customers ask what nobody asked before.
+intent. Half-way through, after a television programme and a new law on labels, customers ask new questions.
 """
 
 import re
@@ -37,7 +37,7 @@ _CHOICE, _SLOT = re.compile(r"\[([^\]]*)\]"), re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Grammar:
-    """What can be said: the intents' phrases with their shares and seasons, the slots, what stands around."""
+    """What messages are made of: the intents' phrases with their shares and seasons, the slots, what stands around."""
 
     intents: Mapping[str, Mapping[str, Any]]
     slots: Mapping[str, Sequence[str]]
@@ -47,12 +47,12 @@ class Grammar:
     @classmethod
     def read(cls, path: Path = _DATA / "messages.toml") -> "Grammar":
         """The grammar in a file."""
-        found = tomllib.loads(path.read_text("utf-8"))
-        return cls(found["intents"], found["slots"], found["around"]["openings"], found["around"]["endings"])
+        grammar = tomllib.loads(path.read_text("utf-8"))
+        return cls(grammar["intents"], grammar["slots"], grammar["around"]["openings"], grammar["around"]["endings"])
 
     @property
     def new(self) -> list[str]:
-        """The intents that nobody had before the declared week."""
+        """The intents that first occur in the declared week."""
         return [name for name, intent in self.intents.items() if intent.get("late")]
 
 
@@ -65,7 +65,7 @@ def messages(seed: int = SEED) -> pd.DataFrame:
     week = np.repeat(np.arange(WEEKS), rng.poisson(MESSAGES_A_WEEK * (1 + 0.35 * _december(np.arange(WEEKS)))))
     shares, names = _shares(grammar), np.array(list(grammar.intents), dtype=object)
     wanted = np.array([rng.choice(len(names), p=shares[turn]) for turn in week])
-    texts = [_said(grammar, names[one], turn, rng) for one, turn in zip(wanted, week.tolist(), strict=True)]
+    texts = [_message(grammar, names[one], turn, rng) for one, turn in zip(wanted, week.tolist(), strict=True)]
     both = rng.random(len(week)) < TWO_WISHES
     texts = [
         f"{text}. {_phrase(grammar, names[rng.choice(len(names), p=shares[turn])], turn, rng)}" if also else text
@@ -77,7 +77,7 @@ def messages(seed: int = SEED) -> pd.DataFrame:
 
 
 def share_of_the_new(week: NDArray[np.intp]) -> NDArray[np.float64]:
-    """How many of a week's messages ask what nobody asked before, by plan: none, then more and more."""
+    """The planned share of each week's messages that ask new questions: none, then more and more."""
     grown = 1 - np.exp(-(week - NEW_FROM) / NEW_GROWS_FOR)
     return np.where(week < NEW_FROM, 0.0, NEW_AT_FIRST + (NEW_IN_THE_END - NEW_AT_FIRST) * grown)
 
@@ -102,7 +102,7 @@ def _january(week: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(np.exp(-(((week - 19.0) / 3.0) ** 2)))
 
 
-def _said(grammar: Grammar, intent: str, week: int, rng: Generator) -> str:
+def _message(grammar: Grammar, intent: str, week: int, rng: Generator) -> str:
     """A message with one wish: a greeting perhaps, the wish or a piece of it, an ending perhaps."""
     words = _phrase(grammar, intent, week, rng).split()
     if len(words) > 4 and rng.random() < FRAGMENTS:
@@ -115,9 +115,9 @@ def _said(grammar: Grammar, intent: str, week: int, rng: Generator) -> str:
 def _phrase(grammar: Grammar, intent: str, week: int, rng: Generator) -> str:
     known = grammar.intents[intent]
     late = known.get("late_phrases", ()) if week >= NEW_FROM and rng.random() < NEW_WORDS_FOR_OLD else ()
-    text = _CHOICE.sub(lambda found: _one(found[1].split("|"), rng), _one(late or known["phrases"], rng))
+    text = _CHOICE.sub(lambda match: _one(match[1].split("|"), rng), _one(late or known["phrases"], rng))
     while "{" in text:
-        text = _SLOT.sub(lambda found: _filled(grammar, found[1], rng), text)
+        text = _SLOT.sub(lambda match: _filled(grammar, match[1], rng), text)
     return " ".join(text.split())
 
 
@@ -135,18 +135,18 @@ def _as_typed(texts: pd.Series, rng: Generator) -> pd.Series:
     words = dict(zip(listed["word"], listed["misspelt"].str.split(), strict=True))
     typed = misspelling(texts, MISSPELT, rng, words)
     typed = typo(typed, SLIPS, rng)
-    begun = rng.random(len(typed)) < 0.5
-    asked = rng.random(len(typed)) < 0.3
-    typed = typed.where(~begun, typed.str[:1].str.upper() + typed.str[1:])
-    return typed.where(~asked, typed + "?")
+    capitalised = rng.random(len(typed)) < 0.5
+    questions = rng.random(len(typed)) < 0.3
+    typed = typed.where(~capitalised, typed.str[:1].str.upper() + typed.str[1:])
+    return typed.where(~questions, typed + "?")
 
 
 def _delivered(week: NDArray[np.intp], texts: pd.Series, intent: NDArray[Any], rng: Generator) -> pd.DataFrame:
     day = rng.choice(7, len(week), p=DAYS_OF_THE_WEEK)
     second = (rng.normal(14, 4, len(week)) % 24 * 3600).astype("int64")
     time = pd.Series(pd.to_datetime(START) + pd.to_timedelta((week * 7 + day) * 86_400 + second, unit="s"))
-    answered = np.clip(1 + rng.gamma(2.0, 1.5, len(week)), 1, LABEL_DAYS)
-    known = time + pd.to_timedelta((answered * 86_400).astype("int64"), unit="s")
+    answer_days = np.clip(1 + rng.gamma(2.0, 1.5, len(week)), 1, LABEL_DAYS)
+    known = time + pd.to_timedelta((answer_days * 86_400).astype("int64"), unit="s")
     table = pd.DataFrame({"time": time, "text": texts, "intent": intent, "known": known}).sort_values(
         "time", ignore_index=True
     )

@@ -178,7 +178,7 @@ def _honest(rng: Generator, customers: pd.DataFrame, terminals: pd.DataFrame) ->
     amount = rng.lognormal(np.log(shop["amount"] * payer["spends"] * dearer), 0.55)
     channel = _channel(rng, shop["online"].to_numpy(), amount, week)
     age = (at / DAY + payer["device_begun"]) % payer["device_lasts"]
-    # Now and then somebody borrows a device, or cleans it of everything that names it.
+    # Now and then a device is borrowed, or cleaned of everything that identifies it.
     age = np.where(rng.random(len(week)) < 0.02, rng.uniform(0, 2, len(week)), age)
     return _rows(Payments(at, card, terminal, amount, channel, age), terminals, fraud=0)
 
@@ -255,8 +255,8 @@ def _attacks(rng: Generator, how: Technique, counts: NDArray[np.intp], victims: 
 def _usable(how: Technique, terminals: pd.DataFrame) -> NDArray[np.intp]:
     """The terminals of its categories, sold as it needs them, in its countries; anywhere, if it has none there."""
     sold = terminals["category"].isin(how.categories) & (terminals["online"] == (how.channel == "online"))
-    there = sold & terminals["country"].isin(how.countries)
-    return np.flatnonzero(there if there.any() else sold)
+    in_country = sold & terminals["country"].isin(how.countries)
+    return np.flatnonzero(in_country if in_country.any() else sold)
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ def _terminal_frauds(made: pd.DataFrame) -> NDArray[np.intp]:
 
 
 def _delivered(made: pd.DataFrame, rng: Generator) -> pd.DataFrame:
-    """The columns of a delivery. A fraud is known once the victim has complained; that nobody did, after two weeks."""
+    """The columns of a delivery. A fraud is known once the victim has complained; that there was none, after two weeks."""
     time = pd.Series(pd.to_datetime(START) + pd.to_timedelta(made["at"], unit="s")).astype("datetime64[ms, UTC]")
     complained = np.clip(rng.gamma(2.0, 2.5, len(made)), 0.5, LABEL_DAYS)
     days = np.where(made["fraud"] == 1, complained, LABEL_DAYS)

@@ -1,6 +1,6 @@
 """Hands connections on, one port to one address: `python forward.py 0.0.0.0:8333 seaweedfs:8334`. Runs until it is ended.
 
-In docker-compose.yaml it is all that other services reach of SeaweedFS, whose own ports beside S3's ask nobody for a key.
+In docker-compose.yaml other services reach SeaweedFS only through it: SeaweedFS' ports beside S3's need no key.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ async def hand_on(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 async def connect(target: str, reader: StreamReader, writer: StreamWriter) -> None:
-    """One connection, both ways; the name is looked up anew for each. Nobody there: it is closed."""
+    """One connection, both ways; the name is looked up anew for each. Without an answer it is closed."""
     host, port = target.rsplit(":", 1)
     try:
-        there, back = await asyncio.open_connection(host, int(port))
+        upstream, back = await asyncio.open_connection(host, int(port))
     except OSError as error:
         print(f"{target} does not answer: {error}", file=sys.stderr, flush=True)
         writer.close()
         return
     try:
-        await asyncio.gather(hand_on(reader, back), hand_on(there, writer))
+        await asyncio.gather(hand_on(reader, back), hand_on(upstream, writer))
     finally:
         back.close()
         writer.close()

@@ -33,8 +33,8 @@ def completed(text: str, names: list[str]) -> tuple[str, list[str]]:
     made = [name for name in names if not re.search(rf"^{name}=.*\S", text, re.MULTILINE)]
     for name in made:
         line = f"{name}={_SHAPES.get(name, lambda: secrets.token_hex(24))()}"
-        text, found = re.subn(rf"^{name}=[ \t]*$", line, text, count=1, flags=re.MULTILINE)
-        if not found:
+        text, filled = re.subn(rf"^{name}=[ \t]*$", line, text, count=1, flags=re.MULTILINE)
+        if not filled:
             text = f"{text.rstrip()}\n{line}\n"
     return text, made
 
@@ -54,7 +54,7 @@ def main(project: Path = PROJECT) -> int:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Never seen half written, nor readable by others."""
+    """Write a file that is never half written, nor readable by others."""
     aside = path.with_name(f"{path.name}.new")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -22,11 +22,11 @@ def main() -> None:
 
 
 def make_buckets() -> None:
-    """Those that are not there yet."""
+    """Create the buckets that do not exist yet."""
     client = boto3.client("s3", endpoint_url=os.environ["PROVING_GROUND_S3_ENDPOINT"])
-    there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     for bucket in BUCKETS:
-        if bucket not in there:
+        if bucket not in present:
             client.create_bucket(Bucket=bucket)
 
 

@@ -4,7 +4,7 @@
     python deploy/s3_roles.py FOLDER/pages.ini FOLDER/….ini    those that the files are named after, with their keys in them
 
 One user per file in `deploy/s3_policies`, through the IAM interface that AWS and SeaweedFS share, with the administrator's
-keys in the environment. A user that is there keeps his keys and gets the policy of today. The files are for
+keys in the environment. A user that exists keeps its keys and gets the current policy. The files are for
 AWS_SHARED_CREDENTIALS_FILE; a user whose file is lost gets new keys, and the old ones end. SeaweedFS has to be started with
 `-s3.iam.readOnly=false`.
 """
@@ -34,7 +34,7 @@ def roles(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Policies by role, as JSON, about the buckets that the settings name; MLflow's is in MLFLOW_BUCKET."""
     named = {bucket: environment.get(variable) or bucket for bucket, variable in _BUCKETS.items()}
     return {
-        path.stem: re.sub(r"(?<=:::)[a-z]+", lambda found: named[found[0]], path.read_text())
+        path.stem: re.sub(r"(?<=:::)[a-z]+", lambda match: named[match[0]], path.read_text())
         for path in sorted(POLICIES.glob("*.json"))
     }
 
@@ -59,41 +59,41 @@ def main(files: list[Path]) -> None:
 def _print_new(iam: Any, policies: Mapping[str, str]) -> None:
     for role, policy in policies.items():
         keys = grant(iam, role, policy)
-        print(f"# {role}" + ("" if keys else ": is there already, and keeps its keys"))
+        print(f"# {role}" + ("" if keys else ": exists already, and keeps its keys"))
         for name, value in keys.items():
             print(f"{name}={value}")
 
 
 def keep(iam: Any, role: str, policy: str, file: Path) -> None:
-    """Let a role's user be there with this policy, and its keys in a file that its owner alone can read."""
-    _let_be_there(iam, role, policy)
+    """Create or update a role's user with this policy, and keep its keys in a file that only its owner can read."""
+    _create_or_update(iam, role, policy)
     listed = _listed(iam, role)
     if _key_in(file) in listed:
-        print(f"{role}: the keys of before, in {file}")
+        print(f"{role}: keeps its keys, in {file}")
         return
     for lost in listed:
         iam.delete_access_key(UserName=_PREFIX + role, AccessKeyId=lost)
-        print(f"{role}: the key {lost} is not the one in {file}, and has ended")
+        print(f"{role}: the key {lost} is not the one in {file}, and is deleted")
     lines = [f"{name.lower()} = {value}\n" for name, value in _new_keys(iam, role).items()]
     write_private(file, "".join(["[default]\n", *lines]))
     print(f"{role}: new keys, in {file}")
 
 
 def _key_in(file: Path) -> str | None:
-    """None where there is no file, or one that is none of ours. What cannot be opened is not lost, and stops everything."""
-    found = configparser.ConfigParser(interpolation=None)
+    """None where there is no file, or another program's. A file that cannot be opened is not lost: the error is raised."""
+    profile = configparser.ConfigParser(interpolation=None)
     with suppress(FileNotFoundError, configparser.Error), file.open() as text:
-        found.read_file(text)
-    return found.get("default", "aws_access_key_id", fallback=None)
+        profile.read_file(text)
+    return profile.get("default", "aws_access_key_id", fallback=None)
 
 
 def grant(iam: Any, role: str, policy: str) -> dict[str, str]:
-    """Let a role's user be there with this policy; the variables with its keys if it is new, else nothing."""
-    _let_be_there(iam, role, policy)
+    """Create or update a role's user with this policy; the variables with its keys if it is new, else nothing."""
+    _create_or_update(iam, role, policy)
     return {} if _listed(iam, role) else _new_keys(iam, role)
 
 
-def _let_be_there(iam: Any, role: str, policy: str) -> None:
+def _create_or_update(iam: Any, role: str, policy: str) -> None:
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=_PREFIX + role)
     iam.put_user_policy(UserName=_PREFIX + role, PolicyName=role, PolicyDocument=policy)
@@ -109,7 +109,7 @@ def _new_keys(iam: Any, role: str) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Never seen half written, nor readable by others."""
+    """Write a file that is never half written, nor readable by others."""
     aside = path.with_name(f"{path.name}.new")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

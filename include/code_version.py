@@ -10,10 +10,10 @@ _CODE = ("dags", "include", "plugins", "requirements.txt")
 
 def commit() -> str:
     """The commit, with "+changes" where code beside it runs that is in no commit: a newcomer's own model, most often."""
-    found = _git("rev-parse", "--verify", "HEAD")
-    if not found:
+    sha = _git("rev-parse", "--verify", "HEAD")
+    if not sha:
         return "unknown"
-    return f"{found}+changes" if _git("status", "--porcelain", "--", *_CODE) else found
+    return f"{sha}+changes" if _git("status", "--porcelain", "--", *_CODE) else sha
 
 
 def _git(*words: str) -> str:

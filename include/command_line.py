@@ -30,9 +30,9 @@ class Commands(click.Group):
         """The command of a name, imported now; None for a name that is not there."""
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
-        found = import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
-        assert isinstance(found, click.Command)
-        return found
+        command = import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
+        assert isinstance(command, click.Command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in `--help`, without importing what it lists."""

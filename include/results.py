@@ -27,7 +27,7 @@ class Event(BaseModel):
 
 
 class RetrainingRequested(Event):
-    """Triage asks for a retraining."""
+    """Triage requests a retraining."""
 
     name: ClassVar[str] = "needs_retraining"
 
@@ -165,9 +165,9 @@ class Moved(Result):
 
 
 class Probated(Result):
-    """What probation said in this run: who was compared with whom, the newest look, and what follows.
+    """The result of probation in this run: which versions were compared, the newest look, and what follows.
 
-    `looks` have been taken in all. `decision` is "none" where nobody is on probation, "going on" between looks too,
+    `looks` have been taken in all. `decision` is "none" where no version is on probation, "going on" between looks too,
     "impossible" where the previous champion cannot be asked or the labels never came. `z` is of new against previous, worse
     below minus `bound`. `then` is what the model wants where it is worse.
     """
@@ -219,7 +219,7 @@ class Quality(Result):
 
 
 class Finding(Result):
-    """What triage said: one word, its reason, and what a person may do about it."""
+    """The result of triage: one word, its reason, and what a person may do about it."""
 
     action: Literal["nothing", "note", "wait", "page", "alarm", "retrain", "stop"]
     reason: str
@@ -279,8 +279,8 @@ class Verdict(Result):
     @property
     def evidence(self) -> str:
         """The digest of what was judged, on what, against whom, and how it was decided."""
-        said = {name: getattr(self, name) for name in _EVIDENCE}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        judged = {name: getattr(self, name) for name in _EVIDENCE}
+        return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
 
     def named_evidence(self) -> dict[str, Any]:
         """The same by name, for the ledger: what a person may want to look up later."""
@@ -301,7 +301,7 @@ _EVIDENCE = (
 
 
 class Refitted(Result):
-    """The models of the past, kept on the lake under a digest; `skipped` says why there are none."""
+    """The historical models, kept on the lake under a digest; `skipped` says why there are none."""
 
     digest: str | None = None
     models: int = 0
@@ -356,9 +356,9 @@ class Answer(Result):
 
 
 class Approval(Result):
-    """Whether the challenger may be promoted, who said so and why, and for which evidence of the verdict.
+    """Whether the challenger may be promoted, who decided so and why, and for which evidence of the verdict.
 
-    `override` says that a person approved what the gate found inconclusive. While `question` is there, nobody has answered.
+    `override` says that a person approved what the gate found inconclusive. `question` is there as long as it has no answer.
     """
 
     approved: bool

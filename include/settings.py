@@ -72,8 +72,8 @@ class Settings(BaseModel):
     dask_scheduler: str | None = Field(
         None,
         alias="PROVING_GROUND_DASK_SCHEDULER",
-        description="The scheduler of a Dask cluster, for models that say so, such as tcp://host:8786. Empty: there is none. "
-        "See docs/compute.md.",
+        description="The scheduler of a Dask cluster, for the models that use one, such as tcp://host:8786. Empty: there is "
+        "none. See docs/compute.md.",
     )
     metrics_token: SecretStr | None = Field(
         None,
@@ -105,15 +105,15 @@ class Settings(BaseModel):
         if not isinstance(value, str):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        found = {name.strip(): where.strip() for name, _, where in pairs}
-        if len(found) < len(pairs) or not (
-            set(found) <= set(model_names()) and set(found.values()) <= set(get_args(ReviewPlace))
+        by_model = {name.strip(): where.strip() for name, _, where in pairs}
+        if len(by_model) < len(pairs) or not (
+            set(by_model) <= set(model_names()) and set(by_model.values()) <= set(get_args(ReviewPlace))
         ):
             raise ValueError(
                 "pairs such as traffic_volume=orchestrator are accepted, each model once; "
                 f"models are {', '.join(model_names())}, and reviews {', '.join(get_args(ReviewPlace))}"
             )
-        return found
+        return by_model
 
     @classmethod
     def variables(cls) -> list[str]:

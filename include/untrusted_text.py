@@ -12,12 +12,12 @@ _OF_DATA = re.compile("«[^»]*(?:»|$)")
 
 
 def one_line(text: object, longest: int) -> str:
-    r"""What somebody wrote, cut, on one line, without characters that are not seen or that turn the text around.
+    r"""Text from outside, cut, on one line, without characters that are not seen or that turn the text around.
 
     >>> one_line("a\n<b>\u202e c\x00", 20)
     'a <b> c'
     """
-    # Cut first: somebody may have pasted ten megabytes.
+    # Cut first: the text may be ten megabytes long.
     beginning = str(text)[: 4 * longest]
     seen = "".join(c if c.isprintable() else " " for c in beginning if unicodedata.category(c) not in ("Cf", "Cs"))
     return " ".join(seen.split())[:longest].strip()

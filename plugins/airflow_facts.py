@@ -24,14 +24,14 @@ def runs_of(model_names: Iterable[str]) -> "dict[str, Runs]":
     with create_session() as session:
         # Picked below and not in the query: a thousand names are more than SQLite takes in one.
         planned = session.execute(select(*columns).where(DagModel.dag_id.like("%.retrain"))).all()
-        asked = session.execute(
+        under_review = session.execute(
             select(*waiting)
             .where(TaskInstance.task_id == "review", TaskInstance.state.in_(_WAITING))
             .order_by(TaskInstance.start_date.desc())
         ).all()
         failed = _failed(session)
-    # The oldest question of a model comes last, and stays.
-    reviews = {_model(dag_id): (run_id, since) for dag_id, run_id, since in asked}
+    # Newest first: of several reviews of a model the oldest one is kept.
+    reviews = {_model(dag_id): (run_id, since) for dag_id, run_id, since in under_review}
     plans = {_model(dag_id): (after, bool(paused)) for dag_id, after, paused in planned}
     runs = {}
     for name in model_names:
@@ -53,7 +53,7 @@ def failed_task(dag_id: str, run_id: str) -> str:
 
 
 def _failed(session: Any) -> "dict[str, list[FailedRun]]":
-    """By model, the newest runs that ended red; back-fills are about the past, and neither raise nor end an alarm."""
+    """By model, the newest runs that ended red; back-fills neither raise nor end an alarm."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import func, select
@@ -70,10 +70,10 @@ def _failed(session: Any) -> "dict[str, list[FailedRun]]":
         .where(live, DagRun.state == "failed", TaskInstance.state == "failed")
         .order_by(TaskInstance.end_date.desc())
     ).all()
-    # Of the tasks of one run the first that failed comes last, and stays.
-    found = {dag_id: FailedRun(dag_id.rpartition(".")[2], run_id, task_id, at) for dag_id, run_id, task_id, at in rows if at}
+    # Newest first: of several failed tasks the one that failed first is kept.
+    first = {dag_id: FailedRun(dag_id.rpartition(".")[2], run_id, task_id, at) for dag_id, run_id, task_id, at in rows if at}
     failed: dict[str, list[FailedRun]] = {}
-    for dag_id, run in found.items():
+    for dag_id, run in first.items():
         # A rollback or a replay is watched by the person who starts it.
         if run.stage in ("monitor", "retrain"):
             failed.setdefault(_model(dag_id), []).append(run)

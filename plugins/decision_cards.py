@@ -110,7 +110,7 @@ def _not_decided(dag_id: str, run_id: str) -> str:
 
     if task := failed_task(dag_id, run_id):
         return (
-            f"Stopped: the task {task} failed. Its log says why and what to do. When that is mended clear {task}, "
+            f"Stopped: the task {task} failed. Its log says why and what to do. When that is fixed clear {task}, "
             "or pull if upstream has delivered again; the findings appear here once triage has run."
         )
     return "Not decided yet: the findings appear here once triage has run."
@@ -152,7 +152,7 @@ def artifact(run_id: str, path: str) -> bytes:
             status, kind = answer.status_code, answer.headers.get("Content-Type", "")
             content = _beginning(answer.iter_content(65_536)) if status == 200 else b""
     except requests.RequestException as error:
-        _log.warning("MLflow did not hand out %s of run %s: %s", path, run_id, error)
+        _log.warning("MLflow did not return %s of run %s: %s", path, run_id, error)
         raise NoCard(503, "MLflow does not answer. The card is kept there: see that its server runs, then reload.") from error
     if status == 404:
         raise NoCard(404, f"MLflow knows no run {run_id}: it was deleted. Clear the task train to create a new one.")

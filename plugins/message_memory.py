@@ -24,9 +24,9 @@ class Updated(NamedTuple, Generic[Answer]):
 
 
 def update(step: "Callable[[Flow], tuple[Flow, Answer]]", *, store_is_down: bool = False) -> "Updated[Answer]":
-    """Take a step from what is remembered to what shall be; the second value of the step is the answer.
+    """Replace what is remembered by the first value of `step`; the second one is the answer.
 
-    Where nothing can be remembered the step is taken from nothing: one message too many is better than one too few.
+    Where nothing can be remembered `step` gets None: one message too many is better than one too few.
     """
     from include.alerts.throttle import Flow
     from include.errors import ProvingGroundError

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NEWEST = 104
 _ENTRIES = 12
 _STAGES = ("monitor", "retrain", "rollback", "replay")
-# Airflow draws it as an image: it has no colour of the page's to take.
+# Airflow shows it as an image, which cannot take its colour from the page.
 _BARS = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23{}' "
     "stroke-width='2' stroke-linecap='round'%3E%3Cpath d='M4 20V11M10 20V4M16 20v-7M22 20H2'/%3E%3C/svg%3E"
@@ -119,7 +119,7 @@ def _links(name: str, settings: "Settings", newest: "MonitorStatus | None") -> l
     return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]
 
 
-def _answer(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str]:
+def _answer(page: Callable[..., tuple[int, str]], *arguments: Any) -> tuple[int, str]:
     """A page, or a sentence on why there is none: an object store that does not answer is no traceback."""
     from jinja2 import TemplateError
     from sqlalchemy.exc import SQLAlchemyError
@@ -127,7 +127,7 @@ def _answer(page: Callable[..., tuple[int, str]], *asked: Any) -> tuple[int, str
     from include.errors import ProvingGroundError
 
     try:
-        return page(*asked, datetime.now(UTC))
+        return page(*arguments, datetime.now(UTC))
     except (ProvingGroundError, SQLAlchemyError, TemplateError) as error:
         _log.error("no page: %s: %s", type(error).__name__, error)
         return 503, sentence("Models", "What is known could not be read; the api-server's log says why.")
@@ -144,7 +144,7 @@ def _app() -> "FastAPI":
     app = FastAPI(dependencies=[Depends(get_user)], openapi_url=None)
 
     # Neither is async: the page waits for the store, and is made in a thread.
-    def show_all(user: Any = Depends(get_user)) -> HTMLResponse:  # noqa: B008 - how FastAPI is told
+    def show_all(user: Any = Depends(get_user)) -> HTMLResponse:  # noqa: B008 - FastAPI's own way
         status, page = _answer(models_page, get_auth_manager().get_authorized_dag_ids(user=user))
         return HTMLResponse(page, status, HEADERS)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.decisions.gate.review import REVIEWED, Asked, answer_in
+from include.decisions.gate.review import REVIEWED, PendingReview, answer_in
 
 _SECONDS = (2, 5)
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class RegistryReviewTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own has no types
         self.model_name, self.details, self.every = model_name, asked, every
         self.version, self.until = str(asked["version"]), str(asked["until"])
-        self.asked = Asked(asked["evidence"], asked["needs_reason"], tuple(asked["reviewers"]))
+        self.asked = PendingReview(asked["evidence"], asked["needs_reason"], tuple(asked["reviewers"]))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Where this class is, and what it was made with."""

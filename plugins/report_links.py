@@ -17,22 +17,22 @@ from include.untrusted_text import web
 
 @attrs.define(kw_only=True)
 class ReferenceLink(BaseOperatorLink):
-    """A button on tasks of a stage, with the address in `field` of what the task `told_by` returned in the same run.
+    """A button on tasks of a stage, with the address in `field` of what the task `source` returned in the same run.
 
-    Where that is another task, the button is there although the task itself has failed: that is when somebody looks.
+    Where that is another task, the button is there although the task itself has failed: that is when it is needed.
     """
 
     name: str
     stage: str
     tasks: tuple[str, ...]
-    told_by: str
+    source: str
     field: str
 
     def get_link(self, operator: object, *, ti_key: TaskInstanceKey) -> str:
         """The address; empty, which draws no button, where this task has none."""
         if ti_key.task_id not in self.tasks or not ti_key.dag_id.endswith(f".{self.stage}"):
             return ""
-        return web_address(returned(ti_key.dag_id, ti_key.run_id, self.told_by), self.field)
+        return web_address(returned(ti_key.dag_id, ti_key.run_id, self.source), self.field)
 
 
 def web_address(returned: str | None, field: str) -> str:
@@ -49,30 +49,30 @@ def returned(dag_id: str, run_id: str, task_id: str) -> str | None:
     from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
     from airflow.utils.session import create_session
 
-    asked = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=run_id, dag_ids=dag_id, task_ids=task_id)
+    query = XComModel.get_many(key=XCOM_RETURN_KEY, run_id=run_id, dag_ids=dag_id, task_ids=task_id)
     with create_session() as session:
-        stored = session.scalar(asked.with_only_columns(XComModel.value))
+        stored = session.scalar(query.with_only_columns(XComModel.value))
     return stored if stored is None or isinstance(stored, str) else json.dumps(stored)
 
 
 _BUTTONS: list[Any] = [
-    ReferenceLink(name="Drift report", stage="monitor", tasks=("detect_drift",), told_by="detect_drift", field="report_url"),
+    ReferenceLink(name="Drift report", stage="monitor", tasks=("detect_drift",), source="detect_drift", field="report_url"),
     ReferenceLink(
         name="Version in MLflow",
         stage="retrain",
         tasks=("train", "validate", "review", "promote", "announce"),
-        told_by="train",
+        source="train",
         field="version_url",
     ),
     ReferenceLink(
         name="Run in MLflow",
         stage="retrain",
         tasks=("train", "validate", "review", "promote", "announce"),
-        told_by="train",
+        source="train",
         field="run_url",
     ),
-    ReferenceLink(name="Replay report", stage="replay", tasks=("recommend",), told_by="recommend", field="report_url"),
-    ReferenceLink(name="Decision card", stage="retrain", tasks=("validate", "review"), told_by="validate", field="card_url"),
+    ReferenceLink(name="Replay report", stage="replay", tasks=("recommend",), source="recommend", field="report_url"),
+    ReferenceLink(name="Decision card", stage="retrain", tasks=("validate", "review"), source="validate", field="card_url"),
 ]
 
 

@@ -80,8 +80,8 @@ class ReviewOperator(HITLOperator):
         return approval
 
     def _watch(self, question: Mapping[str, Any]) -> NoReturn:
-        asked = {name: question[name] for name in ("version", "evidence", "needs_reason", "until", "reviewers")}
-        trigger = RegistryReviewTrigger(model_name=self.model.name, asked=asked)
+        details = {name: question[name] for name in ("version", "evidence", "needs_reason", "until", "reviewers")}
+        trigger = RegistryReviewTrigger(model_name=self.model.name, asked=details)
         self.defer(trigger=trigger, method_name="look_again")
         raise AssertionError("defer always raises")
 

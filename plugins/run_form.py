@@ -36,7 +36,7 @@ def rollback_form() -> dict[str, Param]:
             description="Why. It is kept in the ledger and on both versions.",
         ),
         "dry_run": Param(
-            False, type="boolean", title="Dry run", description="Load and ask the target, say what would happen, move nothing."
+            False, type="boolean", title="Dry run", description="Load and query the target, report the result, move nothing."
         ),
         "override": Param(
             False,

@@ -42,7 +42,7 @@ def _post(message: "Message") -> bool:
         return admission.flow, admission
 
     admission, remembered = update(admitted, store_is_down=is_down)
-    if not admission.goes:
+    if not admission.allowed:
         why = "sent before" if admission.repeated else "held back, and counted: one outage is one message, with a rate limit"
         _log.info("%s: %s", why, message.text)
         return False
@@ -75,5 +75,5 @@ def _sent(slack: Any, text: str) -> "tuple[Outcome, float]":
     if answer.status_code == 200:
         return "delivered", 0.0
     _log.error("Slack did not take the message (it answered %s, %.100r): %s", answer.status_code, answer.body, text)
-    asked = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
-    return "failed", float(asked) if str(asked).isdecimal() else 0.0
+    retry_after = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after", "")
+    return "failed", float(retry_after) if str(retry_after).isdecimal() else 0.0

@@ -265,7 +265,7 @@ def test_a_write_that_comes_late_is_set_back(before: World) -> None:
     services.locks._clock = waits.read
     promotion("4", "2")(world, services)
     world.registry.aliases["champion"] = "3"
-    assert "came after its attempt was written off" in reconciling(world, world.services).summary
+    assert "came after its attempt was abandoned" in reconciling(world, world.services).summary
     require_whole(world, before)
     assert world.registry.aliases["champion"] == "4"
     assert not world.do("reconcile", day(2)).by_hand

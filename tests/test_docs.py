@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 HISTORIES = {
     "New York's flights": "loop",
     "payments, thieves who adapt": "loop_card_fraud",
-    "messages, questions nobody had asked": "loop_support_intents",
+    "messages, new questions": "loop_support_intents",
 }
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -47,7 +47,7 @@ def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
         assert row in text, row
     for tried in results("search_queries")["tried"]:
         if not tried["what"].startswith("ordinary") or tried["champion_clean"] is None:
-            row = f"| {tried['clean']:.3f} | {tried['messy']:.3f} | {tried['misspelt']:.3f} | ship | **{tried['verdict']}**"
+            row = f"| {tried['clean']:.3f} | {tried['noisy']:.3f} | {tried['misspelt']:.3f} | ship | **{tried['verdict']}**"
             assert row in text, row
 
 
@@ -67,7 +67,7 @@ def test_what_the_loop_made_of_the_stories_is_what_was_measured(name: str) -> No
     """Every number that is told of it, and the days on which drift and decay were told."""
     text, found = (ROOT / "docs/stories.md").read_text(), results(name)
     told = (
-        [found["drift_first_told_as_of"], found["decay_first_told_as_of"]]
+        [found["drift_first_reported_as_of"], found["decay_first_reported_as_of"]]
         if found["change_began"]
         else [f"{found['loop']:.3f}"]
     )

@@ -121,7 +121,7 @@ def traffic(path: Path) -> pd.DataFrame:
 
 
 def searches(path: Path) -> pd.DataFrame:
-    """Every ninth purchase line as a search: what somebody who bought the product might have typed, and the product.
+    """Every ninth purchase line as a search: what the buyer of the product might have typed, and the product.
 
     The text is made from the title on that line; which of its words are typed is drawn from one seeded generator, in the
     order of the rows.
@@ -175,12 +175,12 @@ def misspellings(path: Path, grammar: Path = HERE / "messages.toml") -> pd.DataF
     """
     used = set(re.findall("[a-z]{4,}", json.dumps(tomllib.loads(grammar.read_text("utf-8"))).lower()))
     source = json.loads(path.read_text("utf-8"))["dictionaryDefinitions"][0]
-    found: dict[str, set[str]] = {}
+    misspelt: dict[str, set[str]] = {}
     for line in [*source["flagWords"], *source["suggestWords"]]:
         pair = re.fullmatch("([a-z]+)->([a-z]+)", line)
         if pair and pair[2] in used and pair[1] not in used:
-            found.setdefault(pair[2], set()).add(pair[1])
-    listed = sorted((word, " ".join(sorted(wrong))) for word, wrong in found.items())
+            misspelt.setdefault(pair[2], set()).add(pair[1])
+    listed = sorted((word, " ".join(sorted(wrong))) for word, wrong in misspelt.items())
     return pd.DataFrame(listed, columns=["word", "misspelt"])
 
 

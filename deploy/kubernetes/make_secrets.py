@@ -37,7 +37,7 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
     missing = [name for name in REQUIRED if not values.get(name)]
     if missing:
         raise ValueError(
-            f"{', '.join(missing)}: no value in .env. Put in your object store's keys; make env makes up what is missing then."
+            f"{', '.join(missing)}: no value in .env. Put in your object store's keys; make env then creates what is missing."
         )
     keys = {name: values[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     database = f"proving:{quote(values['POSTGRES_PASSWORD'], safe='')}@{host}:5432"
@@ -68,8 +68,8 @@ def made(values: dict[str, str], host: str) -> dict[str, dict[str, str]]:
 
 def read(text: str) -> dict[str, str]:
     """What an .env sets; quotes around a value are no part of it."""
-    found = re.findall(r"^([A-Z][A-Z0-9_]*)=[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)
-    return {name: re.sub(r"""^(['"])(.*)\1$""", r"\2", value) for name, value in found}
+    assignments = re.findall(r"^([A-Z][A-Z0-9_]*)=[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)
+    return {name: re.sub(r"""^(['"])(.*)\1$""", r"\2", value) for name, value in assignments}
 
 
 def manifest(secrets: dict[str, dict[str, str]]) -> str:

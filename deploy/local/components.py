@@ -107,9 +107,9 @@ def _keeps_bytes(client: "S3Client") -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
         for bucket in BUCKETS:
-            if bucket not in there:
+            if bucket not in present:
                 client.create_bucket(Bucket=bucket)
         client.put_object(Bucket=BUCKETS[0], Key=".ready", Body=b"ready")
         answer = client.get_object(Bucket=BUCKETS[0], Key=".ready")["Body"].read()

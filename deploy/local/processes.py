@@ -101,7 +101,7 @@ def wait_for(component: Running, ready: Callable[[], bool], *, seconds: float) -
     while time.monotonic() < deadline:
         if not component.is_alive():
             raise StackError(f"{component.name} ended while starting; its log {component.log} ends: {component.last_words()}")
-        if _says_yes(ready):
+        if _is_ready(ready):
             return
         time.sleep(0.2)
     raise StackError(
@@ -118,11 +118,11 @@ def end(components: Iterable[Running], *, patience: float = 6) -> None:
     for signal_number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         # What a process forks between the listing and its end shows in the next listing.
         deadline = time.monotonic() + seconds
-        asked: set[int] = set()
+        signalled: set[int] = set()
         while members := [member for component in components for member in component.members()]:
             for member in members:
-                if member.pid not in asked:
-                    asked.add(member.pid)
+                if member.pid not in signalled:
+                    signalled.add(member.pid)
                     _signal(member, signal_number)
             if time.monotonic() > deadline:
                 break
@@ -152,7 +152,7 @@ def _holder(port: int) -> str:
     return ""
 
 
-def _says_yes(ready: Callable[[], bool]) -> bool:
+def _is_ready(ready: Callable[[], bool]) -> bool:
     try:
         return ready()
     except OSError:
@@ -172,14 +172,14 @@ def _process(pid: int) -> psutil.Process | None:
 
 
 def _of_session(session: int) -> list[psutil.Process]:
-    found = []
+    members = []
     for process in psutil.process_iter():
         try:
             if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                members.append(process)
         except (OSError, psutil.Error):
             continue
-    return found
+    return members
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -1,6 +1,6 @@
 """Keeps an MLServer that no Seldon or KServe looks after at the champion: copies what was published, and has it loaded.
 
-    python follow.py s3://BUCKET/serving/MODEL FOLDER http://127.0.0.1:8080 [seconds between looks, 30 unless said]
+    python follow.py s3://BUCKET/serving/MODEL FOLDER http://127.0.0.1:8080 [seconds between looks, by default 30]
 
 The settings are read first, the folder that they name next, and they are put in place last: a version is loaded whole or not.
 Credentials and AWS_ENDPOINT_URL_S3 are read as by AWS's own tools.
@@ -59,7 +59,7 @@ def load(server: str, folder: Path) -> None:
 
 
 def main(source: str, folder: str, server: str, seconds: str = "30") -> None:
-    """Look, and look again; what fails is tried again."""
+    """Look for a new version for ever; what fails is tried again."""
     client, behind = boto3.client("s3"), False
     while True:
         try:

@@ -55,19 +55,19 @@ class SkopsRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the
         )
 
     def _refuse_other_bytes(self, folder: Path, data: bytes) -> None:
-        found, expected = hashlib.sha256(data).hexdigest(), self._about["sha256"]
-        if found != expected or folder.name != f"{self._about['version']}-{expected}":
-            raise MLServerError(f"{folder.name}: model.skops has the digest {found}, which is not the one that was published")
+        digest, expected = hashlib.sha256(data).hexdigest(), self._about["sha256"]
+        if digest != expected or folder.name != f"{self._about['version']}-{expected}":
+            raise MLServerError(f"{folder.name}: model.skops has the digest {digest}, which is not the one that was published")
 
     def _refuse_other_versions(self) -> None:
-        asked = dict(line.split("==", 1) for line in self._about["requirements"] if line.count("==") == 1)
-        here = {name: installed(name) for name in _LIBRARIES if name in asked}
-        other = [f"{name} {found} instead of {asked[name]}" for name, found in here.items() if found != asked[name]]
+        required = dict(line.split("==", 1) for line in self._about["requirements"] if line.count("==") == 1)
+        here = {name: installed(name) for name in _LIBRARIES if name in required}
+        other = [f"{name} {its} instead of {required[name]}" for name, its in here.items() if its != required[name]]
         if other and os.environ.get("SKOPS_OTHER_LIBRARIES") != "allow":
             raise MLServerError(f"{self.name} was trained by other libraries; here are {', '.join(other)}")
 
     def _trusted(self, data: bytes) -> list[str]:
-        """What the pipeline's model file trusts, as far as it is harmless whoever wrote it into the bucket."""
+        """What the pipeline's model file trusts, as far as it is harmless no matter who wrote it into the bucket."""
         named = {name.strip() for name in os.environ.get("SKOPS_TRUSTED_TYPES", "").split(",") if name.strip()}
         trusted = {name for name in self._about["trusted_types"] if name.startswith(_HARMLESS) or name in named}
         if unknown := set(skops.io.get_untrusted_types(data=data)) - trusted:
@@ -78,8 +78,8 @@ class SkopsRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the
 def _frame(inputs: list[RequestInput], names: list[str]) -> pd.DataFrame:
     """One tensor a column; null is what is missing."""
     columns = {one.name: _column(one) for one in inputs}
-    if gone := [name for name in names if name not in columns]:
-        raise InferenceError(f"there is no input {', '.join(gone)}; wanted are {', '.join(names)}, one tensor each")
+    if missing := [name for name in names if name not in columns]:
+        raise InferenceError(f"there is no input {', '.join(missing)}; wanted are {', '.join(names)}, one tensor each")
     if len({len(columns[name]) for name in names}) > 1:
         raise InferenceError("the inputs are of different lengths; each is a column, with one value a row")
     return pd.DataFrame({name: columns[name] for name in names})

@@ -36,7 +36,7 @@ def computing(settings: Settings, model: Model) -> Iterator[None]:
             f'{model.name} says compute="dask", and PROVING_GROUND_DASK_SCHEDULER is not set. Set it to the address of the '
             f'scheduler, such as tcp://127.0.0.1:8786, or take compute="dask" out of include/models/{model.name}.py.'
         )
-    with _in_our_words(address), _connected(address), joblib.parallel_config(backend="dask", n_jobs=-1):
+    with _translate_errors(address), _connected(address), joblib.parallel_config(backend="dask", n_jobs=-1):
         yield
 
 
@@ -74,7 +74,7 @@ def _connected(address: str) -> Iterator[None]:
 
 
 @contextmanager
-def _in_our_words(address: str) -> Iterator[None]:
+def _translate_errors(address: str) -> Iterator[None]:
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker

@@ -20,9 +20,9 @@ from include.errors import TrialFailed
 from include.untrusted_text import of_data
 
 _ROWS = "rows.parquet"
-_PATIENCE = 300
+_TIMEOUT_SECONDS = 300
 _SINGLE_ROWS = 50
-_SAID = 800
+_LONGEST_STDERR = 800
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,25 @@ def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame)
     """
     rows.to_parquet(path.with_name(_ROWS))
     command = [sys.executable, "-m", "include.adapters.fresh_process", str(path)]
-    asked = json.dumps(list(trusted_types))
+    trusted = json.dumps(list(trusted_types))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, with a path of our own
-            command, input=asked, capture_output=True, text=True, timeout=_PATIENCE, check=False
+            command, input=trusted, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise TrialFailed(
-            f"{path.name}: a fresh process had not loaded it and answered {len(rows)} rows after {_PATIENCE} s. "
+            f"{path.name}: a fresh process had not loaded it and answered {len(rows)} rows after {_TIMEOUT_SECONDS} s. "
             "Make the model smaller or quicker, and run retrain again."
         ) from error
     if done.returncode:
-        said = of_data(" ".join(done.stderr.split())[-_SAID:], _SAID)
+        stderr = of_data(" ".join(done.stderr.split())[-_LONGEST_STDERR:], _LONGEST_STDERR)
         raise TrialFailed(
-            f"{path.name}: a fresh process could not load it and answer: {said} "
+            f"{path.name}: a fresh process could not load it and answer: {stderr} "
             "What was logged is not what was trained: correct `build`, and run retrain again."
         )
-    found = json.loads(done.stdout.splitlines()[-1])
+    measured = json.loads(done.stdout.splitlines()[-1])
     return ArtifactTrial(
-        **{**found, "answers": np.array(found["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6
+        **{**measured, "answers": np.array(measured["answers"], dtype="float64")}, size_mb=path.stat().st_size / 1e6
     )
 
 
@@ -80,13 +80,13 @@ def main(path: str) -> None:
     loaded = time.perf_counter() - began
     answer = getattr(pipeline, "predict_proba", pipeline.predict)
     answers = np.asarray(answer(rows), dtype="float64")
-    found = {
+    measured = {
         "load_seconds": loaded,
         "latency_ms": float(np.percentile(_single_rows(answer, rows), 95)),
         "memory_mb": _peak_memory_mb(),
         "answers": answers.tolist(),
     }
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    sys.stdout.write("\n" + json.dumps(measured) + "\n")
 
 
 def _peak_memory_mb() -> float:

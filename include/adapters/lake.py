@@ -5,14 +5,14 @@
     quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
     predictions/<model>/<period>/v<version>-<digest>.parquet
-    profiles/<model>/<period>.json                         the mess that was measured in a period
+    profiles/<model>/<period>.json                         the noise that was measured in a period
     references/<model>/<training digest>/…                 what a champion's training rows were like, and a sample of them
     references/<model>/<training digest>/<period>.json     a later period, summarised in the same way
     memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
-    replays/<model>/<digest>/…                             models of the past: their plan, and how each one did
+    replays/<model>/<digest>/…                             historical models: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
-    board/<model>/<kind>.json                              the newest of them: see adapters/board.py
+    latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
 
 Every key says what it is about, so writing twice writes the same thing.
 """

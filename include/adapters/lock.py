@@ -1,11 +1,11 @@
-"""One lock per model on the object store: whoever changes a champion holds it.
+"""One lock per model on the object store: a process holds it while it changes the champion.
 
     locks/<model>.json
 
-No two machines' clocks are compared. A holder renews the lock before each of its writes; whoever waits takes it over once he
-has watched it unchanged for a whole lease, by his own clock. The same task of the same run takes it over at once: Airflow runs
-it again only after it died. A process that was frozen in the middle of one call to the registry for longer than a lease is the
-one thing that this cannot stop, because MLflow knows no condition on a write: the next run finds it and records it.
+Clocks of different machines are never compared. The holder renews the lock before each write. A waiting process takes the lock
+over when, by its own clock, it has seen no renewal for a whole lease. The same task of the same run takes it over at once:
+Airflow runs it again only after it died. One case remains: a process that freezes during a call to the registry for longer
+than a lease still makes its write, because MLflow has no conditional writes; the next run finds that write and records it.
 """
 
 import json
@@ -25,23 +25,23 @@ _POLL = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Held:
-    """The lock, in our hands as long as `renew` does not raise."""
+class HeldLock:
+    """The lock, held by this process as long as `renew` does not raise."""
 
     def __init__(self, store: ObjectStore, key: str, owner: str, etag: str) -> None:
         self._store, self._key, self._owner, self._etag = store, key, owner, etag
 
     def renew(self) -> None:
-        """Prove that it is still ours, and start the lease anew; to be called before each write.
+        """Check that this process still holds it, and start the lease anew; to be called before each write.
 
         Raises:
-            Locked: somebody took it over, because nothing was heard from us for a whole lease.
+            Locked: another process took it over, because this one did not renew it for a whole lease.
         """
         try:
             self._etag = self._store.compare_and_set(self._key, _content(self._owner), self._etag)
         except Conflict as error:
             raise Locked(
-                f"{self._key}: somebody took the lock over from {self._owner}, who was silent for more than {LEASE}. "
+                f"{self._key}: another process took the lock over from {self._owner}, which did not renew it for {LEASE}. "
                 "Nothing more is written here; the task is tried again."
             ) from error
 
@@ -65,8 +65,8 @@ class Locks:
         self._store, self._sleep, self._clock = store, sleep, clock
 
     @contextmanager
-    def held(self, model_name: str, owner: str) -> Iterator[Held]:
-        """Hold the lock of a model; waits for somebody who holds it, for at most two leases.
+    def held(self, model_name: str, owner: str) -> Iterator[HeldLock]:
+        """Hold the lock of a model; while another process holds it, wait for at most two leases.
 
         Raises:
             Locked: others held it all the time.
@@ -78,34 +78,34 @@ class Locks:
         finally:
             lock.release()
 
-    def _taken(self, key: str, owner: str) -> Held:
-        began, watched, since = self._clock(), "", 0.0
+    def _taken(self, key: str, owner: str) -> HeldLock:
+        began, watched_etag, unchanged_since = self._clock(), "", 0.0
         while True:
-            found = self._found(key)
-            if found is None:
+            stored = self._stored(key)
+            if stored is None:
                 etag = self._created(key, owner)
             else:
-                holder, seen = found
-                if seen != watched:
-                    watched, since = seen, self._clock()
-                silent = self._clock() - since >= LEASE.total_seconds()
-                etag = self._swapped(key, owner, seen) if holder in (None, owner) or silent else None
+                holder, etag_read = stored
+                if etag_read != watched_etag:
+                    watched_etag, unchanged_since = etag_read, self._clock()
+                silent = self._clock() - unchanged_since >= LEASE.total_seconds()
+                etag = self._swapped(key, owner, etag_read) if holder in (None, owner) or silent else None
             if etag:
-                return Held(self._store, key, owner, etag)
+                return HeldLock(self._store, key, owner, etag)
             if self._clock() - began > 2 * LEASE.total_seconds():
-                holder = found[0] if found else "others"
+                holder = stored[0] if stored else "others"
                 raise Locked(f"{key}: {holder} held the lock for {2 * LEASE}. See what that run does; this is tried again.")
             self._sleep(_POLL)
 
-    def _found(self, key: str) -> tuple[str | None, str] | None:
-        """Who holds it (None: nobody), and the etag that says so; None where there is no such lock yet."""
+    def _stored(self, key: str) -> tuple[str | None, str] | None:
+        """The holder (None: it is free) and the lock's etag; None where the lock does not exist yet."""
         entry = self._store.stat(key)
         if entry is None:
             return None
         try:
             return _holder(self._store.read(key, etag=entry.etag)), entry.etag
         except Conflict:
-            return "somebody else", entry.etag
+            return "another process", entry.etag
 
     def _created(self, key: str, owner: str) -> str | None:
         # Once per model: several S3 servers accept conditions and ignore them, and then every contender would win.

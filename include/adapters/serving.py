@@ -4,8 +4,8 @@
     serving/<model>/<version>-<digest>/model.skops   the file of a version
     serving/<model>/<version>-<digest>/about.json    what may be created of it, and by which libraries it was trained
 
-The folder of a version is named by its digest and whole before the settings name it, so whoever reads the settings finds one
-whole version, whenever this is cut off. The version that was replaced stays until the next one: somebody may be copying it.
+The folder of a version is named by its digest and is complete before the settings name it, so the settings always lead to a
+complete version, even if publishing was interrupted. The version before is kept until the next one: it may still be copied.
 """
 
 import json
@@ -49,8 +49,8 @@ class Serving:
         if about is None or file is None:
             return False
         try:
-            said = json.loads(self._store.read(f"{_prefix(model.name)}{folder}/{_ABOUT}"))
-            return bool((said["size"], said["trusted_types"]) == (file.size, list(model.trusted_types)))
+            described = json.loads(self._store.read(f"{_prefix(model.name)}{folder}/{_ABOUT}"))
+            return bool((described["size"], described["trusted_types"]) == (file.size, list(model.trusted_types)))
         except (ValueError, LookupError, TypeError):
             return False
 
@@ -74,8 +74,8 @@ class Serving:
     def _served(self, model_name: str) -> str:
         """The folder that the settings name; empty where there are none, or not such as we write."""
         try:
-            found = json.loads(self._store.read(_prefix(model_name) + _SETTINGS))
-            match = _FOLDER.fullmatch(found["parameters"]["uri"])
+            settings = json.loads(self._store.read(_prefix(model_name) + _SETTINGS))
+            match = _FOLDER.fullmatch(settings["parameters"]["uri"])
         except (ObjectMissing, ValueError, KeyError, TypeError):
             return ""
         return match[1] if match else ""

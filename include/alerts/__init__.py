@@ -1,1 +1,1 @@
-"""What people are told, and how often. Pure; delivery is in `plugins/`."""
+"""Which messages people get, and how often. Pure; delivery is in `plugins/`."""

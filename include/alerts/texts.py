@@ -95,13 +95,13 @@ def verdict_text(model_name: str, verdict: Verdict, promotion: Promotion, approv
     """The outcome of a retraining that promoted nothing; `approval` says why not, where the gate was for it."""
     word, version, champion = verdict.verdict, verdict.version, promotion.champion_version
     about = f"*{_escaped(word)}*, version {_escaped(version)}" if version else "nothing was trained"
-    stays = f"Version {_escaped(champion)} stays champion" if champion else "There is still no champion"
+    champion_text = f"Version {_escaped(champion)} stays champion" if champion else "There is still no champion"
     advice = (_ADVICE.get(word) or f"{_escaped(approval.summary)}.") if version else "No action needed."
     return _message(
         _SIGNS[word] if version else _WHITE,
         f"*{_escaped(model_name)}* · {about}",
         _first_reason(verdict),
-        f"{stays}. {advice}",
+        f"{champion_text}. {advice}",
         _card(verdict, run_url),
     )
 

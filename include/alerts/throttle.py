@@ -39,7 +39,7 @@ class Message:
 
     @property
     def cause(self) -> str:
-        """Under which name it is counted where it was not delivered."""
+        """The name under which a message that was not delivered is counted."""
         return self.outage or self.kind
 
 
@@ -80,7 +80,7 @@ class Admitted:
     """What was decided about one message: it goes out and reports `missed`, is held back, or was sent before."""
 
     flow: Flow
-    goes: bool
+    allowed: bool
     repeated: bool = False
     missed: Mapping[str, Missed] = field(default_factory=dict)
 
@@ -88,14 +88,14 @@ class Admitted:
 def admit(flow: Flow, message: Message, now: float) -> Admitted:
     """Whether a message goes out now. It then counts as sent: of all that ask at the same time, only the first goes out."""
     if message.once and message.once in flow.sent_once:
-        return Admitted(flow, goes=False, repeated=True)
+        return Admitted(flow, allowed=False, repeated=True)
     queue = "sent" if message.kind in ROUTINE else "urgent"
     recent = tuple(sorted(time for time in getattr(flow, queue) if now - time < LIMIT_WINDOW))[-LIMIT:]
     known = message.outage and now - flow.outages.get(message.outage, 0.0) < OUTAGE_WINDOW
     if known or now < flow.paused_until or len(recent) >= LIMIT:
         held = _counted(_missing(flow, message, now), message.kind, "held_back")
-        return Admitted(held.model_copy(update={queue: recent}), goes=False)
-    # What waits for an outage's own next message stays with it.
+        return Admitted(held.model_copy(update={queue: recent}), allowed=False)
+    # What was held back during another outage is reported with that outage's next message.
     waiting = {name for name, time in flow.outages.items() if name != message.outage and now - time < OUTAGE_WINDOW}
     missed = {cause: one for cause, one in flow.missed.items() if cause not in waiting}
     changes = {
@@ -104,7 +104,7 @@ def admit(flow: Flow, message: Message, now: float) -> Admitted:
         "outages": flow.outages | ({message.outage: now} if message.outage else {}),
         "sent_once": (*flow.sent_once, *([message.once] if message.once else []))[-REMEMBERED:],
     }
-    return Admitted(flow.model_copy(update=changes), goes=True, missed=missed)
+    return Admitted(flow.model_copy(update=changes), allowed=True, missed=missed)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from include.adapters.lock import Held
+from include.adapters.lock import HeldLock
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
 from include.champion.publish import publish_champion
 from include.errors import ArtifactChanged, ProvingGroundError
@@ -49,10 +49,10 @@ class Author:
 
 @dataclass
 class Handover:
-    """The lock of a model in our hands, registry and ledger in agreement; `repairs` lists what had to be repaired first."""
+    """A model's lock, held, with registry and ledger in agreement; `repairs` lists what had to be repaired first."""
 
     context: StepContext
-    lock: Held
+    lock: HeldLock
     state: State
     sequence: int
     repairs: list[str] = field(default_factory=list)
@@ -114,9 +114,9 @@ class Handover:
                 self.lock.renew()
                 registry.drop_alias(name, PREVIOUS)
         if ANCHOR not in aliases and self.state.champion:
-            # Later challengers may not drift away from it in small steps; a person may freeze another.
-            oldest = next((old for old in self.state.were_champion if registry.exists(name, old)), self.state.champion)
-            self._set_alias(ANCHOR, oldest)
+            # The frozen reference keeps challengers from getting worse in many small steps; a person may choose another.
+            first_champion = next((old for old in self.state.were_champion if registry.exists(name, old)), self.state.champion)
+            self._set_alias(ANCHOR, first_champion)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
         entries = self.services.ledger.entries(name, after=self._mirrored(tags.get(_MIRRORED, "")))
@@ -200,7 +200,7 @@ class Handover:
         else:
             why = f"a run was killed before it made version {moving.new} champion"
             self.write("abandoned", Subject(moving.key, moving.new), Author(_RECONCILE, why), evidence=began.evidence)
-            self.repairs.append(f"{why}: the attempt is written off")
+            self.repairs.append(f"{why}: the attempt is abandoned")
 
     def _complete(self, began: Entry, new: str) -> None:
         """The outcome of an intent, in the name and as of the time of the run that began it, not of the one that repairs."""
@@ -208,7 +208,7 @@ class Handover:
         self._append(outcome)
 
     def _came_late(self, now: str) -> bool:
-        """Whether this is the write of an attempt that was written off: a server may carry out what its client gave up on."""
+        """Whether this is the late write of an abandoned intent: a server may still execute a timed-out request."""
         if now != self.state.written_off or not self.state.champion:
             return False
         given_up = self.services.ledger.newest_about(self.model.name, "abandoned", now)
@@ -216,9 +216,7 @@ class Handover:
 
     def _set_back(self, now: str) -> None:
         champion = str(self.state.champion)
-        reason = (
-            f"version {now} became champion by a write that came after its attempt was written off: {champion} is restored"
-        )
+        reason = f"version {now} became champion by a write that came after its attempt was abandoned: {champion} is restored"
         self._set_alias(CHAMPION, champion)
         self.write("set_back", Subject(f"{now} to {champion}", now), Author(_RECONCILE, reason))
         self.repairs.append(reason)
@@ -314,6 +312,6 @@ def refuse_changed_artifact(model: Model, digest: str, expected: ExpectedArtifac
     """
     if digest != expected.digest:
         raise ArtifactChanged(
-            f"{model.name} version {expected.version}: the artifact has digest {digest[:16]}, {expected.was} was "
-            f"{str(expected.digest)[:16]}. It was replaced: {expected.advice}."
+            f"{model.name} version {expected.version}: the artifact has digest {digest[:16]}, the {expected.was} one "
+            f"had {str(expected.digest)[:16]}. It was replaced: {expected.advice}."
         )

@@ -4,13 +4,13 @@ Off unless PROVING_GROUND_SERVING_BUCKET names a bucket. Called under the model'
 looked at; so what a killed run left undone is done by the next one.
 """
 
-from include.adapters.lock import Held
+from include.adapters.lock import HeldLock
 from include.errors import ArtifactChanged, ProvingGroundError
 from include.models.contract import Model
 from include.services import Services
 
 
-def publish_champion(services: Services, model: Model, champion: str | None, lock: Held) -> str | None:
+def publish_champion(services: Services, model: Model, champion: str | None, lock: HeldLock) -> str | None:
     """What was published, in a sentence; None where servers get this champion already, or nothing is published.
 
     Without a champion the last one goes on being served: a server without a model is of no use.
@@ -28,7 +28,7 @@ def publish_champion(services: Services, model: Model, champion: str | None, loc
         artifact, validated = services.registry.artifact(model.name, champion), _validated(services, model, champion)
         if validated not in (None, artifact.digest):
             raise ArtifactChanged(
-                f"the artifact has digest {artifact.digest[:16]}, validated was {str(validated)[:16]}. "
+                f"the artifact has digest {artifact.digest[:16]}, the validated one had {str(validated)[:16]}. "
                 f"It was replaced: run {model.name}.rollback, or train and validate again."
             )
         serving.publish(model, champion, artifact, lock.renew)

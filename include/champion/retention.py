@@ -20,7 +20,7 @@ SHORTEST = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Removal:
-    """What would go: versions, and keys on the lake with their bytes; `kept` gives for each other version why it stays."""
+    """What would be removed: versions, and keys on the lake with their bytes; `kept` is why each other version stays."""
 
     versions: tuple[str, ...]
     objects: tuple[tuple[str, int], ...]
@@ -39,13 +39,13 @@ def plan(context: StepContext, until: datetime) -> Removal:
     versions = services.registry.all_versions(name)
     state = services.ledger.state(name)
     reasons = {version.number: why_kept(version, aliases, state, until) for version in versions}
-    gone = [version for version in versions if not reasons[version.number]]
+    removable = [version for version in versions if not reasons[version.number]]
     digests = {version.tags.get("train_digest", "") for version in versions if reasons[version.number]}
     named = {key for entry in services.ledger.entries(name) for key in entry.evidence.get("predictions", ())}
     objects = [stored for stored in services.lake.predictions_before(name, until) if stored[0] not in named]
     objects += services.lake.baselines_except(name, digests, until)
     kept = tuple((number, why) for number, why in reasons.items() if why)
-    return Removal(tuple(version.number for version in gone), tuple(objects), kept)
+    return Removal(tuple(version.number for version in removable), tuple(objects), kept)
 
 
 def why_kept(version: Version, aliases: dict[str, str], state: State, before: datetime) -> str | None:

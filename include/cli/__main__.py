@@ -25,7 +25,7 @@ from include.command_line import Commands
 def cli() -> None:
     """The tools of an engineer.
 
-    What a tool needs of a stack it takes from the one that runs here, else from the environment and `.env`.
+    A tool works with the stack that runs here, or else with the one that the environment and `.env` name.
 
     \b
     Example:

@@ -1,7 +1,7 @@
 """Known vulnerabilities in the lock, and which packages could not be looked up.
 
-pip-audit ends well also when it could look nothing up. Here: 0 nothing is known against any package, 1 something is, 2 not
-every package could be looked up (without the internet that is none).
+pip-audit exits with 0 even when it could not look up any package. Here the exit code is 0 if no package has a known
+vulnerability, 1 if one has, and 2 if not every package could be looked up (without the internet that is none).
 """
 
 import json
@@ -39,7 +39,7 @@ def verdict(report: dict[str, Any], packages: int) -> tuple[int, list[str]]:
     """The exit code and what to say, a line each; `packages` are in the lock."""
     looked_up = [one for one in report["dependencies"] if "skip_reason" not in one]
     lines = [
-        f"{one['name']} {one['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'no version yet'}"
+        f"{one['name']} {one['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'no version yet'}"
         for one in looked_up
         for found in one["vulns"]
     ]

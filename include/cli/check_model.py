@@ -37,7 +37,7 @@ from include.results import Verdict
 from include.services import StepContext, serverless_services
 
 CARDS = PROJECT / ".check-model"
-# As an upstream would: what is long past comes in one file, the newest periods one by one.
+# As an upstream would: old periods come in one file, the newest ones one by one.
 _ONE_BY_ONE = 8
 _STEPS = ("pull", "check", "assemble", "train", "validate")
 _MLFLOW = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}

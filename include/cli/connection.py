@@ -52,13 +52,13 @@ def variables(environment: Mapping[str, str], project: Path | None = None) -> di
         return running
     ours = (*Settings.variables(), "AWS_", "MLFLOW_")
     dot_env = _with_values(project / ".env", interpolate=True)
-    found = {name: value for name, value in dot_env.items() if name.startswith(ours) and not environment.get(name)}
-    if not (environment.get(_ENDPOINT) or found.get(_ENDPOINT)):
+    missing = {name: value for name, value in dot_env.items() if name.startswith(ours) and not environment.get(name)}
+    if not (environment.get(_ENDPOINT) or missing.get(_ENDPOINT)):
         raise ToolError(
             f"no stack runs here, and {_ENDPOINT} names none. Run `make demo DETACH=1` first, or set it and "
             "MLFLOW_TRACKING_URI as in .env.example."
         )
-    return found
+    return missing
 
 
 def _with_values(path: Path, *, interpolate: bool) -> dict[str, str]:
@@ -67,7 +67,7 @@ def _with_values(path: Path, *, interpolate: bool) -> dict[str, str]:
 
 
 def _answers(address: str) -> bool:
-    """Whether a server listens there: the file of a stack that was killed, or of a machine that was restarted, stays."""
+    """Whether a server listens there: the file is still there after the stack was killed or the machine restarted."""
     parts = urlsplit(address)
     if not parts.hostname or not parts.port:
         return False

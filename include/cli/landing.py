@@ -110,9 +110,9 @@ def remove(bucket: ObjectStore, key: str) -> str:
     """
     if bucket.stat(key) is None:
         near = [entry.key for entry in bucket.entries("/".join(key.split("/")[:2]))]
-        there = f"near it are {_some(near)}" if near else "nothing near it is either"
+        nearby = f"near it are {_some(near)}" if near else "nothing near it is either"
         raise ToolError(
-            f"{key!r} is not in landing; {there}. Accepted is the whole key of one file; "
+            f"{key!r} is not in landing; {nearby}. Accepted is the whole key of one file; "
             "`python -m include.cli landing ls` lists them."
         )
     bucket.delete(key)
@@ -128,8 +128,8 @@ def _parts(key: str, models: Sequence[str]) -> list[str]:
             "first (make new-model)."
         )
     if len(parts) < 2 or parts[1] not in _STREAMS:
-        found = repr(parts[1]) if len(parts) > 1 else "nothing"
-        raise ToolError(f"key {key!r}: {found} stands where the folder does. {form}: choose {' or '.join(_STREAMS)}.")
+        folder = repr(parts[1]) if len(parts) > 1 else "nothing"
+        raise ToolError(f"key {key!r}: {folder} is not one of the two folders. {form}: choose {' or '.join(_STREAMS)}.")
     if not all(part.isprintable() and part.strip() and part not in (".", "..") for part in parts):
         raise ToolError(f"key {key!r}: a part of it is empty, or no name. {form}: correct it.")
     return parts

@@ -24,7 +24,7 @@ def command(model: str, at: str | None) -> None:
       python -m include.cli ledger flight_delays --at 2026-05-03T14:00Z
     """
     name = find_model(model).name
-    asked = moment("AT", at) if at else None
-    if asked and asked > datetime.now(UTC):
+    queried = moment("AT", at) if at else None
+    if queried and queried > datetime.now(UTC):
         raise DataError(f"AT={at!r} has not come yet; name a time up to now.")
-    Console().print(Markdown(ledger_card(name, connect().ledger.proved(name), asked)))
+    Console().print(Markdown(ledger_card(name, connect().ledger.proved(name), queried)))

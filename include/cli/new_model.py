@@ -68,23 +68,23 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
     return path
 
 
-def filled_in(template: str, found: Guess) -> str:
+def filled_in(template: str, draft: Guess) -> str:
     """The template with what was guessed, each line of it marked."""
-    columns = "\n".join(f"    {_code(column)},  # GUESS: {_asked(column)}" for column in found.features)
-    others = f"; or {', '.join(found.labels[1:])}?" if found.labels[1:] else ""
-    span = "weeks=1" if found.period.days == 7 else "days=1"
-    schedule = "0 6 * * MON" if found.period.days == 7 else "0 6 * * *"
-    wanted = found.criteria
-    criteria = f"{_quoted(wanted.metric)}, floor={wanted.floor}, noisy_floor={wanted.noisy_floor}, margin={wanted.margin}"
+    columns = "\n".join(f"    {_code(column)},  # GUESS: {_question(column)}" for column in draft.features)
+    others = f"; or {', '.join(draft.labels[1:])}?" if draft.labels[1:] else ""
+    span = "weeks=1" if draft.period.days == 7 else "days=1"
+    schedule = "0 6 * * MON" if draft.period.days == 7 else "0 6 * * *"
+    guessed = draft.criteria
+    criteria = f"{_quoted(guessed.metric)}, floor={guessed.floor}, noisy_floor={guessed.noisy_floor}, margin={guessed.margin}"
     swaps = [
         (r"(?s)FEATURES = \(\n.*?\n\)\n", f"FEATURES = (\n{columns}\n)\n"),
-        (r"    task=.*", f"    task={_quoted(found.task)},  # GUESS: binary, multiclass or regression"),
+        (r"    task=.*", f"    task={_quoted(draft.task)},  # GUESS: binary, multiclass or regression"),
         (
             r"    label=.*",
-            f"    label={_code(replace(found.label, optional=False))},  # GUESS: {others.removeprefix('; ') or 'is it?'}",
+            f"    label={_code(replace(draft.label, optional=False))},  # GUESS: {others.removeprefix('; ') or 'is it?'}",
         ),
-        (r"        key=.*", f"        key={_tuple(found.key)},  # the columns that together name one row"),
-        (r"        time=.*", f"        time={_quoted(found.time)},  # GUESS: when the prediction is made"),
+        (r"        key=.*", f"        key={_tuple(draft.key)},  # the columns that together name one row"),
+        (r"        time=.*", f"        time={_quoted(draft.time)},  # GUESS: when the prediction is made"),
         (r"        period=.*", f"        period=timedelta({span}),  # GUESS: how often a delivery comes"),
         (r"        schedule=.*", f"        schedule={_quoted(schedule)},  # GUESS: when to look for deliveries, cron in UTC"),
         (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above"),
@@ -92,9 +92,9 @@ def filled_in(template: str, found: Guess) -> str:
     for pattern, line in swaps:
         template, count = re.subn(pattern, line.replace("\\", r"\\"), template)
         assert count == 1, pattern
-    if any(column.kind == "text" for column in found.features):
+    if any(column.kind == "text" for column in draft.features):
         template = re.sub(r"trusted_types=\((.*?),\)", r'trusted_types=("numpy.dtype", \1)', template)
-    return template.replace("HistGradientBoostingClassifier", _TREES[found.task])
+    return template.replace("HistGradientBoostingClassifier", _TREES[draft.task])
 
 
 _TREES = {
@@ -108,9 +108,9 @@ def _code(column: Column) -> str:
     return f"Column({_quoted(column.name)}, {_quoted(column.kind)}{limits}{', optional=True' if column.optional else ''})"
 
 
-def _asked(column: Column) -> str:
-    asked = {"number": "low=, high=, unit=?", "category": "values=?", "text": "text people typed?"}[column.kind]
-    return f"{asked} known at the time?"
+def _question(column: Column) -> str:
+    question = {"number": "low=, high=, unit=?", "category": "values=?", "text": "text people typed?"}[column.kind]
+    return f"{question} known at the time?"
 
 
 def _tuple(names: tuple[str, ...]) -> str:

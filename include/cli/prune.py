@@ -34,11 +34,11 @@ def command(model: str, days: int, remove: bool) -> None:
     console, now = Console(), datetime.now(UTC)
     run_id = f"make prune {now:%Y-%m-%dT%H:%M:%S}"
     request = Request(as_of=now, reason="make prune", run_id=run_id, asked_by=getpass.getuser())
-    found = find_model(model)
-    context, until = StepContext(connect(), found, request), now - timedelta(days=days)
+    chosen = find_model(model)
+    context, until = StepContext(connect(), chosen, request), now - timedelta(days=days)
     planned = plan(context, until)
     console.print(_table(context.model.name, planned))
-    console.print(f"{in_words(planned)} {'are going' if remove else 'would go'}.", highlight=False, markup=False)
+    console.print(f"{in_words(planned)} {'are removed' if remove else 'would be removed'}.", highlight=False, markup=False)
     if remove:
         console.print(f"Removed: {in_words(carry_out(context, planned, until))}.", markup=False)
     elif planned.versions or planned.objects:

@@ -24,7 +24,7 @@ _LONGEST_REASON, _LONGEST_VALUE, _LONGEST_ROW = 120, 40, 400
 
 
 @dataclass(frozen=True)
-class Delivery:
+class QuarantinedDelivery:
     """The bad rows of one landing file; `went_on` says whether its good rows did."""
 
     key: str
@@ -64,23 +64,23 @@ def command(model: str, newest: int) -> None:
     show(console, name, *deliveries(connect().lake, name, newest))
 
 
-def deliveries(lake: Lake, model_name: str, newest: int) -> tuple[list[Delivery], int]:
+def deliveries(lake: Lake, model_name: str, newest: int) -> tuple[list[QuarantinedDelivery], int]:
     """The newest deliveries that have bad rows, and how many there are in all."""
     kept, done = lake.quarantines(model_name), lake.finished_files(model_name)
-    found = [
-        Delivery(entry.key, entry.modified, lake.quarantined_rows(entry.key), PurePosixPath(entry.key).stem in done)
+    newest_deliveries = [
+        QuarantinedDelivery(entry.key, entry.modified, lake.quarantined_rows(entry.key), PurePosixPath(entry.key).stem in done)
         for entry in kept[:newest]
     ]
-    return found, len(kept)
+    return newest_deliveries, len(kept)
 
 
-def show(console: Console, model_name: str, found: list[Delivery], of: int) -> None:
+def show(console: Console, model_name: str, listed: list[QuarantinedDelivery], of: int) -> None:
     """A table of the deliveries, then the first rows of the newest."""
-    if not found:
+    if not listed:
         console.print(f"No row of {model_name} is in quarantine.", highlight=False, markup=False)
         return
-    console.print(_table(model_name, found, of))
-    newest = found[0]
+    console.print(_table(model_name, listed, of))
+    newest = listed[0]
     shown = newest.rows[:_ROWS_SHOWN]
     _say(console, f"The first {len(shown)} of the {len(newest.rows):,} rows of {newest.source}:", "bold")
     for row in shown:
@@ -89,12 +89,12 @@ def show(console: Console, model_name: str, found: list[Delivery], of: int) -> N
     _say(console, f"All of them: {newest.key} in the lake.", "dim")
 
 
-def _table(model_name: str, found: list[Delivery], of: int) -> Table:
-    title = f"{model_name}: the newest {len(found)} of {of} deliveries with rows in quarantine"
+def _table(model_name: str, listed: list[QuarantinedDelivery], of: int) -> Table:
+    title = f"{model_name}: the newest {len(listed)} of {of} deliveries with rows in quarantine"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in ("delivery", "checked (UTC)", "bad rows", "good rows", "reasons"):
         table.add_column(name, justify="right" if name == "bad rows" else "left")
-    for delivery in found:
+    for delivery in listed:
         table.add_row(
             Text(one_line(delivery.source, _LONGEST_ROW), overflow="fold"),
             f"{delivery.checked_at:%Y-%m-%d %H:%M}",

@@ -14,7 +14,7 @@ from include.models.contract import ReviewPlace
 from include.settings import Settings
 
 PAGE = PROJECT / "docs/settings.md"
-# Where a setting may be read; the demo and the benchmarks fill them in, they do not ask.
+# The folders whose code reads settings; the demo and the benchmarks only set them.
 READERS = ("include", "plugins")
 _HEAD = "| variable | default | accepted | what for | read in |\n| --- | --- | --- | --- | --- |\n"
 _SMALL_HEAD = "| variable | default | what for | given to |\n| --- | --- | --- | --- |\n"
@@ -53,7 +53,7 @@ def page(project: Path = PROJECT) -> str:
 
 def explained(text: str) -> dict[str, tuple[str, str]]:
     """The variables of an .env with their values and the comment above each; one comment may stand above several."""
-    found: dict[str, tuple[str, str]] = {}
+    variables: dict[str, tuple[str, str]] = {}
     for paragraph in text.split("\n\n"):
         comment: list[str] = []
         above = ""
@@ -61,12 +61,12 @@ def explained(text: str) -> dict[str, tuple[str, str]]:
             variable = re.match(r"([A-Z][A-Z0-9_]*)=(.*)", line)
             if variable:
                 above = " ".join(comment) or above
-                found[variable[1]] = (variable[2], above)
+                variables[variable[1]] = (variable[2], above)
                 comment = []
             # A commented assignment is an example, not an explanation.
             elif not re.match(r"# [A-Z0-9_]+=", line):
                 comment.append(line.removeprefix("#").strip())
-    return found
+    return variables
 
 
 def readers(project: Path, field: str) -> list[str]:
@@ -104,8 +104,8 @@ def _given_to(name: str, compose: dict[str, Any]) -> str:
     """The services of compose that get it, as a variable or as a file, and whether compose insists on it."""
     services = {service: yaml.safe_dump(described, width=10_000) for service, described in compose["services"].items()}
     files = [file for file, described in compose["secrets"].items() if described["environment"] == name]
-    asked = re.compile(rf"\$\{{{name}:|^\s*{name}:" + "".join(rf"|^- {file}$" for file in files), re.MULTILINE)
-    given = [service for service, text in services.items() if asked.search(text)]
+    mention = re.compile(rf"\$\{{{name}:|^\s*{name}:" + "".join(rf"|^- {file}$" for file in files), re.MULTILINE)
+    given = [service for service, text in services.items() if mention.search(text)]
     insists = f"${{{name}:?" in yaml.safe_dump(compose, width=10_000)
     return ("insists: " if insists else "") + (", ".join(given) or "`make demo`")
 

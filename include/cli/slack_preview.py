@@ -103,7 +103,7 @@ def _retraining() -> dict[str, str]:
         "by hand": cause_in_words("new prices since Monday", "alice"),
     }
     started = {f"retraining started: {what}": started_text(name, cause, assembled, run) for what, cause in causes.items()}
-    stays = Promotion(promoted=False, champion_version="7", previous_version=None)
+    kept = Promotion(promoted=False, champion_version="7", previous_version=None)
     by_gate = Approval(approved=False, by="the gate")
     reasons: dict[Literal["keep", "inconclusive", "blocked"], str] = {
         "keep": "roc_auc 0.759 against 0.764 of the champion: -0.005 (-0.011 to 0.001) on 5,377 rows",
@@ -111,7 +111,7 @@ def _retraining() -> dict[str, str]:
         "blocked": "labels of the hold-out are immature: 62% are known, 90% are needed",
     }
     verdicts = {
-        f"a verdict: {word}": verdict_text(name, _verdict(word, reason), stays, by_gate, run)
+        f"a verdict: {word}": verdict_text(name, _verdict(word, reason), kept, by_gate, run)
         for word, reason in reasons.items()
     }
     better = _verdict("promote", "roc_auc 0.781 against 0.764: +0.017 (0.009 to 0.026), and no worse under noise")
@@ -204,10 +204,10 @@ def as_page(shown: dict[str, str]) -> str:
 
 def as_rich(text: str) -> str:
     """The same for a terminal."""
-    found = escape(html.unescape(re.sub(r"<(http[^|]+)\|([^>]+)>", r"\2 → \1", text)))
-    found = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), found)
-    found = re.sub(r"\*([^*\n]+)\*", r"[bold]\1[/]", found)
-    return re.sub(r"(?m)^_(.+)_$", r"[italic dim]\1[/]", found)
+    markup = escape(html.unescape(re.sub(r"<(http[^|]+)\|([^>]+)>", r"\2 → \1", text)))
+    markup = re.sub(r":([a-z_]+):", lambda sign: _SIGNS.get(sign[1], sign[0]), markup)
+    markup = re.sub(r"\*([^*\n]+)\*", r"[bold]\1[/]", markup)
+    return re.sub(r"(?m)^_(.+)_$", r"[italic dim]\1[/]", markup)
 
 
 @click.command("slack-preview")

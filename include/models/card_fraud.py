@@ -1,4 +1,4 @@
-"""Is a payment by card made by a thief? Asked when it is made; a few people look at those that seem most likely."""
+"""Is a payment by card made by a thief? PendingReview when it is made; a few people look at those that seem most likely."""
 
 from datetime import timedelta
 from typing import Any
@@ -44,7 +44,7 @@ MODEL = Model(
     owner="fraud desk",
     description="Whether a card payment is a thief's, known when it is made; one payment in a hundred is looked at.",
     task="binary",
-    label=Column("fraud", "number", low=0, high=1, unit="1 is a fraud that somebody complained about"),
+    label=Column("fraud", "number", low=0, high=1, unit="1 is a fraud that the cardholder reported"),
     features=FEATURES,
     feed=Feed(
         key=("payment",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=14), schedule="0 6 * * MON"

@@ -107,8 +107,8 @@ class Criteria:
 
     `floor` and `noisy_floor` bound the primary metric on the clean and on the noisy holdout, in its own unit; `margin` is the
     non-inferiority margin, in the same unit; `noisy_share` is the weight of noisy rows in the score that decides.
-    `slices` are features whose values are judged one by one: a significant loss of more than `harm` (twice the margin, unless
-    said) in one of them, or under one kind of noise, refuses the challenger. It may lie at most `anchor_margin` (one and a
+    `slices` are features whose values are judged one by one: a significant loss of more than `harm` (default: two
+    margins) in one of them, or under one kind of noise, refuses the challenger. It may lie at most `anchor_margin` (one and a
     half margins) below the frozen reference. `threshold` is where a probability becomes a yes, `quantile` that of the pinball
     loss, `review_budget` the share of rows that people can look at, those with the highest scores: `precision_at_budget` is
     computed where it is the metric or the share is not the usual hundredth. Other budgets are for one row's answer (95th
@@ -165,7 +165,7 @@ class NoisePlan:
 
 @dataclass(frozen=True)
 class Augment:
-    """Train on the clean rows and on `copies` corrupted copies of them, each cell of mess at `severity`, 0 to 1.
+    """Train on the clean rows and on `copies` corrupted copies of them, each kind of noise at `severity`, 0 to 1.
 
     The draw is disjoint from the holdout's. Empty `corruptions` means all of the suite's.
     """

@@ -6,7 +6,7 @@ from typing import Any
 from include.models.contract import Augment, Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
 
 FEATURES = (Column("query", "text", unit="what was typed"),)
-MESS = ("typo", "phonetic", "abbreviation", "missing_space", "truncated")
+NOISE = ("typo", "phonetic", "abbreviation", "missing_space", "truncated")
 
 
 def build(seed: int) -> Any:
@@ -52,16 +52,16 @@ MODEL = Model(
         Candidate(
             build=build,
             trusted_types=("numpy.dtype",),
-            augment=Augment(copies=1, severity=1.0, corruptions=MESS),
+            augment=Augment(copies=1, severity=1.0, corruptions=NOISE),
             train_periods=52,
         ),
     ),
-    # What people do to a search, and to every one: the noisy mean answers "what if all of them are messy?". Left out: an empty
+    # What people do to a search, and to every one: the noisy mean answers "what if all of them are noisy?". Left out: an empty
     # query is a search that was never made; the box sends UTF-8; and the feed writes small letters, so that rows in another
     # case would be answered like clean ones and only lift the mean.
     noise=NoisePlan(
-        add=("missing_space", "truncated"), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(MESS, (1.0,))
+        add=("missing_space", "truncated"), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(NOISE, (1.0,))
     ),
-    # New products come every week: each week more that is held out is a week of them that nobody has learned.
+    # New products come every week: each week more that is held out is a week of them that no model has learned.
     holdout_periods=2,
 )

@@ -6,7 +6,7 @@ from typing import Any
 from include.models.contract import Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
 
 FEATURES = (Column("text", "text", unit="the message as it was typed"),)
-MESS = ("typo", "phonetic", "abbreviation", "missing_space")
+NOISE = ("typo", "phonetic", "abbreviation", "missing_space")
 
 
 def build(seed: int) -> Any:
@@ -45,6 +45,6 @@ MODEL = Model(
     criteria=Criteria(metric="accuracy", floor=0.8, noisy_floor=0.7, margin=0.015),
     retraining=Retraining(cadence="0 8 1 */3 *"),
     candidates=(Candidate(build=build, trusted_types=("numpy.dtype",), train_periods=40),),
-    noise=NoisePlan(add=("missing_space",), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(MESS, (1.0,))),
+    noise=NoisePlan(add=("missing_space",), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(NOISE, (1.0,))),
     holdout_periods=2,
 )

@@ -50,7 +50,7 @@ def _standing(values: pd.Series) -> Floats:
     """Rank of each cell among all, above 0 to 1: numbers by size, other values by rarity; the missing stand lowest."""
     numbers = plain(values)
     if not pd.api.types.is_numeric_dtype(numbers):
-        codes, found = pd.factorize(numbers)
-        counts = np.bincount(codes[codes >= 0], minlength=len(found))
+        codes, categories = pd.factorize(numbers)
+        counts = np.bincount(codes[codes >= 0], minlength=len(categories))
         numbers = pd.Series(np.where(codes >= 0, -counts[codes] if len(counts) else 0.0, np.nan))
     return np.asarray(numbers.rank(pct=True, na_option="top"), dtype="float64")

@@ -16,8 +16,8 @@ def swap(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
     >>> swap(pd.Series(["a", "a", "b", "c"]), 0.5, np.random.default_rng(1)).tolist()
     ['a', 'c', 'c', 'c']
     """
-    codes, found = pd.factorize(values)
-    chosen = choose((codes >= 0) & (len(found) > 1), rate, rng)
+    codes, categories = pd.factorize(values)
+    chosen = choose((codes >= 0) & (len(categories) > 1), rate, rng)
     if not chosen.size:
         return values.copy()
     counts = np.bincount(codes[codes >= 0])
@@ -27,7 +27,7 @@ def swap(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
     drawn = rng.integers(0, ends[-1] - counts[own])
     drawn += np.where(drawn >= ends[own] - counts[own], counts[own], 0)
     before = plain(values)
-    return held_to(chosen, before, put(before, chosen, found.take(np.searchsorted(ends, drawn, side="right"))), "swap")
+    return held_to(chosen, before, put(before, chosen, categories.take(np.searchsorted(ends, drawn, side="right"))), "swap")
 
 
 def unseen(values: pd.Series, rate: float, rng: np.random.Generator, variety: int = 5) -> pd.Series:
@@ -60,9 +60,9 @@ def rare_to_other(values: pd.Series, rate: float, rng: np.random.Generator, rare
     """
     texts = where_text(values, "rare_to_other")
     before = plain(values)
-    codes, found = pd.factorize(before)
-    counts = np.bincount(codes[codes >= 0], minlength=len(found))
-    rare = np.append((counts < rarer_than * counts.sum()) & (np.asarray(found, dtype=object) != "other"), False)
+    codes, categories = pd.factorize(before)
+    counts = np.bincount(codes[codes >= 0], minlength=len(categories))
+    rare = np.append((counts < rarer_than * counts.sum()) & (np.asarray(categories, dtype=object) != "other"), False)
     chosen = choose(texts & rare[codes], rate, rng)
     return held_to(chosen, before, put(before, chosen, "other"), "rare_to_other") if chosen.size else values.copy()
 

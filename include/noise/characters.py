@@ -73,7 +73,7 @@ def accents(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Seri
         bare = _without_accents(text)
         if bare != text:
             return bare
-        places = [found.start() for found in _ACCENTS.finditer(text)]
+        places = [match.start() for match in _ACCENTS.finditer(text)]
         at = places[int(draw * len(places))]
         accented = _ACCENTED[text[at].lower()]
         return text[:at] + (accented.upper() if text[at].isupper() else accented) + text[at + 1 :]
@@ -151,6 +151,6 @@ def _without_accents(text: str) -> str:
 def _misread(text: str, draw: float) -> str:
     if not text.isascii():
         return text.encode(errors="surrogatepass").decode("latin-1")
-    places = [found.start() for found in _MISREADABLE.finditer(text)]
+    places = [match.start() for match in _MISREADABLE.finditer(text)]
     at = places[int(draw * len(places))] if places else int(draw * len(text))
     return text[:at] + _MISREAD.get(text[at], _REPLACEMENT) + text[at + 1 :]

@@ -76,5 +76,5 @@ def described(condition: Condition) -> dict[str, Any]:
 
 def stream(*names: str) -> np.random.Generator:
     """Random numbers of their own for these names; JSON keeps ("ab", "c") and ("a", "bc") apart."""
-    said = json.dumps(names).encode()
-    return np.random.default_rng(np.random.SeedSequence(int.from_bytes(hashlib.sha256(said).digest(), "big")))
+    material = json.dumps(names).encode()
+    return np.random.default_rng(np.random.SeedSequence(int.from_bytes(hashlib.sha256(material).digest(), "big")))

@@ -66,7 +66,7 @@ def held_to(chosen: Positions, before: pd.Series, after: pd.Series, name: str) -
     if made != chosen.size:
         raise DataError(
             f"noise {name!r} changed {made} cells of column {before.name!r} where {chosen.size} were promised; "
-            f"its dtype is {before.dtype}. Scores on it would mean nothing: mend the corruption in include/noise."
+            f"its dtype is {before.dtype}. Scores on it would mean nothing: correct the corruption in include/noise."
         )
     return after
 

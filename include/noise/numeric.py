@@ -34,8 +34,8 @@ def outlier(values: pd.Series, rate: float, rng: np.random.Generator, reach: tup
         centre, spread = centre_and_spread(numbers[held])
         away = rng.uniform(*reach, chosen.size) * spread * rng.choice([-1.0, 1.0], chosen.size)
         whole = _whole(numbers[held])
-        there, mirrored = whole(centre + away), whole(centre - away)
-        return np.where(there == numbers[chosen], mirrored, there)
+        moved, mirrored = whole(centre + away), whole(centre - away)
+        return np.where(moved == numbers[chosen], mirrored, moved)
 
     return _changed_at(values, choose(held, rate, rng), far_away, "outlier")
 
@@ -81,7 +81,7 @@ def rounded(values: pd.Series, rate: float, rng: np.random.Generator, digits: in
 
 
 def frozen(values: pd.Series, rate: float, rng: np.random.Generator) -> pd.Series:
-    """Numbers stand still: the last value of the rows before is repeated. Where it is the same, nobody can tell.
+    """Numbers stand still: the last value of the rows before is repeated. A value equal to it would not change.
 
     >>> frozen(pd.Series([1.0, 2.0, 2.0, None, 5.0]), 1.0, np.random.default_rng(1)).tolist()
     [1.0, 1.0, 2.0, nan, 2.0]

@@ -86,8 +86,8 @@ def columns_of(model: Featured, corruption: Corruption) -> tuple[str, ...]:
     if corruption.name in plan.drop:
         return ()
     listed = bool(corruption.words and getattr(plan, corruption.words))
-    asked = listed or corruption.name in plan.add or corruption.name in plan.columns
-    kinds = corruption.kinds if asked else corruption.usual
+    requested = listed or corruption.name in plan.add or corruption.name in plan.columns
+    kinds = corruption.kinds if requested else corruption.usual
     narrowed = plan.columns.get(corruption.name)
     named = sorted((c.kind, c.name) for c in model.features if c.kind in kinds and (narrowed is None or c.name in narrowed))
     if corruption.reach == "columns of a kind":

@@ -44,11 +44,11 @@ class NoiseProfile:
 
     def with_quarantine(self, reasons: Mapping[str, int], quarantined: int, delivered: int) -> "NoiseProfile":
         """The same with `quarantined` of the `delivered` rows, `reasons` being the contract's words for them with counts."""
-        rates = {column: dict(found) for column, found in self.rates.items()}
+        rates = {column: dict(of_column) for column, of_column in self.rates.items()}
         for column in {reason.partition(": ")[0] for reason in reasons}:
             for corruption, rate in _refused(column, reasons, delivered).items():
-                found = rates.setdefault(column, {})
-                found[corruption] = min(1.0, found.get(corruption, 0.0) + rate)
+                of_column = rates.setdefault(column, {})
+                of_column[corruption] = min(1.0, of_column.get(corruption, 0.0) + rate)
         return NoiseProfile(self.rows, quarantined / delivered if delivered else 0.0, rates)
 
     def in_words(self, at_most: int = 8) -> list[str]:
@@ -57,15 +57,15 @@ class NoiseProfile:
         >>> NoiseProfile(1200, 0.01, {"note": {"typo": 0.031}, "gust": {"missing": 0.8}}).in_words()
         ['gust: 80% missing', 'note: 3.1% misspelt', '1% of the delivered rows in quarantine']
         """
-        found = sorted(
+        largest = sorted(
             (-rate, column, corruption) for column, rates in self.rates.items() for corruption, rate in rates.items()
         )
         lines = [
             f"{column}: {_percent(-rate)} {IN_WORDS.get(corruption, corruption)}"
-            for rate, column, corruption in found[:at_most]
+            for rate, column, corruption in largest[:at_most]
         ]
-        if len(found) > at_most:
-            lines.append(f"and {len(found) - at_most} more, each at most {_percent(-found[at_most][0])}")
+        if len(largest) > at_most:
+            lines.append(f"and {len(largest) - at_most} more, each at most {_percent(-largest[at_most][0])}")
         if self.quarantined:
             lines.append(f"{_percent(self.quarantined)} of the delivered rows in quarantine")
         return lines
@@ -87,11 +87,11 @@ def measure_profile(
     known = learn_columns(reference, columns) if isinstance(reference, pd.DataFrame) else reference
     rates = {}
     for column in columns:
-        found = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
+        of_column = {"missing": float(fresh[column.name].isna().mean())} if len(fresh) else {}
         if column.name in known:
-            found |= corruption_rates(fresh[column.name], known[column.name])
-        rates[column.name] = {corruption: rate for corruption, rate in found.items() if rate > 0}
-    return NoiseProfile(len(fresh), rates={column: found for column, found in rates.items() if found})
+            of_column |= corruption_rates(fresh[column.name], known[column.name])
+        rates[column.name] = {corruption: rate for corruption, rate in of_column.items() if rate > 0}
+    return NoiseProfile(len(fresh), rates={column: of_column for column, of_column in rates.items() if of_column})
 
 
 def pooled(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
@@ -102,7 +102,7 @@ def pooled(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
     """
     rows = sum(profile.rows for profile in profiles)
     rates: dict[str, dict[str, float]] = {}
-    for column, corruption in sorted({(c, m) for profile in profiles for c, found in profile.rates.items() for m in found}):
+    for column, corruption in sorted({(c, m) for profile in profiles for c, its in profile.rates.items() for m in its}):
         share = sum(profile.rate(column, corruption) * profile.rows for profile in profiles) / max(rows, 1)
         rates.setdefault(column, {})[corruption] = share
     quarantined = sum(profile.quarantined * profile.rows for profile in profiles) / max(rows, 1)
@@ -122,11 +122,11 @@ def typical(profiles: Sequence[NoiseProfile]) -> NoiseProfile:
     """
     if not profiles:
         return NoiseProfile(0)
-    found = sorted(
+    pairs = sorted(
         {(column, corruption) for profile in profiles for column, rates in profile.rates.items() for corruption in rates}
     )
     rates: dict[str, dict[str, float]] = {}
-    for column, corruption in found:
+    for column, corruption in pairs:
         if share := median(profile.rate(column, corruption) for profile in profiles):
             rates.setdefault(column, {})[corruption] = share
     return NoiseProfile(

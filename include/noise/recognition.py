@@ -1,4 +1,4 @@
-"""Recognizing corruption in a column: what its training rows taught, and which fresh values deviate from that, and how."""
+"""Recognising corruption in a column: what its training rows taught, and which fresh values deviate from that, and how."""
 
 import re
 from collections import Counter
@@ -104,7 +104,7 @@ def learn(values: pd.Series, kind: str) -> LearnedColumn:
         words.update(dict.fromkeys(_words(text), count))
     often = max(1, sum(counts.values()) // _RARE_WORD)
     del styles[None]
-    style, most = max(styles.items(), key=lambda found: found[1], default=(None, 0))
+    style, most = max(styles.items(), key=lambda item: item[1], default=(None, 0))
     return LearnedColumn(
         kind,
         {},
@@ -120,12 +120,12 @@ def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float
     >>> corruption_rates(pd.Series(["orange", "Orange", "purple ", "wht", "orang", "teal", "orange", "orange"]), colours)
     {'case': 0.125, 'white_space': 0.125, 'abbreviation': 0.125, 'typo': 0.125, 'unseen': 0.125}
     """
-    counts, found = _counts(values), Counter[str]()
+    counts, corrupted = _counts(values), Counter[str]()
     recognise = _in_category if known.kind == "category" else _in_text
     for value, count in counts.items():
         for corruption in recognise(value, known):
-            found[corruption] += count
-    return {corruption: count / sum(counts.values()) for corruption, count in found.items()}
+            corrupted[corruption] += count
+    return {corruption: count / sum(counts.values()) for corruption, count in corrupted.items()}
 
 
 def _in_category(value: str, known: LearnedColumn) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _in_text(text: str, known: LearnedColumn) -> Iterator[str]:
 
 
 def _is_new(word: str, words: Vocabulary) -> bool:
-    """Whether an unknown word is no slip, no short form and no number: somebody speaks of something new."""
+    """Whether an unknown word is no misspelling, no short form and no number: the text is about something new."""
     plain = len(word) >= _SHORTEST_KNOWN and not any(map(str.isdigit, word))
     return plain and not (words.knows(word) or words.is_abbreviated(word) or words.is_misspelt(word))
 

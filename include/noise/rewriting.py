@@ -52,7 +52,7 @@ def split(draw: float, choices: int) -> tuple[int, float]:
 
 
 def _where_writable(before: pd.Series, texts: Mask, can_write: CanWrite) -> Mask:
-    """Asked once for each text that occurs, however often."""
-    codes, found = pd.factorize(before)
-    able = [isinstance(text, str) and text != "" and bool(can_write(text)) for text in found.tolist()]
+    """Which of the texts can be rewritten, found out once per distinct text."""
+    codes, distinct = pd.factorize(before)
+    able = [isinstance(text, str) and text != "" and bool(can_write(text)) for text in distinct.tolist()]
     return np.asarray(texts & np.array([*able, False])[codes])

@@ -104,8 +104,8 @@ def misspelling(values: pd.Series, rate: float, rng: np.random.Generator, words:
     pattern = re.compile(rf"(?<!\w)(?:{any_word})(?!\w)", re.ASCII | re.IGNORECASE)
 
     def choices(text: str) -> list[tuple[re.Match[str], str]]:
-        found = pattern.finditer(text)
-        return [(match, wrong) for match in found for wrong in listed[match.group().lower()] if wrong != match.group()]
+        matches = pattern.finditer(text)
+        return [(match, wrong) for match in matches for wrong in listed[match.group().lower()] if wrong != match.group()]
 
     def write(text: str, draw: float) -> str:
         possible = choices(text)
@@ -142,7 +142,7 @@ def _by_sound(text: str, draw: float) -> str:
 
 
 def _can_shorten(text: str) -> bool:
-    return any(shortened(found.group()) != found.group() for found in _WORD.finditer(text))
+    return any(shortened(match.group()) != match.group() for match in _WORD.finditer(text))
 
 
 def _abbreviated(text: str, draw: float) -> str:
@@ -156,10 +156,10 @@ def _abbreviated(text: str, draw: float) -> str:
     return "".join(parts)
 
 
-def _spliced(text: str, found: re.Match[str], replacement: str) -> str:
+def _spliced(text: str, match: re.Match[str], replacement: str) -> str:
     """The replacement in place of what was found, with a capital where that had one."""
-    if found.group().isupper() and len(found.group()) > 1:
+    if match.group().isupper() and len(match.group()) > 1:
         replacement = replacement.upper()
-    elif found.group()[0].isupper():
+    elif match.group()[0].isupper():
         replacement = replacement[:1].upper() + replacement[1:]
-    return text[: found.start()] + replacement + text[found.end() :]
+    return text[: match.start()] + replacement + text[match.end() :]

@@ -70,11 +70,11 @@ class NoiseSuite:
         Raises:
             DataError: the suite has no such condition, the frame lacks a column, or a column cannot be corrupted as promised.
         """
-        found = self._find(condition)
-        if absent := [name for name in found.columns if name not in frame.columns]:
+        chosen = self._find(condition)
+        if absent := [name for name in chosen.columns if name not in frame.columns]:
             raise DataError(f"noise {condition}: the rows have no column {', '.join(absent)}; pass the model's features.")
         noisy = frame.copy(deep=False)
-        for part in found.parts:
+        for part in chosen.parts:
             noisy = self.spoil(noisy, part, "holdout", seed_material, condition)
         return noisy
 
@@ -106,10 +106,10 @@ class NoiseSuite:
 
     def digest(self) -> str:
         """Sixteen hex digits that change when the suite would do anything else."""
-        said = self.describe()
-        for one in said["conditions"]:
+        description = self.describe()
+        for one in description["conditions"]:
             del one["meaning"]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
 
     def _together(self, part: CorruptedColumns) -> dict[str, list[str]]:
         """The columns that are given to a corruption at once."""
@@ -131,10 +131,10 @@ class NoiseSuite:
         return cast("Words", dict(dict(self.lists).get(name, ())))
 
     def _find(self, condition: str) -> Condition:
-        found = {one.id: one for one in self.plan}
-        if condition not in found:
-            raise DataError(f"noise {condition!r} is not in the suite; it has: {', '.join(found) or 'no condition'}.")
-        return found[condition]
+        by_id = {one.id: one for one in self.plan}
+        if condition not in by_id:
+            raise DataError(f"noise {condition!r} is not in the suite; it has: {', '.join(by_id) or 'no condition'}.")
+        return by_id[condition]
 
 
 def default_suite(model: Featured, severities: Iterable[float] = (SEVERE,)) -> NoiseSuite:

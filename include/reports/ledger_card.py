@@ -11,15 +11,15 @@ _NEWEST = 200
 _LONGEST = 2000
 
 
-def ledger_card(model_name: str, entries: Sequence[Entry], asked: datetime | None = None) -> str:
-    """One page; `entries` are verified and oldest first, `asked` is a moment about which a person asked."""
+def ledger_card(model_name: str, entries: Sequence[Entry], queried: datetime | None = None) -> str:
+    """One page; `entries` are verified and oldest first, `queried` is a moment about which a person asked."""
     events = without_intents(entries)
     return render(
         "ledger_card.md",
         model_name=model_name,
         entries=entries,
         state=entries[-1].after if entries else None,
-        answer=answer(model_name, entries, asked) if entries and asked else "",
+        answer=answer(model_name, entries, queried) if entries and queried else "",
         terms=list(reversed(terms(entries))),
         events=list(reversed(events[-_NEWEST:])),
         older=max(len(events) - _NEWEST, 0),
@@ -28,10 +28,10 @@ def ledger_card(model_name: str, entries: Sequence[Entry], asked: datetime | Non
     )
 
 
-def answer(model_name: str, entries: Sequence[Entry], asked: datetime) -> str:
+def answer(model_name: str, entries: Sequence[Entry], queried: datetime) -> str:
     """What was in production at a moment, in one sentence."""
-    term = term_at(entries, asked)
-    at = f"{time(asked)} UTC"
+    term = term_at(entries, queried)
+    at = f"{time(queried)} UTC"
     if term is None:
         begins = time(entries[0].at)
         return f"**At {at} nothing was in production**: the ledger of {plain(model_name)} begins on {begins} UTC."

@@ -108,8 +108,8 @@ def ml_test_score(model: Model, known: ScoreInputs) -> Score:
 def _data(known: ScoreInputs) -> tuple[Test, ...]:
     return (
         Test(
-            "Feature expectations are captured in a schema", 0.5, "the schema is declared; no delivery was held against it yet"
-        ).raised(known.checked, "types, ranges and domains of every column are held against each delivery", "findings"),
+            "Feature expectations are captured in a schema", 0.5, "the schema is declared; no delivery was checked by it yet"
+        ).raised(known.checked, "types, ranges and domains of every column are checked in each delivery", "findings"),
         Test("All features are beneficial", 0.0, "what a column does to the champion's answers was not measured yet").raised(
             known.compared,
             "what each column does to the champion's answers is measured; none is left out to see whether it is missed",
@@ -135,7 +135,7 @@ def _model(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
             known.committed, "the commit is on the version; a review of it is not", "card", 0.5
         ),
         Test("Offline and online metrics correlate", 0.0, "no champion was measured on labels that came later, yet").raised(
-            known.measured, "each champion's value on the holdout is held against what labels say later", "findings"
+            known.measured, "each champion's value on the holdout is compared with its value on later labels", "findings"
         ),
         Test("All hyperparameters have been tuned", 0.0, "nothing here tunes them"),
         Test("The impact of model staleness is known", 0.0, "no replay was run: trigger the model's replay DAG").raised(
@@ -179,7 +179,7 @@ def _infrastructure(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
             0.5,
         ),
         Test("Models are canaried before they enter production serving", 0.0, "no version was tried yet").raised(
-            judged, f"loaded and asked by a fresh process first{afterwards}; no share of traffic is tried", "card", 0.5
+            judged, f"loaded and queried by a fresh process first{afterwards}; no share of traffic is tried", "card", 0.5
         ),
         Test("Serving models can be rolled back", 0.5, "is one run, and tested; not done for this model yet").raised(
             known.went_back, "was done for this model, and is one run", "ledger"
@@ -203,7 +203,7 @@ def _monitoring(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
         ),
         Test("Models are not too stale", 0.0, "nothing was retrained yet").raised(
             known.checked and judged,
-            f"after {model.max_model_age.days} days without a retraining one is asked for, and an alert says so",
+            f"after {model.max_model_age.days} days without a retraining one is requested, and an alert says so",
             "findings",
         ),
         Test("Models are numerically stable", 0.0, "no answer was examined yet").raised(
@@ -213,6 +213,6 @@ def _monitoring(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
             judged, cost, "card", 1.0 if budgets else 0.5
         ),
         Test("Prediction quality has not regressed on served data", 0.0, "not measured on labels yet").raised(
-            known.measured, "measured on every mature period; decay asks for a retraining", "findings"
+            known.measured, "measured on every mature period; decay requests a retraining", "findings"
         ),
     )

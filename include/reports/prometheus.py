@@ -74,7 +74,7 @@ def exposition(models: Iterable[Model], latest: Mapping[str, Latest], runs: Mapp
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
-    registry.register(_Made([*families.values(), _messages(flow)]))
+    registry.register(_Computed([*families.values(), _messages(flow)]))
     return generate_latest(registry)
 
 
@@ -87,8 +87,8 @@ def _messages(flow: Flow) -> Metric:
     return family
 
 
-class _Made(Collector):
-    """Metrics that are there already."""
+class _Computed(Collector):
+    """Serves metrics that were computed before."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = [family for family in families if family.samples]

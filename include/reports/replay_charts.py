@@ -77,16 +77,16 @@ def ageing_chart(replay: Replay) -> AgeingChart | None:
     )
 
 
-def _ages(oldest: int) -> list[int]:
+def _ages(longest_age: int) -> list[int]:
     """The first age, and round ones after it.
 
     >>> _ages(32), _ages(3)
     ([1, 10, 20, 30], [1, 2, 3])
     """
     return (
-        [1, *(int(age) for age in round_values(0, oldest) if age == int(age) and age > 1)]
-        if oldest > 5
-        else list(range(1, oldest + 1))
+        [1, *(int(age) for age in round_values(0, longest_age) if age == int(age) and age > 1)]
+        if longest_age > 5
+        else list(range(1, longest_age + 1))
     )
 
 

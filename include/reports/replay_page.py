@@ -49,7 +49,7 @@ def replay_page(replay: Replay, facts: PageFacts) -> str:
 def _tiles(replay: Replay, model: Model) -> list[tuple[str, str]]:
     part, every, more = replay.recommended.reporting, replay.named[EVERY].reporting, replay.against_current
     unit, half = replay.unit, replay.ageing.half_life
-    oldest = replay.ageing.curve[-1].age if replay.ageing.curve else 0
+    longest_age = replay.ageing.curve[-1].age if replay.ageing.curve else 0
     return [
         (_share(part.kept) or "not shown", f"of the gain of retraining every {unit}"),
         (f"{part.retrains} of {every.retrains}", f"retrainings in {replay.reporting_periods} {unit}s"),
@@ -57,7 +57,7 @@ def _tiles(replay: Replay, model: Model) -> list[tuple[str, str]]:
             money(more.value, model),
             f"a {unit} against the current settings ({minus(f'{more.low:+,.0f} to {more.high:+,.0f}')})",
         ),
-        (f"{half:g} {unit}s" if half else f"> {oldest} {unit}s", "half-life of a model"),
+        (f"{half:g} {unit}s" if half else f"> {longest_age} {unit}s", "half-life of a model"),
     ]
 
 

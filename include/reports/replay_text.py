@@ -42,21 +42,21 @@ def ageing_in_words(replay: Replay) -> str:
     ageing, unit = replay.ageing, replay.unit
     if not ageing.curve:
         return "The history is too short for an ageing curve."
-    oldest = ageing.curve[-1]
+    ending = ageing.curve[-1]
     if ageing.shown_at is None:
         return (
-            f"Models do not age within this history: at {oldest.age} {unit}s the loss against a fresh one is "
-            f"{lost(oldest.loss, replay)}, not different from zero."
+            f"Models do not age within this history: at {ending.age} {unit}s the loss against a fresh one is "
+            f"{lost(ending.loss, replay)}, not different from zero."
         )
-    share = oldest.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
+    share = ending.loss.value / ageing.worth if ageing.worth > 0 else float("nan")
     half = (
         f"Half of it is lost after {ageing.half_life:g} {unit}s."
         if ageing.half_life is not None
-        else f"The half-life, the age at which half of it would be lost, is longer than the {oldest.age} {unit}s seen here."
+        else f"The half-life, the age at which half of it would be lost, is longer than the {ending.age} {unit}s seen here."
     )
     return (
-        f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {oldest.age} {unit}s it has "
-        f"lost {lost(oldest.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
+        f"From {ageing.shown_at} {unit}s on, a model is shown to be worse than a fresh one. At {ending.age} {unit}s it has "
+        f"lost {lost(ending.loss, replay)}: {share:.0%} of what a fresh one gains over the best answer without a model. "
         f"{half}"
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from include.decisions.gate.review import REVIEW, REVIEW_BY, REVIEW_REASON, Asked, overrides
+from include.decisions.gate.review import REVIEW, REVIEW_BY, REVIEW_REASON, PendingReview, overrides
 from include.reports.pages import render
 from include.results import SHORT, Verdict
 
@@ -17,7 +17,7 @@ def subject(model_name: str, verdict: Verdict) -> str:
 class ReviewPage:
     """What a question in the orchestrator's page shows beside the verdict: until when, the card, and the version's page."""
 
-    asked: Asked
+    pending: PendingReview
     until: datetime
     card: str
     version_url: str
@@ -26,22 +26,22 @@ class ReviewPage:
 
 def in_orchestrator(model_name: str, verdict: Verdict, page: ReviewPage) -> str:
     """All that a person needs to decide in the orchestrator's page, as markdown; the card last."""
-    return _render(model_name, verdict, page.asked, page.until, page=page)
+    return _render(model_name, verdict, page.pending, page.until, page=page)
 
 
-def in_registry(model_name: str, verdict: Verdict, asked: Asked, until: datetime) -> str:
+def in_registry(model_name: str, verdict: Verdict, pending: PendingReview, until: datetime) -> str:
     """The section in front of the card on the version's page in MLflow: which tags to set, and what they do."""
-    return _render(model_name, verdict, asked, until, page=None)
+    return _render(model_name, verdict, pending, until, page=None)
 
 
-def _render(model_name: str, verdict: Verdict, asked: Asked, until: datetime, *, page: ReviewPage | None) -> str:
+def _render(model_name: str, verdict: Verdict, pending: PendingReview, until: datetime, *, page: ReviewPage | None) -> str:
     return render(
         "review.md",
         model_name=model_name,
         subject=subject(model_name, verdict),
         verdict=verdict,
         overrides=overrides(verdict),
-        asked=asked,
+        pending=pending,
         until=until,
         page=page,
         tags={"review": REVIEW, "by": REVIEW_BY, "reason": REVIEW_REASON},

@@ -179,7 +179,7 @@ def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> 
 
 
 def _with_quarantine(check: _Check, checked: Checked, noise: NoiseProfile) -> NoiseProfile:
-    """The noise of this period with what is in quarantine; a run to which no row was delivered would only forget that."""
+    """The noise of this period, rows in quarantine included; a run without a delivery keeps what an earlier one measured."""
     kept = check.services.lake.profile(check.model.name, check.period)
     if not checked.rows and kept is not None:
         return kept.profile
@@ -218,13 +218,13 @@ def _judge(check: _Check, newest: Newest, learn: bool) -> list[Moved]:
     )
     last = next(reversed(remembered.values()), DriftMemory())
     # In a row means since the period before, and not since a pause.
-    stood = last.in_a_row if check.before() in remembered else {}
+    flagged = last.in_a_row if check.before() in remembered else {}
     lag = check.baseline.lag(check.period, check.model.feed.period)
     compared = compare_all(check.baseline, newest, _earlier(check, remembered, last.calm), lag)
     weights = check.baseline.weights
     weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
     at_once = {one.view for one in standing(compared, weights, AT_ONCE)}
-    in_a_row = {one.view: stood.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
+    in_a_row = {one.view: flagged.get(one.view, 0) + 1 for one in standing(compared, weights, IN_A_ROW)}
     if learn:
         _remember(check, newest, compared, last.calm, in_a_row)
     reported = [one for one in compared if one.view in at_once or in_a_row.get(one.view, 0) > 1]
@@ -233,7 +233,7 @@ def _judge(check: _Check, newest: Newest, learn: bool) -> list[Moved]:
         as_moved(
             one,
             in_words(one, check.baseline, newest),
-            Record(weights[one.view], in_a_row.get(one.view, 1), last.effects.get(one.view, 0.0) if stood else 0.0),
+            Record(weights[one.view], in_a_row.get(one.view, 1), last.effects.get(one.view, 0.0) if flagged else 0.0),
             seasons.get(one.view, ""),
         )
         for one in sorted(reported, key=lambda one: (one.view not in check.baseline.views, -weights[one.view]))
@@ -257,20 +257,20 @@ def _remember(
 def _earlier(check: _Check, remembered: Mapping[datetime, DriftMemory], calm: Mapping[str, datetime]) -> Earlier:
     """What the newest period is compared with beside the baseline; where nothing is remembered, the period before it."""
     lake, name = check.services.lake, check.model.name
-    stood: dict[datetime, set[str]] = {period: set(memory.in_a_row) for period, memory in remembered.items()}
+    flagged: dict[datetime, set[str]] = {period: set(memory.in_a_row) for period, memory in remembered.items()}
     starts = {view: calm.get(view, check.before()) for view in check.baseline.views}
     summaries = {start: _summary(check, start) for start in set(starts.values())}
     baselines: dict[str, tuple[View, int]] = {}
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
             baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
-    profiles = {start: lake.profile(name, start) for start in stood}
+    profiles = {start: lake.profile(name, start) for start in flagged}
     predictions = lake.remembered(name, check.champion.number, PredictionsMemory, check.period, _REMEMBERED_PERIODS)
     return Earlier(
         calm=baselines,
-        predictions=[one.summary for start, one in predictions.items() if PREDICTIONS not in stood.get(start, ())],
+        predictions=[one.summary for start, one in predictions.items() if PREDICTIONS not in flagged.get(start, ())],
         # Only the periods of this version: another one's vocabulary finds other misspellings in the same words.
-        noise=[(kept.profile, stood[start]) for start, kept in profiles.items() if kept is not None],
+        noise=[(kept.profile, flagged[start]) for start, kept in profiles.items() if kept is not None],
     )
 
 

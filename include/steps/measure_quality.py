@@ -96,12 +96,12 @@ def _estimated(model: Model, frame: pd.DataFrame, periods: Sequence[PeriodCount]
     known = pd.concat(
         [_labelled(model, _within(model, frame, p.start), as_of) for p in periods if is_mature(p, model)] or [frame.head(0)]
     )
-    asked = _within(model, frame, newest)
-    if known.empty or asked.empty:
+    unlabelled = _within(model, frame, newest)
+    if known.empty or unlabelled.empty:
         return {}
     labels = labels_of(model, known)
     answered = Answered(from_columns(known), labels)
-    estimated = estimate(primary_metric(model), model.task, answered, from_columns(asked), model.seed)
+    estimated = estimate(primary_metric(model), model.task, answered, from_columns(unlabelled), model.seed)
     if estimated is None:
         return {}
     return {

@@ -99,10 +99,10 @@ class _OnTrial:
             self.model.name, fact(self.request, event, about, Author(_BY, reason), evidence=evidence), seen=self._seen
         )
 
-    def take(self, found: Look, evidence: dict[str, Any]) -> Entry:
+    def take(self, look: Look, evidence: dict[str, Any]) -> Entry:
         """Write a look; the one that an earlier try wrote is what counts."""
-        entry = self.write("looked", f"{self.version} look {found.number}", _in_words(self.version, found, evidence), evidence)
-        self.taken = found.number
+        entry = self.write("looked", f"{self.version} look {look.number}", _in_words(self.version, look, evidence), evidence)
+        self.taken = look.number
         return entry
 
     def conclude(self, entry: Entry) -> Probated:
@@ -156,7 +156,7 @@ def _take_looks(trial: _OnTrial, shadow: Shadow) -> Probated:
 def _mature_rows(trial: _OnTrial, shadow: Shadow, at_most: int) -> tuple[pd.DataFrame, list[datetime]]:
     """Labelled rows of the first so many mature periods, with the predictions of both versions, and these periods' starts."""
     lake, model, as_of = trial.services.lake, trial.model, trial.request.as_of
-    # Of later ones not even the first label is due.
+    # No label of a later period is due yet.
     due_by_now = [one for one in shadow.periods if one.start + model.feed.label_delay <= as_of]
     if not due_by_now:
         return pd.DataFrame(), []

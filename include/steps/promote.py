@@ -28,7 +28,7 @@ def run(context: StepContext, verdict: Verdict, approval: Approval) -> Promotion
         if verdict.version is None:
             # The champion may carry the alias challenger, where a promotion was killed before its last move.
             begun.mirror()
-            return _stays(begun)
+            return _not_promoted(begun)
         if refused := _refusal(verdict, approval) or _unknown_approval(begun, verdict, approval):
             return _refuse(begun, verdict, approval, refused)
         if _is_done(begun, verdict):
@@ -131,16 +131,16 @@ def _promoted(begun: Handover, verdict: Verdict) -> Promotion:
 def _refuse(begun: Handover, verdict: Verdict, approval: Approval, why: str) -> Promotion:
     assert verdict.version is not None
     if verdict.version not in begun.state.were_champion:
-        # Cleared after it had promoted, an old run has nothing to add.
+        # A run that is cleared after it has promoted has nothing to add.
         key = f"{verdict.evidence} {approval.by}"
         about, author = Subject(key, verdict.version), Author(approval.by, why)
         begun.write("refused", about, author, evidence=verdict.named_evidence())
     begun.mirror()
     begun.drop_challenger(verdict.version)
-    return _stays(begun)
+    return _not_promoted(begun)
 
 
-def _stays(begun: Handover) -> Promotion:
+def _not_promoted(begun: Handover) -> Promotion:
     champion = begun.state.champion
     return Promotion(
         promoted=False,

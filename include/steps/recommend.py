@@ -32,12 +32,12 @@ def run(context: StepContext, refitted: Refitted) -> Recommended:
         return Recommended(summary=f"nothing to recommend: {refitted.skipped}")
     backtest = _backtest(services, model, refitted.digest)
     if len(backtest.scored) < FEWEST_PERIODS:
-        said = f"{model.criteria.metric} has a value in {len(backtest.scored)} periods, {FEWEST_PERIODS} are needed"
-        return Recommended(summary=f"nothing to recommend: {said}")
+        sentence = f"{model.criteria.metric} has a value in {len(backtest.scored)} periods, {FEWEST_PERIODS} are needed"
+        return Recommended(summary=f"nothing to recommend: {sentence}")
     metric = primary_metric(model)
-    found = replay(backtest, model, point_of(metric.name, metric.own))
-    said = recommendation(found, model)
-    _log.info("%s", ageing_in_words(found))
+    result = replay(backtest, model, point_of(metric.name, metric.own))
+    sentence = recommendation(result, model)
+    _log.info("%s", ageing_in_words(result))
     starts = backtest.plan.starts
     facts = PageFacts(
         model=model,
@@ -47,14 +47,14 @@ def run(context: StepContext, refitted: Refitted) -> Recommended:
         models=len(backtest.plan.fits),
         digest=refitted.digest,
     )
-    files = {"replay.html": replay_page(found, facts), "replay.json": _as_json(found, said)}
-    tags = {"recommendation": said[:500], "pipeline_run": request.run_id}
+    files = {"replay.html": replay_page(result, facts), "replay.json": _as_json(result, sentence)}
+    tags = {"recommendation": sentence[:500], "pipeline_run": request.run_id}
     return Recommended(
-        recommendation=said,
+        recommendation=sentence,
         report_url=services.registry.log_replay(model.name, refitted.digest, files, tags),
         periods=len(backtest.scored),
         models=len(backtest.plan.fits),
-        summary=said,
+        summary=sentence,
     )
 
 
@@ -64,7 +64,7 @@ def _backtest(services: Services, model: Model, digest: str) -> Backtest:
     return backtest_of(plan, [services.lake.read_table(key) for key in keys], model.criteria.margin)
 
 
-def _as_json(found: Replay, said: str) -> str:
+def _as_json(result: Replay, recommendation: str) -> str:
     """The figures behind the page, for machines; what is not a number becomes null."""
 
     def figures(part: PolicyScore) -> dict[str, float | None]:
@@ -78,21 +78,21 @@ def _as_json(found: Replay, said: str) -> str:
             "net": part.net,
         }
 
-    named = found.named | {RECOMMENDED: found.recommended}
+    named = result.named | {RECOMMENDED: result.recommended}
     document = {
-        "recommendation": said,
-        "unit": found.unit,
+        "recommendation": recommendation,
+        "unit": result.unit,
         "policies": {
             name: {
-                "words": one.policy.in_words(found.unit),
+                "words": one.policy.in_words(result.unit),
                 "tuning": figures(one.tuning),
                 "reporting": figures(one.reporting),
             }
             for name, one in named.items()
         },
-        "ceiling": found.ceiling.value,
-        "half_life": found.ageing.half_life,
-        "ageing": [[aged.age, aged.loss.value, aged.loss.low, aged.loss.high] for aged in found.ageing.curve],
+        "ceiling": result.ceiling.value,
+        "half_life": result.ageing.half_life,
+        "ageing": [[aged.age, aged.loss.value, aged.loss.low, aged.loss.high] for aged in result.ageing.curve],
     }
     return json.dumps(_finite(document), indent=1)
 

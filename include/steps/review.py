@@ -18,7 +18,7 @@ from include.decisions.gate.review import (
     REVIEW_BY,
     REVIEW_REASON,
     REVIEWED,
-    Asked,
+    PendingReview,
     Standing,
     answer_in,
     asked_until,
@@ -52,7 +52,7 @@ def run(context: StepContext, verdict: Verdict, answer: Answer | None = None) ->
         answer = review.answer_in_registry(answer)
     answer = recorded or answer
     if answer is None:
-        return review.asked(where == "registry")
+        return review.ask(where == "registry")
     return review.decided(answer, where == "registry")
 
 
@@ -73,17 +73,17 @@ class _Review:
         self.services, self.model, self.request = context.services, context.model, context.request
         self.verdict = verdict
         self.number = str(verdict.version)
-        self.what = Asked.about(verdict, self.model.review.reviewers)
+        self.pending = PendingReview.about(verdict, self.model.review.reviewers)
 
     # Asking
 
-    def asked(self, in_registry: bool) -> Approval:
+    def ask(self, in_registry: bool) -> Approval:
         """The question, unless what it is about has moved already."""
         if void := self._moved():
             return self._refused("the gate", f"void before a person was asked: {void}")
         version = self._version()
         longest = datetime.now(UTC) + self.model.review.within
-        until = min(_until(version, self.what.evidence) or longest, longest)
+        until = min(_until(version, self.pending.evidence) or longest, longest)
         url = self.services.registry.version_url(self.model.name, self.number)
         card = self._card(version)
         question = Question(
@@ -91,19 +91,23 @@ class _Review:
             answered_in="MLflow, by a tag on the version" if in_registry else self.request.orchestrator,
             subject=subject(self.model.name, self.verdict),
             body=in_orchestrator(
-                self.model.name, self.verdict, ReviewPage(self.what, until, card, url, self.request.orchestrator)
+                self.model.name, self.verdict, ReviewPage(self.pending, until, card, url, self.request.orchestrator)
             ),
-            evidence=self.what.evidence,
+            evidence=self.pending.evidence,
             version=self.number,
             until=until,
             url=url if in_registry else self.request.answer_url,
             reviewers=self.model.review.reviewers,
-            needs_reason=self.what.needs_reason,
+            needs_reason=self.pending.needs_reason,
         )
         if asked_until(question) != version.tags.get(REVIEW_ASKED):
             self._announce_question(version, question, card if in_registry else None)
         return Approval(
-            approved=False, by=NO_ANSWER, evidence=self.what.evidence, question=question, summary=f"asked: {question.subject}"
+            approved=False,
+            by=NO_ANSWER,
+            evidence=self.pending.evidence,
+            question=question,
+            summary=f"asked: {question.subject}",
         )
 
     def _announce_question(self, version: Version, question: Question, card: str | None) -> None:
@@ -113,7 +117,7 @@ class _Review:
             self.services.registry.drop_tags(self.model.name, self.number, stale)
         description = None
         if card is not None:
-            section = in_registry(self.model.name, self.verdict, self.what, question.until)
+            section = in_registry(self.model.name, self.verdict, self.pending, question.until)
             description = with_section(section, card, DESCRIPTION_LIMIT)
         self._annotate({REVIEW_ASKED: asked_until(question)}, description)
 
@@ -122,7 +126,7 @@ class _Review:
         if not self.services.registry.exists(self.model.name, self.number):
             return Answer(decision=None, why="the version is gone")
         version = self._version()
-        given = answer_in(version.tags, self.what) if _about(version) == self.what.evidence[:SHORT] else None
+        given = answer_in(version.tags, self.pending) if _about(version) == self.pending.evidence[:SHORT] else None
         if isinstance(given, Answer):
             return given.model_copy(update={"at": datetime.now(UTC)})
         if given and given != version.tags.get(REVIEWED):
@@ -133,7 +137,7 @@ class _Review:
 
     def decided(self, answer: Answer, in_registry: bool) -> Approval:
         """What the answer leads to, recorded with who, when and why."""
-        at, stale = answer.at or datetime.now(UTC), shown(answer, self.what.evidence)
+        at, stale = answer.at or datetime.now(UTC), shown(answer, self.pending.evidence)
         answer = Answer(decision=answer.decision, by=name_of(answer.by) or "an unnamed user", why=why_of(answer.why), at=at)
         void = self._moved()
         approval = self._approval(answer, stale, void)
@@ -159,19 +163,19 @@ class _Review:
             approved=True,
             by=answer.by,
             why=answer.why,
-            evidence=self.what.evidence,
+            evidence=self.pending.evidence,
             override=overrides(self.verdict),
             at=at,
             summary=f"approved by {answer.by}{beyond}: {answer.why or 'no reason given'}",
         )
 
     def _refused(self, by: str, summary: str, at: datetime | None = None, why: str = "") -> Approval:
-        return Approval(approved=False, by=by, why=why, evidence=self.what.evidence, at=at, summary=summary)
+        return Approval(approved=False, by=by, why=why, evidence=self.pending.evidence, at=at, summary=summary)
 
     def _record(self, answer: Answer, approval: Approval) -> None:
         """In the ledger; a missing answer is recorded once for each run, and keeps no person from answering in a later one."""
         event: EventName = "approved" if approval.approved else "rejected"
-        key = self.what.evidence if answer.decision else f"{self.what.evidence} no answer {self.request.run_id}"
+        key = self.pending.evidence if answer.decision else f"{self.pending.evidence} no answer {self.request.run_id}"
         evidence = self.verdict.named_evidence() | {"answered_at": approval.at and approval.at.isoformat(), "why": answer.why}
         if approval.override:
             evidence |= {"overridden": self.verdict.verdict}
@@ -189,14 +193,14 @@ class _Review:
 
     def _moved(self) -> str | None:
         registry, name = self.services.registry, self.model.name
-        there = registry.exists(name, self.number)
+        exists = registry.exists(name, self.number)
         champion = registry.champion(name)
         return moved(
             self.verdict,
             Standing(
                 champion=champion.number if champion else None,
-                artifact_digest=registry.artifact_digest(name, self.number) if there else None,
-                evidence=self._version().tags.get(EVIDENCE) if there else None,
+                artifact_digest=registry.artifact_digest(name, self.number) if exists else None,
+                evidence=self._version().tags.get(EVIDENCE) if exists else None,
             ),
         )
 
@@ -204,7 +208,7 @@ class _Review:
         return self.services.registry.version(self.model.name, self.number)
 
     def _card(self, version: Version) -> str:
-        return self.services.registry.read_report(version.run_id, card_path(self.what.evidence))
+        return self.services.registry.read_report(version.run_id, card_path(self.pending.evidence))
 
     def _annotate(self, tags: dict[str, str], description: str | None = None) -> None:
         self.services.registry.annotate(self.model.name, self.number, tags, description)

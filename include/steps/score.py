@@ -92,7 +92,7 @@ def _shadow(context: StepContext, on_probation: OnProbation, keys: Mapping[datet
             if not lake.holds(beside):
                 previous = previous or _previous(context, number)
                 _score(context, previous, start)
-            # Rows that came this very moment made another key: they are compared in the next run.
+            # Rows that were delivered meanwhile change the key: they are compared in the next run.
             if lake.holds(beside):
                 periods.append(Shadowed(start=start, key=key, shadow_key=beside))
     except (ProvingGroundError, *CANNOT_SCORE) as error:

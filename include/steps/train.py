@@ -53,7 +53,7 @@ def run(context: StepContext, assembled: Assembled) -> Trained:
     version = known or _train(work)
     if version.number != assembled.champion_version:
         registry.set_alias(name, CHALLENGER, version.number)
-    how = "found: this very training was done before" if known else "trained now"
+    how = "found: exactly this training was done before" if known else "trained now"
     return Trained(
         version=version.number,
         run_id=version.run_id,

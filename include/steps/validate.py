@@ -236,8 +236,8 @@ def _try_artifact(comparison: _Comparison, clean: pd.DataFrame, answers: _Answer
         answers.problems.append(str(error))
         return
     predictions = answers.predictions["challenger"][CLEAN]
-    there = answers_of(model, answers.pipelines["challenger"], tried.answers)
-    if not same(predictions[: len(rows)], there, tolerance=1e-6):
+    reloaded = answers_of(model, answers.pipelines["challenger"], tried.answers)
+    if not same(predictions[: len(rows)], reloaded, tolerance=1e-6):
         answers.problems.append(
             f"version {comparison.number}: predictions differ between the artifact and the in-memory pipeline"
         )

@@ -28,7 +28,7 @@ NOW = 1_700_000_000.0
 def tell(flow: Flow, message: Message, now: float, outcome: str = "delivered") -> tuple[Flow, Admitted]:
     """One message, from the question whether it goes to what became of it."""
     found = admit(flow, message, now)
-    if not found.goes:
+    if not found.allowed:
         return found.flow, found
     return settled(found.flow, message, Sent(outcome, now, found.missed)), found  # type: ignore[arg-type]  # a word of the table
 
@@ -39,10 +39,10 @@ def test_one_outage_is_one_message_a_window() -> None:
     told = 0
     for second in range(50):
         flow, found = tell(flow, AWAY, NOW + second)
-        told += found.goes
+        told += found.allowed
     assert told == 1
     flow, later = tell(flow, AWAY, NOW + OUTAGE_WINDOW)
-    assert later.goes
+    assert later.allowed
     assert later.missed == {"MLflow": Missed(count=49, since=NOW + 1)}
     assert (flow.count("outage", "delivered"), flow.count("outage", "held_back")) == (2, 49)
     assert tell(flow, AWAY, NOW + 2 * OUTAGE_WINDOW)[1].missed == {}
@@ -53,7 +53,7 @@ def test_an_outage_hides_nothing_else() -> None:
     flow = tell(tell(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
     for message in (FAILURE, Message("outage", "x", outage="object store")):
         flow, found = tell(flow, message, NOW + 1)
-        assert (found.goes, found.missed) == (True, {})
+        assert (found.allowed, found.missed) == (True, {})
 
 
 def test_those_who_followed_an_outage_that_ended_are_told_with_the_next_message() -> None:
@@ -68,9 +68,9 @@ def test_there_is_a_limit_over_all_models() -> None:
     flow = Flow()
     for number in range(LIMIT + 5):
         flow, found = tell(flow, FAILURE, NOW + number)
-        assert found.goes == (number < LIMIT)
+        assert found.allowed == (number < LIMIT)
     flow, found = tell(flow, Message("page", "x"), NOW + LIMIT_WINDOW)
-    assert (found.goes, found.missed) == (True, {"failure": Missed(count=5, since=NOW + LIMIT)})
+    assert (found.allowed, found.missed) == (True, {"failure": Missed(count=5, since=NOW + LIMIT)})
     assert flow.missed == {}
 
 
@@ -79,27 +79,27 @@ def test_what_is_routine_keeps_nothing_back_that_wants_somebody() -> None:
     flow = Flow()
     for kind in [*ROUTINE] * LIMIT:
         flow, routine = tell(flow, Message(kind, "x"), NOW)
-    assert not routine.goes
+    assert not routine.allowed
     for kind in set(KINDS) - set(ROUTINE) - {"outage"}:
         flow, found = tell(flow, Message(kind, "x"), NOW + 1)
-        assert found.goes, kind
+        assert found.allowed, kind
 
 
 def test_what_slack_did_not_take_is_told_later_with_all_that_it_carried() -> None:
     """The place of an outage is free again, so that the next task tries."""
     flow = tell(tell(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
     flow, found = tell(flow, AWAY, NOW + OUTAGE_WINDOW, "failed")
-    assert found.goes
+    assert found.allowed
     flow, again = tell(flow, AWAY, NOW + OUTAGE_WINDOW + 1)
-    assert (again.goes, again.missed) == (True, {"MLflow": Missed(count=2, since=NOW)})
+    assert (again.allowed, again.missed) == (True, {"MLflow": Missed(count=2, since=NOW)})
     assert flow.count("outage", "failed") == 1
 
 
 def test_a_pause_that_slack_asks_for_is_kept_but_not_for_ever() -> None:
     """Meanwhile messages are held back; whatever Slack says, they go again after ten minutes."""
     flow = settled(Flow(), FAILURE, Sent("failed", NOW, pause=1e9))
-    assert not admit(flow, FAILURE, NOW + LONGEST_PAUSE - 1).goes
-    assert admit(flow, FAILURE, NOW + LONGEST_PAUSE).goes
+    assert not admit(flow, FAILURE, NOW + LONGEST_PAUSE - 1).allowed
+    assert admit(flow, FAILURE, NOW + LONGEST_PAUSE).allowed
 
 
 def test_a_task_that_runs_again_tells_nothing_twice() -> None:
@@ -107,9 +107,9 @@ def test_a_task_that_runs_again_tells_nothing_twice() -> None:
     once = Message("started", "x", once="run 1")
     flow, _ = tell(Flow(), once, NOW)
     flow, again = tell(flow, once, NOW + 1)
-    assert (again.goes, again.repeated, flow.counts) == (False, True, {"started delivered": 1})
+    assert (again.allowed, again.repeated, flow.counts) == (False, True, {"started delivered": 1})
     flow, _ = tell(Flow(), once, NOW, "failed")
-    assert tell(flow, once, NOW + 1)[1].goes
+    assert tell(flow, once, NOW + 1)[1].allowed
 
 
 Event = st.tuples(
@@ -126,7 +126,7 @@ def test_every_message_was_delivered_or_is_told_of(events: list[tuple[Message, s
     for message, outcome, later in events:
         now += later
         flow, found = tell(flow, message, now, outcome)
-        if found.goes and outcome == "delivered":
+        if found.allowed and outcome == "delivered":
             delivered += 1
             told_of += sum(one.count for one in found.missed.values())
     assert delivered + told_of + sum(one.count for one in flow.missed.values()) == len(events)

@@ -127,7 +127,7 @@ def test_what_was_validated_is_what_is_published(before: World) -> None:
     world = deepcopy(before)
     world.registry.tamper("1")
     found = by_hand(world, world.services)
-    assert re.search(r"version 1 is champion.*digest tampered, validated was digest-of-1", found.unpublished)
+    assert re.search(r"version 1 is champion.*digest tampered, the validated one had digest-of-1", found.unpublished)
     assert (found.by_hand, served(world)) == (True, "2")
 
 

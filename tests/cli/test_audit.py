@@ -13,7 +13,7 @@ def test_a_lock_that_was_looked_up_whole_is_sound_or_not() -> None:
     """Sound ends well; a known vulnerability is named with the version that mends it."""
     assert verdict({"dependencies": [SOUND]}, 1)[0] == 0
     code, (line,) = verdict({"dependencies": [SOUND, HIT]}, 2)
-    assert (code, line) == (1, "b 2: PYSEC-1, mended in 3")
+    assert (code, line) == (1, "b 2: PYSEC-1, fixed in 3")
 
 
 def test_what_could_not_be_looked_up_is_said() -> None:

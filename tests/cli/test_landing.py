@@ -38,7 +38,7 @@ def week(tmp_path: Path) -> Path:
     [
         ("chrun/features/week.csv", "'chrun' is no model; there are churn, flight_delays"),
         ("landing/churn/features/week.csv", "'landing' is no model"),
-        ("churn/feature/week.csv", "'feature' stands where the folder does"),
+        ("churn/feature/week.csv", "'feature' is not one of the two folders"),
         ("churn", "choose features or labels"),
         ("churn/features/week.txt", "Accepted names end in .csv, .csv.gz, .jsonl, .jsonl.gz, .parquet"),
         ("churn/features/_week.csv", "names that begin with . or _"),

@@ -101,7 +101,7 @@ def test_prepare_may_run_again_and_leaves_the_keys_as_they_are(composed: Compose
         check=True,
     ).stdout
     assert [line for line in printed.splitlines() if line.startswith("#")] == [
-        *(f"# {role}: is there already, and keeps its keys" for role in ("mlflow", "pages", "pipeline")),
+        *(f"# {role}: exists already, and keeps its keys" for role in ("mlflow", "pages", "pipeline")),
         "# servers",
         "# upstream",
     ]

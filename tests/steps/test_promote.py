@@ -111,7 +111,7 @@ def test_a_champion_that_came_meanwhile_voids_a_first_verdict(contest: World) ->
 def test_an_artifact_that_changed_is_not_promoted(contest: World) -> None:
     """What was validated is what is promoted, to the byte."""
     contest.registry.tamper("2")
-    with pytest.raises(ArtifactChanged, match=r"toy version 2: the artifact has digest tampered, validated was digest-of-2"):
+    with pytest.raises(ArtifactChanged, match=r"toy version 2: .* digest tampered, the validated one had digest-of-2"):
         promote(contest, verdict_on("2", "1"))
     assert contest.registry.aliases["champion"] == "1"
 

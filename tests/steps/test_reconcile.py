@@ -173,7 +173,7 @@ def test_a_promotion_that_was_killed_before_the_alias_moved_is_written_off(agree
     agreed.registry.crash_at = None
     found = reconcile(agreed)
     assert (found.champion_version, found.by_hand) == ("2", False)
-    assert "the attempt is written off" in found.summary
+    assert "the attempt is abandoned" in found.summary
     state = agreed.services.ledger.state("toy")
     assert (events(agreed)[-1], state.moving, state.on_probation) == (("abandoned", "3"), None, probation)
     assert agreed.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}

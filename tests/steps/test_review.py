@@ -278,7 +278,7 @@ def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
     shown, asked = question.evidence[:12], newer.evidence[:12]
     approval = world.review(answer.model_copy(update={"evidence": shown}), verdict=newer)
     assert not approval.approved
-    assert f"is void: the page showed the evidence {shown}, asked was about {asked}" in approval.summary
+    assert f"is void: the page showed the evidence {shown}, the question is about {asked}" in approval.summary
     assert world.written() == []
 
 

@@ -72,7 +72,7 @@ def test_a_file_that_changed_since_the_rehearsal_stops_it(promoted_twice: World)
     """What was asked is what comes back, to the byte."""
     rehearsed = rehearse(promoted_twice)
     promoted_twice.registry.tamper("3")
-    with pytest.raises(ArtifactChanged, match="verified was digest-of-3"):
+    with pytest.raises(ArtifactChanged, match="verified one had digest-of-3"):
         promoted_twice.do("roll_back", day(1), verified=rehearsed)
     assert promoted_twice.registry.aliases["champion"] == "4"
 

@@ -86,7 +86,7 @@ def test_a_deleted_target_is_said_to_be_gone(promoted_twice: World) -> None:
 def test_a_target_whose_file_was_replaced_is_refused(promoted_twice: World) -> None:
     """What was promoted is what may come back, to the byte."""
     promoted_twice.registry.tamper("3")
-    with pytest.raises(ArtifactChanged, match="promoted was digest-of-3"):
+    with pytest.raises(ArtifactChanged, match="promoted one had digest-of-3"):
         rehearse(promoted_twice)
 
 

@@ -69,16 +69,16 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str]) -> Guess:
 def kind_of(values: pd.Series) -> str:
     """`number`, `time`, `category` or `text`: what all values that are there can be read as.
 
-    >>> [kind_of(pd.Series(said)) for said in (["1", None, "2.5"], ["2024-05-01"], ["gold", "free"])]
+    >>> [kind_of(pd.Series(cells)) for cells in (["1", None, "2.5"], ["2024-05-01"], ["gold", "free"])]
     ['number', 'time', 'category']
     """
-    there = values.dropna()
-    if np.isfinite(as_numbers(there)).all():
+    present = values.dropna()
+    if np.isfinite(as_numbers(present)).all():
         return "number"
-    if pd.to_datetime(there, utc=True, errors="coerce", format="ISO8601").notna().all():
+    if pd.to_datetime(present, utc=True, errors="coerce", format="ISO8601").notna().all():
         return "time"
-    wordy = there.astype("str").map(lambda said: len(said.split())).mean() > _WORDS_OF_A_TEXT
-    return "text" if wordy and there.nunique() > _FEW_VALUES else "category"
+    wordy = present.astype("str").map(lambda text: len(text.split())).mean() > _WORDS_OF_A_TEXT
+    return "text" if wordy and present.nunique() > _FEW_VALUES else "category"
 
 
 def _column(values: pd.Series, kind: str) -> Column:

@@ -76,11 +76,11 @@ def _add_contract_failures(typed: pd.DataFrame, columns: Sequence[Column], reaso
         schema.validate(typed, lazy=True)
     except pa.errors.SchemaErrors as errors:
         for failure in errors.failure_cases.itertuples():
-            known = reasons.setdefault(int(failure.index), [])
-            said = f"{failure.column}: {failure.check if failure.check != 'not_nullable' else 'missing'}"
+            row_reasons = reasons.setdefault(int(failure.index), [])
+            broken = f"{failure.column}: {failure.check if failure.check != 'not_nullable' else 'missing'}"
             # A value that could not be read is missing only because of that: one reason is enough.
-            if not any(reason.startswith(f"{failure.column}: not a") for reason in known):
-                known.append(said)
+            if not any(reason.startswith(f"{failure.column}: not a") for reason in row_reasons):
+                row_reasons.append(broken)
 
 
 def _column_schema(column: Column) -> pa.Column:

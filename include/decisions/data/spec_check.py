@@ -44,19 +44,19 @@ class SpecFinding:
 def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """All findings, what is wrong first; the table is not changed. `now` is aware UTC.
 
-    Where columns or times are missing nothing else can be said, and only that is.
+    Where columns or times are missing nothing else can be checked, and only that is reported.
     """
     if absent := list(_absent(model, table)):
         return absent
     columns = _columns(model)
     times = pd.to_datetime(table[model.feed.time], utc=True, errors="coerce", format="ISO8601")
-    found = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, columns)]
+    findings = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, columns)]
     typed = sort_rows(
         table.drop_duplicates([*model.feed.key]).reset_index(drop=True), model.feed.key, model.feed.time, columns
     ).good
     if len(typed):
-        found += [*_giveaways(model, typed), *_history(model, typed, as_of(model, typed, now)), *_gaps(model, typed)]
-    return sorted(found, key=lambda finding: finding.severity != "wrong")
+        findings += [*_giveaways(model, typed), *_history(model, typed, as_of(model, typed, now)), *_gaps(model, typed)]
+    return sorted(findings, key=lambda finding: finding.severity != "wrong")
 
 
 def as_of(model: Model, typed: pd.DataFrame, now: datetime) -> datetime:
@@ -139,15 +139,13 @@ def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> I
     for row, broken in reasons.items():
         for reason in broken:
             rows.setdefault(reason, []).append(row)
-    for reason, those in rows.items():
-        name, _, said = reason.partition(": ")
+    for reason, at in rows.items():
+        name, _, problem = reason.partition(": ")
         if name == model.feed.time or name.startswith("key "):
             continue
-        value = (
-            f"{len(those):,} of {len(table):,} values are {said}, such as {table[name].iloc[those[0]]!r} in row {those[0] + 1}"
-        )
+        value = f"{len(at):,} of {len(table):,} values are {problem}, such as {table[name].iloc[at[0]]!r} in row {at[0] + 1}"
         share = model.feed.max_bad_share
-        severity: Literal["wrong", "doubt"] = "wrong" if len(those) > share * len(table) else "doubt"
+        severity: Literal["wrong", "doubt"] = "wrong" if len(at) > share * len(table) else "doubt"
         after = "" if severity == "wrong" else " Such rows would go to quarantine."
         do = _correct(model, "widen the column's kind, range, values or optional") + after
         yield SpecFinding(severity, f"column {name}", value, f"at most {share:.0%} of a delivery", do)
@@ -195,23 +193,23 @@ def alone(values: pd.Series, label: pd.Series, column: Column, model: Model) -> 
     known = as_numbers(values) if column.kind == "number" else _codes(values)
     shape = {"max_depth": 6, "min_samples_leaf": 5, "random_state": 0}
     order = np.random.default_rng(0).permutation(len(label))
-    told, answers = known[order, None], label.to_numpy()[order]
+    inputs, answers = known[order, None], label.to_numpy()[order]
     if model.task == "regression":
-        said = cross_val_predict(DecisionTreeRegressor(**shape), told, answers.astype("float64"), cv=3)
-        return float(1 - np.mean((answers - said) ** 2) / np.var(answers))
+        predictions = cross_val_predict(DecisionTreeRegressor(**shape), inputs, answers.astype("float64"), cv=3)
+        return float(1 - np.mean((answers - predictions) ** 2) / np.var(answers))
     if (smallest := label.value_counts().min()) < 3 and model.task == "binary":
         return float("nan")
     if model.task == "binary" and smallest >= 3:
         from include.decisions.scoring.metrics import roc_auc
 
         yes = answers.astype("float64")
-        said = cross_val_predict(DecisionTreeClassifier(**shape), told, yes, cv=3, method="predict_proba")[:, 1]
-        return float(2 * roc_auc(yes, said)[0] - 1)
+        predictions = cross_val_predict(DecisionTreeClassifier(**shape), inputs, yes, cv=3, method="predict_proba")[:, 1]
+        return float(2 * roc_auc(yes, predictions)[0] - 1)
     from sklearn.model_selection import KFold
 
-    said = cross_val_predict(DecisionTreeClassifier(**shape), told, answers.astype(str), cv=KFold(3))
+    predictions = cross_val_predict(DecisionTreeClassifier(**shape), inputs, answers.astype(str), cv=KFold(3))
     usual = label.value_counts(normalize=True).iloc[0]
-    return float((np.mean(said == answers.astype(str)) - usual) / (1 - usual))
+    return float((np.mean(predictions == answers.astype(str)) - usual) / (1 - usual))
 
 
 def _codes(values: pd.Series) -> Floats:
@@ -223,9 +221,9 @@ def _codes(values: pd.Series) -> Floats:
 
 def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[SpecFinding]:
     """Whether there are periods, rows and positives enough to train, to hold out and to judge."""
-    told = typed.assign(label_delivered=typed[model.label.name].notna() | model.label.optional)
+    with_delivered = typed.assign(label_delivered=typed[model.label.name].notna() | model.label.optional)
     try:
-        split = choose_split(count_periods(told, model, moment), model, None)
+        split = choose_split(count_periods(with_delivered, model, moment), model, None)
     except NotEnoughHistory as reason:
         value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
         accepted = f"{model.min_train_periods} + {model.holdout_periods} periods of {model.feed.period} with mature labels"
@@ -250,11 +248,11 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
 
 
 def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
-    there = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
-    first, last = min(there), max(there)
+    starts = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
+    first, last = min(starts), max(starts)
     whole = int((last - first) / model.feed.period) + 1
-    if whole > len(there):
-        empty = next(start for turn in range(whole) if (start := first + turn * model.feed.period) not in there)
-        value = f"{whole - len(there):,} of {whole:,} have no rows, the first starts on {empty:%Y-%m-%d %H:%M}"
+    if whole > len(starts):
+        empty = next(start for turn in range(whole) if (start := first + turn * model.feed.period) not in starts)
+        value = f"{whole - len(starts):,} of {whole:,} have no rows, the first starts on {empty:%Y-%m-%d %H:%M}"
         do = _correct(model, "set feed.period to how often deliveries come")
         yield SpecFinding("doubt", "periods of the feed", value, "rows in each", do)

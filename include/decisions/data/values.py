@@ -12,8 +12,8 @@ def as_numbers(values: pd.Series) -> Floats:
         unit = "timedelta64[us]" if pd.api.types.is_timedelta64_dtype(values) else "datetime64[us]"
         return np.asarray(np.where(values.isna(), float("nan"), values.to_numpy(dtype=unit).astype("float64") / 1e6))
     plain = values if pd.api.types.is_numeric_dtype(values) else pd.to_numeric(values.astype("object"), errors="coerce")
-    found = plain.to_numpy("float64", na_value=float("nan"))
-    return found if np.isfinite(found).all() else np.where(np.isfinite(found), found, float("nan"))
+    numbers = plain.to_numpy("float64", na_value=float("nan"))
+    return numbers if np.isfinite(numbers).all() else np.where(np.isfinite(numbers), numbers, float("nan"))
 
 
 def as_texts(values: pd.Series) -> pd.Series:

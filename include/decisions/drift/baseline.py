@@ -121,16 +121,16 @@ def predictions_summary(model: Model, predictions: Predictions, grid: Grid) -> S
 
 
 def _views(summaries: Sequence[Summary]) -> dict[str, ViewBaseline]:
-    found = {}
+    baselines = {}
     for name in summaries[0].views:
         views = [summary.views[name] for summary in summaries]
         material = MATERIAL_WORDS if is_of_words(name) else MATERIAL_SHARE
-        found[name] = view_baseline(views, max(float(median(view.rows for view in views)), 1.0), material)
-    return found
+        baselines[name] = view_baseline(views, max(float(median(view.rows for view in views)), 1.0), material)
+    return baselines
 
 
 def _usual_noise(model: Model, periods: Sequence[tuple[datetime, pd.DataFrame]]) -> tuple[NoiseProfile, ...]:
-    """The noise of the newest periods, against what the rows before them taught: a mistake in both is no mistake."""
+    """The noise of the newest periods, measured against the rows before them: what is usual in both is no noise."""
     newest = periods[-min(_NOISE_PERIODS, len(periods) // 2) :] if len(periods) > 1 else []
     before = [part for _, part in periods[: len(periods) - len(newest)]]
     if not newest:
@@ -140,7 +140,7 @@ def _usual_noise(model: Model, periods: Sequence[tuple[datetime, pd.DataFrame]])
 
 
 def thinned(rows: pd.DataFrame, at_most: int) -> pd.DataFrame:
-    """Every so-manieth row: without a seed, and even over time."""
+    """Every n-th row: needs no seed, and is even over time."""
     return rows.iloc[:: max(1, math.ceil(len(rows) / at_most))]
 
 

@@ -34,14 +34,14 @@ class NewestPeriod:
 
 def broken_signs(baseline: Baseline, period: NewestPeriod, columns: Sequence[Column], feed: Feed) -> dict[str, str]:
     """What says that the feed is broken, by column, in words; empty when nothing does."""
-    found = _rows(baseline, period.current, period.previous) | _freshness(baseline, period.current, feed)
+    signs = _rows(baseline, period.current, period.previous) | _freshness(baseline, period.current, feed)
     for name, view in period.current.views.items():
         if sign := _sign(view, [summary.views[name] for summary in baseline.features]):
-            found.setdefault(column_of(name), sign)
+            signs.setdefault(column_of(name), sign)
     for column in columns:
         if (share := period.noise.rate(column.name, "mojibake")) > _MISREAD_SHARE:
-            found.setdefault(column.name, f"{share:.0%} of its values were read in a wrong encoding")
-    return found
+            signs.setdefault(column.name, f"{share:.0%} of its values were read in a wrong encoding")
+    return signs
 
 
 def _rows(baseline: Baseline, current: Summary, previous: Summary | None) -> dict[str, str]:
@@ -105,12 +105,12 @@ def _stands_still(view: View) -> bool:
 def _shares(usual: Sequence[View]) -> dict[object, float]:
     """Share of the rows in each bin or value, and missing."""
     rows = max(sum(period.rows for period in usual), 1)
-    found: dict[object, float] = {None: sum(period.missing for period in usual) / rows}
+    shares: dict[object, float] = {None: sum(period.missing for period in usual) / rows}
     for period in usual:
         counts = enumerate(period.counts.tolist()) if isinstance(period, Numbers) else period.counts.items()
         for value, count in counts:
-            found[value] = found.get(value, 0.0) + count / rows
-    return found
+            shares[value] = shares.get(value, 0.0) + count / rows
+    return shares
 
 
 def _hours(seconds: float) -> str:

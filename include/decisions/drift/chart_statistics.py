@@ -20,7 +20,7 @@ from include.decisions.scoring.predictions import Floats
 
 COMPONENTS = ("level", "spread", "skew", "tails")
 MISSING, UNSEEN, OTHERS, VALUE = "missing", "unseen", "all others", "="
-# What is worth telling: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a
+# What is worth reporting: in standard deviations of the rank, as a share of the rows, and as a share of all words, of which a
 # short text has about eight.
 MATERIAL_MOVE, MATERIAL_SHARE, MATERIAL_WORDS = 0.15, 0.02, 0.0025
 # A value is charted by itself where about this many rows of a period are expected to have it; all that is rarer, as one.
@@ -32,7 +32,7 @@ View = Numbers | Values
 
 @dataclass(frozen=True, eq=False)
 class ChartStatistics:
-    """K statistics: the charted values, the variances that sampling gives them, and the effects that people are told."""
+    """K statistics: the charted values, the variances that sampling gives them, and the effects that are reported."""
 
     values: Floats
     variances: Floats
@@ -227,14 +227,14 @@ def _polynomials(whole: Numbers) -> Floats:
     """Legendre polynomials of each bin's mid-rank, shape (bins, 4), with mean 0 and variance 1 over the baseline."""
     shares = whole.counts / max(whole.present, 1)
     ranks = np.cumsum(shares) - shares / 2
-    found = np.zeros((len(shares), len(COMPONENTS)))
+    polynomials = np.zeros((len(shares), len(COMPONENTS)))
     for component in range(len(COMPONENTS)):
         values = legendre.legval(2 * ranks - 1, np.eye(len(COMPONENTS) + 1)[component + 1])
         centred = values - (shares * values).sum()
         deviation = float(np.sqrt((shares * centred**2).sum()))
         # Of a column with one or two values the higher components say nothing.
-        found[:, component] = centred / deviation if deviation > 1e-6 else 0.0
-    return found
+        polynomials[:, component] = centred / deviation if deviation > 1e-6 else 0.0
+    return polynomials
 
 
 def _common(totals: Floats, present: int, typical_rows: float) -> Ints:

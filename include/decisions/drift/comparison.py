@@ -89,14 +89,14 @@ class Earlier:
 
 def compare_all(baseline: Baseline, newest: Newest, earlier: Earlier, lag: int) -> list[Compared]:
     """Everything about the newest period beside the baseline; `lag` is how many periods it lies after it."""
-    found = [
+    compared = [
         compare(name, view, newest.features.views[name], lag, earlier.calm.get(name)) for name, view in baseline.views.items()
     ]
-    found += _predictions(newest, earlier.predictions)
+    compared += _predictions(newest, earlier.predictions)
     if newest.labels is not None:
-        found += [compare(LABEL, view, newest.labels.views[name], lag) for name, view in baseline.label_views.items()]
-    found += _noise(newest, [*((profile, ()) for profile in baseline.noise), *earlier.noise])
-    return [*found, *_together(baseline, newest)]
+        compared += [compare(LABEL, view, newest.labels.views[name], lag) for name, view in baseline.label_views.items()]
+    compared += _noise(newest, [*((profile, ()) for profile in baseline.noise), *earlier.noise])
+    return [*compared, *_together(baseline, newest)]
 
 
 def _predictions(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
@@ -107,23 +107,23 @@ def _predictions(newest: Newest, before: Sequence[Summary]) -> list[Compared]:
         name: view_baseline([b.views[name] for b in before], max(newest.predictions.rows, 1))
         for name in newest.predictions.views
     }
-    found = [compare(PREDICTIONS, view, newest.predictions.views[name], 1) for name, view in views.items()]
-    surest = min(found, key=lambda one: one.p)
-    return [replace(surest, p=min(1.0, surest.p * len(found)))]
+    compared = [compare(PREDICTIONS, view, newest.predictions.views[name], 1) for name, view in views.items()]
+    surest = min(compared, key=lambda one: one.p)
+    return [replace(surest, p=min(1.0, surest.p * len(compared)))]
 
 
 def _noise(newest: Newest, before: Sequence[tuple[NoiseProfile, Collection[str]]]) -> list[Compared]:
     """Each kind of noise that was found, beside how often it was found before; less of it is no drift."""
-    found, now = [], newest.noise
+    compared, now = [], newest.noise
     for column, rates in now.rates.items():
         # Of categories the unseen are counted exactly; in a text, it takes recognition to tell a new word from a typing slip.
         is_text = any(column_of(view) == column and is_of_words(view) for view in newest.features.views)
         for noise in (noise for noise in (*_RECOGNISED, *([UNSEEN] if is_text else [])) if noise in rates):
             name = f"{column}: {noise}"
-            usual = [sampled(profile.rate(column, noise), profile.rows) for profile, stood in before if name not in stood]
-            found.append(_risen(name, SHARE, sampled(rates[noise], now.rows), usual, MATERIAL_SHARE))
-    quarantined = [sampled(profile.quarantined, profile.rows) for profile, stood in before if QUARANTINE not in stood]
-    return [*found, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
+            usual = [sampled(profile.rate(column, noise), profile.rows) for profile, flagged in before if name not in flagged]
+            compared.append(_risen(name, SHARE, sampled(rates[noise], now.rows), usual, MATERIAL_SHARE))
+    quarantined = [sampled(profile.quarantined, profile.rows) for profile, flagged in before if QUARANTINE not in flagged]
+    return [*compared, _risen(QUARANTINE, SHARE, sampled(now.quarantined, now.rows), quarantined, MATERIAL_SHARE)]
 
 
 def _together(baseline: Baseline, newest: Newest) -> list[Compared]:
@@ -203,8 +203,8 @@ def standing(compared: Sequence[Compared], importance: Mapping[str, float], rate
     weights = np.array([_LEAST_WEIGHT / len(compared) + importance.get(one.view, 0.0) for one in compared])
     # Each p-value is divided by its weight: Genovese, Roeder and Wasserman, Biometrika 93 (2006).
     weighted = np.array([one.p for one in compared]) / (weights / weights.mean())
-    stands = false_discovery_control(np.minimum(1.0, weighted)) <= rate
-    return [one for one, stand in zip(compared, stands, strict=True) if stand]
+    significant = false_discovery_control(np.minimum(1.0, weighted)) <= rate
+    return [one for one, is_significant in zip(compared, significant, strict=True) if is_significant]
 
 
 def _looks(names: Sequence[str]) -> Floats:

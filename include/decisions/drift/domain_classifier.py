@@ -35,11 +35,11 @@ def area_between(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Colum
     features = _matrix(pd.concat(sides, ignore_index=True), columns)
     side = np.repeat([0.0, 1.0], [len(rows) for rows in sides])
     fold = np.random.default_rng(seed).permutation(len(side)) % _FOLDS
-    said = np.empty(len(side))
+    probabilities = np.empty(len(side))
     for number in range(_FOLDS):
         out = fold == number
-        said[out] = _classifier(columns, seed).fit(features[~out], side[~out]).predict_proba(features[out])[:, 1]
-    return roc_auc(side, said)[0]
+        probabilities[out] = _classifier(columns, seed).fit(features[~out], side[~out]).predict_proba(features[out])[:, 1]
+    return roc_auc(side, probabilities)[0]
 
 
 def as_statistics(area: float, rows: int) -> ChartStatistics:
@@ -50,7 +50,7 @@ def as_statistics(area: float, rows: int) -> ChartStatistics:
 def areas_within(
     rows: pd.DataFrame, periods: pd.Series, columns: Sequence[Column], seed: int, at_most: int = 6
 ) -> list[float]:
-    """How well each of some periods, spread evenly, is told from all others."""
+    """How well a classifier separates each of some periods, spread evenly, from all others."""
     starts = sorted(periods.unique())
     chosen = [starts[round(place)] for place in np.linspace(0, len(starts) - 1, min(at_most, len(starts)))]
     return [area_between(rows[periods != start], rows[periods == start], columns, seed) for start in dict.fromkeys(chosen)]

@@ -30,12 +30,12 @@ def known_days(model: Model, period: datetime) -> str:
 def as_a_year_ago(moved: Sequence[Compared], baseline: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
-    What a classifier sees and what the champion predictions follow from the columns: where all that moved are as they were, so
-    is that. Anything else that is no column has no year ago.
+    The classifier's result and the champion's predictions follow from the columns: they count as alike where every column that
+    moved does. Anything else that is no column has no counterpart a year ago.
     """
-    found = {one.view: _is_alike(one, baseline, now, then) for one in moved}
-    columns = [found[one.view] for one in moved if one.view in baseline.views]
-    return found | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in found}
+    alike = {one.view: _is_alike(one, baseline, now, then) for one in moved}
+    columns = [alike[one.view] for one in moved if one.view in baseline.views]
+    return alike | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in alike}
 
 
 def _is_alike(one: Compared, baseline: Baseline, now: Summary, then: Summary) -> bool:

@@ -101,7 +101,7 @@ class Values:
         """The same, counted in buckets."""
         if self.buckets is not None:
             return self
-        named = sorted(self.counts.items(), key=lambda found: (-found[1], found[0]))[:_NAMES]
+        named = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))[:_NAMES]
         buckets = np.bincount(bucket_of(list(self.counts)), list(self.counts.values()), BUCKETS).astype("int64")
         return Values(self.rows, self.missing, dict(named), buckets)
 
@@ -112,7 +112,7 @@ class Values:
             counts[value] = counts.get(value, 0) + count
         if self.buckets is None and other.buckets is None:
             return _bounded(Values(rows, missing, counts))
-        named = dict(sorted(counts.items(), key=lambda found: (-found[1], found[0]))[:_NAMES])
+        named = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_NAMES])
         one, two = self.hashed().buckets, other.hashed().buckets
         assert one is not None
         assert two is not None
@@ -155,13 +155,13 @@ def lay_grid(rows: pd.DataFrame, columns: Sequence[Column]) -> dict[str, Floats]
     >>> lay_grid(pd.DataFrame({"x": [0.0] * 90 + [1.0, 2.0, 3.0] * 3 + [4.0]}), [Column("x", "number")])["x"][:2].tolist()
     [0.0, 5e-324]
     """
-    found = {}
+    grid = {}
     for column in columns:
         if column.kind == "number":
-            found[column.name] = _edges(as_numbers(rows[column.name]))
+            grid[column.name] = _edges(as_numbers(rows[column.name]))
         if column.kind == "text":
-            found[column.name + _TEXT_LENGTH] = _edges(_lengths(as_texts(rows[column.name])))
-    return found
+            grid[column.name + _TEXT_LENGTH] = _edges(_lengths(as_texts(rows[column.name])))
+    return grid
 
 
 def grid_digest(grid: Grid) -> str:
@@ -204,8 +204,8 @@ def numbers_summary(values: Floats, edges: Floats) -> Numbers:
 
 def values_summary(values: pd.Series) -> Values:
     """Values of any dtype, as text, counted."""
-    found = (values if isinstance(values.dtype, pd.CategoricalDtype) else as_texts(values)).value_counts()
-    counts = {str(value): count for value, count in zip(found.index.tolist(), found.to_numpy().tolist(), strict=True) if count}
+    table = (values if isinstance(values.dtype, pd.CategoricalDtype) else as_texts(values)).value_counts()
+    counts = {str(value): count for value, count in zip(table.index.tolist(), table.to_numpy().tolist(), strict=True) if count}
     return _bounded(Values(len(values), len(values) - sum(counts.values()), counts))
 
 
@@ -258,9 +258,9 @@ def _sparse(buckets: Ints) -> list[list[int]]:
 
 
 def _dense(sparse: list[list[int]]) -> Ints:
-    found = np.zeros(BUCKETS, dtype="int64")
-    found[sparse[0]] = sparse[1]
-    return found
+    counts = np.zeros(BUCKETS, dtype="int64")
+    counts[sparse[0]] = sparse[1]
+    return counts
 
 
 def _counts(values: object) -> Ints:

@@ -31,7 +31,7 @@ _SHAPES = {
 }
 _NEW_WORDS = f": {UNSEEN}"
 _EXAMPLES = 3
-# An example that fewer rows have could be somebody's name.
+# An example that fewer rows have could be a person's name.
 _FEWEST_ROWS = 10
 
 

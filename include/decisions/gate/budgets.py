@@ -37,11 +37,11 @@ def calibration_error(task: Task, labels: Labels, predictions: Predictions) -> f
     if task == "regression":
         return None
     if isinstance(predictions, Ranking):
-        said, happened = predictions.probabilities[:, 0], (predictions.labels[:, 0] == labels).astype("float64")
+        predicted, outcomes = predictions.probabilities[:, 0], (predictions.labels[:, 0] == labels).astype("float64")
     else:
-        said, happened = predictions, labels
-    bins = np.array_split(np.argsort(said, kind="stable"), _BINS)
-    gaps = [abs(float(said[rows].mean() - happened[rows].mean())) * len(rows) for rows in bins if len(rows)]
+        predicted, outcomes = predictions, labels
+    bins = np.array_split(np.argsort(predicted, kind="stable"), _BINS)
+    gaps = [abs(float(predicted[rows].mean() - outcomes[rows].mean())) * len(rows) for rows in bins if len(rows)]
     return sum(gaps) / len(labels)
 
 
@@ -49,22 +49,22 @@ def over_budget(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is exceeded, in words."""
     return [
         f"{what} is {spent:.3g} {unit}".rstrip() + f", the success criteria allow {allowed:.3g}"
-        for _, what, spent, allowed, unit in _asked(cost, criteria)
+        for _, what, spent, allowed, unit in _budgets(cost, criteria)
         if spent is not None and spent > allowed
     ]
 
 
 def asks_for_budgets(criteria: Criteria) -> bool:
     """Whether the criteria set any budget."""
-    return bool(_asked(Cost(), criteria))
+    return bool(_budgets(Cost(), criteria))
 
 
 def unmeasured(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is asked for and could not be measured: such a check blocks."""
-    return [f"{name} is asked for and was not measured" for name, _, spent, *_ in _asked(cost, criteria) if spent is None]
+    return [f"{name} is asked for and was not measured" for name, _, spent, *_ in _budgets(cost, criteria) if spent is None]
 
 
-def _asked(cost: Cost, criteria: Criteria) -> list[tuple[str, str, float | None, float, str]]:
+def _budgets(cost: Cost, criteria: Criteria) -> list[tuple[str, str, float | None, float, str]]:
     """Name, meaning, what was spent, what is allowed and its unit, of each budget that the criteria set."""
     budgets = (
         ("max_latency_ms", "the 95th percentile of one answer", cost.latency_ms, criteria.max_latency_ms, "ms"),

@@ -1,4 +1,4 @@
-"""The gate: from what every model said about the same rows to a verdict with its evidence."""
+"""The gate: from every model's predictions for the same rows to a verdict with its evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from include.models.contract import Criteria, Task
 class Contest:
     """The same n rows, as each model answered them: from condition to predictions, `clean` among the conditions.
 
-    `champion` is None where the challenger is compared with nobody, `anchor` where the frozen reference is one of the two;
+    `champion` is None where there is none to compare with, `anchor` where the frozen reference is one of the two;
     `baselines` is what `learned_from` kept of the training labels; `slices` are judged, `features` are only searched.
     """
 
@@ -58,7 +58,7 @@ def quick_verdict(contest: Contest, lane: Lane) -> Decision:
 
 
 def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
-    # What was planted has no artifact that could be weighed.
+    # The self-test's challengers have no artifact whose cost could be measured.
     criteria = replace(contest.criteria, max_latency_ms=None, max_size_mb=None, max_memory_mb=None, max_calibration_error=None)
     planted = replace(contest, criteria=criteria, anchor=None)
 
@@ -69,12 +69,12 @@ def _as_it_will_be_used(contest: Contest, lane: Lane) -> Judge:
 
 
 def _primary_first(contest: Contest) -> list[Metric]:
-    found = metrics_of(contest.task, contest.criteria)
-    return sorted(found.values(), key=lambda metric: metric.name != contest.criteria.metric)
+    metrics = metrics_of(contest.task, contest.criteria)
+    return sorted(metrics.values(), key=lambda metric: metric.name != contest.criteria.metric)
 
 
 def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
-    """The evidence by some metrics, the primary one first; by the primary one alone, unless said."""
+    """The evidence by some metrics, the primary one first; by default by the primary one alone."""
     metrics = metrics or _primary_first(contest)[:1]
     criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
     share = criteria.noisy_share
@@ -95,6 +95,6 @@ def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
         return ()
     searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
     _, influence = blend_gain(metric, contest.labels, contest.challenger, contest.champion, contest.criteria.noisy_share)
-    found = search(searched, influence, CELL_ROWS)
-    cells = (cell_of(metric, CLEAN, suspect.name, suspect.rows, contest.answers) for suspect in found)
+    suspects = search(searched, influence, CELL_ROWS)
+    cells = (cell_of(metric, CLEAN, suspect.name, suspect.rows, contest.answers) for suspect in suspects)
     return tuple(cell for cell in cells if cell.tested)

@@ -38,7 +38,7 @@ def needs_a_person(verdict: Verdict) -> bool:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PendingReview:
     """What an answer by tags has to fit: the evidence, whether approving needs a reason, and who may answer.
 
     No `reviewers` means every user.
@@ -49,18 +49,18 @@ class Asked:
     reviewers: tuple[str, ...] = ()
 
     @classmethod
-    def about(cls, verdict: Verdict, reviewers: tuple[str, ...]) -> "Asked":
+    def about(cls, verdict: Verdict, reviewers: tuple[str, ...]) -> "PendingReview":
         """What is asked about a verdict."""
         return cls(verdict.evidence, overrides(verdict), reviewers)
 
     @property
     def approve(self) -> str:
-        """What the tag `review` is set to by who approves."""
+        """The value of the tag `review` that approves."""
         return f"approve-{self.evidence[:SHORT]}"
 
     @property
     def reject(self) -> str:
-        """What the tag `review` is set to by who rejects."""
+        """The value of the tag `review` that rejects."""
         return f"reject-{self.evidence[:SHORT]}"
 
 
@@ -69,31 +69,31 @@ def overrides(verdict: Verdict) -> bool:
     return verdict.verdict == "inconclusive"
 
 
-def answer_in(tags: Mapping[str, str], asked: Asked) -> Answer | str | None:
+def answer_in(tags: Mapping[str, str], pending: PendingReview) -> Answer | str | None:
     """The answer that the tags of a version hold, or a sentence on what is wrong with it; None where there is none.
 
-    >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, Asked("0123456789abcdef"))
+    >>> answer_in({"review": "approve-0123456789ab", "review_by": "alice"}, PendingReview("0123456789abcdef"))
     Answer(summary='', decision='approve', by='alice', why='', at=None, evidence='')
     """
     tag = tags.get(REVIEW, "").strip()
     by, why = name_of(tags.get(REVIEW_BY, "")), why_of(tags.get(REVIEW_REASON, ""))
-    decisions: dict[str, Literal["approve", "reject"]] = {asked.approve: "approve", asked.reject: "reject"}
+    decisions: dict[str, Literal["approve", "reject"]] = {pending.approve: "approve", pending.reject: "reject"}
     if not tag:
         return None
     if tag not in decisions:
-        return _not_ours(tag, asked)
+        return _not_ours(tag, pending)
     if not by:
         return f"not counted yet: set {REVIEW_BY} to your name"
-    if asked.reviewers and by not in asked.reviewers:
-        return f"not counted: {by} is none of the reviewers, who are {', '.join(asked.reviewers)}"
-    if decisions[tag] == "approve" and asked.needs_reason and not why:
+    if pending.reviewers and by not in pending.reviewers:
+        return f"not counted: {by} is none of the reviewers, who are {', '.join(pending.reviewers)}"
+    if decisions[tag] == "approve" and pending.needs_reason and not why:
         return f"not counted yet: an override needs a reason, set {REVIEW_REASON}"
     return Answer(decision=decisions[tag], by=by, why=why)
 
 
-def _not_ours(tag: str, asked: Asked) -> str:
+def _not_ours(tag: str, pending: PendingReview) -> str:
     word, _, of = tag.partition("-")
-    accepted = f"this judgement's are {asked.approve} and {asked.reject}"
+    accepted = f"this judgement's are {pending.approve} and {pending.reject}"
     if word in ("approve", "reject") and len(of) == SHORT:
         return f"void: {one_line(tag, 30)} is for other evidence; {accepted}"
     return f"not counted: {REVIEW} is {one_line(tag, 30)}; {accepted}"
@@ -119,7 +119,7 @@ def shown(answer: Answer, evidence: str) -> str | None:
     """
     if not answer.evidence or evidence.startswith(answer.evidence):
         return None
-    return f"the page showed the evidence {answer.evidence}, asked was about {evidence[:SHORT]}"
+    return f"the page showed the evidence {answer.evidence}, the question is about {evidence[:SHORT]}"
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,12 @@ def moved(verdict: Verdict, now: Standing) -> str | None:
         (
             now.artifact_digest != verdict.artifact_digest,
             f"the artifact of version {version} has digest {now.artifact_digest[:SHORT]}, "
-            f"judged was {str(verdict.artifact_digest)[:SHORT]}",
+            f"the judged one had {str(verdict.artifact_digest)[:SHORT]}",
         ),
         (
             now.evidence != verdict.evidence,
             f"version {version} was judged again: its evidence is {str(now.evidence)[:SHORT]}, "
-            f"asked was about {verdict.evidence[:SHORT]}",
+            f"the question was about {verdict.evidence[:SHORT]}",
         ),
     )
     return "; ".join(change for changed, change in changes if changed) or None

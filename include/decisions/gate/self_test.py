@@ -25,7 +25,7 @@ def self_test(judge: Judge, labels: Labels, challenger: ByCondition) -> list[str
     the right level are truly better than a stale champion.
     """
     order = np.random.default_rng(_SEED).permutation(len(labels))
-    shuffled = {condition: said[order] for condition, said in challenger.items()}
+    shuffled = {condition: predictions[order] for condition, predictions in challenger.items()}
     oracle = dict.fromkeys(challenger, _oracle(labels, challenger[CLEAN]))
     brittle = {condition: oracle[CLEAN] if condition == CLEAN else shuffled[condition] for condition in challenger}
     broken = []
@@ -39,7 +39,7 @@ def self_test(judge: Judge, labels: Labels, challenger: ByCondition) -> list[str
 
 
 def _oracle(labels: Labels, like: Predictions) -> Predictions:
-    """What a model would say that knows every label."""
+    """The predictions of a model that knows every label."""
     if not isinstance(like, Ranking):
         return np.asarray(labels, dtype="float64")
     ranked = np.full((len(labels), min(KEPT, max(like.classes, 1))), "", dtype=object)

@@ -12,7 +12,7 @@ from include.untrusted_text import of_data
 
 
 def older_than_training(holdout_start: datetime, trained_until: Mapping[str, datetime]) -> list[str]:
-    """Whoever has seen the questions is not examined with them; `trained_until` is per version."""
+    """No version is judged on rows that it may have been trained on; `trained_until` is per version."""
     return [
         f"version {number} was trained on rows until {until:%Y-%m-%d}, the holdout starts on {holdout_start:%Y-%m-%d}"
         for number, until in trained_until.items()
@@ -21,7 +21,7 @@ def older_than_training(holdout_start: datetime, trained_until: Mapping[str, dat
 
 
 def changed_criteria(model: Model, fixed: str) -> list[str]:
-    """The bar is not moved for a challenger that is already on its way; `fixed` is the digest from its training."""
+    """The success criteria may not change after a challenger's training; `fixed` is the digest from its training."""
     now = model.criteria_digest
     return [] if fixed == now else [f"the success criteria were changed after training: version has {fixed}, the model {now}"]
 
@@ -37,10 +37,10 @@ def immature(model: Model, delivered: pd.DataFrame, as_of: datetime) -> list[str
 def unusable_labels(model: Model, labels: Labels) -> list[str]:
     """Too few to compute anything, or not what the task is about."""
     problems = [f"the holdout has {len(labels)} labelled rows"] if len(labels) < 2 else []
-    found = set(labels.tolist())
-    if model.task == "binary" and found != {0.0, 1.0}:
+    classes = set(labels.tolist())
+    if model.task == "binary" and classes != {0.0, 1.0}:
         problems.append(
-            f"labels of the holdout are {of_data(sorted(found)[:5])}; a binary model needs both 0 and 1, and nothing else"
+            f"labels of the holdout are {of_data(sorted(classes)[:5])}; a binary model needs both 0 and 1, and nothing else"
         )
     return problems
 

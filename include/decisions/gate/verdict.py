@@ -103,14 +103,14 @@ _OUTCOME: dict[Word, Outcome] = {"promote": "passed", "keep": "failed", "inconcl
 
 def _absolute(scorecard: Scorecard, criteria: Criteria, cost: Cost) -> dict[str, Outcome]:
     missed = _missed_floors(scorecard, criteria)
-    asked: tuple[tuple[str, bool, bool], ...] = (
+    made_checks: tuple[tuple[str, bool, bool], ...] = (
         ("clean_floor", True, "clean" in missed),
         ("noisy_floor", scorecard.noisy_challenger is not None, "noisy" in missed),
         ("baselines", bool(scorecard.baselines), bool(_beaten_by_trivial_answers(scorecard))),
         ("budgets", asks_for_budgets(criteria), bool(over_budget(cost, criteria))),
         ("harm", scorecard.blend is not None, bool(scorecard.harms)),
     )
-    return {name: "failed" if failed else "passed" for name, made, failed in asked if made}
+    return {name: "failed" if failed else "passed" for name, made, failed in made_checks if made}
 
 
 def _not_worse(scorecard: Scorecard, criteria: Criteria) -> dict[str, Outcome]:
@@ -172,14 +172,14 @@ def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
 
 
 def _harmed(scorecard: Scorecard) -> list[str]:
-    told = [
+    reasons = [
         f"worse on {harm.where}: {harm.gain:+.3g} {scorecard.metric}, and by at least {-harm.bound:.2g} ({harm.by})"
         if math.isfinite(harm.gain)
         else f"worse on {harm.where}: {scorecard.metric} has no value for the challenger, and has one for the champion"
         for harm in scorecard.harms[:_MOST_HARMS]
     ]
-    more = len(scorecard.harms) - len(told)
-    return [*told, f"and worse in {more} other places"] if more > 0 else told
+    more = len(scorecard.harms) - len(reasons)
+    return [*reasons, f"and worse in {more} other places"] if more > 0 else reasons
 
 
 def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: Lane) -> Decision:
@@ -230,10 +230,10 @@ def untested(scorecard: Scorecard) -> str:
     return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class, or no value: {shown}"
 
 
-def suspicious_predictions(name: str, said: dict[str, Predictions], clean: Predictions) -> list[str]:
+def suspicious_predictions(name: str, predictions: dict[str, Predictions], clean: Predictions) -> list[str]:
     """Why a model's predictions cannot be judged; empty when they can."""
     problems = []
-    wrong = [condition for condition, predictions in said.items() if not np.isfinite(numbers_of(predictions)).all()]
+    wrong = [condition for condition, answers in predictions.items() if not np.isfinite(numbers_of(answers)).all()]
     if wrong:
         problems.append(f"{name} predicts values that are not finite under: {', '.join(wrong)}")
     elif is_constant(clean):

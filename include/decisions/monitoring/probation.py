@@ -75,7 +75,7 @@ def gain_over(metric: Metric, labels: Labels, new: Predictions, previous: Predic
 
 
 def look(plan: Probation, number: int, periods: int, gain: Measured) -> Look:
-    """What a look decides. Two versions that say the same have a z of 0."""
+    """What a look decides. Two versions with the same predictions have a z of 0."""
     z = gain.value / gain.error if gain.error > 0 else 0.0
     bound = bounds(plan)[number - 1]
     over: Literal["going on", "passed"] = "passed" if number == plan.looks else "going on"

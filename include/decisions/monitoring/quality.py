@@ -31,7 +31,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Trend:
-    """The newest two mature periods beside the first ones; `error` is that of the difference, wobble included."""
+    """The newest two mature periods beside the first ones; `error` includes the deviation between periods."""
 
     now: float
     was: float
@@ -39,11 +39,11 @@ class Trend:
     decayed: bool
 
 
-def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: float, wobble: float) -> Trend | None:
+def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: float, spread: float) -> Trend | None:
     """Whether quality has decayed: a loss of more than `share` of what it was, beyond chance, on two periods each below it.
 
     `judged` are the mature periods of one champion in order; None with fewer than two. With fewer than four, what it was is
-    `proved`, the value on its holdout. `wobble` is the standard deviation between periods beyond sampling.
+    `proved`, the value on its holdout. `spread` is the standard deviation between periods beyond sampling.
 
     >>> from datetime import timedelta
     >>> from include.decisions.scoring.metrics import roc_auc
@@ -58,8 +58,8 @@ def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: flo
     if len(judged) < TOGETHER:
         return None
     newest, first = judged[-TOGETHER:], judged[:-TOGETHER][:FIRST_PERIODS]
-    now = _together(newest, wobble)
-    was = _together(first, wobble) if len(first) >= TOGETHER else Measured(proved.value, math.hypot(proved.error, wobble))
+    now = _together(newest, spread)
+    was = _together(first, spread) if len(first) >= TOGETHER else Measured(proved.value, math.hypot(proved.error, spread))
     error = math.hypot(now.error, was.error)
     loss = -metric.gain(now.value - was.value)
     each = all(-metric.gain(period.value - was.value) > 0 for period in newest)
@@ -70,8 +70,8 @@ def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: flo
 def between_period_deviation(versions: Iterable[Sequence[Judged]]) -> float:
     """Standard deviation of quality between neighbouring periods, beyond sampling; 0 while fewer than three changes are known.
 
-    Half the mean square of successive differences (von Neumann, Ann. Math. Stat. 12, 1941): a slow decline does not count as
-    wobble. Each sequence holds one version's periods in order.
+    Half the mean square of successive differences (von Neumann, Ann. Math. Stat. 12, 1941): a slow decline adds
+    nothing. Each sequence holds one version's periods in order.
     """
     pairs = [pair for judged in versions for pair in pairwise(judged)]
     if len(pairs) < 3:
@@ -81,10 +81,10 @@ def between_period_deviation(versions: Iterable[Sequence[Judged]]) -> float:
     return math.sqrt(max(moved - sampling, 0.0))
 
 
-def _together(judged: Sequence[Judged], wobble: float) -> Measured:
+def _together(judged: Sequence[Judged], spread: float) -> Measured:
     """Some periods as one, each counting by its rows."""
     weights = np.array([period.rows for period in judged], dtype="float64")
     weights /= weights.sum()
-    errors = np.array([math.hypot(period.error, wobble) for period in judged])
+    errors = np.array([math.hypot(period.error, spread) for period in judged])
     value = float(weights @ np.array([period.value for period in judged]))
     return Measured(value, math.sqrt(float(weights**2 @ errors**2)))

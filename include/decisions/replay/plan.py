@@ -88,15 +88,15 @@ def positions(history: pd.DataFrame, plan: BacktestPlan, model: Model) -> NDArra
 
 
 def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: BacktestPlan, model: Model) -> NDArray[np.bool_]:
-    """For each row whether its period is judged by it: not where its label came late, nor where there are rows enough.
+    """Which rows judge their period: those whose label had come when it became mature, and no more than are needed.
 
     A period is judged by the labels that were known when it became mature, by every policy and at any later time.
     """
-    due, asked = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
+    due, labels = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
     for number, known in enumerate(plan.mature_at):
         if known < len(plan.ends):
             inside = np.flatnonzero(position == number)
-            rows = asked.iloc[inside]
+            rows = labels.iloc[inside]
             usable = inside[(label_known(rows, model, plan.ends[known]) & rows[model.label.name].notna()).to_numpy()]
             if len(usable) > SCORED_ROWS:
                 usable = np.random.default_rng([model.seed, number]).choice(usable, SCORED_ROWS, replace=False)

@@ -74,9 +74,9 @@ def backtest_of(plan: BacktestPlan, tables: Sequence[pd.DataFrame], margin: floa
     covariances = np.zeros((shape[1], shape[0], shape[0]), dtype="float32")
     rows = np.zeros(shape[1], dtype="int64")
     for period in range(shape[1]):
-        there = [number for number in range(shape[0]) if np.isfinite(values[number, period])]
-        if there:
-            stacked = np.stack([influences[number][period] for number in there]).astype("float64")
+        available = [number for number in range(shape[0]) if np.isfinite(values[number, period])]
+        if available:
+            stacked = np.stack([influences[number][period] for number in available]).astype("float64")
             rows[period] = stacked.shape[1]
-            covariances[period][np.ix_(there, there)] = stacked @ stacked.T / rows[period] ** 2
+            covariances[period][np.ix_(available, available)] = stacked @ stacked.T / rows[period] ** 2
     return Backtest(plan, values, covariances, psi, trivial, rows, margin)

@@ -21,10 +21,10 @@ def predict(model: Model, pipeline: Any, rows: pd.DataFrame) -> Predictions:
         DataError: the pipeline was fitted on a feature that the model no longer has.
     """
     wanted = list(getattr(pipeline, "feature_names_in_", model.feature_names))
-    gone = [name for name in wanted if name not in rows.columns]
-    if gone:
+    absent = [name for name in wanted if name not in rows.columns]
+    if absent:
         raise DataError(
-            f"{model.name}: a version was trained on {', '.join(gone)}, which the model no longer has. Keep the column in "
+            f"{model.name}: a version was trained on {', '.join(absent)}, which the model no longer has. Keep the column in "
             f"include/models/{model.name}.py while that version is champion."
         )
     features = rows[wanted]

@@ -1,4 +1,4 @@
-"""Trivial answers: what can be said without a model. A challenger that does not beat them has learned nothing."""
+"""Trivial answers: predictions that need no model. A challenger that does not beat them has learned nothing."""
 
 import json
 
@@ -22,7 +22,7 @@ def learned_from(task: Task, labels: Labels) -> str:
 def trivial_answers(task: Task, learned: str, count: int) -> dict[str, Predictions]:
     """The answers for `count` rows, by name.
 
-    >>> {name: said.tolist() for name, said in trivial_answers("regression", '{"mean": 2.0, "median": 1.0}', 1).items()}
+    >>> {name: answers.tolist() for name, answers in trivial_answers("regression", '{"mean": 2.0, "median": 1.0}', 1).items()}
     {'always the mean': [2.0], 'always the median': [1.0]}
     """
     known = json.loads(learned)

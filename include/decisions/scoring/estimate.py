@@ -66,18 +66,18 @@ def _draw_values(known: Predictions, labels: Labels, unknown: Predictions, rng: 
     before, now = numbers_of(known), numbers_of(unknown)
     edges = np.quantile(before, np.linspace(0, 1, _BINS + 1)[1:-1])
     residuals, old, new = labels - before, np.searchsorted(edges, before), np.searchsorted(edges, now)
-    found = []
+    draws = []
     for _ in range(_DRAWS):
         drawn = now.copy()
         for number in np.unique(new):
             alike = residuals[old == number] if (old == number).any() else residuals
             drawn[new == number] += rng.choice(alike, int((new == number).sum()))
-        found.append(drawn)
-    return found
+        draws.append(drawn)
+    return draws
 
 
-def _calibrated(scores: Floats, happened: Labels, asked: Floats) -> Floats:
+def _calibrated(scores: Floats, outcomes: Labels, unlabelled: Floats) -> Floats:
     from sklearn.isotonic import IsotonicRegression
 
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, happened.astype("float64"))
-    return np.asarray(fitted.predict(asked), dtype="float64")
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, outcomes.astype("float64"))
+    return np.asarray(fitted.predict(unlabelled), dtype="float64")

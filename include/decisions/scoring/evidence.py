@@ -98,13 +98,13 @@ def against_baselines(
     metric: Metric, labels: Labels, challenger: ByCondition, answers: Mapping[str, Predictions]
 ) -> dict[str, tuple[Measured, Measured]]:
     """The challenger's gain over answers that need no model: on clean rows, and on the mean of the noisy conditions."""
-    found = {}
+    gains = {}
     for name, answer in answers.items():
         same = dict.fromkeys(challenger, answer)
         clean, noisy = (blend_gain(metric, labels, challenger, same, share)[0] for share in (0.0, 1.0))
         if np.isfinite(clean.value):
-            found[name] = clean, noisy
-    return found
+            gains[name] = clean, noisy
+    return gains
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _cell(
     positives = _positives(labels, binary)
     enough = _enough(len(labels), positives)
     if metric.own and not enough:
-        # A team's own function need not stand what no slice of this size is judged by.
+        # A team's own function is not called on a slice that is too small to be judged.
         nothing = float("nan")
         champion_nothing, no_gain = (None, None) if other is None else (nothing, Measured(nothing, nothing))
         cell = Cell(metric.name, "", "", len(labels), positives, nothing, nothing, champion_nothing, no_gain, False)
@@ -188,24 +188,24 @@ def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
 
 def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float], harm: float) -> list[Harm]:
     """Losses of more than `harm` that the joint bands show, in any cell, or Bonferroni's bounds in a slice or condition."""
-    found = []
+    harms = []
     assert scored.critical is not None
     for cell in scored.cells:
         where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
         if _lost_its_value(cell):
-            found.append(Harm(where, float("-inf"), float("-inf"), "no value"))
+            harms.append(Harm(where, float("-inf"), float("-inf"), "no value"))
         elif cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
-            found.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
+            harms.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
     margins = _margins(scored, partitions, weights)
     width = guards.bonferroni(len(margins))
     for where, gain in margins.items():
-        if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in found}:
-            found.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
-    return sorted(found, key=lambda harmed: harmed.gain)
+        if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in harms}:
+            harms.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
+    return sorted(harms, key=lambda harmed: harmed.gain)
 
 
 def _lost_its_value(cell: Cell) -> bool:
-    """The champion's metric can be computed where rows are enough, the challenger's cannot: no untested cell, but a harm."""
+    """Whether the metric has a value for the champion alone although rows are enough: a harm, not an untested cell."""
     enough = _enough(cell.rows, cell.positives)
     return enough and cell.champion is not None and bool(np.isfinite(cell.champion)) and not np.isfinite(cell.challenger)
 

@@ -20,7 +20,7 @@ Estimate = tuple[float, Floats]
 Difference = TypeVar("Difference", float, Floats)
 _BLOCKS = 200
 _AT_BUDGET = "precision_at_budget"
-# What a team's own function may raise where it has no value: that blocks where it decides, and is told where it does not.
+# What a team's own function may raise where it has no value: that blocks where it decides, and is reported where it does not.
 _NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 
@@ -44,16 +44,16 @@ class Metric:
 def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
     """Every metric that is computed for a task, by name: the scorecard's columns.
 
-    `precision_at_budget` is one of them where it decides or the budget is not the usual one: else nobody has such a desk.
+    `precision_at_budget` is one of them only where it decides or where the model sets the budget.
     """
     asks = criteria.metric == _AT_BUDGET or criteria.review_budget != Criteria.review_budget
     return {name: metric for name, metric in _known(task, criteria).items() if asks or metric.own or name != _AT_BUDGET}
 
 
 def _known(task: Task, criteria: Criteria) -> dict[str, Metric]:
-    found = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
-    found += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
-    return {metric.name: metric for metric in found}
+    metrics = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
+    metrics += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
+    return {metric.name: metric for metric in metrics}
 
 
 def primary_metric(model: Model) -> Metric:
@@ -62,23 +62,23 @@ def primary_metric(model: Model) -> Metric:
     Raises:
         ModelError: the task has no such metric, or one that saying everything or nothing satisfies.
     """
-    found = _known(model.task, model.criteria)
+    known = _known(model.task, model.criteria)
     if model.criteria.metric in ("precision", "recall"):
         raise ModelError(
             f"model {model.name!r}: criteria.metric {model.criteria.metric!r} cannot decide alone: one right yes, or a "
             f"yes to everything, is perfect. Use average_precision, f1 or money in include/models/{model.name}.py."
         )
-    if model.criteria.metric not in found:
+    if model.criteria.metric not in known:
         raise ModelError(
             f"model {model.name!r}: criteria.metric {model.criteria.metric!r} does not exist for a {model.task} model; "
-            f"there are: {', '.join(found)}. Correct it in include/models/{model.name}.py."
+            f"there are: {', '.join(known)}. Correct it in include/models/{model.name}.py."
         )
-    return found[model.criteria.metric]
+    return known[model.criteria.metric]
 
 
 def _binary(criteria: Criteria) -> list[Metric]:
     threshold = criteria.threshold
-    found = [
+    metrics = [
         Metric("roc_auc", True, roc_auc),
         Metric("average_precision", True, average_precision),
         Metric(_AT_BUDGET, True, lambda y, p: precision_at_budget(y, p, criteria.review_budget)),
@@ -89,12 +89,12 @@ def _binary(criteria: Criteria) -> list[Metric]:
         Metric("brier", False, lambda y, p: _mean((y - p) ** 2)),
     ]
     money = criteria.money
-    return [*found, Metric("money", True, lambda y, p: _money(y, p >= threshold, money))] if money else found
+    return [*metrics, Metric("money", True, lambda y, p: _money(y, p >= threshold, money))] if money else metrics
 
 
 def _multiclass(criteria: Criteria) -> list[Metric]:
-    asked = criteria.metric.removeprefix("hit_rate_at_")
-    if criteria.metric.startswith("hit_rate_at_") and (not asked.isdigit() or not 1 <= int(asked) <= KEPT):
+    depth_asked = criteria.metric.removeprefix("hit_rate_at_")
+    if criteria.metric.startswith("hit_rate_at_") and (not depth_asked.isdigit() or not 1 <= int(depth_asked) <= KEPT):
         raise ModelError(f"criteria.metric {criteria.metric!r}: {KEPT} classes a row are kept; use hit_rate_at_1 to {KEPT}.")
     deep = sorted({5, *(int(depth) for depth in [criteria.metric.removeprefix("hit_rate_at_")] if depth.isdigit())})
     return [
@@ -198,12 +198,12 @@ def precision_at_budget(labels: Floats, scores: Floats, budget: float) -> Estima
 def macro_f1(labels: Labels, ranking: Ranking) -> Estimate:
     """Mean F1 over the classes that occur among labels and first answers."""
     codes = np.unique(np.concatenate([labels, ranking.labels[:, 0]]), return_inverse=True)[1]
-    true, said = codes[: len(labels)], codes[len(labels) :]
+    true, predicted = codes[: len(labels)], codes[len(labels) :]
     classes = int(codes.max()) + 1
-    right = true == said
-    both = (np.bincount(true, minlength=classes) + np.bincount(said, minlength=classes)) / len(labels)
+    right = true == predicted
+    both = (np.bincount(true, minlength=classes) + np.bincount(predicted, minlength=classes)) / len(labels)
     f1 = 2 * np.bincount(true[right], minlength=classes) / len(labels) / both
-    influence = (2 * right / both[true] - f1[true] / both[true] - f1[said] / both[said]) / classes
+    influence = (2 * right / both[true] - f1[true] / both[true] - f1[predicted] / both[predicted]) / classes
     return float(f1.mean()), np.asarray(influence)
 
 
@@ -235,19 +235,19 @@ def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Estimate:
     return value, (part - value * whole) / share
 
 
-def _f1(labels: Floats, said: NDArray[np.bool_]) -> Estimate:
+def _f1(labels: Floats, predicted: NDArray[np.bool_]) -> Estimate:
     positive = labels > 0.5
-    both = float(positive.mean() + said.mean()) / 2 if len(labels) else 0.0
+    both = float(positive.mean() + predicted.mean()) / 2 if len(labels) else 0.0
     if both == 0:
         return _nothing(labels)
-    value = float((positive & said).mean()) / both
-    return value, ((positive & said) - value * (positive.astype("float64") + said) / 2) / both
+    value = float((positive & predicted).mean()) / both
+    return value, ((positive & predicted) - value * (positive.astype("float64") + predicted) / 2) / both
 
 
-def _money(labels: Floats, said: NDArray[np.bool_], money: Money) -> Estimate:
+def _money(labels: Floats, predicted: NDArray[np.bool_], money: Money) -> Estimate:
     positive = labels > 0.5
-    worth = np.where(said, money.true_positive, money.false_negative)
-    return _mean(np.where(positive, worth, np.where(said, money.false_positive, money.true_negative)))
+    worth = np.where(predicted, money.true_positive, money.false_negative)
+    return _mean(np.where(positive, worth, np.where(predicted, money.false_positive, money.true_negative)))
 
 
 def _rmse(labels: Floats, predictions: Floats) -> Estimate:
@@ -274,8 +274,8 @@ def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
 
     def estimate(labels: Any, predictions: Any) -> Estimate:
         def called(rows: Any) -> Any:
-            said = predictions[rows]
-            return own.function(labels[rows], said.labels if isinstance(said, Ranking) else said)
+            chosen = predictions[rows]
+            return own.function(labels[rows], chosen.labels if isinstance(chosen, Ranking) else chosen)
 
         everything = np.ones(len(labels), dtype=bool)
         n = len(labels)

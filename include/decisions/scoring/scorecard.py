@@ -35,7 +35,7 @@ class Cell:
     """One metric under one condition on one slice; `champion` and `gain` are None where there is no champion.
 
     `gain` is challenger against champion, turned so that more is better. `tested` says whether the slice has rows enough to
-    be judged and the metric a value there; what has not is told as untested, never as passed.
+    be judged and the metric a value there; what has not is reported as untested, never as passed.
     """
 
     metric: str

@@ -30,7 +30,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A slice that nobody declared, and how it seems to differ: `z` standard errors of its mean influence."""
+    """A slice that was not declared, and how it seems to differ: `z` standard errors of its mean influence."""
 
     name: str
     rows: NDArray[np.intp]
@@ -77,7 +77,7 @@ def _quarters(values: pd.Series) -> pd.Series:
 def search(frame: pd.DataFrame, influence: Floats, least_rows: int, most: int = 5) -> list[Suspect]:
     """The slices in which `influence` (shape (n,), more is better) lies lowest: values of one feature, then pairs of them.
 
-    A shallow search over many slices always finds something: what it finds is told, and decides nothing.
+    A shallow search over many slices always finds something: what it finds is reported, and decides nothing.
     """
     partitions = {str(name): partition(frame[name].reset_index(drop=True)) for name in frame.columns}
     single = sorted((s for part in partitions.values() for s in _suspects(part, influence, least_rows)), key=lambda s: s.z)
@@ -87,14 +87,14 @@ def search(frame: pd.DataFrame, influence: Floats, least_rows: int, most: int = 
 
 
 def _suspects(part: Partition, influence: Floats, least_rows: int) -> list[Suspect]:
-    found = ((name, part.rows_of(number)) for number, name in enumerate(part.names))
-    return [_suspect(name, rows, influence) for name, rows in found if least_rows <= len(rows) < len(influence)]
+    candidates = ((name, part.rows_of(number)) for number, name in enumerate(part.names))
+    return [_suspect(name, rows, influence) for name, rows in candidates if least_rows <= len(rows) < len(influence)]
 
 
 def _suspect(name: str, rows: NDArray[np.intp], influence: Floats) -> Suspect:
-    there = influence[rows]
-    error = there.std() / np.sqrt(len(there))
-    return Suspect(name, rows, float(there.mean() / error) if error > 0 else 0.0)
+    inside = influence[rows]
+    error = inside.std() / np.sqrt(len(inside))
+    return Suspect(name, rows, float(inside.mean() / error) if error > 0 else 0.0)
 
 
 def _both(one: Suspect, other: Suspect) -> tuple[str, NDArray[np.intp]]:

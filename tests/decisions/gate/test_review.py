@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.gate.review import Asked, Standing, answer_in, moved, needs_a_person, why_refused, with_section
+from include.decisions.gate.review import PendingReview, Standing, answer_in, moved, needs_a_person, why_refused, with_section
 from include.reports.review_text import ReviewPage, in_orchestrator, in_registry
 from include.results import Answer, Verdict
 from include.untrusted_text import one_line
 from tests.toy import day
 
 EVIDENCE = "0123456789ab" + "c" * 52
-ASKED = Asked(EVIDENCE)
+ASKED = PendingReview(EVIDENCE)
 OVERRIDE = replace(ASKED, needs_reason=True)
 APPROVE, REJECT = "approve-0123456789ab", "reject-0123456789ab"
 
@@ -76,7 +76,7 @@ def test_the_tags_of_an_answer_are_read() -> None:
         ({"review": APPROVE, "review_by": "eve"}, replace(ASKED, reviewers=("a", "b")), "none of the reviewers, who are a, b"),
     ],
 )
-def test_what_is_wrong_with_an_answer_is_said(tags: dict[str, str], asked: Asked, summary: str) -> None:
+def test_what_is_wrong_with_an_answer_is_said(tags: dict[str, str], asked: PendingReview, summary: str) -> None:
     """The reviewer reads in a tag what to correct, and what was set for another judgement is void."""
     found = answer_in(tags, asked)
     assert isinstance(found, str)
@@ -125,7 +125,7 @@ def test_what_an_answer_is_worth(word: str, answer: Answer, summary: str) -> Non
         ({}, ""),
         ({"champion": "7"}, "the champion is version 7, it was compared with version 1"),
         ({"champion": None}, "the champion is none, it was compared with version 1"),
-        ({"artifact_digest": "e"}, "the artifact of version 2 has digest e, judged was d"),
+        ({"artifact_digest": "e"}, "the artifact of version 2 has digest e, the judged one had d"),
         ({"artifact_digest": None}, "version 2 is gone"),
         ({"evidence": None}, "version 2 was judged again"),
         ({"evidence": "f" * 64}, "version 2 was judged again: its evidence is ffffffffffff"),
@@ -148,7 +148,7 @@ def test_all_that_moved_is_named() -> None:
 def test_a_reviewer_reads_what_to_do_before_the_card() -> None:
     """What is asked, what either answer does, until when, and what silence means; in MLflow the exact tags."""
     about = verdict()
-    asked = Asked.about(about, ("alice",))
+    asked = PendingReview.about(about, ("alice",))
     page = in_orchestrator("toy", about, ReviewPage(asked, day(3), "## THE CARD", "http://registry.example/2", "Airflow"))
     for said in ("Approve**: version 2 becomes", "Reject**: version 1 stays", "2024-01-04 00:00 UTC** means no", "it is void"):
         assert said in page
@@ -162,7 +162,7 @@ def test_a_reviewer_reads_what_to_do_before_the_card() -> None:
 def test_an_override_is_called_one() -> None:
     """Whoever approves what the gate found inconclusive knows that it is recorded as such, and that it needs a reason."""
     about = verdict("inconclusive")
-    asked = Asked.about(about, ())
+    asked = PendingReview.about(about, ())
     for page in (
         in_orchestrator("toy", about, ReviewPage(asked, day(3), "", "", "Airflow")),
         in_registry("toy", about, asked, day(3)),
@@ -174,7 +174,7 @@ def test_an_override_is_called_one() -> None:
 def test_a_long_card_gives_way_and_the_question_does_not(length: int) -> None:
     """Postgres keeps 5,000 characters of a description: what to set is never what is cut."""
     about = verdict("inconclusive", version="9" * 20)
-    section = in_registry("m" * 50, about, Asked.about(about, tuple(f"user{number}" for number in range(20))), day(3))
+    section = in_registry("m" * 50, about, PendingReview.about(about, tuple(f"user{number}" for number in range(20))), day(3))
     card = "a line of the card\n" * (length // 19)
     whole = with_section(section, card, 5000)
     assert len(whole) <= 5000
