@@ -23,7 +23,7 @@ def _services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def seaweedfs(_services: Stack) -> Iterator[Stack]:
     """The object store: `.s3_endpoint`, and credentials in `.environment()`, which is also this process's own meanwhile."""
     _services.start(["seaweedfs"])
-    with _told(_services, "AWS_", "NO_PROXY", "no_proxy"):
+    with _environment_of(_services, "AWS_", "NO_PROXY", "no_proxy"):
         yield _services
 
 
@@ -43,7 +43,7 @@ def object_store(seaweedfs: Stack) -> Callable[[], S3Store]:
 def mlflow_server(seaweedfs: Stack) -> Iterator[str]:
     """The tracking address of a real MLflow server that keeps its artifacts in the real object store."""
     seaweedfs.start(["mlflow"])
-    with _told(seaweedfs, "MLFLOW_"):
+    with _environment_of(seaweedfs, "MLFLOW_"):
         yield seaweedfs.mlflow_url
 
 
@@ -57,7 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @contextmanager
-def _told(stack: Stack, *prefixes: str) -> Iterator[None]:
+def _environment_of(stack: Stack, *prefixes: str) -> Iterator[None]:
     """This process sees the stack's variables with these prefixes, and none of its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(prefixes)]:

@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening() -> Iterator[Receiver]:
-    """One that answers until the end of this, and then lets go whoever still waits."""
+    """One that answers until the end of this, and then releases the requests that still wait."""
     with Receiver() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -14,7 +14,7 @@ RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.ym
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_a_rule_asks_for_figures_that_are_told(rule: dict[str, Any]) -> None:
+def test_every_metric_of_an_alert_rule_is_exported(rule: dict[str, Any]) -> None:
     """A metric that was renamed would leave its alert silent for ever."""
     asked = set(re.findall(r"proving_ground_(\w+)", rule["expr"]))
     assert asked <= {*_GAUGES, f"{MESSAGES}_total"}
@@ -22,7 +22,7 @@ def test_a_rule_asks_for_figures_that_are_told(rule: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_who_is_woken_knows_what_to_do(rule: dict[str, Any]) -> None:
+def test_every_alert_says_what_to_do(rule: dict[str, Any]) -> None:
     """Each alert says what to do, and has its row in the runbook."""
     assert rule["annotations"]["description"]
     assert rule["labels"]["severity"] in ("page", "ticket")
@@ -31,5 +31,5 @@ def test_who_is_woken_knows_what_to_do(rule: dict[str, Any]) -> None:
 
 def test_every_alert_has_a_test() -> None:
     """Each is named in the tests that promtool runs."""
-    told = (ROOT / "deploy/prometheus/rules_test.yml").read_text()
-    assert [rule["alert"] for rule in RULES if rule["alert"] not in told] == []
+    rule_tests = (ROOT / "deploy/prometheus/rules_test.yml").read_text()
+    assert [rule["alert"] for rule in RULES if rule["alert"] not in rule_tests] == []

@@ -39,10 +39,10 @@ def promotion(version: str, champion: str | None, run_id: str = "", approval: Ap
 
 
 def rollback(target: str, current: str) -> Work:
-    rehearsed = VerifiedTarget(target=target, current=current, artifact_digest=f"digest-of-{target}", sample="s")
+    verified = VerifiedTarget(target=target, current=current, artifact_digest=f"digest-of-{target}", sample="s")
 
     def work(world: World, services: Services) -> Any:
-        return import_module("include.steps.roll_back").run(StepContext(services, world.model, request("rollback")), rehearsed)
+        return import_module("include.steps.roll_back").run(StepContext(services, world.model, request("rollback")), verified)
 
     return work
 
@@ -146,8 +146,8 @@ def test_killed_at_every_write(before: World, name: str, when: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["promote", "roll back"])
-def test_killed_at_every_write_and_never_run_again(before: World, name: str) -> None:
-    """The next run of the monitor completes or undoes what nobody finished, after the lease of the dead."""
+def test_the_next_monitor_run_repairs_what_a_crash_left(before: World, name: str) -> None:
+    """The next run of the monitor completes or undoes what a crashed run left unfinished, once its lease has ended."""
     case = CASES[name]
     outcomes = set()
     for number in undisturbed(before, case)[1].writes:
@@ -164,7 +164,7 @@ def test_killed_at_every_write_and_never_run_again(before: World, name: str) -> 
 
 
 class Clock:
-    """Moves only while somebody sleeps."""
+    """A clock that moves only while a caller sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -204,7 +204,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_two_contenders_in_every_order(before: World, pair: str) -> None:
+def test_two_concurrent_runs_leave_one_valid_champion_in_any_order(before: World, pair: str) -> None:
     """The first is overtaken after any of its calls, the second after every fifth: one champion, and one wins."""
     first, second, champions = PAIRS[pair]
     counts = [undisturbed(before, Case(work, "", None))[1] for work in (first, second)]
@@ -214,7 +214,7 @@ def test_two_contenders_in_every_order(before: World, pair: str) -> None:
     for plan in plans:
         world = deepcopy(before)
         contend(world, first, second, plan)
-        # Whoever lost is tried again by Airflow, once.
+        # Airflow retries the process that lost, once.
         for work in (first, second):
             with suppress(ProvingGroundError):
                 work(world, Process().within(world.services, world.lake))
@@ -223,7 +223,7 @@ def test_two_contenders_in_every_order(before: World, pair: str) -> None:
 
 
 @pytest.mark.parametrize("pair", ["two promotions", "promotion and rollback", "promotion and monitor"])
-def test_frozen_anywhere_for_longer_than_its_lease(before: World, pair: str) -> None:
+def test_a_run_frozen_beyond_its_lease_leaves_one_valid_champion(before: World, pair: str) -> None:
     """The first stands still after any call, the second takes its lock and finishes, the first wakes up: one of them wins."""
     first, second, champions = PAIRS[pair]
     for stands_still in range(1, len(undisturbed(before, Case(first, "", None))[1].calls) + 1):
@@ -235,7 +235,7 @@ def test_frozen_anywhere_for_longer_than_its_lease(before: World, pair: str) -> 
 
 
 def contend(world: World, first: Work, second: Work, plan: list[int], patient: bool = True) -> list[Any]:
-    """Both at once; whoever is not patient waits for a lock by a clock of his own, so that a lease ends at once."""
+    """Both run at once; the impatient process waits for a lock by its own clock, so that a lease ends at once."""
     services = world.services
 
     def within(work: Work) -> Callable[[Process, Callable[[float], None]], Any]:
@@ -271,8 +271,8 @@ def test_a_write_that_comes_late_is_set_back(before: World) -> None:
     assert not world.do("reconcile", day(2)).by_hand
 
 
-def test_a_hand_made_change_long_after_is_one(before: World) -> None:
-    """A day later nobody's write is late: somebody wanted it."""
+def test_a_late_change_by_hand_is_recorded_as_one(before: World) -> None:
+    """A day later no write is late: the change was made on purpose."""
     world = deepcopy(before)
     number = undisturbed(before, CASES["promote"])[1].calls.index("registry.set_alias") + 2
     with dying():

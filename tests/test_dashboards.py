@@ -20,18 +20,20 @@ KNOWN = {*_GAUGES, *(f"{name}_total" for name in (*_COUNTERS, MESSAGES))}
 
 def queries(model: str) -> list[str]:
     """Every query of every dashboard, as Grafana sends it about a model."""
-    said = [target["expr"] for board in BOARDS.values() for panel in board["panels"] for target in panel["targets"]]
-    said += [
-        re.sub(r"label_values\((\w+), (\w+)\)", r"group by (\2) (\1)", variable["query"]["query"])
-        for board in BOARDS.values()
-        for variable in board["templating"]["list"]
+    expressions = [
+        target["expr"] for dashboard in BOARDS.values() for panel in dashboard["panels"] for target in panel["targets"]
     ]
-    return [query.replace("$model", model).replace("$__range", "1h") for query in said]
+    expressions += [
+        re.sub(r"label_values\((\w+), (\w+)\)", r"group by (\2) (\1)", variable["query"]["query"])
+        for dashboard in BOARDS.values()
+        for variable in dashboard["templating"]["list"]
+    ]
+    return [query.replace("$model", model).replace("$__range", "1h") for query in expressions]
 
 
 def test_there_is_one_of_all_models_and_one_of_each() -> None:
     """Grafana finds both by their own names, and each leads to the other."""
-    assert {name: board["uid"] for name, board in BOARDS.items()} == {
+    assert {name: dashboard["uid"] for name, dashboard in BOARDS.items()} == {
         "model": "proving-ground-model",
         "models": "proving-ground-models",
     }
@@ -39,7 +41,7 @@ def test_there_is_one_of_all_models_and_one_of_each() -> None:
 
 
 @pytest.mark.parametrize("query", queries("any"))
-def test_a_query_asks_for_figures_that_are_told(query: str) -> None:
+def test_every_metric_of_a_dashboard_query_is_exported(query: str) -> None:
     """A metric that was renamed would leave its panel empty for ever."""
     assert set(re.findall(r"proving_ground_(\w+)", query)) <= KNOWN
     assert "$" not in query
@@ -65,6 +67,6 @@ def test_panels_say_what_they_show_and_cover_no_other(name: str) -> None:
 
 
 def test_every_figure_of_a_model_is_on_a_dashboard_or_in_an_alert() -> None:
-    """Nothing is measured that nobody sees."""
+    """Every exported metric is shown on a dashboard."""
     seen = json.dumps(BOARDS) + (FOLDER.parent / "prometheus/rules.yml").read_text()
     assert sorted(name for name in KNOWN if f"proving_ground_{name}" not in seen) == []

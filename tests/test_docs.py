@@ -27,8 +27,8 @@ def test_every_make_command_is_a_target(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+)[^:=\n]*:", makefile, flags=re.MULTILINE))
     benches = {f"bench-{path.stem}" for path in (ROOT / "bench").glob("*.py")}
-    said = set(re.findall(r"(?:`|^)make ([a-z_-]+)", page.read_text(), flags=re.MULTILINE))
-    assert said <= targets | benches
+    documented = set(re.findall(r"(?:`|^)make ([a-z_-]+)", page.read_text(), flags=re.MULTILINE))
+    assert documented <= targets | benches
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -64,16 +64,16 @@ def loops() -> list[str]:
 
 @pytest.mark.parametrize("name", ["loop_card_fraud", "loop_support_intents"])
 def test_what_the_loop_made_of_the_stories_is_what_was_measured(name: str) -> None:
-    """Every number that is told of it, and the days on which drift and decay were told."""
+    """Every number that the page gives, and the days on which drift and decay were reported."""
     text, found = (ROOT / "docs/stories.md").read_text(), results(name)
-    told = (
+    expected = (
         [found["drift_first_reported_as_of"], found["decay_first_reported_as_of"]]
         if found["change_began"]
         else [f"{found['loop']:.3f}"]
     )
-    told += [f"{found[key]:.3f}" for key in ("static_last_weeks", "loop_last_weeks", "loop_lowest_four_weeks")]
-    for said in (*told, f"{found['retrains']} trainings"):
-        assert said in text, said
+    expected += [f"{found[key]:.3f}" for key in ("static_last_weeks", "loop_last_weeks", "loop_lowest_four_weeks")]
+    for number in (*expected, f"{found['retrains']} trainings"):
+        assert number in text, number
 
 
 def test_the_figures_of_drift_are_the_measured_ones() -> None:
@@ -102,7 +102,7 @@ def test_the_figures_of_the_gate_are_the_measured_ones() -> None:
     text = (ROOT / "docs/gate.md").read_text()
     rates, speed, noise = results("gate_rates"), results("gate_speed"), results("noise")
     assert tables(rates) in text
-    for said in (
+    for number in (
         f"| {speed['cpu seconds']['ours']:.2f} | 1 |",
         f"| {speed['against aims']['against the loop, times']:,.0f} |",
         f"that is {speed['against aims']['bootstrap against bootstrap, times']:,.0f} times",
@@ -110,7 +110,7 @@ def test_the_figures_of_the_gate_are_the_measured_ones() -> None:
         f"The suite takes {noise['suite_seconds']:.1f} s",
         *(f"{name} {times:.1f}" for name, times in noise["times_the_peer"].items()),
     ):
-        assert said in text, said
+        assert number in text, number
 
 
 def test_the_figures_of_the_replays_are_the_measured_ones() -> None:
@@ -125,21 +125,21 @@ def test_the_figures_of_the_replays_are_the_measured_ones() -> None:
 def test_the_figures_of_the_stories_are_the_measured_ones() -> None:
     """Every row of their tables is what bench/results holds, rounded as printed."""
     text, found = (ROOT / "docs/stories.md").read_text(), results("stories")
-    for seed, told in _seeds(found["card_fraud"]):
-        weekly = told.get("every week")
+    for seed, measured in _seeds(found["card_fraud"]):
+        weekly = measured.get("every week")
         often = f"{weekly['all weeks']:.3f} | {weekly['lowest four weeks']:.3f}" if weekly else "not measured | not measured"
-        rarely, static = told["every 4 weeks"], told["static"]
+        rarely, static = measured["every 4 weeks"], measured["static"]
         assert (
             f"| {seed} | {static['first weeks']:.3f} | {static['last weeks']:.3f} | {often} | "
             f"{rarely['all weeks']:.3f} | {rarely['last weeks']:.3f} |"
         ) in text, seed
-    for seed, told in _seeds(found["support_intents"]):
-        new, static = told["never seen"], told["static"]
+    for seed, measured in _seeds(found["support_intents"]):
+        new, static = measured["never seen"], measured["static"]
         assert (
             f"| {seed} | {new['first']:.1%} | {new['last weeks']:.1%} | {static['first weeks']:.3f} | "
-            f"{static['last weeks']:.3f} | {told['every 4 weeks']['last weeks']:.3f} |"
+            f"{static['last weeks']:.3f} | {measured['every 4 weeks']['last weeks']:.3f} |"
         ) in text, seed
 
 
-def _seeds(told: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(seed, figures) for seed, figures in told.items() if seed.isdigit()]
+def _seeds(measured: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(seed, figures) for seed, figures in measured.items() if seed.isdigit()]

@@ -219,7 +219,7 @@ def test_no_place_is_left_of_a_command_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("command", ELSEWHERE)
-def test_who_is_said_to_run_it_is_there(command: str) -> None:
+def test_what_is_documented_to_run_a_command_exists(command: str) -> None:
     """The test that is named exists; a script holds the command itself."""
     file, _, name = ELSEWHERE[command].partition("::")
     text = (ROOT / file).read_text()
@@ -286,12 +286,12 @@ def copy(project: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", RUN)
-def test_a_command_does_what_is_said(command: str, typed: Typed) -> None:
+def test_a_command_does_what_its_documentation_states(command: str, typed: Typed) -> None:
     """It ends as expected, and says or leaves what it should."""
     how = RUN[command]
     if how.after:
         typed(how.after, how.place)
-    code, said, project = typed(how.typed or command, how.place)
-    assert code == how.code, said
-    assert how.summary in ((project / how.leaves).read_text() if how.leaves and how.summary not in said else said)
+    code, output, project = typed(how.typed or command, how.place)
+    assert code == how.code, output
+    assert how.summary in ((project / how.leaves).read_text() if how.leaves and how.summary not in output else output)
     assert not how.leaves or (project / how.leaves).stat().st_size > 0

@@ -11,13 +11,13 @@ FAMILY: dict[str, type[errors.ProvingGroundError]] = {
 
 
 def test_the_tree_shows_the_whole_family() -> None:
-    """Nobody is missing from the picture, and nobody in it does not exist."""
+    """The picture shows every error class, and only those that exist."""
     assert {*TREE, "ProvingGroundError", "StoreError", "RegistryError"} == set(FAMILY)
 
 
 def test_the_picture_says_what_is_transient() -> None:
     """Those marked (transient) are those that Airflow tries again."""
-    assert {name for name, said in TREE.items() if "(transient)" in said} == {n for n, k in FAMILY.items() if k.transient}
+    assert {name for name, text in TREE.items() if "(transient)" in text} == {n for n, k in FAMILY.items() if k.transient}
 
 
 def test_all_of_them_are_ours() -> None:

@@ -19,7 +19,7 @@ ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 
-def test_nothing_is_named_after_nothing() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     """A module is named after what it holds; these names hold anything."""
     names = {part for path in (ROOT / "include").rglob("*.py") for part in (*path.relative_to(ROOT).parts[:-1], path.stem)}
     assert not names & BANNED

@@ -69,7 +69,7 @@ class Registry(RuleBasedStateMachine):
 
     @rule(word=WORDS)
     def judge(self, word: Any) -> None:
-        """A new version is compared with whoever is champion in MLflow now; its run waits."""
+        """A new version is compared with the version that is champion in MLflow now; its run waits."""
         version, champion = self.world.registry.add(self.pipeline, {}).number, self.world.registry.aliases.get("champion")
         self.verdicts.append(
             Verdict(
@@ -101,8 +101,8 @@ class Registry(RuleBasedStateMachine):
         )
         if who == "override":
             request = Request(as_of=day(1), reason="", run_id="review")
-            said = fact(request, "approved", Subject(verdict.evidence, verdict.version), Author(who, "r"))
-            self.world.services.ledger.append("toy", said)
+            approval_given = fact(request, "approved", Subject(verdict.evidence, verdict.version), Author(who, "r"))
+            self.world.services.ledger.append("toy", approval_given)
         self.do("promote", f"retrain {self.verdicts.index(verdict)}", fault, verdict=verdict, approval=approval)
         self.model_promote(verdict, who)
 
@@ -119,24 +119,24 @@ class Registry(RuleBasedStateMachine):
         wanted = named or self.default_target
         allowed = wanted in self.were and wanted != self.champion and (wanted not in self.failed or override)
         asked = {"target": named, "override": override, "dry_run": dry}
-        rehearsed: VerifiedTarget | None = None
+        verified_target: VerifiedTarget | None = None
         try:
-            rehearsed = self.step("verify_target", "rollback", self.world.services, **asked)
+            verified_target = self.step("verify_target", "rollback", self.world.services, **asked)
         except NoSuchTarget:
             assert not allowed
-        if rehearsed is None:
+        if verified_target is None:
             return
         assert allowed
-        assert rehearsed.target == wanted
-        self.do("roll_back", f"rollback {self.runs}", fault, asked, verified=rehearsed)
+        assert verified_target.target == wanted
+        self.do("roll_back", f"rollback {self.runs}", fault, asked, verified=verified_target)
         if not dry:
-            failed, target_now = self.champion, rehearsed.target
+            failed, target_now = self.champion, verified_target.target
             self.back_to(target_now)
             self.failed |= {failed} if failed else set()
 
     @rule(number=st.sampled_from(["1", "2", "3", "none"]))
     def by_hand(self, number: str) -> None:
-        """Somebody moves or removes the alias in MLflow's page, and the next run of the monitor sees it."""
+        """A person moves or removes the alias in MLflow's page, and the next run of the monitor notices."""
         if number == "none":
             self.world.registry.aliases.pop("champion", None)
         elif number in self.world.registry.versions:

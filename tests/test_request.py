@@ -42,7 +42,7 @@ def request(run_type: str = "scheduled", events: dict[str, list[SimpleNamespace]
 def test_as_of_comes_from_the_form_then_the_event_then_the_schedule(
     form: str | None, events: dict[str, list[SimpleNamespace]] | None, interval: datetime | None, as_of: datetime
 ) -> None:
-    """Whoever asks most explicitly is heard."""
+    """The most explicit request wins."""
     assert request(events=events, params={"as_of": form}, data_interval_end=interval).as_of == as_of
 
 
@@ -65,7 +65,7 @@ def test_a_field_that_the_form_does_not_have_is_refused() -> None:
         request("manual", conf={"asof": FORM.isoformat()}, params={})
 
 
-def test_of_several_events_the_newest_is_heard() -> None:
+def test_of_several_events_the_newest_counts() -> None:
     """One run may have been started by many, of several assets; the newest knows most."""
     old, new = event("2024-02-01T00:00:00+00:00", "old"), event("2024-02-08T00:00:00+00:00", "new")
     for events in ({"asset": [old, new]}, {"asset": [new, old]}, {"a": [new], "b": [old]}):
@@ -81,7 +81,7 @@ def test_of_several_events_the_newest_is_heard() -> None:
         ({}, {}, "scheduled", "cadence"),
     ],
 )
-def test_the_reason_is_always_told(params: dict[str, str], events: Any, run_type: str, reason: str) -> None:
+def test_every_run_has_a_reason(params: dict[str, str], events: Any, run_type: str, reason: str) -> None:
     """A person's words, the event's, or how the run came about."""
     assert request(run_type, events, params=params).reason == reason
 
@@ -104,7 +104,7 @@ def test_times_are_utc(typed: str, as_of: datetime) -> None:
 
 @pytest.mark.parametrize("bad", ["yesterday", "2024-13-01", 20240101, "0001-01-01T00:00:00+23:59"])
 def test_a_bad_time_is_refused_with_its_value(bad: Any) -> None:
-    """The message says what was given and what is accepted, whether a form or an event said it."""
+    """The message says what was given and what is accepted, whether it came from a form or an event."""
     for given in ({"params": {"as_of": bad}}, {"events": {"asset": [event(bad)]}}):
         with pytest.raises(DataError, match=re.escape(f"as_of={bad!r} is not a time; accepted is ISO 8601")):
             request(**given)
@@ -116,8 +116,8 @@ def test_a_time_that_is_still_to_come_is_refused(source: str) -> None:
     now = datetime.now(UTC)
 
     def asked(as_of: datetime) -> Request:
-        told = as_of.isoformat()
-        return request(params={"as_of": told}) if source == "form" else request(events={"asset": [event(told)]})
+        text = as_of.isoformat()
+        return request(params={"as_of": text}) if source == "form" else request(events={"asset": [event(text)]})
 
     evening_before = now + timedelta(hours=23)
     assert asked(evening_before).as_of == evening_before
@@ -132,7 +132,7 @@ def test_force_is_off_unless_asked_for() -> None:
 
 
 def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> None:
-    """Nobody replaces an unscorable champion anonymously: the user is Airflow's, the reason is from the form."""
+    """No one replaces an unscorable champion anonymously: the user is Airflow's, the reason is from the form."""
     dag_run = SimpleNamespace(run_after=AFTER, run_type="manual", run_id="run-1", conf=None, triggering_user_name="carol")
     asked = request_from({"dag_run": dag_run, "params": {"replace_unscorable_champion": True, "reason": "column gone"}})
     assert (asked.override, asked.reason_given, asked.asked_by) == (True, True, "carol")
@@ -151,18 +151,18 @@ def test_a_box_that_is_neither_ticked_nor_empty_is_refused(field: str) -> None:
 def test_words_of_a_form_or_an_event_are_one_readable_line() -> None:
     """Ten megabytes, newlines, right-to-left marks and nulls end here: nothing after it has to cut them."""
     hostile = "a\n<b>\u202e\x00\ud800" + "x" * 10_000_000
-    told = SimpleNamespace(extra={"as_of": SECOND, "reason": hostile, "by": hostile, "target": hostile, "instead_of": 3})
-    for asked in (request(events={"asset": [told]}), request("manual", params={"reason": hostile, "target": hostile})):
+    posted = SimpleNamespace(extra={"as_of": SECOND, "reason": hostile, "by": hostile, "target": hostile, "instead_of": 3})
+    for asked in (request(events={"asset": [posted]}), request("manual", params={"reason": hostile, "target": hostile})):
         for text in (asked.reason, asked.target or "", asked.asked_by):
             assert len(text) <= 1000
             assert text.isprintable()
-    assert request(events={"asset": [told]}).instead_of == "3"
+    assert request(events={"asset": [posted]}).instead_of == "3"
     assert not request("manual", params={"reason": "\u200b\u202e"}).reason_given
 
 
 def test_who_posted_an_event_is_not_who_it_says() -> None:
-    """Anybody who may post an event to Airflow can write a name into it: the ledger must not take it for a person's."""
-    told = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "alice", "from_rest_api": True})
-    assert request("asset_triggered", {"asset": [told]}).asked_by == "an event posted to the API"
+    """Anyone who may post an event to Airflow can write a name into it: the ledger must not take it for a person's."""
+    posted = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "alice", "from_rest_api": True})
+    assert request("asset_triggered", {"asset": [posted]}).asked_by == "an event posted to the API"
     ours = SimpleNamespace(extra={"as_of": SECOND, "reason": "r", "by": "probation"})
     assert request("asset_triggered", {"asset": [ours]}).asked_by == "probation"

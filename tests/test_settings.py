@@ -52,7 +52,7 @@ def test_a_review_is_switched_on_by_model() -> None:
     assert Settings.read({"PROVING_GROUND_REVIEW": ""}).review == {}
 
 
-def test_a_secret_is_long_enough_and_never_told() -> None:
+def test_a_secret_is_long_enough_and_never_printed() -> None:
     """One that can be guessed is refused, and neither the refusal nor the settings in a log show it."""
     name = "PROVING_GROUND_METRICS_TOKEN"
     with pytest.raises(SettingsError, match=f"{name}=.hidden. cannot be used: .*16.*example") as refused:
@@ -64,8 +64,8 @@ def test_a_secret_is_long_enough_and_never_told() -> None:
     assert Settings.read({name: ""}).metrics_token is None
 
 
-def test_all_bad_values_are_told_at_once() -> None:
-    """Nobody starts the stack three times to correct three values."""
+def test_all_bad_values_are_reported_at_once() -> None:
+    """All wrong values are named at once: correcting three takes one restart, not three."""
     with pytest.raises(SettingsError, match=r"LAKE_BUCKET.*; .*AIRFLOW_URL"):
         Settings.read({"PROVING_GROUND_LAKE_BUCKET": "x", "PROVING_GROUND_AIRFLOW_URL": "nowhere"})
 
@@ -79,7 +79,7 @@ def test_an_unknown_variable_of_ours_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(_READ_ELSEWHERE))
-def test_what_others_read_is_let_pass(name: str) -> None:
+def test_variables_of_the_embedded_stack_are_accepted(name: str) -> None:
     """The ports of the embedded stack are not ours, and no mistake."""
     assert Settings.read({name: "8081"}) == Settings.read({})
 
@@ -92,7 +92,7 @@ def test_addresses_lose_their_last_slash() -> None:
 
 
 def test_settings_are_frozen() -> None:
-    """Nobody changes them after they were read."""
+    """They cannot be changed after they were read."""
     with pytest.raises(ValidationError, match="frozen"):
         Settings.read({}).lake_bucket = "other"
 

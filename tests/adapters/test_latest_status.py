@@ -15,7 +15,7 @@ from include.models.contract import NAME
 from include.results import Finding
 from include.statuses import Latest, MonitorStatus
 from tests.fakes import MemoryStore
-from tests.ledger.test_entries import promoted, said
+from tests.ledger.test_entries import ledger_fact, promoted
 from tests.statuses import monitor_status
 
 NOW = datetime(2024, 3, 4, tzinfo=UTC)
@@ -113,7 +113,7 @@ def test_a_damaged_document_stops_no_run(store: Any, damaged: bytes) -> None:
 def test_the_newest_entry_of_the_ledger_is_there(store: Any) -> None:
     """With the counts of all entries so far, whatever was written before."""
     ledger = Ledger(store)
-    for fact in [*promoted("1"), said("refused", version="2", key="a", evidence={"verdict": "keep"}), *promoted("3")]:
+    for fact in [*promoted("1"), ledger_fact("refused", version="2", key="a", evidence={"verdict": "keep"}), *promoted("3")]:
         ledger.append("toy", fact)
     newest = LatestStatus(store).all()["toy"].ledger
     assert newest is not None

@@ -11,7 +11,7 @@ from include.adapters.ledger import Ledger
 from include.adapters.object_store import ObjectStore
 from include.errors import LedgerBroken
 from tests.fakes import MemoryStore
-from tests.ledger.test_entries import promoted, said
+from tests.ledger.test_entries import ledger_fact, promoted
 
 
 def ledger(store: Any) -> Ledger:
@@ -32,8 +32,8 @@ def test_entries_follow_each_other() -> None:
 def test_what_is_said_once_is_found_and_not_repeated() -> None:
     """The second run of a task adds nothing; a second intent is an intent again."""
     kept = ledger(MemoryStore())
-    assert kept.append("toy", said("refused", version="2")) == kept.append("toy", said("refused", version="2"))
-    assert kept.append("toy", said("promoting", "2")) != kept.append("toy", said("promoting", "2"))
+    assert kept.append("toy", ledger_fact("refused", version="2")) == kept.append("toy", ledger_fact("refused", version="2"))
+    assert kept.append("toy", ledger_fact("promoting", "2")) != kept.append("toy", ledger_fact("promoting", "2"))
 
 
 def test_time_never_runs_backwards() -> None:
@@ -41,7 +41,7 @@ def test_time_never_runs_backwards() -> None:
     times = iter([datetime(2026, 5, 2, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)])
     store: Any = MemoryStore()
     kept = Ledger(store, now=lambda: next(times))
-    assert kept.append("toy", said("found", "1")).at == kept.append("toy", said("changed_by_hand", "2")).at
+    assert kept.append("toy", ledger_fact("found", "1")).at == kept.append("toy", ledger_fact("changed_by_hand", "2")).at
 
 
 @pytest.mark.parametrize("how", ["changed", "removed", "no entry", "copied"])
@@ -71,7 +71,7 @@ def test_racing_writers_lose_nothing(object_store: Callable[[], ObjectStore]) ->
     """Six writers at once on the real store: every fact is there once, in one whole chain."""
     kept = Ledger(object_store())
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda turn: kept.append("toy", said("refused", version=str(turn), key=str(turn))), range(6)))
+        list(pool.map(lambda turn: kept.append("toy", ledger_fact("refused", version=str(turn), key=str(turn))), range(6)))
     entries = kept.proved("toy")
     assert sorted(str(entry.version) for entry in entries) == list("012345")
     assert entries[-1].at - entries[0].at < timedelta(minutes=5)

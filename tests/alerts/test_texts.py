@@ -82,7 +82,7 @@ def test_every_step_says_in_which_state_it_leaves_things(step: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("given", "shown"),
     [
         ("<!channel> & <http://evil.example|click>", "&lt;!channel&gt; &amp; &lt;http://evil.example|click&gt;"),
         ("one\n\ntwo\tthree", "one two three"),
@@ -90,9 +90,9 @@ def test_every_step_says_in_which_state_it_leaves_things(step: str) -> None:
         ("", "DataError"),
     ],
 )
-def test_text_from_outside_acts_on_nothing(said: str, shown: str) -> None:
-    """Slack pages nobody and links nowhere because a file name says so."""
-    assert failed("toy.monitor", "pull", DataError(said)).splitlines()[1] == shown
+def test_text_from_outside_acts_on_nothing(given: str, shown: str) -> None:
+    """A file name in a message causes no mention and no link in Slack."""
+    assert failed("toy.monitor", "pull", DataError(given)).splitlines()[1] == shown
 
 
 def test_a_process_that_died_leaves_no_words() -> None:
@@ -124,7 +124,7 @@ QUESTION = Question(
 )
 
 
-def test_what_started_a_retraining_is_told() -> None:
+def test_the_message_names_what_started_a_retraining() -> None:
     """Drift, decay, the cadence or a person, with what was found and how much is trained on."""
     assembled = Assembled(train=snapshot(12345), holdout=snapshot(678))
     assert started_text("toy", cause_in_words("decay: roc_auc 0.7, was 0.8", ""), assembled, LINK).splitlines() == [
@@ -160,8 +160,8 @@ def test_a_verdict_is_four_lines(word: str, version: str | None, title: str, adv
     assert lines[3] == ("<http://mlflow.example/#/card|Decision card>" if version else f"<{LINK}|Run>")
 
 
-def test_a_promotion_says_who_said_so_and_how_to_go_back() -> None:
-    """The first champion replaces nobody, and there is no way back from it."""
+def test_a_promotion_names_who_approved_it_and_how_to_roll_back() -> None:
+    """The first champion replaces no version, and there is no way back from it."""
     done = Promotion(promoted=True, champion_version="2", previous_version="1")
     assert promoted_text("toy", VERDICT, done, "alice", LINK).splitlines() == [
         ":large_green_circle: *toy* · version 2 is champion, instead of 1",
@@ -201,7 +201,7 @@ def test_every_outage_has_its_message() -> None:
         assert "Check that" in outage_text(Failure("toy.monitor", "pull", kind("no answer"), LINK))
 
 
-def test_what_nobody_got_is_one_line() -> None:
+def test_undelivered_messages_are_summarised_in_one_line() -> None:
     """By cause how many, and since when; nothing where nothing was missed."""
     assert missed_text({}) is None
     line = missed_text({"MLflow": (49, 0.0), "by_hand": (1, 60.0)})
@@ -234,15 +234,15 @@ def test_a_contract_that_breaks_tells_no_row() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), KeyError(SECRET), DataError(f"the first is {of_data(SECRET)}")])
-def test_what_a_library_says_is_not_told(error: Exception) -> None:
-    """scikit-learn and pandas quote the value that they choke on: the message names the kind, the log has the rest."""
+def test_the_text_of_a_library_error_is_left_out(error: Exception) -> None:
+    """scikit-learn and pandas quote the value that they choke on: the message names the kind, the log has the details."""
     text = failed("toy.monitor", "score", error)
     assert "Jane" not in text
     assert type(error).__name__ in text
 
 
 def test_a_reason_of_drift_tells_no_value() -> None:
-    """A frozen or a new value could be somebody's name; the card in Airflow shows it."""
+    """A frozen or a new value could be a person's name; the card in Airflow shows it."""
     reason = f"drift: name: {of_data(SECRET)}: 12.0% of its values; x: frozen at {of_data(SECRET)[:9]}"
     for text in (
         finding_text("toy", Finding(action="page", reason=reason, advice="")),
@@ -254,7 +254,7 @@ def test_a_reason_of_drift_tells_no_value() -> None:
 
 
 def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
-    """One message with the page to answer on; a name in it pages nobody by itself."""
+    """One message with the page to answer on; a name in it mentions no one by itself."""
     asked = approval_text(QUESTION, ["<!here>"])
     assert asked.splitlines() == [
         ":raised_hand: *toy: may version 2 become champion?* · &lt;!here&gt;",
@@ -267,8 +267,8 @@ def test_a_reviewer_reads_what_is_asked_where_and_until_when() -> None:
 
 
 @pytest.mark.parametrize("action", ["nothing", "note", "wait", "retrain"])
-def test_a_finding_that_asks_nothing_of_anybody_is_no_message(action: Literal["nothing", "note", "wait", "retrain"]) -> None:
-    """Who is told of everything soon reads nothing."""
+def test_a_finding_that_needs_no_action_sends_no_message(action: Literal["nothing", "note", "wait", "retrain"]) -> None:
+    """A reader who gets a message about everything soon reads none."""
     assert finding_text("toy", Finding(action=action, reason="the data moved", advice="")) is None
 
 
@@ -312,8 +312,8 @@ def test_a_probation_that_ends_badly_says_why_and_what_to_do(
     assert lines[2].endswith(f"{advice}_")
 
 
-def test_a_champion_changed_by_hand_is_told() -> None:
-    """Whoever is on call hears of it, and how to undo it."""
+def test_a_champion_changed_by_hand_is_announced() -> None:
+    """The person on call learns of it, and how to undo it."""
     text = by_hand_text("toy", "version 3 was made champion by hand; version 2 was")
     assert "· changed by hand" in text
     assert "version 3 was made champion by hand; version 2 was" in text
@@ -367,8 +367,8 @@ MESSAGES: dict[str, Callable[[str], str]] = {
         "x" * 10_000_000,
     ],
 )
-def test_no_message_is_bent_by_what_somebody_wrote(message: str, hostile: str) -> None:
-    """No link, mention or line that is not ours, no turned text, nothing endless: whoever wrote it, wherever it stands."""
+def test_untrusted_text_cannot_change_a_message(message: str, hostile: str) -> None:
+    """No link, mention or line that is not ours, no turned text, nothing endless, whoever is its author."""
     text, calm = MESSAGES[message](hostile), MESSAGES[message]("calm")
     assert text.count("<") == calm.count("<")
     assert len(text.splitlines()) == len(calm.splitlines())
@@ -380,8 +380,8 @@ def test_no_message_is_bent_by_what_somebody_wrote(message: str, hostile: str) -
 @given(st.text(max_size=900))
 def test_whatever_text_comes_a_message_keeps_its_shape(message: str, text: str) -> None:
     """Escaped, as many lines as ever or fewer where a field is empty, and short enough for Slack."""
-    said, calm = MESSAGES[message](text), MESSAGES[message]("calm")
-    assert said.count("<") == said.count(">") <= calm.count("<")
-    assert not re.search(r"&(?!amp;|lt;|gt;)", re.sub(r"<http[^>]*>", "", said))
-    assert len(said.splitlines()) <= len(calm.splitlines())
-    assert len(said) < 12_000
+    message_text, calm = MESSAGES[message](text), MESSAGES[message]("calm")
+    assert message_text.count("<") == message_text.count(">") <= calm.count("<")
+    assert not re.search(r"&(?!amp;|lt;|gt;)", re.sub(r"<http[^>]*>", "", message_text))
+    assert len(message_text.splitlines()) <= len(calm.splitlines())
+    assert len(message_text) < 12_000

@@ -1,4 +1,4 @@
-"""One outage is one message, there is a limit, and whatever nobody got is counted and told with the next message."""
+"""One outage is one message, there is a limit, and messages that were not sent are counted in the next one."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ AWAY = Message("outage", "x", outage="MLflow")
 NOW = 1_700_000_000.0
 
 
-def tell(flow: Flow, message: Message, now: float, outcome: str = "delivered") -> tuple[Flow, Admitted]:
+def send(flow: Flow, message: Message, now: float, outcome: str = "delivered") -> tuple[Flow, Admitted]:
     """One message, from the question whether it goes to what became of it."""
     found = admit(flow, message, now)
     if not found.allowed:
@@ -34,32 +34,32 @@ def tell(flow: Flow, message: Message, now: float, outcome: str = "delivered") -
 
 
 def test_one_outage_is_one_message_a_window() -> None:
-    """Of fifty failures the first is told, and the first one after the window says how many more there were."""
+    """Of fifty failures the first is sent, and the first one after the window says how many more there were."""
     flow = Flow()
-    told = 0
+    sent = 0
     for second in range(50):
-        flow, found = tell(flow, AWAY, NOW + second)
-        told += found.allowed
-    assert told == 1
-    flow, later = tell(flow, AWAY, NOW + OUTAGE_WINDOW)
+        flow, found = send(flow, AWAY, NOW + second)
+        sent += found.allowed
+    assert sent == 1
+    flow, later = send(flow, AWAY, NOW + OUTAGE_WINDOW)
     assert later.allowed
     assert later.missed == {"MLflow": Missed(count=49, since=NOW + 1)}
     assert (flow.count("outage", "delivered"), flow.count("outage", "held_back")) == (2, 49)
-    assert tell(flow, AWAY, NOW + 2 * OUTAGE_WINDOW)[1].missed == {}
+    assert send(flow, AWAY, NOW + 2 * OUTAGE_WINDOW)[1].missed == {}
 
 
 def test_an_outage_hides_nothing_else() -> None:
-    """Another service that is away and an ordinary failure are told at once, and leave the outage's followers to it."""
-    flow = tell(tell(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
+    """Another service that is away and an ordinary failure are sent at once, and do not report what the outage held back."""
+    flow = send(send(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
     for message in (FAILURE, Message("outage", "x", outage="object store")):
-        flow, found = tell(flow, message, NOW + 1)
+        flow, found = send(flow, message, NOW + 1)
         assert (found.allowed, found.missed) == (True, {})
 
 
-def test_those_who_followed_an_outage_that_ended_are_told_with_the_next_message() -> None:
+def test_messages_held_back_in_an_outage_are_summarised_after_it() -> None:
     """Whatever it is about: nothing is lost because MLflow came back."""
-    flow = tell(tell(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
-    found = tell(flow, FAILURE, NOW + OUTAGE_WINDOW + 1)[1]
+    flow = send(send(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
+    found = send(flow, FAILURE, NOW + OUTAGE_WINDOW + 1)[1]
     assert found.missed == {"MLflow": Missed(count=1, since=NOW)}
 
 
@@ -67,30 +67,30 @@ def test_there_is_a_limit_over_all_models() -> None:
     """What is beyond it is held back, counted by kind, and summed up by the next message that goes."""
     flow = Flow()
     for number in range(LIMIT + 5):
-        flow, found = tell(flow, FAILURE, NOW + number)
+        flow, found = send(flow, FAILURE, NOW + number)
         assert found.allowed == (number < LIMIT)
-    flow, found = tell(flow, Message("page", "x"), NOW + LIMIT_WINDOW)
+    flow, found = send(flow, Message("page", "x"), NOW + LIMIT_WINDOW)
     assert (found.allowed, found.missed) == (True, {"failure": Missed(count=5, since=NOW + LIMIT)})
     assert flow.missed == {}
 
 
-def test_what_is_routine_keeps_nothing_back_that_wants_somebody() -> None:
-    """Twenty retrainings that began at once, and still the failure and the question are told."""
+def test_routine_messages_never_hold_back_urgent_ones() -> None:
+    """Twenty retrainings that began at once, and still the failure and the question are sent."""
     flow = Flow()
     for kind in [*ROUTINE] * LIMIT:
-        flow, routine = tell(flow, Message(kind, "x"), NOW)
+        flow, routine = send(flow, Message(kind, "x"), NOW)
     assert not routine.allowed
     for kind in set(KINDS) - set(ROUTINE) - {"outage"}:
-        flow, found = tell(flow, Message(kind, "x"), NOW + 1)
+        flow, found = send(flow, Message(kind, "x"), NOW + 1)
         assert found.allowed, kind
 
 
-def test_what_slack_did_not_take_is_told_later_with_all_that_it_carried() -> None:
+def test_a_message_that_slack_refused_is_counted_with_all_that_it_carried() -> None:
     """The place of an outage is free again, so that the next task tries."""
-    flow = tell(tell(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
-    flow, found = tell(flow, AWAY, NOW + OUTAGE_WINDOW, "failed")
+    flow = send(send(Flow(), AWAY, NOW)[0], AWAY, NOW)[0]
+    flow, found = send(flow, AWAY, NOW + OUTAGE_WINDOW, "failed")
     assert found.allowed
-    flow, again = tell(flow, AWAY, NOW + OUTAGE_WINDOW + 1)
+    flow, again = send(flow, AWAY, NOW + OUTAGE_WINDOW + 1)
     assert (again.allowed, again.missed) == (True, {"MLflow": Missed(count=2, since=NOW)})
     assert flow.count("outage", "failed") == 1
 
@@ -105,11 +105,11 @@ def test_a_pause_that_slack_asks_for_is_kept_but_not_for_ever() -> None:
 def test_a_task_that_runs_again_tells_nothing_twice() -> None:
     """Unless it was not delivered the first time."""
     once = Message("started", "x", once="run 1")
-    flow, _ = tell(Flow(), once, NOW)
-    flow, again = tell(flow, once, NOW + 1)
+    flow, _ = send(Flow(), once, NOW)
+    flow, again = send(flow, once, NOW + 1)
     assert (again.allowed, again.repeated, flow.counts) == (False, True, {"started delivered": 1})
-    flow, _ = tell(Flow(), once, NOW, "failed")
-    assert tell(flow, once, NOW + 1)[1].allowed
+    flow, _ = send(Flow(), once, NOW, "failed")
+    assert send(flow, once, NOW + 1)[1].allowed
 
 
 Event = st.tuples(
@@ -120,12 +120,12 @@ Event = st.tuples(
 
 
 @given(st.lists(Event, max_size=120))
-def test_every_message_was_delivered_or_is_told_of(events: list[tuple[Message, str, float]]) -> None:
-    """Of any history: delivered, told of by a delivered one, or still waiting to be told of; and the memory stays small."""
+def test_every_message_is_delivered_or_counted(events: list[tuple[Message, str, float]]) -> None:
+    """In any history each message is delivered, counted in a delivered one, or waits to be counted; the memory stays small."""
     flow, now, delivered, told_of = Flow(), NOW, 0, 0
     for message, outcome, later in events:
         now += later
-        flow, found = tell(flow, message, now, outcome)
+        flow, found = send(flow, message, now, outcome)
         if found.allowed and outcome == "delivered":
             delivered += 1
             told_of += sum(one.count for one in found.missed.values())
@@ -134,9 +134,9 @@ def test_every_message_was_delivered_or_is_told_of(events: list[tuple[Message, s
     assert len(flow.missed) <= 4
 
 
-def test_the_memory_of_what_was_told_is_bounded() -> None:
+def test_the_memory_of_sent_messages_is_bounded() -> None:
     """The oldest is forgotten first."""
     flow = Flow()
     for number in range(REMEMBERED + 10):
-        flow, _ = tell(flow, Message("page", "x", once=str(number)), NOW + 60 * number)
+        flow, _ = send(flow, Message("page", "x", once=str(number)), NOW + 60 * number)
     assert (len(flow.sent_once), flow.sent_once[0]) == (REMEMBERED, "10")

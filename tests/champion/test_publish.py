@@ -67,15 +67,15 @@ CASES = {
 def test_servers_get_the_new_champion(before: World, name: str) -> None:
     """Promoted, rolled back to or made champion by hand: once it is noticed, it is what is served, and the run says so."""
     world, case = deepcopy(before), CASES[name]
-    said = case.work(world, world.services).summary
+    summary = case.work(world, world.services).summary
     assert served(world) == case.champion
-    assert f"version {case.champion} is published at s3://lake/serving/toy" in said
+    assert f"version {case.champion} is published at s3://lake/serving/toy" in summary
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_write(before: World, name: str, when: str) -> None:
-    """At no moment is there a mix of two versions, and the next monitor makes good what nobody finished."""
+    """At no moment is there a mix of two versions, and the next monitor completes what was left unfinished."""
     case, calm = CASES[name], Process()
     world = deepcopy(before)
     case.work(world, calm.within(world.services, world.lake))
@@ -111,7 +111,7 @@ def test_cut_off_at_every_call(before: World, name: str) -> None:
 
 
 def test_a_failure_says_that_the_promotion_stands(before: World) -> None:
-    """Whoever reads it knows who is champion, what is missing, and that it is tried again."""
+    """Its reader knows which version is champion, what is missing, and that it is tried again."""
     world, calm = deepcopy(before), Process()
     promotion("3", "2")(world, calm.within(world.services, world.lake))
     asked = calm.calls.index("registry.artifact") + 3
@@ -123,7 +123,7 @@ def test_a_failure_says_that_the_promotion_stands(before: World) -> None:
 
 
 def test_what_was_validated_is_what_is_published(before: World) -> None:
-    """An artifact that was replaced since is not handed to anybody; the last champion goes on being served."""
+    """An artifact that was replaced since is not published; the last champion goes on being served."""
     world = deepcopy(before)
     world.registry.tamper("1")
     found = by_hand(world, world.services)
@@ -133,7 +133,7 @@ def test_what_was_validated_is_what_is_published(before: World) -> None:
 
 @pytest.mark.parametrize("spoilt", [b"", b"{}", b"[]", b"cut off"])
 @pytest.mark.parametrize("name", ["model.skops", "about.json"])
-def test_what_somebody_spoilt_is_set_right(before: World, name: str, spoilt: bytes) -> None:
+def test_a_damaged_published_file_is_restored(before: World, name: str, spoilt: bytes) -> None:
     """A file that was cut off, or is described otherwise, is published anew by the next run."""
     world = deepcopy(before)
     world.lake.put(f"{FOLDER}2-digest-of-2/{name}", spoilt)
@@ -142,7 +142,7 @@ def test_what_somebody_spoilt_is_set_right(before: World, name: str, spoilt: byt
 
 
 @pytest.mark.parametrize("key", ["model-settings.json", "2-digest-of-2/model.skops", "2-digest-of-2/about.json"])
-def test_what_somebody_removed_comes_back(before: World, key: str) -> None:
+def test_a_removed_published_file_is_restored(before: World, key: str) -> None:
     """The next monitor publishes it again."""
     world = deepcopy(before)
     del world.lake.objects[FOLDER + key]
@@ -151,7 +151,7 @@ def test_what_somebody_removed_comes_back(before: World, key: str) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"{", b"[]", b'{"parameters": {"uri": "../../other"}}', b'{"parameters": null}'])
-def test_settings_that_somebody_broke_are_set_right(before: World, junk: bytes) -> None:
+def test_damaged_server_settings_are_restored(before: World, junk: bytes) -> None:
     """Whatever stands there, it is replaced by what the ledger says."""
     world = deepcopy(before)
     world.lake.put(f"{FOLDER}model-settings.json", junk)
@@ -166,15 +166,15 @@ def test_a_champion_that_is_served_is_not_published_again(before: World) -> None
     assert "registry.artifact" not in process.calls
 
 
-def test_nobody_is_champion_any_more(before: World) -> None:
-    """An alias that somebody removed takes no server down."""
+def test_without_a_champion_the_published_version_stays(before: World) -> None:
+    """A removed alias takes no server down."""
     world = deepcopy(before)
     del world.registry.aliases["champion"]
     reconciling(world, world.services)
     assert served(world) == "2"
 
 
-def test_the_replaced_version_stays_for_whoever_is_copying_it(before: World) -> None:
+def test_the_replaced_version_stays_for_a_server_that_is_copying_it(before: World) -> None:
     """The one before it goes: the folder never holds more than two."""
     world = deepcopy(before)
     promotion("3", "2")(world, world.services)

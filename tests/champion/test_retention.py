@@ -1,4 +1,4 @@
-"""Pruning takes what nobody needs, and nothing that somebody may want to go back to, to judge or to look up."""
+"""Pruning removes what is no longer needed, and nothing that a rollback, a comparison or an audit may need."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ def old() -> World:
     return world
 
 
-def test_only_what_nobody_needs_goes(old: World) -> None:
+def test_pruning_removes_only_what_is_not_needed(old: World) -> None:
     """The refused version, old predictions, and the reference of a version that goes."""
     planned = plan(context(old), UNTIL)
     assert planned.versions == ("3",)
@@ -108,13 +108,13 @@ def test_what_became_needed_meanwhile_stays(old: World) -> None:
 def test_what_the_ledger_names_as_evidence_stays(old: World) -> None:
     """A look at a probation rests on predictions: they are there for as long as the entry is."""
     key = "predictions/toy/2024-01-05T000000Z/v2-a.parquet"
-    said = fact(REQUEST, "looked", Subject("2 look 1", "2"), Author("probation", "r"), evidence={"predictions": [key]})
-    old.services.ledger.append("toy", said)
+    look_taken = fact(REQUEST, "looked", Subject("2 look 1", "2"), Author("probation", "r"), evidence={"predictions": [key]})
+    old.services.ledger.append("toy", look_taken)
     assert [kept for kept, _ in plan(context(old), UNTIL).objects] == ["baselines/toy/d3/baseline.json.gz"]
 
 
 def test_a_question_that_was_answered_wrongly_is_still_open(old: World) -> None:
-    """What is wrong with an answer is told in the tag `reviewed`, while there is time to correct it."""
+    """What is wrong with an answer is written into the tag `reviewed`, while there is time to correct it."""
     old.registry.versions["5"].tags["reviewed"] = "not counted yet: set review_by to your name"
     assert "5" not in plan(context(old), UNTIL).versions
 
@@ -149,7 +149,7 @@ def test_a_command_that_could_remove_too_much_is_refused(arguments: list[str], c
     assert message in answer.stderr
 
 
-def test_the_command_shows_first_and_removes_when_told_so(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_lists_first_and_removes_only_on_request(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --yes nothing goes."""
     monkeypatch.setattr(command, "connect", lambda: old.services)
     monkeypatch.setattr(command, "find_model", lambda _: MODEL)

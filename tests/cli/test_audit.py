@@ -16,7 +16,7 @@ def test_a_lock_that_was_looked_up_whole_is_sound_or_not() -> None:
     assert (code, line) == (1, "b 2: PYSEC-1, fixed in 3")
 
 
-def test_what_could_not_be_looked_up_is_said() -> None:
+def test_what_could_not_be_looked_up_is_reported() -> None:
     """pip-audit itself ends well there; a finding still counts more."""
     code, (line,) = verdict({"dependencies": [SOUND, SKIPPED]}, 2)
     assert code == 2

@@ -71,7 +71,7 @@ def test_what_is_wrong_stops_before_anything_is_trained(tmp_path: Path) -> None:
         (["traffic_volume", "/no/such.csv"], 1, "DATA=/no/such.csv: no such CSV"),
     ],
 )
-def test_a_wrong_call_is_told_from_a_wrong_file(arguments: list[str], code: int, words: str) -> None:
+def test_a_wrong_call_is_distinguished_from_a_wrong_file(arguments: list[str], code: int, words: str) -> None:
     """Two for usage, one for a name or a path that is not there; both on standard error."""
     answer = CliRunner().invoke(cli, ["check-model", *arguments])
     assert answer.exit_code == code

@@ -31,7 +31,7 @@ def deliver(world: World, number: int, bad: int, value: str = "many") -> None:
         world.take_in(day(number + 1))
 
 
-def test_the_newest_deliveries_are_told_with_their_reasons(world: World) -> None:
+def test_the_newest_deliveries_are_listed_with_their_reasons(world: World) -> None:
     """File, time, count and reasons of the newest three, whether the good rows went on, and rows of the newest alone."""
     for number, bad in enumerate((1, 2, 3, 30)):
         deliver(world, number, bad)

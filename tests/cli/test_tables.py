@@ -36,7 +36,7 @@ def test_labels_that_belong_to_no_row_are_refused(labels: str, words: str, tmp_p
 
 
 @pytest.mark.parametrize("streams", [["features"], []])
-def test_a_folder_without_a_table_is_told_what_is_accepted(streams: list[str], tmp_path: Path) -> None:
+def test_an_error_about_a_folder_without_a_table_lists_what_is_accepted(streams: list[str], tmp_path: Path) -> None:
     """Both layouts are named."""
     with pytest.raises(DataError, match=r"features and label in one table; or a folder that holds two such folders"):
         read_table(written(tmp_path, **dict.fromkeys(streams, "id\n1\n")))

@@ -53,13 +53,13 @@ class Containers:
         self._socket = f"unix://{home}/engine.sock"
         (home / "containers.conf").write_bytes(subprocess.check_output([PROJECT / "tests/containers/engine_settings.sh"]))
         self._around = {**inherited(), "DOCKER_HOST": self._socket, "CONTAINERS_CONF": str(home / "containers.conf")}
-        self.told = dotenv(home / ".env", PROVING_GROUND_SERVING_BUCKET="serving")
-        self.passwords = {"admin": self.told["AIRFLOW_ADMIN_PASSWORD"]}
+        self.variables = dotenv(home / ".env", PROVING_GROUND_SERVING_BUCKET="serving")
+        self.passwords = {"admin": self.variables["AIRFLOW_ADMIN_PASSWORD"]}
         self.services = self._read()
 
     def environment(self) -> dict[str, str]:
         """With the administrator's keys of the object store."""
-        return self.told
+        return self.variables
 
     def compose(self, *words: str) -> str:
         """What docker compose answers about this project."""
@@ -88,7 +88,7 @@ class Containers:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """The engine's service, and what asks the health checks: without systemd nobody else does."""
+        """The engine's service, and what asks the health checks: without systemd nothing else does."""
         service = subprocess.Popen(["podman", "system", "service", "--time=0", self._socket], env=self._around)
         over = threading.Event()
         asker = threading.Thread(target=self._ask_health, args=[over], daemon=True)
@@ -118,7 +118,7 @@ class Containers:
         return answer.stdout
 
     def _read(self) -> dict[str, Any]:
-        """The file as compose reads it, less what podman's interface does not take, within the limits of whoever tests."""
+        """The file as compose reads it, less what podman's interface does not take, within the limits of the current user."""
         found = described(self._home / ".env", NAME)
         _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile": {"soft": 1024, "hard": files}, "nproc": {"soft": 10_000, "hard": 10_000}}
@@ -147,9 +147,9 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]
 
 @pytest.fixture(scope="module")
 def keys(containers: Containers) -> dict[str, dict[str, str]]:
-    """Of the roles that nobody here acts in, as docs/deploy.md has them printed, once."""
-    said = containers.compose("run", "--rm", "--no-deps", "prepare", "python", "deploy/s3_roles.py").replace("\r", "")
-    by_role = re.findall(r"# (\w+)\n([^#]*)", said)
+    """The keys of the roles that no service here uses, printed once, as docs/deploy.md describes."""
+    output = containers.compose("run", "--rm", "--no-deps", "prepare", "python", "deploy/s3_roles.py").replace("\r", "")
+    by_role = re.findall(r"# (\w+)\n([^#]*)", output)
     return {role: dict(re.findall(r"^(\w+)=(.+)$", lines, re.MULTILINE)) for role, lines in by_role}
 
 
@@ -188,7 +188,7 @@ def test_nothing_runs_as_root_or_can_get_a_right(containers: Containers) -> None
 
 
 @pytest.mark.parametrize("port", [8888, 9333, 9340, 8334, 18333, 18888, 19333])
-def test_nobody_reaches_the_stores_own_ports(containers: Containers, port: int) -> None:
+def test_the_object_stores_internal_ports_are_unreachable(containers: Containers, port: int) -> None:
     """They ask for no key: from the service with the least rights there is S3's port, and nothing else."""
     dial = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)"
 
@@ -210,7 +210,7 @@ def test_it_goes_down_and_comes_up_with_all_that_it_knew(containers: Containers)
     assert loop.aliases()["champion"] == "1"
     assert [containers.keys_of(service) for service in ("api-server", "scheduler")] == before
     assert all(text.splitlines()[0] == "[default]" for text in before)
-    token = {"Authorization": f"Bearer {containers.told['PROVING_GROUND_METRICS_TOKEN']}"}
+    token = {"Authorization": f"Bearer {containers.variables['PROVING_GROUND_METRICS_TOKEN']}"}
     shown = requests.get(f"{containers.airflow_url}/proving-ground/metrics", headers=token, timeout=30).text
     assert f'proving_ground_champion_info{{model="{loop.model.name}",version="1"}} 1' in shown
 
@@ -224,7 +224,7 @@ def test_an_inference_server_with_its_own_keys_answers_with_the_champion(
     loop = Loop(containers)  # type: ignore[arg-type]
     name = loop.model.name
     follow = f"python follow.py s3://serving/serving/{name} /tmp/models/{name} http://127.0.0.1:8080 2"
-    told = keys["servers"] | {"AWS_ENDPOINT_URL_S3": "http://s3:8333", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment = keys["servers"] | {"AWS_ENDPOINT_URL_S3": "http://s3:8333", "AWS_DEFAULT_REGION": "us-east-1"}
     run = [
         "run",
         "--detach",
@@ -235,7 +235,7 @@ def test_an_inference_server_with_its_own_keys_answers_with_the_champion(
         "--publish",
         "127.0.0.1:18080:8080",
     ]
-    run += [word for variable, value in told.items() for word in ("--env", f"{variable}={value}")]
+    run += [word for variable, value in environment.items() for word in ("--env", f"{variable}={value}")]
     both = f"mkdir -p /tmp/models/{name}; mlserver start /tmp/models & exec {follow}"
     containers.engine(*run, f"{NAME}-mlserver", "sh", "-c", both)
     try:

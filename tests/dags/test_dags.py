@@ -137,10 +137,10 @@ def test_a_dag_runs_when_it_should(dag: Any) -> None:
 
 
 def test_every_field_of_the_form_is_explained(dag: Any) -> None:
-    """Whoever starts a run by hand reads what a field does before filling it in."""
+    """The person who starts a run by hand reads what a field does before filling it in."""
     fields = ("target", "reason", "dry_run", "override") if dag["id"].endswith(".rollback") else ("as_of", "reason", "force")
     assert set(fields) <= set(dag["form"])
-    assert {name: said for name, said in dag["form"].items() if not all(said)} == {}
+    assert {name: texts for name, texts in dag["form"].items() if not all(texts)} == {}
 
 
 def test_every_task_is_a_step_with_an_owner_who_hears_of_failures(dag: Any) -> None:

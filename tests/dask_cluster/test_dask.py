@@ -58,9 +58,9 @@ class Cluster:
 
     def start(self, name: str, *arguments: str) -> Running:
         """One process of it."""
-        told = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1", "--no-dashboard"]
-        return launch(name, command, told, self.logs, self.logs)
+        return launch(name, command, environment, self.logs, self.logs)
 
 
 def listens(port: int) -> bool:

@@ -51,7 +51,7 @@ def test_flights_carry_nothing_learned_after_departure() -> None:
 
 
 def test_searches_are_clean_texts_for_real_products() -> None:
-    """A search has one to four words in small letters, each once, none that nobody types; its label is a product's code."""
+    """A search has one to four lower-case words, each once, none of them in NEVER_TYPED; its label is a product's code."""
     table = pd.read_parquet(DATA / extract_of(SEARCHES))
     assert table["query"].str.fullmatch(r"[a-z]{2,}( [a-z]{2,}){0,3}").all()
     assert table["product"].str.fullmatch(PRODUCT_CODE).all()

@@ -15,14 +15,14 @@ def test_the_end_of_the_demo_leads_to_the_page_of_all_models(detached: bool, tmp
     """Its address comes first, before a single run and before MLflow."""
     console = Console(width=150, record=True)
     console.print(farewell(Stack(tmp_path, Ports(airflow=18080)), detached))
-    said = console.export_text()
-    places = [said.find(text) for text in ("http://127.0.0.1:18080/plugin/models,", "Dags → flight_delays.retrain", "MLflow")]
+    page = console.export_text()
+    places = [page.find(text) for text in ("http://127.0.0.1:18080/plugin/models,", "Dags → flight_delays.retrain", "MLflow")]
     assert -1 not in places
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize("weeks", ["0", "41", "all"])
-def test_weeks_that_cannot_be_played_are_told_the_way_without_any(weeks: str) -> None:
+def test_the_demo_says_how_to_go_on_when_no_week_can_be_played(weeks: str) -> None:
     """The stack alone, without example data, is another command."""
     with pytest.raises(StackError, match=rf"WEEKS='{weeks}' .*1 to 40 is accepted.*deploy\.local up"):
         demo._weeks(weeks)

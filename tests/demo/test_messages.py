@@ -67,7 +67,7 @@ def test_words_are_misspelt_as_people_do() -> None:
     assert 0.1 < found.map(lambda words: bool(wrong & set(words))).mean() < 0.3
 
 
-def test_every_phrase_can_be_said() -> None:
+def test_every_phrase_can_be_generated() -> None:
     """A slot that a phrase names is in the list of slots, or the number of an order."""
     intents = GRAMMAR.intents.values()
     named = {

@@ -107,8 +107,8 @@ def test_every_label_is_delivered_exactly_once(stream: Stream) -> None:
 @streams
 def test_no_label_comes_before_it_is_known(stream: Stream) -> None:
     """A label's file ends after the label became known, and a week's file holds no label known before the week."""
-    labels, told = delivered(stream, "labels"), history(stream)
-    times = told.assign(known_at=stream.known_at(told))[[*stream.key, "known_at"]]
+    labels, truth = delivered(stream, "labels"), history(stream)
+    times = truth.assign(known_at=stream.known_at(truth))[[*stream.key, "known_at"]]
     known = labels.merge(times, how="left", on=list(stream.key), validate="one_to_one")["known_at"]
     backlog = labels["file"].str.startswith("backlog")
     assert (known[backlog] < weeks(stream)[0]).all()

@@ -29,7 +29,7 @@ def test_a_service_has_the_keys_of_its_role_and_no_others() -> None:
     ]
 
 
-def test_nobody_reaches_more_of_the_object_store_than_s3() -> None:
+def test_only_the_s3_port_of_the_object_store_is_reachable() -> None:
     """SeaweedFS's other ports ask for no key: its network is its own, and one service hands on one port."""
     on_it = {name for name, service in SERVICES.items() if "store" in service.get("networks", [])}
     assert on_it == {"seaweedfs", "s3"}

@@ -12,7 +12,7 @@ from deploy.forward import connect
 
 
 async def exchange(sent: bytes, answer: bytes, *, is_there: bool = True) -> tuple[bytes, bytes]:
-    """What a server got through the forwarder, and what the client got back; the client says when it has said all."""
+    """What a server got through the forwarder, and what the client got back; the client closes its side when it is done."""
     got = b""
 
     async def serve(reader: StreamReader, writer: StreamWriter) -> None:
@@ -46,7 +46,7 @@ def test_every_byte_arrives_both_ways(one: bytes, other: bytes, often: int, back
 
 
 def test_a_store_that_is_not_there_closes_the_connection() -> None:
-    """The client is told at once and tries again; it does not wait."""
+    """The client gets an error at once and tries again; it does not wait."""
     assert asyncio.run(exchange(b"", b"", is_there=False)) == (b"", b"")
 
 

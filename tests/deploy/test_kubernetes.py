@@ -238,22 +238,22 @@ def test_the_secrets_are_made_of_dotenv(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "deploy/make_env.py"], cwd=tmp_path, check=True, capture_output=True)
     command = [sys.executable, "deploy/kubernetes/make_secrets.py", "db.example.com"]
     answer = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
-    told = {item["metadata"]["name"]: item["stringData"] for item in json.loads(answer.stdout)["items"]}
+    secrets = {item["metadata"]["name"]: item["stringData"] for item in json.loads(answer.stdout)["items"]}
     dotenv = read((tmp_path / ".env").read_text())
-    assert told["proving-ground"]["fernet-key"] == dotenv["AIRFLOW_FERNET_KEY"]
-    assert told["proving-ground-database"]["connection"] == (
+    assert secrets["proving-ground"]["fernet-key"] == dotenv["AIRFLOW_FERNET_KEY"]
+    assert secrets["proving-ground-database"]["connection"] == (
         f"postgresql://proving:{dotenv['POSTGRES_PASSWORD']}@db.example.com:5432/airflow"
     )
-    assert json.loads(told["proving-ground"]["passwords.json"]) == {"admin": dotenv["AIRFLOW_ADMIN_PASSWORD"]}
+    assert json.loads(secrets["proving-ground"]["passwords.json"]) == {"admin": dotenv["AIRFLOW_ADMIN_PASSWORD"]}
 
 
-def test_a_missing_secret_is_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_secret_is_reported_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Half a Secret would be found by a pod that does not start."""
     (tmp_path / ".env").write_text("REDIS_PASSWORD=\nPOSTGRES_PASSWORD='kept'\n")
     assert main(["db.example.com"], tmp_path) == 2
-    told = capsys.readouterr().err
-    assert "REDIS_PASSWORD" in told
-    assert "POSTGRES_PASSWORD" not in told
+    errors = capsys.readouterr().err
+    assert "REDIS_PASSWORD" in errors
+    assert "POSTGRES_PASSWORD" not in errors
     assert main([], tmp_path) == 2
 
 
@@ -261,9 +261,9 @@ def test_a_value_keeps_its_characters() -> None:
     """JSON in a value, quotes around one, and a password that an address would misread."""
     values = {name: "x" for name in REQUIRED} | read('AIRFLOW_CONN_SLACK_WEBHOOK={"a": "b=c"}\nREDIS_PASSWORD=\'p@:/\'\n')
     found = json.loads(manifest(made(values, "db")))["items"]
-    told = {item["metadata"]["name"]: item["stringData"] for item in found}
-    assert told["proving-ground"][SLACK] == '{"a": "b=c"}'
-    assert told["proving-ground-broker"]["connection"].startswith("redis://:p%40%3A%2F@")
+    secrets = {item["metadata"]["name"]: item["stringData"] for item in found}
+    assert secrets["proving-ground"][SLACK] == '{"a": "b=c"}'
+    assert secrets["proving-ground-broker"]["connection"].startswith("redis://:p%40%3A%2F@")
 
 
 def test_mlflow_is_the_service_of_compose() -> None:

@@ -74,18 +74,18 @@ def test_run_again_it_changes_nothing(project: Path) -> None:
 
 
 def test_an_existing_file_gets_only_what_it_lacks() -> None:
-    """After an upgrade that needs one secret more, the rest of the file stays as somebody wrote it."""
+    """After an upgrade that needs one secret more, the rest of the file stays as it was written."""
     text, made = completed("# ours\nOLD=kept\nEMPTY=\nUNASKED=\n", ["OLD", "EMPTY", "NEW"])
     assert made == ["EMPTY", "NEW"]
     assert re.fullmatch(r"# ours\nOLD=kept\nEMPTY=[0-9a-f]{48}\nUNASKED=\nNEW=[0-9a-f]{48}\n", text)
 
 
 def test_secrets_are_not_printed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Names are told, values are not."""
+    """Names are printed, values are not."""
     main(project)
-    said = capsys.readouterr().out
-    assert "POSTGRES_PASSWORD" in said
-    assert values(project)["POSTGRES_PASSWORD"] not in said
+    output = capsys.readouterr().out
+    assert "POSTGRES_PASSWORD" in output
+    assert values(project)["POSTGRES_PASSWORD"] not in output
 
 
 def test_it_needs_nothing_installed() -> None:

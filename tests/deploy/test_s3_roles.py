@@ -104,7 +104,7 @@ def test_a_role_may_do_this_and_nothing_else(seaweedfs: Stack, users: dict[str, 
 
 
 def test_a_file_with_keys_is_kept_and_a_lost_one_is_replaced(seaweedfs: Stack, tmp_path: Path) -> None:
-    """One that the store knows stays as it is; with new keys the old ones end, so that nobody holds a forgotten pair."""
+    """One that the store knows stays as it is; with new keys the old ones end, so that no forgotten pair stays valid."""
     iam = boto3.client("iam", endpoint_url=seaweedfs.s3_endpoint, region_name="us-east-1")
     role, file = uuid.uuid4().hex, tmp_path / "role.ini"
     keep(iam, role, roles()["pages"], file)
@@ -127,13 +127,13 @@ def test_a_file_with_keys_is_kept_and_a_lost_one_is_replaced(seaweedfs: Stack, t
 
 
 def test_a_file_is_named_after_a_role() -> None:
-    """Anything else is said before any user is made."""
+    """Anything else is refused before any user is created."""
     with pytest.raises(SystemExit, match=r"there is no role 'page'; name the file after one of mlflow, pages, pipeline"):
         main([Path("/keys/pages.ini"), Path("/keys/page.ini")])
 
 
 def test_policies_are_about_the_buckets_that_the_settings_name() -> None:
-    """On AWS a bucket called lake is somebody else's."""
+    """On AWS a bucket called lake belongs to another account."""
     named = {"PROVING_GROUND_LAKE_BUCKET": "acme-lake", "MLFLOW_BUCKET": "acme-mlflow"}
     policies = roles(named)
     assert "arn:aws:s3:::acme-lake/ledger/*" in policies["pages"]
@@ -142,7 +142,7 @@ def test_policies_are_about_the_buckets_that_the_settings_name() -> None:
     assert "arn:aws:s3:::landing/*" in policies["upstream"]
 
 
-def test_nobody_but_the_administrator_makes_users(seaweedfs: Stack, users: dict[str, Keys]) -> None:
+def test_only_the_administrator_can_create_users(seaweedfs: Stack, users: dict[str, Keys]) -> None:
     """A stolen key cannot give itself more."""
     for keys in users.values():
         names: dict[str, Any] = {name.lower(): value for name, value in keys.items()}

@@ -52,7 +52,7 @@ class Composed:
 
     def environment(self) -> dict[str, str]:
         """The variables of the api-server, translated, and the object store's administrator's keys, which it has not."""
-        return self.told("api-server") | self.told("seaweedfs")
+        return self.variables("api-server") | self.variables("seaweedfs")
 
     def start(self, service: str, name: str = "") -> None:
         """Start a service's own command with its own variables; `name` is its container's where there are several."""
@@ -105,24 +105,24 @@ class Composed:
 
     def command(self, service: str) -> list[str]:
         """Its entry point and its command, translated."""
-        told = self.services[service]
-        words = [self.translated(word, service) for word in [*(told.get("entrypoint") or []), *told["command"]]]
+        config = self.services[service]
+        words = [self.translated(word, service) for word in [*(config.get("entrypoint") or []), *config["command"]]]
         if service != "postgres":
             return words
         # The image's entry point drops root's rights and names the data; so does this.
         data = self._volumes(service)["/var/lib/postgresql/data"]
         return [*_as_postgres(), str(self._postgres / words[0]), *words[1:], "-D", data, "-k", data]
 
-    def told(self, service: str) -> dict[str, str]:
+    def variables(self, service: str) -> dict[str, str]:
         """Its variables, translated."""
-        told = self.services[service].get("environment") or {}
-        return {name: "127.0.0.1" if value in HOSTS else self.translated(value, service) for name, value in told.items()}
+        given = self.services[service].get("environment") or {}
+        return {name: "127.0.0.1" if value in HOSTS else self.translated(value, service) for name, value in given.items()}
 
     def surroundings(self, service: str, name: str = "") -> dict[str, str]:
         """What the image sets, what the engine sets (the name of the container), and what the file sets."""
         here = {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1", "HOSTNAME": name, "NO_PROXY": "127.0.0.1"}
         path = f"{Path(sys.executable).parent}:{self._postgres}:{os.environ['PATH']}"
-        return {**inherited(), **here, "PATH": path, **self.told(service)}
+        return {**inherited(), **here, "PATH": path, **self.variables(service)}
 
     def translated(self, text: str, service: str) -> str:
         """The table: host names, ports and container paths, and nothing else, become this machine's."""
@@ -141,8 +141,8 @@ class Composed:
 
     def _read(self) -> dict[str, Any]:
         """The services of the file, with a .env of this stack's own."""
-        told = dotenv(self.home / ".env")
-        self.passwords["admin"] = told["AIRFLOW_ADMIN_PASSWORD"]
+        dotenv_values = dotenv(self.home / ".env")
+        self.passwords["admin"] = dotenv_values["AIRFLOW_ADMIN_PASSWORD"]
         services: dict[str, Any] = json.loads(json.dumps(described(self.home / ".env", "grown-up")).replace("$$", "$"))[
             "services"
         ]
@@ -150,9 +150,9 @@ class Composed:
 
     def _init_postgres(self) -> None:
         """What the image's entry point does with a fresh volume: user, password and database as the variables name them."""
-        told, data = self.told("postgres"), self._volumes("postgres")["/var/lib/postgresql/data"]
+        variables, data = self.variables("postgres"), self._volumes("postgres")["/var/lib/postgresql/data"]
         password = self.home / "postgres.password"
-        password.write_text(told["POSTGRES_PASSWORD"])
+        password.write_text(variables["POSTGRES_PASSWORD"])
         if os.geteuid() == 0:
             # The user postgres must come through to the data, and own them.
             for folder in [self.home, *self.home.parents][:4]:
@@ -160,10 +160,10 @@ class Composed:
                     folder.chmod(folder.stat().st_mode | 0o011)
             for path in (data, password):
                 shutil.chown(path, "postgres")
-        made = ["initdb", "-D", data, "-U", told["POSTGRES_USER"], f"--pwfile={password}", "-A", "scram-sha-256", "-N"]
+        made = ["initdb", "-D", data, "-U", variables["POSTGRES_USER"], f"--pwfile={password}", "-A", "scram-sha-256", "-N"]
         subprocess.run([*_as_postgres(), str(self._postgres / made[0]), *made[1:]], check=True, capture_output=True, cwd="/")
         single = ["--single", "-D", data, "postgres"]
-        make = f"create database {told['POSTGRES_DB']}\n"
+        make = f"create database {variables['POSTGRES_DB']}\n"
         program = [*_as_postgres(), str(self._postgres / "postgres"), *single]
         subprocess.run(program, input=make, text=True, check=True, capture_output=True, cwd="/")
 
@@ -184,7 +184,7 @@ def _programs() -> Path:
 
 
 def free_port() -> int:
-    """One that nobody uses now."""
+    """One that no process uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

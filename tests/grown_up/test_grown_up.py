@@ -58,23 +58,23 @@ def test_the_loop_survives_the_death_of_a_celery_worker(composed: Composed) -> N
 
 
 def test_the_administrators_keys_are_known_to_the_store_and_to_prepare_alone(composed: Composed) -> None:
-    """Every other service has a file with its role's keys; whoever reads its variables finds no others."""
-    secret = composed.told("seaweedfs")["AWS_SECRET_ACCESS_KEY"]
-    assert {name for name in composed.services if secret in composed.told(name).values()} == {"seaweedfs", "prepare"}
+    """Every other service has a file with its role's keys; its variables hold no others."""
+    secret = composed.variables("seaweedfs")["AWS_SECRET_ACCESS_KEY"]
+    assert {name for name in composed.services if secret in composed.variables(name).values()} == {"seaweedfs", "prepare"}
     for service in ("api-server", "mlflow", "scheduler", "dag-processor", "triggerer", "worker"):
-        assert oct(Path(composed.told(service)["AWS_SHARED_CREDENTIALS_FILE"]).stat().st_mode)[-3:] == "600"
+        assert oct(Path(composed.variables(service)["AWS_SHARED_CREDENTIALS_FILE"]).stat().st_mode)[-3:] == "600"
 
 
 def test_the_api_server_shows_what_it_cannot_change(composed: Composed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The models' figures are served with keys that may read the records and write nothing."""
-    told = composed.told("api-server")
+    variables = composed.variables("api-server")
     shown = requests.get(
         f"{composed.airflow_url}/proving-ground/metrics",
-        headers={"Authorization": f"Bearer {told['PROVING_GROUND_METRICS_TOKEN']}"},
+        headers={"Authorization": f"Bearer {variables['PROVING_GROUND_METRICS_TOKEN']}"},
         timeout=30,
     )
     assert f'model="{Loop(composed).model.name}",version="1"' in shown.text, shown.text  # type: ignore[arg-type]
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", told["AWS_SHARED_CREDENTIALS_FILE"])
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", variables["AWS_SHARED_CREDENTIALS_FILE"])
     lake = S3Store.connect("lake", endpoint=composed.s3_endpoint, region="us-east-1")
     assert list(lake.entries("latest/"))
     with pytest.raises(AccessDenied):
@@ -83,7 +83,8 @@ def test_the_api_server_shows_what_it_cannot_change(composed: Composed, monkeypa
 
 def test_prepare_may_run_again_and_leaves_the_keys_as_they_are(composed: Composed) -> None:
     """At the next `docker compose up`; a file that was lost comes back with new keys, and who asks gets the other roles'."""
-    files = [Path(composed.told(service)["AWS_SHARED_CREDENTIALS_FILE"]) for service in ("mlflow", "api-server", "worker")]
+    services = ("mlflow", "api-server", "worker")
+    files = [Path(composed.variables(service)["AWS_SHARED_CREDENTIALS_FILE"]) for service in services]
     before = [file.read_text() for file in files]
     composed.run("prepare")
     assert [file.read_text() for file in files] == before

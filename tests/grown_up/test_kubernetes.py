@@ -45,7 +45,7 @@ TEMPLATES = {'{{ include "airflow.fullname" . }}-': "", "{{ .Values.ports.apiSer
 
 
 class Released(Composed):
-    """The services of compose, of which Airflow's five are told what stands in the values."""
+    """The services of compose, of which Airflow's five get what stands in the values."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
@@ -60,10 +60,10 @@ class Released(Composed):
             return super().command(service)
         return [self.translated(word, service) for word in COMMANDS[service]]
 
-    def told(self, service: str) -> dict[str, str]:
+    def variables(self, service: str) -> dict[str, str]:
         """The variables that its pod would have; its airflow.cfg is written on the way."""
         if service not in COMMANDS:
-            return super().told(service)
+            return super().variables(service)
         found = {item["name"]: item["value"] for item in CELERY["env"]}
         names = {item["name"] for item in CELERY["apiServer"]["env"]} if service != "api-server" else set()
         found |= {name: self.secrets[where][key] for name, (where, key) in referenced(CELERY).items() if name not in names}
@@ -102,7 +102,7 @@ class Released(Composed):
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
-    """In the order of docs/kubernetes.md: databases and buckets, MLflow, `airflow db migrate`, and the rest."""
+    """In the order of docs/kubernetes.md: databases and buckets, MLflow, `airflow db migrate`, and then the services."""
     released = Released(tmp_path_factory.mktemp("released"))
     try:
         released.start_and_wait("postgres", "redis", "seaweedfs", "s3")
@@ -139,7 +139,7 @@ def test_the_probes_of_the_chart_say_yes(service: str, released: Released) -> No
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_keda_is_told_how_many_workers_there_should_be(released: Released) -> None:
+def test_keda_learns_how_many_workers_there_should_be(released: Released) -> None:
     """The chart's question, at the address that KEDA reads: a task that waits or runs asks for a worker."""
     address = released.translated(released.secrets["proving-ground-database"]["connection"], "worker")
     with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
@@ -159,7 +159,8 @@ def test_the_token_and_the_password_are_those_of_the_secret(released: Released) 
     """The metrics open for the token alone, and `admin` has the password that was made."""
     token = released.secrets["proving-ground"]["PROVING_GROUND_METRICS_TOKEN"]
     page = f"{released.airflow_url}/proving-ground/metrics"
-    codes = [requests.get(page, headers={"Authorization": f"Bearer {said}"}, timeout=60).status_code for said in (token, "x")]
+    headers = [{"Authorization": f"Bearer {credential}"} for credential in (token, "x")]
+    codes = [requests.get(page, headers=header, timeout=60).status_code for header in headers]
     assert codes == [200, 401]
     who = {"username": "admin", "password": released.passwords["admin"]}
     assert requests.post(f"{released.airflow_url}/auth/token", json=who, timeout=60).status_code == 201

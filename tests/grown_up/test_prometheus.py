@@ -51,9 +51,9 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The same about the toy model, whose steps have run: promoted, checked, measured, and another review waits."""
     world = World().with_days(15)
-    messy = rows(15).drop(columns="y")
-    messy.loc[:9, "z"] = None
-    world.deliver("features", "15", messy)
+    noisy = rows(15).drop(columns="y")
+    noisy.loc[:9, "z"] = None
+    world.deliver("features", "15", noisy)
     _, _, verdict = world.challenge(day(13))
     promotion = world.promote(day(13), verdict)
     world.do("announce", day(13), verdict=verdict, promotion=promotion, asked={"started": datetime.now(UTC)})
@@ -93,15 +93,15 @@ def _served() -> Iterator[int]:
 
 def prometheus(home: Path, port: int, token: str) -> tuple[subprocess.Popen[bytes], str]:
     """The one of the stack, with its own configuration: only addresses, the token's file and the patience are others."""
-    told = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
-    told["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    told["rule_files"] = [str(FOLDER / "rules.yml")]
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(FOLDER / "rules.yml")]
     (home / "token").write_text(token)
-    job = next(job for job in told["scrape_configs"] if job["job_name"] == "proving-ground")
+    job = next(job for job in config["scrape_configs"] if job["job_name"] == "proving-ground")
     job |= {"scrape_interval": "1s", "scrape_timeout": "1s", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
     job["authorization"] = {"credentials_file": str(home / "token")}
-    told["scrape_configs"] = [job]
-    (home / "prometheus.yml").write_text(yaml.safe_dump(told))
+    config["scrape_configs"] = [job]
+    (home / "prometheus.yml").write_text(yaml.safe_dump(config))
     mine = free_port()
     arguments = [f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/data"]
     process = subprocess.Popen(
@@ -110,7 +110,7 @@ def prometheus(home: Path, port: int, token: str) -> tuple[subprocess.Popen[byte
     return process, f"http://127.0.0.1:{mine}"
 
 
-def said(address: str, about: str, **parameters: str) -> Any:
+def answered(address: str, about: str, **parameters: str) -> Any:
     return requests.get(f"{address}/api/v1/{about}", params=parameters, timeout=5).json()["data"]
 
 
@@ -119,7 +119,7 @@ def asked(address: str, query: str, seconds: float = 30) -> list[dict[str, Any]]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            found: list[dict[str, Any]] = said(address, "query", query=query)["result"]
+            found: list[dict[str, Any]] = answered(address, "query", query=query)["result"]
             if found:
                 return found
         except requests.RequestException:
@@ -143,10 +143,10 @@ def test_it_reads_the_metrics(endpoint: int, tmp_path: Path) -> None:
         assert (champion["metric"]["model"], champion["metric"]["version"]) == ("traffic_volume", "2")
         (events,) = asked(address, 'proving_ground_ledger_events_total{event="promoted"}')
         assert events["value"][1] == "2"
-        known = said(address, "metadata")
+        known = answered(address, "metadata")
         assert known["proving_ground_champion_info"][0]["type"] == "gauge"
         # Before the first look nothing was up: that alert may still be waiting to be resolved.
-        assert {alert["state"] for alert in said(address, "alerts")["alerts"]} <= {"pending"}
+        assert {alert["state"] for alert in answered(address, "alerts")["alerts"]} <= {"pending"}
     finally:
         process.terminate()
         process.wait()
@@ -170,7 +170,7 @@ def test_a_wrong_token_is_an_alert(endpoint: int, tmp_path: Path) -> None:
         asked(address, 'up{job="proving-ground"} == 0')
         (alert,) = asked(address, 'ALERTS{alertname="ModelMetricsMissing"}')
         assert alert["metric"]["alertstate"] == "pending"
-        assert said(address, "query", query="proving_ground_check_period_seconds")["result"] == []
+        assert answered(address, "query", query="proving_ground_check_period_seconds")["result"] == []
     finally:
         process.terminate()
         process.wait()

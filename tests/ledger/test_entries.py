@@ -17,7 +17,7 @@ from include.ledger.state import EVENTS, EventName, Fact, State, applied
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def said(event: EventName, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
+def ledger_fact(event: EventName, new: str | None = None, version: str | None = None, **more: Any) -> Fact:
     about: dict[str, Any] = {"key": "k", "as_of": NOW, "by": "carol", "reason": "because", "run_id": "run"} | more
     return Fact(event=event, version=version or new, new=new, **about)
 
@@ -30,7 +30,7 @@ def chain(*facts: Fact) -> list[Entry]:
 
 
 def promoted(*versions: str) -> list[Fact]:
-    return [fact for version in versions for fact in (said("promoting", version), said("promoted", version))]
+    return [fact for version in versions for fact in (ledger_fact("promoting", version), ledger_fact("promoted", version))]
 
 
 def after(*facts: Fact) -> State:
@@ -45,47 +45,47 @@ def test_each_champion_remembers_whom_it_replaced() -> None:
 
 def test_rolling_back_twice_does_not_come_back_to_where_it_started() -> None:
     """After a rollback from 9 to 5 the way back leads to 1, never to the version that failed."""
-    state = after(*promoted("1", "5", "9"), said("rolling_back", "5"), said("rolled_back", "5"))
+    state = after(*promoted("1", "5", "9"), ledger_fact("rolling_back", "5"), ledger_fact("rolled_back", "5"))
     assert (state.champion, state.previous, state.rolled_back) == ("5", "1", ("9",))
-    state = applied(state, said("rolled_back", "1"), NOW)
+    state = applied(state, ledger_fact("rolled_back", "1"), NOW)
     assert (state.champion, state.previous, state.rolled_back) == ("1", None, ("5", "9"))
 
 
 def test_a_version_brought_back_by_override_is_no_longer_marked() -> None:
-    """Whoever overrides takes the mark away; the way back skips what is still marked."""
-    state = after(*promoted("1", "5", "9"), said("rolled_back", "5"), said("rolled_back", "9"))
+    """An override takes the mark away; the way back skips what is still marked."""
+    state = after(*promoted("1", "5", "9"), ledger_fact("rolled_back", "5"), ledger_fact("rolled_back", "9"))
     assert (state.champion, state.previous, state.rolled_back) == ("9", "1", ("5",))
 
 
 def test_a_lost_champion_is_where_the_way_back_leads() -> None:
-    """Somebody removed the alias: nobody is champion, and the one that was is known."""
-    state = after(*promoted("1", "5"), said("changed_by_hand", None, version="5"))
+    """A person removed the alias: there is no champion, and the last one is known."""
+    state = after(*promoted("1", "5"), ledger_fact("changed_by_hand", None, version="5"))
     assert (state.champion, state.previous) == (None, "5")
 
 
 def test_an_intent_stays_open_until_its_outcome_is_written() -> None:
     """The next run sees what a killed one was about to do."""
-    state = after(*promoted("1"), said("promoting", "2"))
+    state = after(*promoted("1"), ledger_fact("promoting", "2"))
     assert state.moving is not None
     assert (state.champion, state.moving.old, state.moving.new) == ("1", "1", "2")
-    assert applied(state, said("abandoned", version="2"), NOW).moving is None
-    assert applied(state, said("promoted", "2"), NOW).moving is None
+    assert applied(state, ledger_fact("abandoned", version="2"), NOW).moving is None
+    assert applied(state, ledger_fact("promoted", "2"), NOW).moving is None
 
 
 def test_probation_begins_with_a_promotion_and_ends_with_any_other_change() -> None:
-    """A first champion has nobody to be compared with; a hand-made change ends what was being compared."""
+    """A first champion has no version to be compared with; a hand-made change ends what was being compared."""
     assert after(*promoted("1")).on_probation is None
-    state = after(*promoted("1", "2"), said("looked", version="2"), said("looked", version="7"))
+    state = after(*promoted("1", "2"), ledger_fact("looked", version="2"), ledger_fact("looked", version="7"))
     assert state.on_probation is not None
     assert (state.on_probation.version, state.on_probation.against, state.on_probation.looks) == ("2", "1", 1)
-    assert applied(state, said("changed_by_hand", "1"), NOW).on_probation is None
-    assert applied(state, said("probation_ended", version="2"), NOW).on_probation is None
-    assert applied(state, said("probation_ended", version="7"), NOW).on_probation == state.on_probation
+    assert applied(state, ledger_fact("changed_by_hand", "1"), NOW).on_probation is None
+    assert applied(state, ledger_fact("probation_ended", version="2"), NOW).on_probation is None
+    assert applied(state, ledger_fact("probation_ended", version="7"), NOW).on_probation == state.on_probation
 
 
 def test_what_was_in_production_on_3_may() -> None:
     """A term lasts from the entry that began it to the one that ended it; before the first there was nothing."""
-    entries = chain(*promoted("1", "2"), said("refused", version="3"), said("rolled_back", "1"))
+    entries = chain(*promoted("1", "2"), ledger_fact("refused", version="3"), ledger_fact("rolled_back", "1"))
     assert [(term.version, term.start, term.end) for term in terms(entries)] == [
         ("1", NOW + timedelta(hours=1), NOW + timedelta(hours=3)),
         ("2", NOW + timedelta(hours=3), NOW + timedelta(hours=5)),
@@ -98,7 +98,7 @@ def test_what_was_in_production_on_3_may() -> None:
 
 
 facts = st.builds(
-    said,
+    ledger_fact,
     st.sampled_from(EVENTS),
     st.sampled_from(["1", "2", "3", None]),
     st.sampled_from(["1", "2", "3"]),
@@ -108,18 +108,18 @@ facts = st.builds(
 
 
 @given(st.lists(facts, max_size=12))
-def test_an_entry_comes_back_from_its_bytes_as_it_was(said_facts: list[Fact]) -> None:
+def test_an_entry_comes_back_from_its_bytes_as_it_was(written: list[Fact]) -> None:
     """Whatever people wrote into it; and a chain as it was written is whole."""
-    entries = chain(*said_facts)
+    entries = chain(*written)
     stored = [to_bytes(entry) for entry in entries]
     assert [from_bytes(Entry, data, "key") for data in stored] == entries
     assert faults(entries, stored) == []
 
 
 @given(st.lists(facts, min_size=2, max_size=8), st.data())
-def test_a_chain_that_somebody_touched_is_found_out(said_facts: list[Fact], data: st.DataObject) -> None:
+def test_a_tampered_chain_is_detected(written: list[Fact], data: st.DataObject) -> None:
     """Changed, removed from the middle, exchanged: none passes for the history that was written."""
-    entries = chain(*said_facts)
+    entries = chain(*written)
     place = data.draw(st.integers(0, len(entries) - 2))
     how = data.draw(st.sampled_from(["changed", "left out", "exchanged"]))
     if how == "changed":
@@ -143,7 +143,7 @@ def test_the_state_in_an_entry_is_proved_too() -> None:
     [{"after": "x"}, {"sequence": "1"}, {"at": "2026-05-01"}, {"by": 5}, {"evidence": []}, {"reason": None}, {"version": 3}],
 )
 def test_an_entry_with_values_of_other_kinds_is_none(changed: dict[str, Any]) -> None:
-    """Whoever may write to the bucket breaks the ledger, in our words, and neither a page nor a task in Python's."""
+    """A broken object in the bucket raises the pipeline's own error, never one of Python's, in pages and tasks."""
     document = json.loads(to_bytes(chain(*promoted("1"))[-1])) | changed
     with pytest.raises(CorruptObject, match=r"^key"):
         from_bytes(Entry, json.dumps(document).encode(), "key")

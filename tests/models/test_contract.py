@@ -65,11 +65,11 @@ def fitted(model: Model, seed: int) -> Any:
 @check
 def fits_and_predicts(model: Model) -> None:
     """Rows that satisfy the columns are enough to fit, and every row gets a finite prediction."""
-    said = predict(model, fitted(model, 1), rows(model, 50, 2)[0])
-    assert len(said) == 50
-    assert np.isfinite(numbers_of(said)).all()
+    predictions = predict(model, fitted(model, 1), rows(model, 50, 2)[0])
+    assert len(predictions) == 50
+    assert np.isfinite(numbers_of(predictions)).all()
     if model.task != "regression":
-        assert ((numbers_of(said) >= 0) & (numbers_of(said) <= 1)).all()
+        assert ((numbers_of(predictions) >= 0) & (numbers_of(predictions) <= 1)).all()
 
 
 @check

@@ -47,7 +47,7 @@ def test_labels_may_be_words() -> None:
     assert labels[800:].tolist() == words.tolist()
 
 
-def test_a_copy_holds_every_kind_of_mess() -> None:
+def test_a_copy_holds_every_kind_of_noise() -> None:
     """Each of eight kinds befalls its eighth of the rows at the plan's severity: in each column that it befalls, half here."""
     frame, _ = made(Augment(severity=0.5))
     copy = frame.iloc[800:]
@@ -59,7 +59,7 @@ def test_a_copy_holds_every_kind_of_mess() -> None:
 
 
 def test_only_the_kinds_asked_for_are_made() -> None:
-    """A plan may name them, and is told which there are."""
+    """A plan may name them, and an unknown name is refused with a list of them."""
     frame, _ = made(Augment(severity=1.0, corruptions=("missing",)))
     assert frame.iloc[800:].isna().all(axis=None)
     with pytest.raises(ModelError, match=r"phonetic is not in the model's noise suite, which has: missing, outlier, .*case"):

@@ -149,7 +149,9 @@ def test_rate_zero_is_the_identity(case: Case) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.none() | st.floats(-1e6, 1e6), max_size=30), st.lists(words, max_size=30))
-def test_what_can_be_befallen_is_what_the_docstrings_say(numbers: list[float | None], texts: list[str | None]) -> None:
+def test_each_corruption_affects_the_cells_that_its_docstring_names(
+    numbers: list[float | None], texts: list[str | None]
+) -> None:
     """Counted one by one, as a reader of the docstring would."""
     held = [value for value in numbers if value is not None]
     written = [text for text in texts if text]
@@ -340,7 +342,7 @@ def test_a_mistyped_capital_stays_a_capital() -> None:
     assert not noisy.str.contains("[a-z]").any()
 
 
-def test_people_write_shirt_for_work_in_many_ways() -> None:
+def test_search_abbreviations_vary() -> None:
     """At least one word is shortened, and every mixture of the three occurs."""
     written = set(abbreviation(pd.Series(["shirt for work"] * 500), 1.0, np.random.default_rng(1)))
     assert {"shrt 4 wrk", "shirt 4 work", "shrt for work", "shirt for wrk"} <= written
@@ -357,7 +359,7 @@ def test_capitals_stay_capitals_in_other_spellings() -> None:
 
 @pytest.mark.parametrize("name", REWRITES)
 def test_numbers_are_refused_where_text_is_needed(name: str) -> None:
-    """A column of numbers declared as category is said so, not silently left clean."""
+    """A column of numbers declared as category is reported, not silently left clean."""
     if name != "swap":
         with pytest.raises(DataError, match=r"'gate'.*int64"):
             spoilt(name, pd.Series([1, 2], name="gate"), 0.5)

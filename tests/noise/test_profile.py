@@ -49,7 +49,7 @@ def planted(column: str, corruption: str, rate: float) -> NoiseProfile:
     return measure_profile(rows(), fresh, COLUMNS)
 
 
-def test_clean_rows_have_no_mess() -> None:
+def test_clean_rows_have_no_noise() -> None:
     """Other rows of the same world are not mistaken for corruption."""
     assert measure_profile(rows(), rows(seed=2), COLUMNS).rates == {}
 
@@ -83,7 +83,7 @@ def test_misspellings_are_found(column: str) -> None:
 
 
 def test_abbreviations_are_found() -> None:
-    """Words without their vowels are told from misspelt ones."""
+    """Words without their vowels are distinguished from misspelt ones."""
     found = planted("title", "abbreviation", 0.05).rates["title"]
     assert found == {"abbreviation": pytest.approx(0.05, abs=0.002)}
 
@@ -94,7 +94,7 @@ def test_a_new_word_is_no_misspelling() -> None:
     assert measure_profile(rows(), fresh, COLUMNS).rates == {"title": {"unseen": 0.5}}
 
 
-def test_mess_that_training_knew_is_still_mess() -> None:
+def test_noise_that_training_knew_is_still_noise() -> None:
     """A second way to write a category is a deviation, also where the champion was trained on some of it."""
     trained, fresh = rows(), rows(seed=2)
     for frame in (trained, fresh):
@@ -103,7 +103,7 @@ def test_mess_that_training_knew_is_still_mess() -> None:
 
 
 def test_quarantine_counts() -> None:
-    """Rows that the contract refused are part of what production sends, told by its own words."""
+    """Rows that the contract refused are part of the noise, each under the corruption that its reason means."""
     reasons = {
         "miles: below 1": 30,
         "miles: above 500": 10,
@@ -121,7 +121,7 @@ def test_quarantine_counts() -> None:
     assert found.quarantined == pytest.approx(0.085)
 
 
-def test_no_rows_have_no_mess() -> None:
+def test_an_empty_table_has_no_noise() -> None:
     """Nothing fresh, nothing found; nothing known, everything new."""
     assert measure_profile(rows(), rows(0), COLUMNS) == NoiseProfile(0)
     assert measure_profile(rows(0), rows(10), COLUMNS).rates == {"place": {"unseen": 1.0}, "title": {"unseen": 1.0}}
@@ -147,7 +147,7 @@ def test_one_bad_week_is_not_typical() -> None:
     assert typical([]) == NoiseProfile(0)
 
 
-def test_people_read_the_largest_first() -> None:
+def test_the_largest_noise_is_listed_first() -> None:
     """A few lines, and how much they leave out."""
     profile = NoiseProfile(10, rates={"x": {"missing": 1.0, "outlier": 0.004}, "y": {"typo": 0.21}})
     assert profile.in_words(2) == ["x: 100% missing", "y: 21% misspelt", "and 1 more, each at most 0.4%"]

@@ -21,7 +21,7 @@ from include.noise.suite import MILD, MOST_CONDITIONS, SEVERE, NoiseSuite, defau
 
 KINDS = {"miles": "number", "minute": "number", "carrier": "category", "note": "text"}
 SEED = "snapshot 1f2e, seed 7"
-MESSY = NoiseProfile(
+PRODUCTION_NOISE = NoiseProfile(
     rows=100,
     rates={
         "miles": {"missing": 0.02, "outlier": 0.002},
@@ -211,8 +211,8 @@ def test_columns_do_not_share_their_draws() -> None:
 def test_the_bytes_have_not_changed_since_they_were_written_down() -> None:
     """Noise made last month can be made today: if this fails on purpose, raise VERSION, since scores no longer compare."""
     frame = rows()
-    said = [EVERYTHING.apply(frame, condition, SEED).to_csv(index=False) for condition in EVERYTHING.conditions]
-    assert hashlib.sha256("".join(said).encode()).hexdigest()[:16] == "e866e8efe4e8d8e7"
+    noisy_tables = [EVERYTHING.apply(frame, condition, SEED).to_csv(index=False) for condition in EVERYTHING.conditions]
+    assert hashlib.sha256("".join(noisy_tables).encode()).hexdigest()[:16] == "e866e8efe4e8d8e7"
 
 
 @pytest.mark.parametrize("frame", [rows(0), rows(1), rows(2).iloc[1:]], ids=["no row", "one row", "one row of two"])
@@ -231,10 +231,10 @@ def test_severity_zero_is_the_identity() -> None:
 
 def test_the_description_is_json_and_names_everything() -> None:
     """What a run records says which columns meet which corruption, at what rate, in words."""
-    said = json.loads(json.dumps(suite().describe()))
-    assert {condition["id"] for condition in said["conditions"]} == set(suite().conditions)
-    assert said["columns"] == dict(sorted(KINDS.items()))
-    assert all(condition["meaning"] and condition["columns"] for condition in said["conditions"])
+    description = json.loads(json.dumps(suite().describe()))
+    assert {condition["id"] for condition in description["conditions"]} == set(suite().conditions)
+    assert description["columns"] == dict(sorted(KINDS.items()))
+    assert all(condition["meaning"] and condition["columns"] for condition in description["conditions"])
 
 
 def test_the_digest_follows_what_is_done() -> None:
@@ -249,8 +249,8 @@ def test_the_digest_follows_what_is_done() -> None:
         suite(columns={"outlier": ("miles",)}).digest(),
         suite(misspellings={"weather": ("wether",)}).digest(),
         suite(misspellings={"weather": ("weatehr",)}).digest(),
-        suite_for(model_of(), MESSY).digest(),
-        suite_for(model_of(), NoiseProfile(100, rates={**MESSY.rates, "miles": {"missing": 0.021}})).digest(),
+        suite_for(model_of(), PRODUCTION_NOISE).digest(),
+        suite_for(model_of(), NoiseProfile(100, rates={**PRODUCTION_NOISE.rates, "miles": {"missing": 0.021}})).digest(),
     }
     assert len(digests) == 10
 
@@ -282,7 +282,7 @@ def test_without_a_profile_it_is_the_default_suite() -> None:
 
 def test_severities_follow_the_profile() -> None:
     """Corruption that was measured is tried at the median over its columns and at twice that, others as by default."""
-    made = suite_for(model_of(), MESSY).conditions
+    made = suite_for(model_of(), PRODUCTION_NOISE).conditions
     assert made[:4] == ("missing@0.04", "missing@0.08", "outlier@0.2", "unit_slip@0.2")
     assert {"unseen@0.01", "unseen@0.02", "typo@0.03", "typo@0.06", "swap@0.2", "abbreviation@0.2"} <= set(made)
     assert made[-2:] == ("production", "production x2")
@@ -292,7 +292,7 @@ def test_severities_follow_the_profile() -> None:
 def test_a_models_own_severities_stand() -> None:
     """What a model fixes is not measured away, and what it drops is not brought back."""
     model = model_of(severities={"typo": (0.5,)}, drop=("missing",))
-    made = suite_for(model, MESSY)
+    made = suite_for(model, PRODUCTION_NOISE)
     assert [one for one in made.conditions if one.startswith(("typo", "missing"))] == ["typo@0.5"]
     assert "missing" not in {part.corruption.name for part in made.plan[-1].parts}
 
@@ -308,9 +308,9 @@ def test_there_are_never_more_conditions_than_can_be_scored() -> None:
 
 
 @pytest.mark.parametrize(("condition", "times"), [("production", 1), ("production x2", 2)])
-def test_production_is_all_of_its_mess_at_once(condition: str, times: int) -> None:
+def test_the_production_condition_combines_all_of_its_noise(condition: str, times: int) -> None:
     """Every kind at its measured rate in each column, or at twice that, and never more than what is left."""
-    made, frame = suite_for(model_of(), MESSY), rows(4_000)
+    made, frame = suite_for(model_of(), PRODUCTION_NOISE), rows(4_000)
     (found,) = [one for one in made.plan if one.id == condition]
     assert (found.corruption.name, found.rate) == ("production", float(times))
     noisy = made.apply(frame, condition, SEED)
@@ -320,5 +320,5 @@ def test_production_is_all_of_its_mess_at_once(condition: str, times: int) -> No
     assert (noisy["miles"] / frame["miles"] > 3).mean() > 0
     pd.testing.assert_frame_equal(made.apply(frame, condition, SEED), noisy)
     assert not rates_made(noisy, made.apply(frame, condition, "another seed")).keys() - KINDS.keys()
-    (said,) = [one for one in json.loads(json.dumps(made.describe()))["conditions"] if one["id"] == condition]
-    assert {"corruption": "unseen", "rates": {"carrier": 0.01 * times}} in said["parts"]
+    (described,) = [one for one in json.loads(json.dumps(made.describe()))["conditions"] if one["id"] == condition]
+    assert {"corruption": "unseen", "rates": {"carrier": 0.01 * times}} in described["parts"]

@@ -29,7 +29,7 @@ def add_run(session, number, dag_id, run_id, state="success"):
 """
 
 
-def told_by(code: str, home: Path, given: Any, **environment: str) -> Any:
+def answers_of(code: str, home: Path, given: Any, **environment: str) -> Any:
     """What code prints in its last line, as JSON; it is given plain values on its standard input, as JSON too."""
     surroundings = {
         "AIRFLOW_HOME": str(home),

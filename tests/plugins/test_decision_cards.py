@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.plugins.airflow_process import DATABASE, told_by
+from tests.plugins.airflow_process import DATABASE, answers_of
 
 # The plugin is mounted as Airflow's own server does.
 ASK = (
@@ -222,10 +222,10 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Any:
     server = MlflowStandIn()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    destination, loaded, said = told_by(ASK, home, [RETURNED, asked], MLFLOW_TRACKING_URI=address)
+    destination, loaded, responses = answers_of(ASK, home, [RETURNED, asked], MLFLOW_TRACKING_URI=address)
     server.shutdown()
     server.server_close()
-    pages = {who: Page(*page) for who, page in zip(asked, said, strict=True)}
+    pages = {who: Page(*page) for who, page in zip(asked, responses, strict=True)}
     return {"pages": pages, "destination": destination, "loaded": loaded, "mlflow": server.asked}
 
 
@@ -245,7 +245,7 @@ def test_the_card_is_a_tab_of_its_run(airflow: Any) -> None:
     assert f'href="{VERSION}"' in good.text
 
 
-def test_what_triage_said_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
+def test_the_finding_of_triage_is_a_tab_of_the_monitors_run(airflow: Any) -> None:
     """The action, its reason, what to do, quality with its interval and its estimate as one, and what moved."""
     found = page(airflow, "moved.monitor").text
     for words in (
@@ -285,7 +285,7 @@ def test_only_users_of_airflow_see_a_card(airflow: Any) -> None:
 
 
 def test_nothing_in_a_card_acts(airflow: Any) -> None:
-    """HTML is shown as text, scripts are no addresses, and no foreign picture tells anybody that the card was read."""
+    """HTML is shown as text, scripts are no addresses, and no foreign picture tells another site that the card was read."""
     evil = page(airflow, "evil.retrain").text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in evil
     assert "&lt;img src=x onerror=alert(2)&gt;" in evil
@@ -296,7 +296,7 @@ def test_nothing_in_a_card_acts(airflow: Any) -> None:
     assert "<i>" not in page(airflow, "<i>").text
 
 
-def test_the_browser_is_told_to_run_and_fetch_nothing(airflow: Any) -> None:
+def test_the_page_forbids_the_browser_to_run_or_fetch_anything(airflow: Any) -> None:
     """Whatever the page is about, it may load nothing, send nothing, and be framed by Airflow alone."""
     for each in (found for found in airflow["pages"].values() if found.text.startswith("<!doctype")):
         policy = each.headers["content-security-policy"]
@@ -329,7 +329,7 @@ def test_where_there_is_no_card_a_sentence_says_why(airflow: Any, dag_id: str, s
 
 
 @pytest.mark.parametrize(("kind", "status"), [("lost", 503), ("broken", 502), ("login", 502), ("huge", 502)])
-def test_an_outage_of_mlflow_is_told_as_one(airflow: Any, kind: str, status: int) -> None:
+def test_an_outage_of_mlflow_is_shown_as_an_outage(airflow: Any, kind: str, status: int) -> None:
     """What to do stands there, and neither MLflow's words nor a trace."""
     found = page(airflow, f"{kind}.retrain")
     assert found.status == status
@@ -339,7 +339,7 @@ def test_an_outage_of_mlflow_is_told_as_one(airflow: Any, kind: str, status: int
 
 
 def test_a_card_is_readable_without_its_picture(airflow: Any) -> None:
-    """A picture that cannot be had is told of; one that the card does not show is not asked for."""
+    """A picture that cannot be had is reported; one that the card does not show is not asked for."""
     undrawn = page(airflow, "undrawn.retrain")
     assert undrawn.status == 200
     assert "[Picture, not shown here: a picture]" in undrawn.text
@@ -348,7 +348,7 @@ def test_a_card_is_readable_without_its_picture(airflow: Any) -> None:
 
 @pytest.mark.parametrize("kind", NO_RUNS)
 def test_only_a_run_id_gets_into_an_address(airflow: Any, kind: str) -> None:
-    """Whatever train is said to have returned, MLflow is asked for 32 hexadecimal digits or not at all."""
+    """Whatever the stored result of train contains, MLflow is asked for 32 hexadecimal digits or not at all."""
     assert page(airflow, f"{kind}.retrain").status == 404
     asked = {run for path in airflow["mlflow"] for run in parse_qs(urlsplit(path).query)["run_uuid"]}
     assert asked == set(RUNS.values())

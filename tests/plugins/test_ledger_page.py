@@ -11,8 +11,8 @@ from include.adapters.ledger import Ledger
 from include.errors import StoreUnreachable
 from include.ledger.entries import Entry
 from tests.fakes import MemoryStore
-from tests.ledger.test_entries import promoted, said
-from tests.plugins.airflow_process import told_by
+from tests.ledger.test_entries import ledger_fact, promoted
+from tests.plugins.airflow_process import answers_of
 from tests.plugins.test_decision_cards import ASK
 
 DAG = "traffic_volume.retrain"
@@ -38,7 +38,7 @@ def page(monkeypatch: pytest.MonkeyPatch, found: Sequence[Entry] | Exception, da
 
 def test_it_shows_the_ledger_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was champion when, as a table; what people wrote is text."""
-    facts = [*promoted("1", "2"), said("refused", version="3", reason="<script>alert(1)</script> lost")]
+    facts = [*promoted("1", "2"), ledger_fact("refused", version="3", reason="<script>alert(1)</script> lost")]
     status, text = page(monkeypatch, entries(*facts))
     assert status == 200
     assert "<td>promoted</td>" in text
@@ -54,7 +54,7 @@ def test_other_dags_have_none(monkeypatch: pytest.MonkeyPatch, dag_id: str) -> N
     assert (status, "<script" in text) == (404, False)
 
 
-def test_a_broken_ledger_and_a_silent_store_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_ledger_and_an_unreachable_store_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which of the two it is, and no traceback."""
     store: Any = MemoryStore()
     store.put("ledger/traffic_volume/0000000001.json", b"{}")
@@ -71,9 +71,9 @@ def test_only_airflows_own_users_see_it(tmp_path: Path) -> None:
     who = [("viewer", "cookie"), ("", "cookie"), ("none", "cookie")]
     asked = [("ledger/{DAG_ID}", DAG, "any", *each) for each in who]
     nowhere = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    seen, stranger, nobody = told_by(ASK, tmp_path, [[], asked], **nowhere)[2]
+    seen, stranger, anonymous = answers_of(ASK, tmp_path, [[], asked], **nowhere)[2]
     assert seen[0] == 503
     assert "did not return the ledger" in seen[1]
     assert "default-src 'none'" in seen[2]["content-security-policy"]
     assert stranger[0] == 401
-    assert nobody[0] == 403
+    assert anonymous[0] == 403

@@ -1,4 +1,4 @@
-"""The metrics: for who shows the token, and nothing for anybody else."""
+"""The metrics: for a client that shows the token, and nothing for any other."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def ask(authorization: str = f"Bearer {TOKEN}", path: str = "/metrics") -> Any:
 
 
 def test_the_token_opens_it(store: Any) -> None:
-    """Every model is told of, in the format that Prometheus reads."""
+    """Every model is exported, in the format that Prometheus reads."""
     answer = ask()
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert 'proving_ground_check_period_seconds{model="traffic_volume"} 604800.0' in answer.text
@@ -61,7 +61,7 @@ def test_a_token_that_is_too_short_is_refused_without_being_shown(
 
 
 def test_a_damaged_document_costs_one_model_its_numbers(store: Any) -> None:
-    """The others are told as before, and that one is told of as unreadable."""
+    """The others are exported as before, and that one is exported as unreadable."""
     for written in (b"{}", b"no json"):
         store.put("latest/traffic_volume/ledger.json", written)
         store.put("latest/traffic_volume/", b"")

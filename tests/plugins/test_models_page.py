@@ -1,4 +1,4 @@
-"""The pages "Models": who may read a model's monitor sees it, nobody else does, and there is nothing to press."""
+"""The pages "Models": who may read a model's monitor sees it, no one else does, and there is nothing to press."""
 
 import time
 from dataclasses import replace
@@ -19,8 +19,8 @@ from include.results import Checked, Drift, Moved, Quality, Scored
 from include.settings import Settings
 from include.statuses import PeriodProfile
 from tests.fakes import MemoryStore
-from tests.ledger.test_entries import said
-from tests.plugins.airflow_process import DATABASE, told_by
+from tests.ledger.test_entries import ledger_fact
+from tests.plugins.airflow_process import DATABASE, answers_of
 from tests.plugins.test_decision_cards import ASK
 from tests.toy import MODEL, World, day
 
@@ -69,7 +69,7 @@ def lived_in() -> World:
         )
         profile = PeriodProfile(day(number - 1), NoiseProfile(90, rates={SPITE: {"typo": 0.3}}))
         world.services.lake.write_profile("toy", profile)
-    world.services.ledger.append("toy", said("refused", version="3", reason=SPITE))
+    world.services.ledger.append("toy", ledger_fact("refused", version="3", reason=SPITE))
     return world
 
 
@@ -134,7 +134,7 @@ def test_a_damaged_document_is_named_without_a_traceback(monkeypatch: pytest.Mon
 
 
 def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what the page asks for, not by the clock: one list of the board and, the second time, no document at all."""
+    """Counted by its requests, not by the clock: one listing of the latest statuses and, the second time, no document."""
     world = lived_in()
     documents = {key: world.lake.read(key) for key in (entry.key for entry in world.lake.entries("latest/"))}
     for number in range(500):
@@ -160,10 +160,10 @@ def test_only_airflows_own_users_see_them(tmp_path: Path) -> None:
     code = ASK.replace("from fastapi import FastAPI\n", DAGS + "\nfrom fastapi import FastAPI\n", 1)
     who = [("viewer", "cookie"), ("", "cookie"), ("none", "cookie")]
     asked = [(path, MONITOR, "any", *each) for path in ("models/", "models/{DAG_ID}") for each in who]
-    every, stranger, nobody, one, unknown, may_not = told_by(code, tmp_path, [[], asked], **NOWHERE)[2]
+    every, stranger, anonymous, one, unknown, may_not = answers_of(code, tmp_path, [[], asked], **NOWHERE)[2]
     assert (every[0], stranger[0]) == (503, 401)
     assert "could not be read" in every[1]
-    assert "traffic_volume" not in stranger[1] + nobody[1]
+    assert "traffic_volume" not in stranger[1] + anonymous[1]
     assert (one[0], unknown[0], may_not[0]) == (503, 401, 403)
     assert "default-src 'none'" in one[2]["content-security-policy"]
 
@@ -203,7 +203,7 @@ print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], s
                             for name, one in found.items() if name != "x" or one.review_run}))
 """
     )
-    assert told_by(code, tmp_path, []) == {
+    assert answers_of(code, tmp_path, []) == {
         "a": ["run1", "2024-02-01", "2024-03-01", False],
         "b": [None, "None", "2024-03-01", False],
         "c": [None, "None", "None", True],
@@ -246,7 +246,7 @@ print(chr(10) + json.dumps([
 ]))
 """
     )
-    failed, task, none = told_by(code, tmp_path, [])
+    failed, task, none = answers_of(code, tmp_path, [])
     assert failed == {"a": [], "b": [["monitor", "r1", "check"], ["retrain", "r2", "train"]], "c": []}
     assert (task, none) == ("check", "")
 

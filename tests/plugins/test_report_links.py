@@ -1,10 +1,10 @@
-"""The buttons on tasks lead to web pages that the run itself told of, and to nothing else."""
+"""The buttons on tasks lead to web pages that the run itself recorded, and to nothing else."""
 
 from typing import Any
 
 import pytest
 
-from tests.plugins.airflow_process import DATABASE, told_by
+from tests.plugins.airflow_process import DATABASE, answers_of
 
 ASK = (
     DATABASE
@@ -21,11 +21,11 @@ with create_session() as session:
                 value=XComModel.serialize_value(value)))
 from report_links import ReportLinks, web_address
 links = ReportLinks.global_operator_extra_links
-said = [
+links = [
     {link.name: link.get_link(None, ti_key=TaskInstanceKey(dag_id, task_id, "run")) for link in links}
     for dag_id, task_id in asked
 ]
-print(chr(10) + json.dumps([said, [web_address(text, "url") for text in stored]]))
+print(chr(10) + json.dumps([links, [web_address(text, "url") for text in stored]]))
 """
 )
 VERSION, CARD, REPORT = (
@@ -77,44 +77,44 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, s
     tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce", "refit", "recommend")
     asked = [(dag_id, task_id) for dag_id in [*RETURNED, "never.retrain"] for task_id in tasks]
     home = tmp_path_factory.mktemp("airflow")
-    said, addresses = told_by(ASK, home, [RETURNED, asked, list(STORED)])
-    return dict(zip(asked, said, strict=True)), addresses
+    links, addresses = answers_of(ASK, home, [RETURNED, asked, list(STORED)])
+    return dict(zip(asked, links, strict=True)), addresses
 
 
 @pytest.fixture
-def said(answers: Any) -> Any:
+def links(answers: Any) -> Any:
     return answers[0]
 
 
-def drawn(said: Any, dag_id: str, task_id: str) -> dict[str, str]:
-    return {name: address for name, address in said[dag_id, task_id].items() if address}
+def drawn(links: Any, dag_id: str, task_id: str) -> dict[str, str]:
+    return {name: address for name, address in links[dag_id, task_id].items() if address}
 
 
-def test_a_drift_report_is_one_click_away(said: Any) -> None:
+def test_a_drift_report_is_one_click_away(links: Any) -> None:
     """On the task that made it, and on no other."""
-    assert drawn(said, "toy.monitor", "detect_drift") == {"Drift report": REPORT}
-    assert drawn(said, "toy.monitor", "pull") == {}
+    assert drawn(links, "toy.monitor", "detect_drift") == {"Drift report": REPORT}
+    assert drawn(links, "toy.monitor", "pull") == {}
 
 
-def test_a_replay_report_is_one_click_away(said: Any) -> None:
+def test_a_replay_report_is_one_click_away(links: Any) -> None:
     """On the task that recommends, and on no other."""
-    assert drawn(said, "toy.replay", "recommend") == {"Replay report": REPLAY}
-    assert drawn(said, "toy.replay", "refit") == {}
+    assert drawn(links, "toy.replay", "recommend") == {"Replay report": REPLAY}
+    assert drawn(links, "toy.replay", "refit") == {}
 
 
-def test_version_run_and_card_are_one_click_away(said: Any) -> None:
+def test_version_run_and_card_are_one_click_away(links: Any) -> None:
     """On every task that is about them, whether or not it has returned anything itself."""
     both = {"Version in MLflow": VERSION, "Run in MLflow": RUN, "Decision card": CARD}
-    assert drawn(said, "toy.retrain", "assemble") == {}
-    assert drawn(said, "toy.retrain", "validate") == drawn(said, "toy.retrain", "review") == both
+    assert drawn(links, "toy.retrain", "assemble") == {}
+    assert drawn(links, "toy.retrain", "validate") == drawn(links, "toy.retrain", "review") == both
     for task_id in ("train", "promote", "announce"):
-        assert drawn(said, "toy.retrain", task_id) == {"Version in MLflow": VERSION, "Run in MLflow": RUN}
+        assert drawn(links, "toy.retrain", task_id) == {"Version in MLflow": VERSION, "Run in MLflow": RUN}
 
 
 @pytest.mark.parametrize("dag_id", ["idle.retrain", "never.retrain", "evil.retrain", "evil.monitor", "somebody_else"])
-def test_without_a_web_page_there_is_no_button(said: Any, dag_id: str) -> None:
+def test_without_a_web_page_there_is_no_button(links: Any, dag_id: str) -> None:
     """Nothing was trained, nothing was returned, what was returned is no web address, or the DAG is not ours."""
-    assert not [found for (of, _), found in said.items() if of == dag_id and any(found.values())]
+    assert not [found for (of, _), found in links.items() if of == dag_id and any(found.values())]
 
 
 def test_only_web_addresses_are_linked(answers: Any) -> None:

@@ -100,8 +100,8 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
     into, out = process.stdin, process.stdout
 
     def run(method: str = "execute", event: Any = None, where: str = "orchestrator", **given: Any) -> dict[str, Any]:
-        told = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
-        into.write(json.dumps(told) + "\n")
+        call = {"kept": {}, "outage": False, "decided": False} | given | {"method": method, "event": event, "where": where}
+        into.write(json.dumps(call) + "\n")
         into.flush()
         found: dict[str, Any] = json.loads(next(line for line in out if line.startswith("done ")).removeprefix("done "))
         return found
@@ -113,7 +113,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
 
 
 def answered(*options: str, who: dict[str, str] | None = HUMAN, timedout: bool = False, **params: Any) -> dict[str, Any]:
-    """What Airflow hands over when somebody has answered, or when the time was over."""
+    """What Airflow hands over when a person has answered, or when the time was over."""
     return {
         "chosen_options": list(options),
         "params_input": params,
@@ -123,8 +123,8 @@ def answered(*options: str, who: dict[str, str] | None = HUMAN, timedout: bool =
     }
 
 
-def test_where_nobody_is_asked_the_task_returns_at_once(attempt: Try) -> None:
-    """The gate's own word goes on to promote; nobody is told."""
+def test_where_no_review_is_needed_the_task_returns_at_once(attempt: Try) -> None:
+    """The gate's own verdict goes on to promote; no message is sent."""
     done = attempt(where="")
     assert (done["returned"]["approved"], done["returned"]["question"]) == (True, None)
     assert done["posted"] == done["asked"] == []
@@ -176,8 +176,8 @@ def test_words_from_outside_are_no_templates(attempt: Try) -> None:
         (answered("Reject 0123", who=None), {"decision": None}),
     ],
 )
-def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answer: dict[str, Any] | None) -> None:
-    """Who, what, why and when; a time-out's default is nobody's, and what REST lets through breaks nothing."""
+def test_an_answer_reaches_the_step_unchanged(attempt: Try, event: dict[str, Any], answer: dict[str, Any] | None) -> None:
+    """Who, what, why and when; a time-out's default is no person's answer, and what REST lets through breaks nothing."""
     done = attempt("execute_complete", event)
     (performed,) = done["performed"]
     assert done["returned"]["question"] is None
@@ -189,7 +189,7 @@ def test_an_answer_is_heard_as_it_came(attempt: Try, event: dict[str, Any], answ
 
 
 def test_an_answer_survives_an_outage(attempt: Try) -> None:
-    """MLflow was away when somebody answered: the task is tried again with that answer, and asks nobody a second time."""
+    """MLflow was away when the reviewer answered: the task is retried with that answer, and does not ask again."""
     failed = attempt("execute_complete", answered("Approve 0123", why="good"), outage=True)
     assert failed["raised"]
     done = attempt(kept=failed["kept"])
@@ -202,9 +202,9 @@ def test_an_answer_survives_an_outage(attempt: Try) -> None:
 def test_an_answer_in_mlflow_is_waited_for_by_a_trigger(attempt: Try) -> None:
     """No worker waits, and the end of the time is absolute."""
     done = attempt(where="registry")
-    method, path, told, timeout = done["deferred"]
+    method, path, arguments, timeout = done["deferred"]
     assert (method, path, timeout) == ("look_again", "registry_review_trigger.RegistryReviewTrigger", None)
-    asked = told["asked"]
+    asked = arguments["asked"]
     assert datetime.fromisoformat(asked["until"]) == datetime.fromisoformat(done["until"])
     assert (asked["version"], asked["evidence"], asked["needs_reason"]) == ("2", "e" * 64, True)
     assert asked["reviewers"] == ["alice", "bob"]
@@ -222,7 +222,7 @@ def test_something_new_in_mlflow_is_looked_at(attempt: Try) -> None:
     assert datetime.fromisoformat(until) == datetime.fromisoformat(again["until"])
 
 
-def test_when_the_time_is_over_the_step_hears_that_nobody_answered(attempt: Try) -> None:
+def test_a_review_that_times_out_passes_no_answer_to_the_step(attempt: Try) -> None:
     """It decides what that means."""
     done = attempt("look_again", {"expired": True}, "registry")
     assert done["performed"][0]["answer"] == {"decision": None}

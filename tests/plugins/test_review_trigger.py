@@ -1,4 +1,4 @@
-"""Waiting for a reviewer's tags: what wakes it, what does not, and that its time ends when it was said to."""
+"""Waiting for a reviewer's tags: what wakes it, what does not, and that its time ends when it was set to end."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.plugins.airflow_process import told_by
+from tests.plugins.airflow_process import answers_of
 
 ASK = """
 import asyncio, json, sys, time
@@ -22,8 +22,8 @@ async def first():
     async for event in trigger.run():
         return event.payload
 began = time.monotonic()
-said = asyncio.run(first())
-print(chr(10) + json.dumps([said, time.monotonic() - began]))
+event = asyncio.run(first())
+print(chr(10) + json.dumps([event, time.monotonic() - began]))
 """
 EVIDENCE = "0123456789ab" + "c" * 52
 RIGHT = {"review": "approve-0123456789ab", "review_by": "alice"}
@@ -36,9 +36,10 @@ def registry(*answers: Any) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            said = left.pop(0) if len(left) > 1 else left[0]
-            body = said if isinstance(said, bytes) else json.dumps(_version(said)).encode() if isinstance(said, dict) else b""
-            self.send_response(said if isinstance(said, int) else 200)
+            reply = left.pop(0) if len(left) > 1 else left[0]
+            body = json.dumps(_version(reply)).encode() if isinstance(reply, dict) else b""
+            body = reply if isinstance(reply, bytes) else body
+            self.send_response(reply if isinstance(reply, int) else 200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -66,20 +67,20 @@ def waited(home: Path, address: str, seconds: float = 30.0, **changes: Any) -> t
     until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
     asked = {"version": "2", "evidence": EVIDENCE, "needs_reason": False, "reviewers": [], "until": until}
     kwargs = {"model_name": "toy", "asked": asked, "every": 0.1} | changes
-    told = ["registry_review_trigger.RegistryReviewTrigger", kwargs]
-    event, took = told_by(ASK, home, told, MLFLOW_TRACKING_URI=address)
+    trigger = ["registry_review_trigger.RegistryReviewTrigger", kwargs]
+    event, took = answers_of(ASK, home, trigger, MLFLOW_TRACKING_URI=address)
     return event, took
 
 
 def test_an_answer_ends_the_wait_also_after_an_outage(tmp_path: Path) -> None:
-    """No tags, errors, a proxy's page, a version that nobody knows: all of it is waited through until the tags are there."""
+    """No tags, errors, a proxy's page, an unknown version: all of it is waited through until the tags are there."""
     with registry({}, 503, b"<html>login</html>", 404, {"review_by": "alice"}, RIGHT) as address:
         event, _ = waited(tmp_path, address)
     assert event == {"expired": False}
 
 
 def test_something_to_correct_ends_it_once(tmp_path: Path) -> None:
-    """The step tells the reviewer what is wrong; told once, it is waited on, until the time that was said at first."""
+    """The step tells the reviewer what is wrong; after one such message the wait goes on, until the time set at first."""
     wrong = {"review": "yes", "review_by": "alice"}
     with registry(wrong) as address:
         assert waited(tmp_path, address)[0] == {"expired": False}
@@ -91,7 +92,7 @@ def test_something_to_correct_ends_it_once(tmp_path: Path) -> None:
 
 
 def test_started_again_after_its_time_it_ends_at_once(tmp_path: Path) -> None:
-    """A triggerer that was away for a day does not give anybody another day."""
+    """A triggerer that was away for a day does not give the reviewer another day."""
     event, took = waited(tmp_path, "http://127.0.0.1:9", -3600.0)
     assert event == {"expired": True}
     assert took < 1

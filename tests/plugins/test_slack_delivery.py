@@ -34,12 +34,12 @@ print("ready", flush=True)
 for line in sys.stdin:
     given, began = json.loads(line), time.monotonic()
     if "text" in given:
-        told = post(Message(given.get("kind", "verdict"), given["text"], once=given.get("once", "")))
+        delivered = post(Message(given.get("kind", "verdict"), given["text"], once=given.get("once", "")))
     else:
         error = getattr(include.errors, given["error"])("no answer: check that it runs")
         ti = SimpleNamespace(dag_id=given["dag"], task_id="pull", log_url="http://airflow.example/log")
-        told = report_failure({"ti": ti, "exception": error})
-    print(json.dumps([told, time.monotonic() - began]), flush=True)
+        delivered = report_failure({"ti": ti, "exception": error})
+    print(json.dumps([delivered, time.monotonic() - began]), flush=True)
 """
 
 
@@ -69,15 +69,15 @@ class Workers:
             while process.stdout.readline() not in ("ready\n", ""):
                 pass
 
-    def tell(self, *said: dict[str, Any], worker: int = 0) -> list[Any]:
+    def tell(self, *messages: dict[str, Any], worker: int = 0) -> list[Any]:
         """What each of these came to: whether it was delivered, and the seconds it took."""
         process = self.processes[worker]
         assert process.stdin
         assert process.stdout
-        process.stdin.write("".join(json.dumps(one) + "\n" for one in said))
+        process.stdin.write("".join(json.dumps(one) + "\n" for one in messages))
         process.stdin.flush()
         answers: list[Any] = []
-        while len(answers) < len(said):
+        while len(answers) < len(messages):
             line = process.stdout.readline()
             assert line, process.stderr and process.stderr.read()[-3000:]
             if line.startswith("["):
@@ -137,7 +137,7 @@ def test_one_outage_is_one_message_however_many_processes_fail(workers: Workers,
     assert "and 49 more of MLflow since " in receiver.texts[1].splitlines()[-1]
 
 
-def test_an_outage_of_the_store_is_told_though_nothing_can_be_remembered(workers: Workers, receiver: Receiver) -> None:
+def test_an_outage_of_the_store_is_announced_though_nothing_can_be_stored(workers: Workers, receiver: Receiver) -> None:
     """Neither grouped nor counted: one message too many is better than one too few."""
     workers.start()
     workers.tell(*failures("StoreUnreachable", 3), {"text": "it is back"})
@@ -157,9 +157,9 @@ def test_a_store_that_is_found_to_be_away_stops_no_message(workers: Workers, rec
     assert "neither grouped nor counted" in workers.end()
 
 
-@pytest.mark.parametrize(("answer", "said"), [(500, "it answered 500"), (0, "timed out"), (429, "it answered 429")])
+@pytest.mark.parametrize(("answer", "summary"), [(500, "it answered 500"), (0, "timed out"), (429, "it answered 429")])
 def test_a_slack_that_is_away_costs_seconds_and_is_counted(
-    workers: Workers, receiver: Receiver, answer: int, said: str
+    workers: Workers, receiver: Receiver, answer: int, summary: str
 ) -> None:
     """Nothing is raised; the log has message and reason, but not the secret address; the next one that gets through tells."""
     receiver.answer, receiver.retry_after = answer, "30" if answer == 429 else ""
@@ -175,7 +175,7 @@ def test_a_slack_that_is_away_costs_seconds_and_is_counted(
     workers.tell({"text": "through"})
     assert "and 1 more of page since " in receiver.texts[-1]
     log = workers.end()
-    assert said in log
+    assert summary in log
     assert receiver.address not in log
 
 
@@ -192,8 +192,8 @@ def test_without_a_connection_messages_end_in_the_log(workers: Workers, receiver
 def test_no_count_is_lost_between_processes(workers: Workers, receiver: Receiver) -> None:
     """Thirty messages of three processes at once: twenty are delivered, ten held back, all counted."""
     workers.start(3)
-    said = [{"text": f"message {number}"} for number in range(10)]
-    threads = [threading.Thread(target=workers.tell, args=said, kwargs={"worker": one}) for one in range(3)]
+    messages = [{"text": f"message {number}"} for number in range(10)]
+    threads = [threading.Thread(target=workers.tell, args=messages, kwargs={"worker": one}) for one in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,8 +14,8 @@ from include import errors
 from task_policy import task_defaults
 policy = task_defaults("me")["retry_policy"]
 kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)} | {"MemoryError": MemoryError}
-said = {name: policy.evaluate(kind("x"), 1, 3).action.value for name, kind in kinds.items()}
-print(chr(10) + json.dumps(said))
+actions = {name: policy.evaluate(kind("x"), 1, 3).action.value for name, kind in kinds.items()}
+print(chr(10) + json.dumps(actions))
 """
 
 
@@ -23,9 +23,9 @@ def test_outages_are_tried_again_and_nothing_else_of_ours(tmp_path: Path) -> Non
     """Airflow retries an error of ours exactly where the error says that it is transient; of others it knows nothing."""
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path)}
     answer = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True, env=environment)
-    said = json.loads(answer.stdout.splitlines()[-1])
+    actions = json.loads(answer.stdout.splitlines()[-1])
     ours: dict[str, type[errors.ProvingGroundError]] = {
         name: kind for name, kind in vars(errors).items() if isinstance(kind, type)
     }
-    assert said.pop("MemoryError") == "default"
-    assert said == {name: "retry" if kind.transient else "fail" for name, kind in ours.items()}
+    assert actions.pop("MemoryError") == "default"
+    assert actions == {name: "retry" if kind.transient else "fail" for name, kind in ours.items()}

@@ -109,7 +109,7 @@ def test_what_a_person_typed_acts_on_nothing(typed: str, written: str) -> None:
     assert f"1. {written}\n" in text
 
 
-def test_a_novel_is_cut() -> None:
+def test_an_overlong_reason_is_truncated() -> None:
     """A description has room for five thousand characters, so one reason does not take them all."""
     assert len(card(facts=replace(FACTS, trigger="x" * 9000))) < 2000
 

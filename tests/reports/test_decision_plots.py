@@ -16,7 +16,7 @@ SEVERITIES = {"missing@0.2": ("missing", 0.2), "missing@0.05": ("missing", 0.05)
 NOISY = tuple(cell(condition=name) for name in SEVERITIES)
 
 
-def test_dollars_are_no_formula() -> None:
+def test_dollar_signs_in_a_slice_name_do_not_break_the_plot() -> None:
     """A slice of prices has two of them, and a picture that cannot be drawn must not cost the verdict."""
     priced = replace(COMPARED, cells=(*COMPARED.cells, cell("price=$0_$50")))
     dear = replace(DECISION, reasons=("worse on price=$0_$50",))

@@ -43,7 +43,7 @@ def retraining(number: int, verdict: Any, version: str | None = "2") -> RetrainS
     )
 
 
-def test_who_never_checked_a_period_has_no_pictures() -> None:
+def test_without_a_checked_period_there_are_no_charts() -> None:
     """The first run may have found nothing at all."""
     empty = monitor_status(FIRST)
     assert axis_of([]) is None
@@ -92,7 +92,7 @@ def test_a_retraining_of_nothing_is_no_verdict() -> None:
     assert quality_picture(axis, checks, [skipped]).marks == ()
 
 
-def test_noise_is_told_by_its_strongest_first() -> None:
+def test_noise_is_listed_strongest_first() -> None:
     """At most a dozen lines; what is gone in the newest period says so."""
     weeks = [FIRST + number * WEEK for number in range(2)]
     rates: list[dict[str, dict[str, float]]] = [

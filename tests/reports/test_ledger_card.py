@@ -1,23 +1,23 @@
-"""The ledger as people read it: what was in production when, who decided it and why, whatever somebody wrote into a reason."""
+"""The ledger as people read it: what was in production when, who decided it and why, whatever a reason contains."""
 
 from datetime import timedelta
 
 import pytest
 
 from include.reports.ledger_card import answer, ledger_card
-from tests.ledger.test_entries import NOW, chain, promoted, said
+from tests.ledger.test_entries import NOW, chain, ledger_fact, promoted
 
 HOUR = timedelta(hours=1)
 ENTRIES = chain(
     *promoted("1", "2"),
-    said("refused", version="3", reason="it lost"),
-    said("rolling_back", "1"),
-    said("rolled_back", "1", reason="precision fell", by="dora"),
+    ledger_fact("refused", version="3", reason="it lost"),
+    ledger_fact("rolling_back", "1"),
+    ledger_fact("rolled_back", "1", reason="precision fell", by="dora"),
 )
 
 
 def test_it_says_who_is_champion_and_where_a_rollback_goes() -> None:
-    """The first lines are what somebody on call needs."""
+    """The first lines are what the engineer on call needs."""
     page = ledger_card("toy", ENTRIES)
     assert "**Champion: version 1.**" in page
     assert "Blocked after a rollback: 2." in page
@@ -58,7 +58,7 @@ def test_what_was_in_production_at_a_moment_is_one_sentence(hours: float, senten
 
 def test_where_only_refusals_happened_nothing_was_in_production() -> None:
     """A model whose first challengers were all rejected has a ledger, and no term."""
-    entries = chain(said("rejected", version="1", by="dora", reason="not yet"), said("refused", version="1"))
+    entries = chain(ledger_fact("rejected", version="1", by="dora", reason="not yet"), ledger_fact("refused", version="1"))
     page = ledger_card("toy", entries, NOW)
     assert "**There is no champion.**" in page
     assert "Nothing was in production yet." in page
@@ -78,8 +78,8 @@ def test_what_people_wrote_stays_text(hostile: str) -> None:
     """In a reason, a name, or the address of a card: no markup, no second line, no turned text, no ten megabytes."""
     entries = chain(
         *promoted("1"),
-        said("refused", version="2", reason=hostile, by=hostile, evidence={"card": "javascript:alert(1)"}),
-        said("refused", version="2", reason="r", key="2", evidence={"card": f"http://x/{hostile}"}),
+        ledger_fact("refused", version="2", reason=hostile, by=hostile, evidence={"card": "javascript:alert(1)"}),
+        ledger_fact("refused", version="2", reason="r", key="2", evidence={"card": f"http://x/{hostile}"}),
     )
     page = ledger_card("toy", entries)
     assert "<script" not in page

@@ -51,7 +51,7 @@ def test_there_are_zeros_that_no_record_mends() -> None:
 
 
 def test_slices_count_where_they_were_judged() -> None:
-    """A model without slices has no such point, nor has one whose first champion was compared with nobody."""
+    """A model without slices has no such point, nor has one whose first champion was compared with no other version."""
     title = "Model quality is sufficient on important data slices"
     first = replace(EVERYTHING, gate={**EVERYTHING.gate, "harm": "not made"})
     given_to = [

@@ -50,7 +50,7 @@ def test_a_line_says_what_the_real_steps_wrote() -> None:
     assert "0.8" in render("models.html", lines=[found], now=NOW)
 
 
-def test_who_was_not_checked_for_long_is_silent() -> None:
+def test_a_model_not_checked_for_long_is_shown_as_silent() -> None:
     """As the alert has it: three periods, and never less than three days."""
     world = World()
     checked(world, period=None)
@@ -61,8 +61,8 @@ def test_who_was_not_checked_for_long_is_silent() -> None:
         assert found.silent is silent
 
 
-def test_who_needs_a_person_comes_first() -> None:
-    """A review that waits, then silence, then what triage found; the rest by name."""
+def test_models_that_need_a_person_come_first() -> None:
+    """A review that waits, then silence, then what triage found; the others by name."""
     plain = Line("x", "o", "d")
     waits = replace(plain, name="z", runs=Runs(review_run="r"))
     lines = [
@@ -75,7 +75,7 @@ def test_who_needs_a_person_comes_first() -> None:
     assert [one.name for one in sorted(lines, key=lambda one: one.urgency)] == ["z", "u", "v", "w", "x"]
 
 
-def test_a_retraining_that_has_ended_asks_nobody() -> None:
+def test_a_retraining_that_has_ended_waits_for_no_reviewer() -> None:
     """The check's word stays, and what came of it stands beside; a check since then asks anew."""
     asked = Posted(NOW, monitor_status(day(9), finding=Finding(action="retrain", reason="decay")))
     for as_of, answered in ((day(9), True), (day(8), False)):

@@ -60,14 +60,14 @@ class Server:
         program = ROOT / ".serving/bin/mlserver"
         assert program.is_file(), "MLServer's environment is not there: `make test-serving` installs it."
         ports = {name: str(self.port + turn) for turn, name in enumerate(("HTTP", "GRPC", "METRICS"))}
-        told = {f"MLSERVER_{name}_PORT": port for name, port in ports.items()}
-        told |= {
+        environment = {f"MLSERVER_{name}_PORT": port for name, port in ports.items()}
+        environment |= {
             "MLSERVER_PARALLEL_WORKERS": "0",
             "PYTHONPATH": str(ROOT / "deploy/serving"),
             "MLSERVER_HOST": "127.0.0.1",
         }
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        process = launch("mlserver", [str(program), "start", str(self.folder)], kept | told, self.logs, self.logs)
+        process = launch("mlserver", [str(program), "start", str(self.folder)], kept | environment, self.logs, self.logs)
         try:
             wait_for(process, lambda: requests.get(f"{self.url}/v2/models/toy/ready", timeout=5).ok, seconds=120)
             yield process
@@ -120,31 +120,31 @@ def require_served(server: Server, number: str) -> None:
     """Labels and probabilities are those of `models:/toy@champion`, to the last bit."""
     frame = asked_rows()
     champion = mlflow.sklearn.load_model("models:/toy@champion")
-    said = server.ask(frame)
-    found = {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in said["outputs"]}
+    response = server.ask(frame)
+    found = {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in response["outputs"]}
     assert np.array_equal(found["predict"], mlflow.pyfunc.load_model("models:/toy@champion").predict(frame))
     assert np.array_equal(found["predict_proba"], champion.predict_proba(frame))
-    assert said["model_version"] == said["parameters"]["registry_version"] == number
+    assert response["model_version"] == response["parameters"]["registry_version"] == number
     assert server.metadata()["versions"] == [number]
 
 
 @contextmanager
 def asking(server: Server) -> Iterator[list[tuple[str, str]]]:
     """One request after the other, without a pause meanwhile: what each was answered, the version or the failure."""
-    told: list[tuple[str, str]] = []
+    outcomes: list[tuple[str, str]] = []
     over, frame = threading.Event(), asked_rows().head(3)
 
     def ask() -> None:
         while not over.is_set():
             try:
-                told.append(("answered by", server.ask(frame)["model_version"]))
+                outcomes.append(("answered by", server.ask(frame)["model_version"]))
             except (requests.RequestException, KeyError) as error:
-                told.append(("failed", str(error)))
+                outcomes.append(("failed", str(error)))
 
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        yield told
+        yield outcomes
     finally:
         time.sleep(1)
         over.set()
@@ -153,7 +153,7 @@ def asking(server: Server) -> Iterator[list[tuple[str, str]]]:
 
 @pytest.fixture
 def client(seaweedfs: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The object store, as an agent of Seldon or KServe is told of it."""
+    """The object store, as an agent of Seldon or KServe is configured to reach it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", seaweedfs.s3_endpoint)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     found = boto3.client("s3")
@@ -186,15 +186,15 @@ def copied_as_by_an_agent(client: Any, folder: Path) -> None:
 
 def switched(server: Server, client: Any, change: Callable[[], object]) -> list[str]:
     """Versions that answered while the champion was changed and MLServer followed, in the order of their first answers."""
-    with asking(server) as told:
+    with asking(server) as outcomes:
         time.sleep(0.5)
         change()
         assert follow.copy(client, SOURCE, server.folder)
         follow.load(server.url, server.folder)
-    failures = [words for what, words in told if what == "failed"]
-    sys.stderr.write(f"{len(told)} requests while the champion changed, {len(failures)} failed\n")
+    failures = [words for what, words in outcomes if what == "failed"]
+    sys.stderr.write(f"{len(outcomes)} requests while the champion changed, {len(failures)} failed\n")
     assert failures == [], failures[0]
-    return list(dict.fromkeys(version for _, version in told))
+    return list(dict.fromkeys(version for _, version in outcomes))
 
 
 def retrain(world: World) -> None:
@@ -205,8 +205,8 @@ def retrain(world: World) -> None:
 
 def roll_back(world: World) -> None:
     """To the version before."""
-    rehearsed = world.do("verify_target", day(18))
-    assert world.do("roll_back", day(18), verified=rehearsed).rolled_back
+    verified_target = world.do("verify_target", day(18))
+    assert world.do("roll_back", day(18), verified=verified_target).rolled_back
 
 
 def test_mlserver_goes_with_the_champion(world: RealWorld, client: Any, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_mlserver_goes_with_the_champion(world: RealWorld, client: Any, tmp_path
 
 @pytest.fixture
 def served(world: RealWorld, client: Any, tmp_path: Path) -> Iterator[Server]:
-    """A server of whoever is champion."""
+    """A server of the current champion."""
     server = Server(tmp_path / "toy", tmp_path, free_ports())
     copied_as_by_an_agent(client, server.folder)
     with server.running():

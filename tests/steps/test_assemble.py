@@ -51,7 +51,7 @@ def test_as_of_an_earlier_day_nothing_later_is_seen(world: World) -> None:
     assert world.with_days(12).do("assemble", day(9)) == then
 
 
-def test_the_champions_score_came_from_its_own_old_test_set(seasoned: World) -> None:
+def test_the_holdout_is_newer_than_the_champions_training_data(seasoned: World) -> None:
     """The holdout is newer than the champion's training rows, or there is none."""
     seasoned.registry.versions["1"].tags["trained_until"] = day(7).isoformat()
     assembled = seasoned.do("assemble", day(9))
@@ -79,8 +79,8 @@ def test_a_row_in_training_and_in_the_holdout_fails_the_run(world: World) -> Non
         world.do("assemble", day(9))
 
 
-def test_a_registry_outage_is_not_no_champion(seasoned: World) -> None:
-    """Nobody is champion only when the registry says so."""
+def test_a_registry_outage_is_not_taken_for_a_missing_champion(seasoned: World) -> None:
+    """There is no champion only when the registry says so."""
     seasoned.registry.down = True
     with pytest.raises(RegistryUnreachable):
         seasoned.do("assemble", day(9))
@@ -93,7 +93,7 @@ def test_training_rows_can_be_limited(world: World) -> None:
 
 
 def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) -> None:
-    """Day 5 was broken and nobody delivered it again: it is in neither snapshot, until a later run finds it sound."""
+    """Day 5 was broken and was not delivered again: it is in neither snapshot, until a later run finds it sound."""
     world.with_days(9)
     findings = {360: Finding(action="stop", reason="a test"), 420: Finding(action="nothing", reason="a test")}
     for rows_in_training, finding in findings.items():

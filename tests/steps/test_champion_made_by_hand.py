@@ -1,4 +1,4 @@
-"""A champion that somebody registered by hand lacks the tags of ours: every step that needs one names it and stops."""
+"""A champion that a person registered by hand lacks the pipeline's tags: every step that needs one names it and stops."""
 
 from typing import Any
 

@@ -34,7 +34,7 @@ def curated(world: World) -> pd.DataFrame:
 
 
 def test_bad_rows_are_kept_with_their_reason_and_source(world: World) -> None:
-    """Whoever asks upstream has file, line, value and reason; good rows went on."""
+    """The person who asks upstream gets file, line, value and reason; good rows went on."""
     world.deliver("features", "00", features(x={3: "many"}, colour={5: "pink"}))
     checked = world.take_in(day(1))
     assert (checked.rows, checked.quarantined) == (58, 2)
@@ -78,7 +78,7 @@ def test_a_missing_column_is_named(world: World) -> None:
 
 
 def test_a_file_that_is_not_what_its_name_says_is_named(world: World) -> None:
-    """Bytes that nobody can read are told with their file, and nothing of the batch goes on."""
+    """Unreadable bytes are reported with their file, and nothing of the batch goes on."""
     world.deliver("features", "00", features())
     world.landing.put("toy/features/01.parquet", b"not parquet")
     with pytest.raises(UnreadableFile, match=r"toy/features/01\.parquet \(11 bytes\)"):
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_what_its_name_says_is_named(world: World) -> None:
         ("csv", features(x=dict.fromkeys(range(13), "bad")).to_csv(index=False).encode()),
     ],
 )
-def test_what_is_said_of_the_quarantine_is_true_however_it_fails(world: World, suffix: str, data: bytes) -> None:
+def test_the_summary_of_the_quarantine_is_true_however_it_fails(world: World, suffix: str, data: bytes) -> None:
     """Rows are in quarantine where the message counts bad ones, and nowhere else; that is all that the alert promises."""
     world.landing.put(f"toy/features/00.{suffix}", data)
     with pytest.raises(FeedError) as failed:

@@ -59,7 +59,7 @@ def test_one_vanished_column_does_not_take_the_others_down(seasoned: World) -> N
 
 
 def test_a_picture_that_cannot_be_drawn_decides_nothing(seasoned: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidently raises; what moved is told without it."""
+    """Evidently raises; what moved is reported without it."""
 
     def fail(*_: Any) -> None:
         raise RuntimeError("no picture today")
@@ -81,7 +81,7 @@ def test_the_reference_is_read_once_for_a_version(seasoned: World) -> None:
     assert (again.drifted, again.broken) == (first.drifted, first.broken)
 
 
-def test_what_stays_moved_is_told_with_how_long(seasoned: World) -> None:
+def test_lasting_drift_is_reported_with_its_duration(seasoned: World) -> None:
     """The second day is compared with the last calm one, not with the first day of the shift."""
     assert [one.in_a_row for one in drift_of(seasoned, x=rows(8, count=400)["x"] + 3).moved if one.view == "x"] == [1]
     whole = rows(9, count=400)
@@ -123,7 +123,7 @@ def test_a_feature_that_the_model_gained_is_compared_once_a_version_knows_it(sea
     assert found.report_url is not None
 
 
-def test_labels_that_change_are_told_when_they_come(seasoned: World) -> None:
+def test_label_drift_is_reported_when_the_labels_arrive(seasoned: World) -> None:
     """Every answer is yes on day 7, which is known as of day 9."""
     for number in (8, 9):
         whole = rows(number, count=400).assign(y=1)
@@ -152,7 +152,7 @@ def profiles(world: World) -> list[NoiseProfile]:
     return [kept.profile for kept in world.services.lake.profiles("toy", day(99))]
 
 
-def test_the_mess_of_the_period_is_kept(seasoned: World) -> None:
+def test_the_noise_profile_of_the_period_is_kept(seasoned: World) -> None:
     """Missing cells of the rows that went on, and what was refused of the others, under the period that it is about."""
     whole = rows(8, count=400)
     drift_of(seasoned, z=whole["z"].mask(whole.index < 80), x=whole["x"].mask(whole.index >= 380, 99.0))
@@ -171,7 +171,7 @@ def test_a_run_to_which_nothing_was_delivered_keeps_what_was_measured(seasoned: 
     assert profiles(seasoned) == first
 
 
-def test_a_period_whose_mess_was_never_measured_is_measured_late(seasoned: World) -> None:
+def test_a_period_without_a_noise_profile_is_measured_late(seasoned: World) -> None:
     """Rows that an earlier run took in, and did not come to measure."""
     seasoned.deliver_day(8)
     seasoned.take_in(day(9))

@@ -65,7 +65,7 @@ def test_a_broken_feed_stops(world: World) -> None:
 
 
 def test_a_noise_surge_pages(world: World) -> None:
-    """A fifth of z is missing, which never was; somebody has to look, and training on it is offered."""
+    """A fifth of z is missing, which never was; a person has to look, and training on it is offered."""
     whole = rows(LAST, count=ROWS)
     delivered(world, LAST, z=whole["z"].mask(whole.index % 5 == 0))
     found = monitored(world, LAST)
@@ -74,7 +74,7 @@ def test_a_noise_surge_pages(world: World) -> None:
     assert "Augment" in found.advice
 
 
-def test_a_turned_world_retrains(world: World) -> None:
+def test_concept_drift_retrains(world: World) -> None:
     """Inputs look as ever, and the answers are the opposite: two mature days show it."""
     for number in range(LAST, LAST + 4):
         whole = rows(number, count=ROWS, turned=True)
@@ -119,8 +119,8 @@ def test_a_harmless_shift_is_noted(world: World) -> None:
     assert "z: median" in found.reason
 
 
-def test_something_new_in_the_texts_is_told_before_labels_show_it(world: World) -> None:
-    """A tenth of the messages speak of what nobody has spoken of: noted on the first day, with the words."""
+def test_something_new_in_the_texts_is_reported_before_labels_show_it(world: World) -> None:
+    """A tenth of the messages are about something new: noted on the first day, with the words."""
     whole = with_notes(rows(LAST, count=ROWS), LAST)
     delivered(world, LAST, note=whole["note"].mask(whole.index % 10 == 0, "is this allergy friendly"))
     found = monitored(world, LAST)

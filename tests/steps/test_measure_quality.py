@@ -31,7 +31,7 @@ def test_quality_stands_beside_what_the_champion_proved(seasoned: World) -> None
 
 
 @pytest.mark.parametrize("step", ["score", "measure_quality", "detect_drift"])
-def test_an_exception_in_the_trigger_check_became_a_green_skip(seasoned: World, step: str) -> None:
+def test_a_check_that_raises_fails_the_run(seasoned: World, step: str) -> None:
     """A check that cannot be made turns the run red, and Airflow's callback pages: it never ends in "nothing found"."""
     scored = seasoned.scored(day(8))
     seasoned.registry.down = True
@@ -45,7 +45,7 @@ def test_an_exception_in_the_trigger_check_became_a_green_skip(seasoned: World, 
         seasoned.do(step, day(9), **inputs[step])
 
 
-def test_a_turned_world_is_decay(seasoned: World) -> None:
+def test_concept_drift_is_measured_as_decay(seasoned: World) -> None:
     """Where the answer is suddenly the opposite, the champion is found out."""
     seasoned.deliver_day(8, turned=True)
     seasoned.take_in(day(10))
@@ -56,7 +56,7 @@ def test_a_turned_world_is_decay(seasoned: World) -> None:
 
 
 def test_labels_that_are_late_are_waited_for(seasoned: World) -> None:
-    """Day 8 has no labels yet, so day 7 is judged and the gap is told."""
+    """Day 8 has no labels yet, so day 7 is judged and the gap is reported."""
     seasoned.deliver_day(8, labels=False)
     seasoned.take_in(day(9))
     found = seasoned.do("measure_quality", day(20), scored=seasoned.scored(day(9)))
@@ -71,7 +71,7 @@ def test_a_label_counts_from_its_due_time_although_it_was_delivered_before(seaso
     assert found.newest_maturity < 0.95
 
 
-def test_no_mature_period_is_said_so(seasoned: World) -> None:
+def test_the_absence_of_a_mature_period_is_reported(seasoned: World) -> None:
     """Nothing is made up where only immature periods were scored."""
     scored = seasoned.scored(day(8))
     only_newest = scored_by("1", day(7), scored.prediction_keys[-1])
@@ -90,7 +90,7 @@ def test_labels_of_one_class_measure_nothing(seasoned: World) -> None:
 
 
 def test_measuring_twice_finds_and_leaves_the_same(seasoned: World) -> None:
-    """What is remembered is named by version and period: it can be run as often as anybody likes."""
+    """What is remembered is named by version and period: it can be run any number of times."""
     scored = seasoned.scored(day(8))
     first = seasoned.do("measure_quality", day(9), scored=scored)
     before = dict(seasoned.lake.objects)
@@ -127,8 +127,8 @@ def test_a_metric_without_a_value_is_not_remembered(seasoned: World) -> None:
     assert all(math.isfinite(judged.value) for judged in kept.values())
 
 
-def test_days_without_rows_owe_no_labels(seasoned: World) -> None:
-    """A gap in the feed is told as one; labels of days that never were are not late."""
+def test_no_labels_are_expected_for_days_without_rows(seasoned: World) -> None:
+    """A gap in the feed is reported as one; labels of days that never were are not late."""
     seasoned.model = replace(seasoned.model, feed=replace(seasoned.model.feed, label_delay=timedelta(days=1)))
     found = seasoned.do("measure_quality", day(13), scored=seasoned.scored(day(8)))
     assert found.overdue == 0

@@ -69,7 +69,7 @@ def test_it_is_trained_judged_promoted_scored_and_measured(shop: World) -> None:
     assert quality.value > 0.9
 
 
-def test_augmentation_is_another_recipe_and_learns_from_mess(shop: World) -> None:
+def test_augmentation_is_another_recipe_and_learns_from_noise(shop: World) -> None:
     """Twice the rows, half of them corrupted: the change lane judges it, and under typing slips it is the better one."""
     _, trained, _ = shop.challenge(day(9))
     assert trained.version is not None
@@ -80,9 +80,9 @@ def test_augmentation_is_another_recipe_and_learns_from_mess(shop: World) -> Non
     assert again.version != trained.version
     tags = [shop.registry.versions[v].tags for v in (trained.version, again.version)]
     assert tags[0]["recipe"] != tags[1]["recipe"]
-    messy = pd.DataFrame({"words": ["rd appl", "grn apl", "blue plm", "rd chrry"]})
-    assert (shop.registry.pipelines[again.version].predict(messy) == [f"code {n}" for n in range(4)]).mean() >= (
-        plain.predict(messy) == [f"code {n}" for n in range(4)]
+    noisy_rows = pd.DataFrame({"words": ["rd appl", "grn apl", "blue plm", "rd chrry"]})
+    assert (shop.registry.pipelines[again.version].predict(noisy_rows) == [f"code {n}" for n in range(4)]).mean() >= (
+        plain.predict(noisy_rows) == [f"code {n}" for n in range(4)]
     ).mean()
 
 

@@ -52,7 +52,7 @@ def monitor(world: World, number: int, run_id: str = "") -> Probated:
     return found
 
 
-def said(world: World) -> list[tuple[str, str]]:
+def written(world: World) -> list[tuple[str, str]]:
     """What probation wrote into the ledger, which must be whole."""
     return [(entry.event, entry.key) for entry in entries(world)]
 
@@ -76,8 +76,8 @@ def equal(seasoned: World) -> World:
     return live(promoted(seasoned, seasoned.registry.pipelines["1"]), 9, 16)
 
 
-def test_nobody_is_on_probation_without_a_promotion_over_another(seasoned: World, world: World) -> None:
-    """A first champion has replaced nobody, and without one there is nobody at all."""
+def test_only_a_champion_that_replaced_another_is_on_probation(seasoned: World, world: World) -> None:
+    """A first champion has replaced no version, and without a champion there is no probation at all."""
     assert monitor(seasoned, 9).decision == "none"
     assert monitor(world.with_days(1), 1).decision == "none"
     assert not entries(seasoned)
@@ -86,13 +86,13 @@ def test_nobody_is_on_probation_without_a_promotion_over_another(seasoned: World
 def test_a_worse_champion_is_found_at_the_first_look_and_a_rollback_proposed(bad: World) -> None:
     """Not before two periods are mature, although one is enough to see it; then once, and probation is over."""
     assert [monitor(bad, number).decision for number in (9, 10, 11)] == ["going on"] * 3
-    assert said(bad) == []
+    assert written(bad) == []
     found = monitor(bad, 12)
     assert (found.decision, found.version, found.against, found.looks, found.then) == ("worse", "2", "1", 1, "propose")
     assert found.z is not None
     assert found.bound is not None
     assert found.z < -found.bound == pytest.approx(-2.797, abs=1e-3)
-    assert said(bad) == WORSE
+    assert written(bad) == WORSE
     assert bad.services.ledger.state("toy").on_probation is None
     assert [monitor(bad, number).decision for number in (13, 14)] == ["none", "none"]
     assert bad.registry.aliases["champion"] == "2"
@@ -117,7 +117,7 @@ def test_an_equal_champion_passes_at_the_last_look(equal: World) -> None:
     """Looks after two and four periods, nothing in between, nothing after."""
     found = [monitor(equal, number).decision for number in range(9, 17)]
     assert found == ["going on"] * 5 + ["passed", "none", "none"]
-    assert said(equal) == [("looked", "2 look 1"), ("looked", "2 look 2"), ("probation_ended", "2 on probation")]
+    assert written(equal) == [("looked", "2 look 1"), ("looked", "2 look 2"), ("probation_ended", "2 on probation")]
     assert entries(equal)[-1].reason.endswith("it is not shown to be worse, and has passed")
 
 
@@ -126,21 +126,21 @@ def test_nothing_is_looked_at_between_the_looks(equal: World) -> None:
     monitor(equal, 12)
     equal.registry.pipelines["2"] = pipeline(equal, 0.95)
     assert monitor(equal, 13).summary.endswith("3 periods are mature, look 2 of 2 comes after 4")
-    assert said(equal) == [("looked", "2 look 1")]
+    assert written(equal) == [("looked", "2 look 1")]
 
 
 def test_looks_that_were_missed_are_taken_with_what_there_is(equal: World) -> None:
-    """Nobody monitored for a week: both looks are taken at once, each once, on the declared number of periods."""
+    """The monitor did not run for a week: both looks are taken at once, each once, on the declared number of periods."""
     assert monitor(equal, 16).decision == "passed"
     assert [entry.evidence["rows"] for entry in entries(equal)[:2]] == [240, 240]
-    assert said(equal) == [("looked", "2 look 1"), ("looked", "2 look 2"), ("probation_ended", "2 on probation")]
+    assert written(equal) == [("looked", "2 look 1"), ("looked", "2 look 2"), ("probation_ended", "2 on probation")]
 
 
 def test_the_same_run_again_adds_nothing_and_says_the_same(bad: World) -> None:
     """A cleared task repeats its message; a later run does not, and neither does one after a rollback."""
     first = monitor(bad, 12)
     assert monitor(bad, 12) == first
-    assert said(bad) == WORSE
+    assert written(bad) == WORSE
     assert monitor(bad, 12, run_id="another").decision == "none"
     bad.registry.aliases["champion"] = "1"
     bad.do("reconcile", day(13))
@@ -156,14 +156,14 @@ def test_killed_at_any_write_and_run_again_ends_the_same(bad: World, write: int)
         bad.do("probation", day(12), scored=scored)
     bad.lake.crash_at = None
     assert monitor(bad, 14).decision == "worse"
-    assert said(bad) == WORSE
+    assert written(bad) == WORSE
 
 
 def test_a_run_that_plays_before_the_promotion_does_nothing(bad: World) -> None:
     """A back-fill does not judge a version that was not there yet."""
     assert bad.scored(day(8)).shadow is None
     assert monitor(bad, 8).decision == "none"
-    assert said(bad) == []
+    assert written(bad) == []
 
 
 def test_labels_count_when_they_are_due(bad: World) -> None:
@@ -178,7 +178,7 @@ def test_a_champion_that_changed_meanwhile_is_not_looked_at(bad: World) -> None:
     bad.do("reconcile", day(12))
     assert bad.do("probation", day(12), scored=scored).decision == "none"
     assert monitor(bad, 12).decision == "none"
-    assert said(bad) == []
+    assert written(bad) == []
 
 
 def test_a_promotion_in_the_middle_of_a_look_is_not_blamed_for_it(bad: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_a_promotion_in_the_middle_of_a_look_is_not_blamed_for_it(bad: World, mo
         monitor(bad, 12)
     probation = bad.services.ledger.state("toy").on_probation
     assert probation is not None
-    assert (probation.version, probation.looks, said(bad)) == ("3", 0, [])
+    assert (probation.version, probation.looks, written(bad)) == ("3", 0, [])
 
 
 def test_a_broken_period_is_no_part_of_it(bad: World) -> None:
@@ -212,7 +212,7 @@ def test_a_previous_champion_that_was_deleted_ends_it_once(bad: World) -> None:
     found = monitor(bad, 12)
     assert found.decision == "impossible"
     assert "version 1 cannot score any more: RegistryError: toy version 1 was deleted" in found.summary
-    assert said(bad) == [("probation_ended", "2 on probation")]
+    assert written(bad) == [("probation_ended", "2 on probation")]
     assert monitor(bad, 13).decision == "none"
 
 
@@ -221,7 +221,7 @@ def test_labels_that_never_come_end_it(seasoned: World) -> None:
     live(promoted(seasoned, pipeline(seasoned, 0.9)), 9, 21, labels=False)
     assert monitor(seasoned, 20).decision == "going on"
     found = monitor(seasoned, 21)
-    assert (found.decision, said(seasoned)) == ("impossible", [("probation_ended", "2 on probation")])
+    assert (found.decision, written(seasoned)) == ("impossible", [("probation_ended", "2 on probation")])
     assert "only 0 of 4 periods could be judged" in found.summary
 
 
@@ -231,35 +231,35 @@ def test_labels_of_one_class_are_no_look(bad: World) -> None:
         bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
     bad.take_in(day(15))
     assert monitor(bad, 12).decision == "going on"
-    assert said(bad) == []
+    assert written(bad) == []
     assert monitor(bad, 13).decision == "worse"
     assert entries(bad)[0].evidence["rows"] == 180
 
 
 def test_a_metric_that_has_no_value_at_the_end_ends_it(bad: World) -> None:
-    """Nobody waits for a look that can never be taken, and it does not count as passed."""
+    """Probation does not wait for a look that can never be taken, and it does not count as passed."""
     for number in range(9, 13):
         bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
     bad.take_in(day(15))
     assert monitor(bad, 13).decision == "going on"
     assert monitor(bad, 14).summary == "roc_auc has no value on the rows of 4 periods"
-    assert said(bad) == [("probation_ended", "2 on probation")]
+    assert written(bad) == [("probation_ended", "2 on probation")]
 
 
 def test_a_model_may_ask_for_the_rollback_itself(bad: World) -> None:
     """What is found is the same; the monitor then starts the rollback."""
     bad.model = replace(bad.model, probation=Probation(then="roll_back"))
     assert monitor(bad, 12).then == "roll_back"
-    assert said(bad) == WORSE
+    assert written(bad) == WORSE
 
 
 def test_a_model_without_probation_ends_it(bad: World) -> None:
-    """No shadow is scored, and nobody stays on probation for ever."""
+    """No shadow is scored, and no version stays on probation for ever."""
     bad.model = replace(bad.model, probation=None)
     assert bad.scored(day(12)).shadow is None
     assert monitor(bad, 12).decision == "none"
     assert "the model declares no probation" in entries(bad)[0].reason
-    assert said(bad) == [("probation_ended", "2 on probation")]
+    assert written(bad) == [("probation_ended", "2 on probation")]
 
 
 def test_the_plan_of_the_first_look_is_kept_to_the_last(equal: World) -> None:

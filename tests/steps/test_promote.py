@@ -31,7 +31,7 @@ def promote(world: World, verdict: Verdict, approval: Approval | None = None) ->
 
 @pytest.fixture
 def contest(world: World) -> World:
-    """Version 1 is champion, 2 is challenger, 3 is nobody."""
+    """Version 1 is champion, 2 is challenger, 3 has no alias."""
     for _ in range(3):
         world.registry.add("pipeline", {})
     world.registry.aliases = {"champion": "1", "challenger": "2"}
@@ -41,13 +41,13 @@ def contest(world: World) -> World:
 
 
 def test_the_challenger_becomes_champion(contest: World) -> None:
-    """The champion becomes previous, and nobody is challenger any more."""
+    """The champion becomes previous, and there is no challenger any more."""
     promotion = promote(contest, verdict_on("2", "1"))
     assert (promotion.promoted, promotion.champion_version, promotion.previous_version) == (True, "2", "1")
     assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "1"}
 
 
-def test_production_was_archived_before_the_new_version_was_set(contest: World) -> None:
+def test_there_is_a_champion_at_every_moment_of_a_promotion(contest: World) -> None:
     """At no moment is there no champion: every single write leaves one, and the old one is previous before it goes."""
     promote(contest, verdict_on("2", "1"))
     assert contest.registry.champions[:2] == ["1", "2"]
@@ -79,14 +79,14 @@ def test_promoting_twice_changes_nothing(contest: World) -> None:
 
 
 def test_a_first_champion_has_no_previous(contest: World) -> None:
-    """Nobody is made up to go back to, not even version minus one."""
+    """No version is made up to go back to, not even the one before by number."""
     fresh = World()
     fresh.registry.versions, fresh.registry.digests = contest.registry.versions, contest.registry.digests
     assert promote(fresh, verdict_on("2", None)).previous_version is None
     assert fresh.registry.aliases == {"champion": "2", "anchor": "2"}
 
 
-def test_previous_was_guessed_as_version_minus_one(contest: World) -> None:
+def test_previous_is_the_version_that_was_replaced(contest: World) -> None:
     """Version 3 beat version 1: previous is 1, although 2 lies between."""
     promote(contest, verdict_on("3", "1"))
     assert contest.registry.aliases["previous"] == "1"
@@ -94,7 +94,7 @@ def test_previous_was_guessed_as_version_minus_one(contest: World) -> None:
 
 @pytest.mark.parametrize("now", ["3", None])
 def test_a_champion_that_moved_voids_the_verdict(contest: World, now: str | None) -> None:
-    """Compared with 1, but 3 or nobody is champion by now: nothing moves, and the message says what to do."""
+    """Compared with 1, but 3 or no version is champion by now: nothing moves, and the message says what to do."""
     contest.registry.aliases = {"challenger": "2"} | ({"champion": now} if now else {})
     before = dict(contest.registry.aliases)
     with pytest.raises(ChampionMoved, match="version 2 was compared with 1"):
@@ -103,7 +103,7 @@ def test_a_champion_that_moved_voids_the_verdict(contest: World, now: str | None
 
 
 def test_a_champion_that_came_meanwhile_voids_a_first_verdict(contest: World) -> None:
-    """Compared with nobody, but there is a champion now."""
+    """Compared with no version, but there is a champion now."""
     with pytest.raises(ChampionMoved, match="compared with none"):
         promote(contest, verdict_on("2", None))
 
@@ -132,7 +132,7 @@ def test_without_approval_the_champion_stays(contest: World, approval: Approval)
 
 @pytest.mark.parametrize("word", ["keep", "inconclusive", "blocked"])
 def test_no_approval_makes_a_promotion_of_another_verdict(contest: World, word: Any) -> None:
-    """Whoever approved it by mistake: only the verdict `promote` moves the alias."""
+    """Even if a person approved it by mistake: only the verdict `promote` moves the alias."""
     assert not promote(contest, verdict_on("2", "1").model_copy(update={"verdict": word})).promoted
     assert contest.registry.aliases["champion"] == "1"
 
@@ -145,7 +145,7 @@ def test_a_newer_challenger_keeps_its_alias(contest: World) -> None:
 
 
 def test_nothing_judged_promotes_nothing(contest: World) -> None:
-    """A run that had nothing to train says who is champion, or that nobody is."""
+    """A run that had nothing to train names the champion, or says that there is none."""
     nothing = verdict_on("2", "1").model_copy(update={"version": None})
     assert promote(contest, nothing).summary == "version 1 stays champion"
     assert promote(World(), nothing.model_copy(update={"champion_version": None})).summary == "there is still no champion"
@@ -189,13 +189,13 @@ def test_a_verdict_of_before_is_void_once_the_version_is_judged_again(contest: W
 
 @pytest.mark.parametrize(("word", "where"), [("promote", "orchestrator"), ("promote", "registry"), ("inconclusive", "none")])
 def test_an_approval_that_the_ledger_does_not_know_is_none(contest: World, word: Any, where: Any) -> None:
-    """What one task hands to the next can be edited in Airflow: whoever approves is in the ledger, or did not."""
+    """What one task hands to the next can be edited in Airflow: an approval counts only if it is in the ledger."""
     contest.model = changed(contest.model, where=where)
     verdict = verdict_on("2", "1").model_copy(update={"verdict": word})
     forged = yes(verdict).model_copy(update={"by": "alice", "override": word == "inconclusive"})
     assert not promote(contest, verdict, forged).promoted
     assert "no approval by alice" in contest.services.ledger.proved("toy")[-1].reason
-    said = fact(REQUEST, "approved", Subject(verdict.evidence, "2"), Author("alice", "r"))
-    contest.services.ledger.append("toy", said)
+    approval = fact(REQUEST, "approved", Subject(verdict.evidence, "2"), Author("alice", "r"))
+    contest.services.ledger.append("toy", approval)
     assert not promote(contest, verdict, forged.model_copy(update={"by": "bob"})).promoted
     assert promote(contest, verdict, forged).promoted

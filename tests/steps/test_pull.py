@@ -69,8 +69,8 @@ def test_folders_and_hidden_files_are_passed_over(world: World) -> None:
     assert names(world) == []
 
 
-def test_a_name_that_nobody_can_read_stops_the_run(world: World) -> None:
-    """A spreadsheet in landing is told by name, not skipped."""
+def test_a_file_of_an_unknown_format_stops_the_run(world: World) -> None:
+    """A spreadsheet in landing is named in the error, not skipped."""
     world.landing.put("toy/features/report.xlsx", b"")
     with pytest.raises(UnreadableFile, match=r"toy/features/report\.xlsx: accepted names end in \.csv"):
         names(world)

@@ -28,7 +28,7 @@ def world() -> World:
 
 @pytest.fixture
 def refitted() -> Refitted:
-    """What refit said of it."""
+    """The result of refit for it."""
     return _backtest()[1]
 
 
@@ -46,7 +46,7 @@ def test_the_answer_is_a_sentence_and_a_page(world: World, refitted: Refitted) -
     assert figures["recommendation"] == answer.recommendation
 
 
-def test_a_world_that_turned_is_worth_retraining_for(world: World, refitted: Refitted) -> None:
+def test_retraining_is_recommended_after_concept_drift(world: World, refitted: Refitted) -> None:
     """The first model is wrong from day 12 on: what is recommended beats it beyond chance."""
     world.do("recommend", day(DAYS), refitted=refitted)
     figures = json.loads(world.registry.reports[f"replay-{refitted.digest}", "replay.json"])
@@ -78,7 +78,7 @@ def test_neither_champion_nor_alias_is_touched(world: World, refitted: Refitted)
 
 
 def test_an_outage_can_be_tried_again(world: World, refitted: Refitted) -> None:
-    """The failure is told as one that can pass."""
+    """The error is marked as one that can be retried."""
     world.registry.down = True
     with pytest.raises(RegistryUnreachable):
         world.do("recommend", day(DAYS), refitted=refitted)

@@ -29,7 +29,7 @@ def events(world: World) -> list[tuple[str, str | None]]:
 
 @pytest.fixture
 def three(world: World) -> World:
-    """Three versions are registered, and nobody is champion."""
+    """Three versions are registered, and there is no champion."""
     for _ in range(3):
         world.registry.add("pipeline", {})
     return world
@@ -94,7 +94,7 @@ def test_an_adoption_that_was_killed_is_made_whole(three: World) -> None:
 
 
 def test_a_change_by_hand_is_written_down_once_with_its_time(agreed: World) -> None:
-    """When it was noticed, and since when it may have been: nobody knows more. The alias stays where it was put."""
+    """When it was noticed, and since when it may have been: no more is known. The alias stays where it was put."""
     promoted = entries(agreed)[-1]
     agreed.registry.aliases["champion"] = "3"
     found = reconcile(agreed)
@@ -124,7 +124,7 @@ def test_a_champion_by_hand_is_on_no_probation(agreed: World) -> None:
 
 
 def test_a_step_back_by_hand_is_no_new_version(agreed: World) -> None:
-    """Where version 1 was put back, nobody was before it: a rollback does not lead to version 2 again."""
+    """Where version 1 was put back, no version was before it: a rollback does not lead to version 2 again."""
     agreed.registry.aliases["champion"] = "1"
     assert reconcile(agreed).by_hand
     assert agreed.services.ledger.state("toy").previous is None
@@ -132,7 +132,7 @@ def test_a_step_back_by_hand_is_no_new_version(agreed: World) -> None:
 
 
 def test_an_alias_that_was_removed_is_written_down(agreed: World) -> None:
-    """Nobody is champion any more; that too is somebody's doing, said once, and a rollback knows where to go."""
+    """Without the alias there is no champion; that is recorded once as a change by hand, and a rollback still has a target."""
     del agreed.registry.aliases["champion"]
     found = reconcile(agreed)
     assert (found.champion_version, found.by_hand, found.summary) == (
@@ -204,7 +204,7 @@ def test_every_entry_is_shown_on_its_version(agreed: World) -> None:
 
 
 def test_a_change_by_hand_that_a_backfill_finds_is_of_today(agreed: World) -> None:
-    """Whatever time the run plays, the entry's own time says when somebody noticed, and orders it."""
+    """Whatever time the run plays, the entry's own time says when the change was noticed, and orders it."""
     before = entries(agreed)[-1].at
     agreed.registry.aliases["champion"] = "3"
     reconcile(agreed, -300)
@@ -229,7 +229,7 @@ def test_a_version_that_was_deleted_stops_nothing(agreed: World, deleted: str) -
 
 @pytest.mark.parametrize("forged", ["9" * 5000, "999999", "-1", "\u0663", ""])
 def test_a_forged_tag_hides_no_entry(agreed: World, forged: str) -> None:
-    """Up to where the ledger is mirrored is kept in a tag that anybody may change: then all of it is mirrored again."""
+    """Up to where the ledger is mirrored is kept in a tag that anyone may change: then all of it is mirrored again."""
     agreed.registry.model_tags["ledger_mirrored"] = forged
     agreed.registry.versions["2"].tags.clear()
     agreed.registry.aliases["champion"] = "3"
@@ -248,18 +248,18 @@ def test_a_model_that_was_deleted_as_a_whole_is_written_down(agreed: World) -> N
 
 
 def test_a_ledger_that_begins_with_an_answer_finds_its_champion_too(three: World) -> None:
-    """Where a person approves before any run has looked at the champion, nobody is said to have made it by hand."""
+    """Where a person approves before any run has looked at the champion, it is not recorded as made by hand."""
     three.registry.aliases = {"champion": "3", "previous": "1"}
-    said = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", Subject("e", "2"), Author("alice", "r"))
-    three.services.ledger.append("toy", said)
+    approval = fact(Request(as_of=day(1), reason="", run_id="r"), "approved", Subject("e", "2"), Author("alice", "r"))
+    three.services.ledger.append("toy", approval)
     assert not reconcile(three).by_hand
     assert events(three) == [("approved", "2"), ("found", "1"), ("found", "3")]
     assert three.services.ledger.state("toy").previous == "1"
 
 
 @pytest.mark.parametrize("left", [0, 2])
-def test_a_ledger_that_was_cut_off_is_told(agreed: World, left: int) -> None:
-    """Its end, or all of it, removed: the chain that is left is whole, but MLflow mirrors more; it is told once."""
+def test_a_ledger_that_was_cut_off_is_reported(agreed: World, left: int) -> None:
+    """Its end, or all of it, removed: the chain that is left is whole, but MLflow mirrors more; it is reported once."""
     kept = sorted(key for key in agreed.lake.objects if key.startswith("ledger/"))
     for key in kept[left:]:
         agreed.lake.delete(key)

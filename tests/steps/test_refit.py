@@ -35,9 +35,9 @@ def lived() -> World:
 
 def ask(world: World, as_of: datetime = END, force: bool = False, run_id: str = "run") -> tuple[Refitted, list[int]]:
     """What the step returns, and how many models were done after each that was fitted."""
-    told: list[int] = []
+    progress: list[int] = []
     request = Request(as_of=as_of, reason="a test", run_id=run_id, force=force)
-    return refit.run(StepContext(world.services, world.model, request), lambda done, of, left: told.append(done)), told
+    return refit.run(StepContext(world.services, world.model, request), lambda done, of, left: progress.append(done)), progress
 
 
 def plan_of(world: World, digest: str | None) -> BacktestPlan:
@@ -47,16 +47,16 @@ def plan_of(world: World, digest: str | None) -> BacktestPlan:
 
 def test_every_model_of_the_past_is_kept(lived: World) -> None:
     """One for each day and window; each has a line for every day from its holdout on."""
-    refitted, told = ask(lived)
+    refitted, progress = ask(lived)
     plan = plan_of(lived, refitted.digest)
-    assert refitted.models == refitted.trained == len(plan.fits) == len(told)
+    assert refitted.models == refitted.trained == len(plan.fits) == len(progress)
     for fit in plan.fits:
         table = lived.services.lake.read_table(lived.services.lake.replay_key("toy", str(refitted.digest), fit.name))
         assert table["period"].tolist() == list(range(fit.holdout[0], DAYS))
         assert np.isfinite(table["value"][:-1]).all()
 
 
-def test_the_world_that_turned_is_seen(lived: World) -> None:
+def test_scores_show_the_concept_drift(lived: World) -> None:
     """Old models answer the wrong way round after day 16, which is what all policies are tried on."""
     refitted, _ = ask(lived)
     plan = plan_of(lived, refitted.digest)
@@ -69,22 +69,22 @@ def test_the_world_that_turned_is_seen(lived: World) -> None:
 def test_the_same_replay_is_found_and_nothing_is_trained_twice(lived: World) -> None:
     """A cleared task returns at once; so does a second replay within the same period."""
     first, _ = ask(lived)
-    second, told = ask(lived, as_of=day(DAYS) + DAY / 3)
-    assert (second.digest, second.trained, told) == (first.digest, 0, [])
+    second, progress = ask(lived, as_of=day(DAYS) + DAY / 3)
+    assert (second.digest, second.trained, progress) == (first.digest, 0, [])
 
 
 @pytest.mark.parametrize("write", [1, 2, 7])
 def test_killed_in_the_middle_it_trains_only_what_is_missing(lived: World, write: int) -> None:
-    """At any write: what was scored is kept, and the second run adds the rest."""
+    """At any write: what was scored is kept, and the second run adds what is missing."""
     lived.lake.crash_at = write
     with pytest.raises(Crash):
         ask(lived)
     lived.lake.crash_at = None
-    refitted, told = ask(lived)
+    refitted, progress = ask(lived)
     # The first write is the plan.
     kept = max(0, write - 2)
-    assert refitted.trained == refitted.models - kept == len(told)
-    assert told[-1] == refitted.models
+    assert refitted.trained == refitted.models - kept == len(progress)
+    assert progress[-1] == refitted.models
 
 
 def test_force_trains_again(lived: World) -> None:
@@ -106,8 +106,8 @@ def test_another_recipe_or_another_day_is_another_replay(lived: World) -> None:
 
 def test_with_too_little_history_it_says_so(world: World) -> None:
     """A green answer, and nothing is trained."""
-    refitted, told = ask(world.with_days(12), as_of=day(12))
-    assert (refitted.digest, told) == (None, [])
+    refitted, progress = ask(world.with_days(12), as_of=day(12))
+    assert (refitted.digest, progress) == (None, [])
     assert "12 are needed" in refitted.summary
 
 

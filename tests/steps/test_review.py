@@ -43,14 +43,14 @@ class UnderReview(World):
 
     def judged(self, word: str, champion: str | None = "1", **changes: Any) -> Verdict:
         """The newest verdict on version 2, as validate leaves it."""
-        said = {
+        fields = {
             "verdict": word,
             "reasons": ("because",),
             "version": "2",
             "artifact_digest": "digest-of-2",
             "summary": f"{word}!",
         }
-        verdict = Verdict.model_validate(said | {"champion_version": champion} | changes)
+        verdict = Verdict.model_validate(fields | {"champion_version": champion} | changes)
         self.registry.annotate("toy", "2", {"evidence": verdict.evidence})
         self.registry.log_report("run-2", card_path(verdict.evidence), "## THE CARD of 2")
         return verdict
@@ -88,8 +88,8 @@ SILENCE = Answer(decision=None)
 @pytest.mark.parametrize(
     ("word", "approved"), [("promote", True), ("keep", False), ("inconclusive", False), ("blocked", False)]
 )
-def test_only_promote_is_approved_where_nobody_is_asked(word: str, approved: bool) -> None:
-    """No answer, no evidence and a lost comparison all mean no; who said so is kept."""
+def test_without_a_review_only_the_verdict_promote_is_approved(word: str, approved: bool) -> None:
+    """No answer, no evidence and a lost comparison all mean no; who decided is recorded."""
     approval = UnderReview(word, "none").review()
     assert (approval.approved, approval.by, approval.question) == (approved, "the gate", None)
 
@@ -97,7 +97,7 @@ def test_only_promote_is_approved_where_nobody_is_asked(word: str, approved: boo
 @pytest.mark.parametrize("where", ["orchestrator", "registry"])
 @pytest.mark.parametrize(("word", "champion"), [("blocked", "1"), ("keep", "1"), ("inconclusive", None), ("blocked", None)])
 def test_no_person_overrides_what_was_blocked_lost_or_a_first_champion(where: Where, word: str, champion: str | None) -> None:
-    """Nobody is asked, and whoever answers all the same is not heard."""
+    """No reviewer is asked, and an answer given all the same is ignored."""
     world = UnderReview(word, where, champion)
     world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice", review_reason="please")
     for approval in (world.review(), world.review(yes())):
@@ -130,7 +130,7 @@ def test_the_question_holds_all_that_is_needed_to_decide() -> None:
 
 
 def test_asking_again_does_not_make_the_time_longer() -> None:
-    """A task that is tried again asks until the same time; after it is over, whoever clears the task gets a new one."""
+    """A task that is tried again asks until the same time; after it is over, a person who clears the task starts a new one."""
     world = UnderReview()
     first = world.review().question
     assert first == world.review().question
@@ -141,8 +141,8 @@ def test_asking_again_does_not_make_the_time_longer() -> None:
     assert again.until > first.until
 
 
-def test_nobody_makes_the_time_longer_than_the_model_allows() -> None:
-    """The tag that says until when is anybody's to change in MLflow; who changes it keeps no retraining waiting for ever."""
+def test_a_tag_cannot_extend_the_time_that_the_model_allows() -> None:
+    """Anyone may change the tag with the time limit in MLflow; that keeps no retraining waiting for ever."""
     world = UnderReview()
     first = world.review().question
     assert first is not None
@@ -192,7 +192,7 @@ def test_a_rejection_needs_no_reason() -> None:
 
 @pytest.mark.parametrize("where", ["orchestrator", "registry"])
 def test_no_answer_means_no(where: Where) -> None:
-    """It is recorded as nobody's, and a later run may ask again."""
+    """It is recorded without a person's name, and a later run may ask again."""
     world = UnderReview(where=where)
     world.review()
     approval = world.review(SILENCE)
@@ -228,7 +228,7 @@ def test_an_override_needs_a_reason() -> None:
     ],
 )
 def test_an_approval_is_void_if_anything_moved(change: Any, summary: str, answer: Answer | None) -> None:
-    """Champion, artifact or judgement: it says what moved, nothing is approved, and nobody is asked about what is past."""
+    """Champion, artifact or judgement: it says what changed, nothing is approved, and no outdated question is asked."""
     world = UnderReview()
     world.registry.add(None, {})
     world.review()
@@ -251,8 +251,8 @@ def test_an_answer_on_a_page_that_showed_something_else_is_void() -> None:
     assert world.review(yes().model_copy(update={"evidence": world.verdict.evidence[:12]})).approved
 
 
-def test_nobody_is_asked_twice_about_the_same_evidence() -> None:
-    """What a person said stands when the task is run again, and also for another run that comes to the same judgement."""
+def test_a_reviewer_is_asked_only_once_about_the_same_evidence() -> None:
+    """A person's decision stands when the task is run again, and also for another run that comes to the same judgement."""
     for answer in (yes(), no()):
         world = UnderReview()
         first = world.review(answer)
@@ -270,7 +270,7 @@ def test_an_answer_about_other_evidence_does_not_count() -> None:
 
 @pytest.mark.parametrize("answer", [yes(), no()])
 def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
-    """Judged again while somebody read the first card: what was said about that one says nothing about the second."""
+    """Judged again while a reviewer read the first card: an answer to that one does not count for the second."""
     world = UnderReview()
     question = world.review().question
     assert question is not None
@@ -284,7 +284,7 @@ def test_an_answer_to_a_card_of_before_is_void(answer: Answer) -> None:
 
 @pytest.mark.parametrize("where", ["orchestrator", "registry"])
 def test_killed_at_any_write_it_ends_the_same(where: Where) -> None:
-    """The rerun finds what was said, and says it on the version."""
+    """The rerun finds the decision, and writes it on the version."""
     for write in range(1, 4):
         world = UnderReview(where=where)
         world.review()
@@ -338,7 +338,7 @@ def test_the_page_in_mlflow_says_what_to_set() -> None:
 
 
 @pytest.mark.parametrize(("word", "approved"), [("approve", True), ("reject", False)])
-def test_tags_answer(word: str, approved: bool) -> None:
+def test_tags_in_mlflow_answer_a_review(word: str, approved: bool) -> None:
     """They count once all are there; afterwards the page is the card again and the tags say what came of it."""
     world = in_registry("inconclusive")
     evidence = world.verdict.evidence
@@ -365,7 +365,7 @@ def test_tags_that_came_at_the_last_moment_count() -> None:
         ({"review": "approve"}, "not counted: review is approve"),
     ],
 )
-def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], summary: str) -> None:
+def test_wrong_tags_are_reported_and_the_review_goes_on_waiting(tags: dict[str, str], summary: str) -> None:
     """The reviewer can correct them until the time is over; then it is no answer."""
     world = in_registry()
     world.set(**tags)
@@ -375,7 +375,7 @@ def test_wrong_tags_are_told_and_waited_for(tags: dict[str, str], summary: str) 
 
 
 def test_tags_of_an_earlier_question_are_no_answer() -> None:
-    """A version that is judged again is asked about anew, and nobody's name stands under what he has not seen."""
+    """A version that is judged again is asked about anew: no reviewer's name stands under an unseen card."""
     world = in_registry()
     world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="alice", review_reason="better")
     again = world.judged("promote", holdout_digest="newer")
@@ -396,15 +396,15 @@ def test_tags_that_were_void_do_not_come_to_life() -> None:
 
 
 def test_only_reviewers_count() -> None:
-    """MLflow without users knows no names, so a name that is none of the reviewers' is told, not believed."""
+    """MLflow without users knows no names, so a name that is none of the reviewers' is reported, not believed."""
     world = in_registry(reviewers=("alice",))
     world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by="eve")
     assert world.review().question is not None
     assert "eve is none of the reviewers" in world.tags["reviewed"]
 
 
-def test_hostile_tags_harm_nobody() -> None:
-    """Whatever somebody sets, it is cut to one line before it goes anywhere."""
+def test_hostile_tags_do_no_harm() -> None:
+    """The value of any tag is cut to one line before it goes anywhere."""
     world = in_registry()
     world.set(review=f"approve-{world.verdict.evidence[:12]}", review_by=HOSTILE, review_reason=HOSTILE)
     approval = world.review()

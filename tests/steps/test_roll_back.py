@@ -1,18 +1,18 @@
-"""Roll back moves the alias to the rehearsed version, writes down why, and keeps the version that failed from coming back."""
+"""Roll back moves the alias to the verified version, writes down why, and keeps the version that failed from coming back."""
 
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved
 from include.results import RolledBack
 from tests.steps.test_promote import promote, verdict_on
-from tests.steps.test_verify_target import promoted_twice, rehearse
+from tests.steps.test_verify_target import promoted_twice, verify
 from tests.toy import World, day
 
 __all__ = ["promoted_twice"]
 
 
 def roll_back(world: World, target: str | None = None, **asked: object) -> RolledBack:
-    done: RolledBack = world.do("roll_back", day(1), asked=dict(asked), verified=rehearse(world, target))
+    done: RolledBack = world.do("roll_back", day(1), asked=dict(asked), verified=verify(world, target))
     return done
 
 
@@ -36,8 +36,8 @@ def test_who_when_and_why_are_kept(promoted_twice: World) -> None:
     )
     assert "dora: precision fell" in promoted_twice.registry.versions["4"].tags["rolled_back"]
     assert any(
-        name.endswith("rolled_back") and "precision fell" in said
-        for name, said in promoted_twice.registry.versions["3"].tags.items()
+        name.endswith("rolled_back") and "precision fell" in value
+        for name, value in promoted_twice.registry.versions["3"].tags.items()
     )
 
 
@@ -53,27 +53,27 @@ def test_a_dry_run_moves_and_writes_nothing(promoted_twice: World) -> None:
 
 def test_run_twice_it_happens_once(promoted_twice: World) -> None:
     """A cleared task finds the work done."""
-    rehearsed = rehearse(promoted_twice)
-    first, second = (promoted_twice.do("roll_back", day(1), verified=rehearsed) for _ in range(2))
+    verified_target = verify(promoted_twice)
+    first, second = (promoted_twice.do("roll_back", day(1), verified=verified_target) for _ in range(2))
     assert first == second
     assert [e.event for e in promoted_twice.services.ledger.proved("toy")].count("rolled_back") == 1
 
 
-def test_a_champion_that_moved_since_the_rehearsal_stops_it(promoted_twice: World) -> None:
-    """Whoever moved it knew something that this run does not."""
-    rehearsed = rehearse(promoted_twice)
+def test_a_champion_that_changed_since_the_verification_stops_the_rollback(promoted_twice: World) -> None:
+    """The person who moved it may know something that this run does not."""
+    verified_target = verify(promoted_twice)
     promoted_twice.registry.aliases["champion"] = "1"
     with pytest.raises(ChampionMoved, match="the champion is version 1, it was 4 when version 3 was verified"):
-        promoted_twice.do("roll_back", day(1), verified=rehearsed)
+        promoted_twice.do("roll_back", day(1), verified=verified_target)
     assert promoted_twice.registry.aliases["champion"] == "1"
 
 
-def test_a_file_that_changed_since_the_rehearsal_stops_it(promoted_twice: World) -> None:
+def test_a_file_that_changed_since_the_verification_stops_the_rollback(promoted_twice: World) -> None:
     """What was asked is what comes back, to the byte."""
-    rehearsed = rehearse(promoted_twice)
+    verified_target = verify(promoted_twice)
     promoted_twice.registry.tamper("3")
     with pytest.raises(ArtifactChanged, match="verified one had digest-of-3"):
-        promoted_twice.do("roll_back", day(1), verified=rehearsed)
+        promoted_twice.do("roll_back", day(1), verified=verified_target)
     assert promoted_twice.registry.aliases["champion"] == "4"
 
 
@@ -93,16 +93,16 @@ def test_there_is_a_champion_at_every_moment(promoted_twice: World) -> None:
 
 
 def test_a_rollback_that_was_taken_back_is_not_done_again(promoted_twice: World) -> None:
-    """Brought back with override, a version stays, although somebody clears the run that had rolled back from it."""
-    rehearsed = rehearse(promoted_twice)
-    promoted_twice.do("roll_back", day(1), verified=rehearsed)
-    back = rehearse(promoted_twice, "4", override=True)
+    """Brought back with override, a version stays, even if a person clears the run that had rolled back from it."""
+    verified_target = verify(promoted_twice)
+    promoted_twice.do("roll_back", day(1), verified=verified_target)
+    back = verify(promoted_twice, "4", override=True)
     promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, verified=back)
     for number in range(60):
         refused = verdict_on("2", "4").model_copy(update={"verdict": "keep", "reasons": (str(number),)})
         promote(promoted_twice, refused)
     with pytest.raises(ChampionMoved, match="this run rolled back to version 3 before, and version 4 is champion since"):
-        promoted_twice.do("roll_back", day(1), verified=rehearsed)
+        promoted_twice.do("roll_back", day(1), verified=verified_target)
     assert promoted_twice.registry.aliases["champion"] == "4"
 
 
@@ -119,6 +119,6 @@ def test_words_of_others_are_one_readable_line_in_ledger_and_tags(promoted_twice
 def test_a_version_brought_back_is_not_marked_any_more(promoted_twice: World) -> None:
     """In MLflow, the tag says who is not promoted again; what the ledger says about the first rollback stays."""
     roll_back(promoted_twice)
-    promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, verified=rehearse(promoted_twice, "4", override=True))
+    promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, verified=verify(promoted_twice, "4", override=True))
     tags = promoted_twice.registry.versions
     assert ("rolled_back" in tags["3"].tags, "rolled_back" in tags["4"].tags) == (True, False)

@@ -1,11 +1,11 @@
-"""Score keeps what the champion said, once per version and set of rows, about periods that it was not trained on."""
+"""Score keeps the champion's predictions, once per version and set of rows, about periods that it was not trained on."""
 
 from typing import Any
 
 import pytest
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
-from tests.ledger.test_entries import said
+from tests.ledger.test_entries import ledger_fact
 from tests.steps.test_probation import live, pipeline, promoted
 from tests.toy import World, changed, day, rows
 
@@ -73,10 +73,10 @@ def test_a_champion_whose_file_was_replaced_is_not_asked(tried: World) -> None:
         tried.scored(day(16))
 
 
-def test_who_set_an_alias_by_hand_vouches_for_the_file(tried: World) -> None:
+def test_a_champion_set_by_hand_is_trusted_with_its_current_file(tried: World) -> None:
     """A registry that was lost begins to count anew: its version 2 has another file than the one that was promoted."""
     champion = tried.registry.aliases["champion"]
-    tried.services.ledger.append("toy", said("changed_by_hand", champion))
+    tried.services.ledger.append("toy", ledger_fact("changed_by_hand", champion))
     tried.registry.digests[champion] = "another file"
     assert scoring_version(tried) == champion
 
@@ -119,7 +119,7 @@ def test_the_previous_champion_scores_the_same_rows_in_shadow(tried: World) -> N
     assert "version 1 has scored 3 of them since the promotion in shadow" in scored.summary
 
 
-def test_periods_that_nobody_monitored_are_scored_later(tried: World) -> None:
+def test_periods_that_were_not_monitored_are_scored_later(tried: World) -> None:
     """The usual window of three periods has passed over days 9 to 11; probation has not."""
     scored = tried.scored(day(15))
     assert scored.shadow is not None
@@ -147,7 +147,7 @@ def test_late_rows_are_scored_by_both(tried: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "summary"),
     [
         (UntrustedModel("it holds a pickle"), "UntrustedModel: it holds a pickle"),
         (ValueError("could not convert string to float"), "ValueError: «could not convert string to float»"),
@@ -155,7 +155,7 @@ def test_late_rows_are_scored_by_both(tried: World) -> None:
     ids=["untrusted", "other rows than it was made for"],
 )
 def test_a_previous_champion_that_cannot_score_leaves_the_champion_alone(
-    tried: World, monkeypatch: pytest.MonkeyPatch, broken: Exception, said: str
+    tried: World, monkeypatch: pytest.MonkeyPatch, broken: Exception, summary: str
 ) -> None:
     """The champion is scored as ever; what is wrong with the other is said."""
     usual = tried.scored(day(12)).prediction_keys
@@ -165,7 +165,7 @@ def test_a_previous_champion_that_cannot_score_leaves_the_champion_alone(
     scored = tried.scored(day(12))
     assert scored.prediction_keys == usual
     assert scored.shadow is not None
-    assert scored.shadow.impossible == f"version 1 cannot score any more: {said}"
+    assert scored.shadow.impossible == f"version 1 cannot score any more: {summary}"
 
 
 def test_a_feature_that_only_the_previous_champion_knew_is_named(tried: World) -> None:

@@ -21,7 +21,7 @@ def train(world: World, force: bool = False) -> str:
 
 
 def test_the_challenger_is_registered_with_what_made_it(world: World) -> None:
-    """Rows by digest, criteria, seed, lock and trigger are on the version; the alias points at it, nobody is champion yet."""
+    """Rows by digest, criteria, seed, lock and trigger are on the version; the alias points at it; no champion yet."""
     number = train(world.with_days(8))
     tags = world.registry.versions[number].tags
     assert tags["trained_until"] == day(6).isoformat()
@@ -76,7 +76,7 @@ def test_killed_at_any_write_and_run_again_there_is_one_challenger(world: World)
     assert (list(world.registry.versions), world.registry.aliases) == (["1"], {"challenger": "1"})
 
 
-def test_hyper_parameters_were_tuned_on_the_promotion_test_set(world: World) -> None:
+def test_training_never_reads_the_holdout(world: World) -> None:
     """The holdout is never read while training: its rows can be gone."""
     assembled = world.with_days(8).do("assemble", day(9))
     manifest = f"snapshots/toy/{assembled.holdout.digest}.json"
@@ -114,7 +114,7 @@ def test_a_recipe_changes_with_features_and_parameters_and_with_nothing_else() -
 
 
 def test_augmentation_is_another_recipe() -> None:
-    """A model that is trained on mess is in the change lane, and so is one that is trained on other mess."""
+    """A model that is trained on noise is in the change lane, and so is one that is trained on other noise."""
     plans = [None, Augment(), Augment(copies=2), Augment(corruptions=("missing",))]
     recipes = [recipe(changed(augment=plan), build(1)) for plan in plans]
     assert len(set(recipes)) == 4
@@ -144,7 +144,7 @@ def test_an_augmented_training_is_fitted_on_corrupted_copies_too(world: World) -
 
 
 def test_an_outage_registers_nothing(world: World) -> None:
-    """The failure is told as one that can be tried again."""
+    """The error is marked as one that can be retried."""
     assembled = world.with_days(8).do("assemble", day(9))
     world.registry.down = True
     with pytest.raises(RegistryUnreachable):
@@ -152,6 +152,6 @@ def test_an_outage_registers_nothing(world: World) -> None:
 
 
 def test_the_page_of_the_version_comes_with_it(world: World) -> None:
-    """Airflow's page links it without asking anybody."""
+    """Airflow's page links it without a request to MLflow."""
     assembled = world.with_days(8).do("assemble", day(9))
     assert world.do("train", day(9), assembled=assembled).version_url == "http://registry.example/toy/1"

@@ -41,15 +41,15 @@ def test_what_was_found_is_written_down(world: World) -> None:
     assert {"checked", "scored", "drift", "quality", "as_of", "run_id"} <= set(document)
 
 
-def test_drift_was_found_and_nothing_happened(world: World) -> None:
+def test_each_finding_leads_to_a_named_action(world: World) -> None:
     """Each finding leads to one named action: decay retrains, and the words say so."""
     finding = triage(world, quality=DECAYED)
     assert finding.action == "retrain"
     assert finding.summary.startswith("retrain: decay")
 
 
-def test_a_broken_feed_stops_although_somebody_forces(world: World) -> None:
-    """Nothing is learned from a broken feed, whoever asks; what was found is written before the run turns red."""
+def test_a_broken_feed_stops_even_a_forced_run(world: World) -> None:
+    """Nothing is learned from a broken feed, even if forced; what was found is written before the run turns red."""
     broken = Drift(period=day(9), columns=3, broken=("x: frozen at 7",))
     for force in (False, True):
         with pytest.raises(BrokenFeed, match=r"toy: the feed is broken: x: frozen at 7\. Ask upstream"):
@@ -72,6 +72,6 @@ def test_cooling_down_looks_at_earlier_retrainings_only(world: World) -> None:
 
 
 def test_a_retraining_that_trained_nothing_is_none(world: World) -> None:
-    """There was too little to train: nobody has to wait for what it did."""
+    """There was too little to train: no later run has to wait for its result."""
     world.services.lake.write_status("toy", retrain_status(day(9), version=None))
     assert triage(world, quality=DECAYED).action == "retrain"

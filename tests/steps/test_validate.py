@@ -100,7 +100,7 @@ def test_a_first_champion_has_only_its_floors_to_reach(world: World) -> None:
     assert "first champion" in verdict.reasons[0]
 
 
-def test_the_champion_was_fed_data_transformed_by_the_challengers_preprocessor(world: World) -> None:
+def test_champion_and_challenger_get_the_same_raw_rows(world: World) -> None:
     """Both get the very same raw columns, clean and under every kind of noise."""
     challenger, champion = Planted(4.0), Planted(0.3)
     trial(world, challenger, champion)
@@ -137,7 +137,7 @@ def test_the_same_trial_gives_the_same_verdict(world: World) -> None:
 
 
 def test_a_holdout_that_is_older_than_training_blocks(world: World) -> None:
-    """Whoever has seen the questions is not examined with them: both versions are asked for their last training day."""
+    """A model is not judged on rows that it was trained on: both versions are asked for their last training day."""
     late = day(7).isoformat()
     assert trial(world, Planted(4.0), trained_until=late).reasons == (
         "version 1 was trained on rows until 2024-01-08, the holdout starts on 2024-01-07",
@@ -175,7 +175,7 @@ def test_a_holdout_that_is_too_small_blocks(world: World) -> None:
     assert "the holdout has 120 labelled rows, 500 are needed" in trial(world, Planted(4.0)).reasons
 
 
-def test_a_bare_except_meant_no_champion_so_passed(world: World) -> None:
+def test_a_registry_outage_gives_no_verdict(world: World) -> None:
     """A registry outage raises: no verdict, no promotion."""
     world.with_days(8)
     world.registry.down = True
@@ -263,7 +263,7 @@ def test_an_override_without_a_reason_is_refused(world: World) -> None:
 
 
 def test_a_challenger_that_cannot_be_scored_blocks(world: World) -> None:
-    """A check that cannot be made is no pass, whoever fails it, and nobody may override it."""
+    """A check that cannot be made is no pass, whichever version fails it, and no one may override it."""
     assert "challenger 2 cannot be scored" in trial(world, Fails(1.0), Planted(1.0), override=True).reasons[0]
 
 

@@ -49,7 +49,7 @@ class Loop:
         return self._next
 
     def next_week(self) -> datetime:
-        """The start of the next week that nobody has delivered yet."""
+        """The start of the next week that has not been delivered yet."""
         start, self._next = self._next, self._next + WEEK
         return start
 
@@ -174,6 +174,8 @@ def wait_for(look: Callable[[], Found | None], what: str | Callable[[], str], *,
 
 def _bucket(stack: Stack, name: str) -> ObjectStore:
     """A bucket of this very stack, whatever credentials the environment names."""
-    told = stack.environment()
-    session = boto3.session.Session(told["AWS_ACCESS_KEY_ID"], told["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")
+    environment = stack.environment()
+    session = boto3.session.Session(
+        environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+    )
     return S3Store(session.client("s3", endpoint_url=stack.s3_endpoint), name)

@@ -86,7 +86,7 @@ def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
 
 
 def take_in_until(loop: Loop, as_of: datetime) -> None:
-    """Deliver the weeks up to a time that nobody has delivered yet."""
+    """Deliver the weeks up to a time that have not been delivered yet."""
     while loop.delivered_until < as_of:
         loop.take_in(loop.next_week())
 
@@ -149,7 +149,7 @@ def kill(*processes: psutil.Process) -> None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs; what nobody has buried yet does not."""
+    """Whether it still runs; a process whose parent has not yet collected it does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -164,7 +164,7 @@ def frozen(port: int) -> Iterator[None]:
         for connection in psutil.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
     }
-    assert listening, f"nobody listens on port {port}"
+    assert listening, f"no process listens on port {port}"
     servers = [psutil.Process(pid) for pid in listening]
     for server in servers:
         server.suspend()

@@ -208,8 +208,8 @@ def test_a_replay_answers_from_the_history_that_there_is(loop: Loop, first_champ
     run = loop.trigger("replay", as_of=first_champion.as_of.isoformat(), reason="how often?")
     assert loop.finished("replay", run) == "success", loop.tasks("replay", run)
     assert loop.tasks("replay", run) == {"refit": "success", "recommend": "success"}
-    said = loop.log("replay", run, "recommend")
-    assert "nothing to recommend" in said, said[-2000:]
+    log = loop.log("replay", run, "recommend")
+    assert "nothing to recommend" in log, log[-2000:]
     assert loop.aliases() == before
 
 
@@ -219,9 +219,9 @@ def test_no_secret_is_in_a_log_or_in_what_tasks_hand_over(loop: Loop, first_cham
     secrets = [value for value in [*kept.values(), *kept.pop("passwords").values()] if isinstance(value, str)]
     assert len(secrets) >= 7
     logs = [*(loop.stack.home / "logs").iterdir(), *(loop.stack.home / "airflow" / "logs").rglob("*.log")]
-    said = {path.name: path.read_bytes() for path in logs}
-    assert any(b"challenger is version" in text for text in said.values()), "these are not the logs of the tasks"
+    texts = {path.name: path.read_bytes() for path in logs}
+    assert any(b"challenger is version" in text for text in texts.values()), "these are not the logs of the tasks"
     with closing(sqlite3.connect(loop.stack.home / "airflow" / "airflow.db")) as database:
         for table in ("xcom", "rendered_task_instance_fields", "log", "dag_run", "task_instance"):
-            said[table] = repr(database.execute(f"select * from {table}").fetchall()).encode()
-    assert [name for name, text in said.items() for secret in secrets if secret.encode() in text] == []
+            texts[table] = repr(database.execute(f"select * from {table}").fetchall()).encode()
+    assert [name for name, text in texts.items() for secret in secrets if secret.encode() in text] == []

@@ -100,8 +100,8 @@ def test_people_answer_in_airflow(own_stack: Stack) -> None:
         answer(loop, approved, "Approve", why="as good as we need it")
         assert loop.finished("retrain", approved) == "success"
         assert loop.aliases()["champion"] == "3"
-        said = [(entry.event, entry.by, entry.version) for entry in ledger(loop)]
-        assert said == [
+        recorded = [(entry.event, entry.by, entry.version) for entry in ledger(loop)]
+        assert recorded == [
             ("rejected", "admin", "1"),
             ("refused", "admin", "1"),
             ("rejected", "no one", "2"),
@@ -115,7 +115,7 @@ def test_people_answer_in_airflow(own_stack: Stack) -> None:
 
 
 def test_people_answer_in_mlflow(own_stack: Stack) -> None:
-    """Wrong tags are told and waited for, right ones decide; an approval is void once the champion has moved."""
+    """Wrong tags are reported and the review waits on, right ones decide; an approval is void once the champion has moved."""
     with switched(own_stack, "registry") as loop:
         # Without a champion the gate says yes to the same data again, and a person has to.
         loop.mlflow.delete_registered_model_alias(loop.model.name, "champion")
@@ -126,7 +126,7 @@ def test_people_answer_in_mlflow(own_stack: Stack) -> None:
         assert str(version.description).startswith("## Your review")
         assert f"`approve-{evidence}`" in str(version.description)
         tag(loop, version.version, review="approve-000000000000", review_by="alice")
-        wait_for(lambda: told(loop, version.version).startswith("void: "), "the tag to be told void", seconds=60)
+        wait_for(lambda: reviewed_tag(loop, version.version).startswith("void: "), "the tag to be told void", seconds=60)
         assert asked(loop, run) == "deferred"
         tag(loop, version.version, review=f"approve-{evidence}", review_reason="trucks")
         assert loop.finished("retrain", run) == "success"
@@ -146,7 +146,7 @@ def test_people_answer_in_mlflow(own_stack: Stack) -> None:
         tag(loop, challenger.version, review=f"approve-{challenger.tags['evidence'][:12]}")
         assert loop.finished("retrain", late) == "success"
         assert loop.aliases()["champion"] == "1"
-        assert "is void: the champion is version 1" in told(loop, challenger.version)
+        assert "is void: the champion is version 1" in reviewed_tag(loop, challenger.version)
         assert ledger(loop)[-1].event == "refused"
 
 
@@ -156,7 +156,7 @@ def tag(loop: Loop, version: str, **tags: str) -> None:
         loop.mlflow.set_model_version_tag(loop.model.name, version, name, value)
 
 
-def told(loop: Loop, version: str) -> str:
+def reviewed_tag(loop: Loop, version: str) -> str:
     return str(loop.mlflow.get_model_version(loop.model.name, version).tags.get("reviewed", ""))
 
 

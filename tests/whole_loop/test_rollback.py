@@ -76,7 +76,7 @@ def test_a_change_by_hand_is_noticed_and_a_rollback_undoes_it(loop: Loop, first_
     assert "<b>odd" not in page
 
 
-def test_a_rollback_that_may_not_be_says_what_may(loop: Loop, by_hand: tuple[str, str]) -> None:
+def test_a_refused_rollback_says_why_and_moves_nothing(loop: Loop, by_hand: tuple[str, str]) -> None:
     """Red in verify_target, before anything moves: an unknown target, and no reason."""
     for form, why in (
         (
@@ -104,7 +104,7 @@ def test_probation_can_start_a_rollback(loop: Loop, by_hand: tuple[str, str]) ->
     assert (newest.event, newest.champion, newest.by, newest.reason) == (
         "rolled_back",
         old,
-        # Whoever posts to Airflow may name anybody.
+        # A client that posts to Airflow may give any name.
         "an event posted to Airflow",
         extra["reason"],
     )

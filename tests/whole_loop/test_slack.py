@@ -57,7 +57,7 @@ def announced(loop: Loop) -> str:
 
 
 def test_a_failure_says_what_on_call_needs(loop: Loop, slack: Receiver) -> None:
-    """Model, task, what is wrong, what state things are in, and where the log is; a file's name pages nobody."""
+    """Model, task, what is wrong, what state things are in, and where the log is; a file's name mentions no one."""
     key = f"{loop.model.name}/features/<!channel> & co.jsonl"
     loop.landing.put(key, b'{"hour": "never"}\n')
     try:
@@ -78,7 +78,7 @@ def test_a_failure_says_what_on_call_needs(loop: Loop, slack: Receiver) -> None:
 
 
 def test_a_decision_is_announced(loop: Loop, slack: Receiver) -> None:
-    """Model, reason, who is champion now, and the run; that it started is not told where nothing is trained."""
+    """Model, reason, who is champion now, and the run; that it started is not announced where nothing is trained."""
     run = announced(loop)
     (text,) = slack.texts
     title, why, state, link = text.splitlines()
@@ -107,7 +107,7 @@ def test_a_retraining_tells_once_why_it_started_and_what_came_of_it(loop: Loop, 
     assert [text for text in slack.texts[1:] if "retraining started" in text] == []
 
 
-def test_an_outage_of_the_store_is_told_by_real_callbacks(loop: Loop, slack: Receiver) -> None:
+def test_an_outage_of_the_store_is_announced_by_real_callbacks(loop: Loop, slack: Receiver) -> None:
     """While it is down nothing can be remembered, so each task that failed for want of it sends its own message."""
     loop.stack._end_parts(["seaweedfs"])
     try:
@@ -151,19 +151,19 @@ def test_the_environment_can_name_slack(loop: Loop, receiver: Receiver) -> None:
     """The variable reaches the stack and is read as `.env.example` writes it; host and token do as well; empty is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(NAME, json.dumps({"conn_type": "slackwebhook", "password": receiver.address}))
-        told = inherited() | loop.stack.environment()
+        environment = inherited() | loop.stack.environment()
     host, token = receiver.address.split("/T0/")
     others = [json.dumps({"conn_type": "slackwebhook", "host": host, "password": f"T0/{token}"}), ""]
-    plugins = {"PYTHONPATH": os.pathsep.join([told["PYTHONPATH"], told["AIRFLOW__CORE__PLUGINS_FOLDER"]])}
+    plugins = {"PYTHONPATH": os.pathsep.join([environment["PYTHONPATH"], environment["AIRFLOW__CORE__PLUGINS_FOLDER"]])}
     answer = subprocess.run(
         [sys.executable, "-c", POST, NAME, *others],
-        env=told | plugins,
+        env=environment | plugins,
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    said = [line for line in answer.stdout.splitlines() if line.startswith("posted")]
-    assert said == ["posted True", "posted True", "posted False"]
+    posted = [line for line in answer.stdout.splitlines() if line.startswith("posted")]
+    assert posted == ["posted True", "posted True", "posted False"]
     # The first may have a second line, about what an earlier test kept Slack from taking.
     assert [text.splitlines()[0] for text in receiver.texts] == ["as told", "otherwise"]

@@ -59,37 +59,37 @@ def test_each_mistake_is_named(change: Change, severity: str, what: str, value: 
     assert found[0].do.endswith((".", "?"))
 
 
-def test_a_strong_leak_is_in_doubt_and_told_in_words() -> None:
+def test_a_strong_leak_is_in_doubt_and_described_in_words() -> None:
     """A column that ranks the labels with a ROC AUC of 0.9 or more is doubted, one below is not, and the measure is named."""
     labels = TABLE["y"].astype(int)
     noise = np.random.default_rng(3).normal(size=len(TABLE))
-    told = {}
+    reported = {}
     for apart in (1.5, 2.6):
         found = check_spec(MODEL, TABLE.assign(z=(noise + apart * labels).round(4).astype(str)), NOW)
-        told[apart] = [(finding.severity, finding.value) for finding in found if finding.what == "feature z"]
-    assert told[1.5] == []
-    ((severity, value),) = told[2.6]
+        reported[apart] = [(finding.severity, finding.value) for finding in found if finding.what == "feature z"]
+    assert reported[1.5] == []
+    ((severity, value),) = reported[2.6]
     assert severity == "doubt"
     assert re.fullmatch(r"alone it ranks the labels with a ROC AUC of 0\.9[0-6]\d", value)
 
 
 @pytest.mark.parametrize(
-    ("task", "label", "said"),
+    ("task", "label", "summary"),
     [
         ("regression", Column("y", "number"), "alone it explains the label with an R² of"),
         ("multiclass", Column("y", "category"), "of the errors that always answering the commonest label makes"),
     ],
 )
-def test_a_leak_is_told_in_the_measure_of_its_task(task: Task, label: Column, said: str) -> None:
+def test_a_leak_is_reported_in_the_metric_of_its_task(task: Task, label: Column, summary: str) -> None:
     """R² for a regression, the share of the trivial answer's errors for a multi-class model."""
     answers = TABLE["x"].astype(float).mul(10).round() if task == "regression" else TABLE["colour"]
     leak = answers * 3 + 1 if task == "regression" else answers.map({"red": 1, "green": 2, "blue": 3})
     model = replace(MODEL, task=task, label=label, features=(Column("z", "number"),))
     found = check_spec(model, TABLE.assign(y=answers.astype(str), z=leak.astype(str)), NOW)
-    assert [said in finding.value and finding.severity for finding in found if finding.what == "feature z"] == ["wrong"]
+    assert [summary in finding.value and finding.severity for finding in found if finding.what == "feature z"] == ["wrong"]
 
 
-def test_too_few_rows_or_positives_in_the_holdout_are_told_before_training() -> None:
+def test_too_few_rows_or_positives_in_the_holdout_are_reported_before_training() -> None:
     """The gate would block: the file asks for more than the held-out days have."""
     found = check_spec(changed(min_rows=500, min_positives=100), TABLE, NOW)
     assert [finding.accepted for finding in found] == ["500 or more (min_rows)", "100 or more (min_positives)"]
@@ -107,5 +107,5 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     """A shuffled table has the same severities about the same things."""
     bad = TABLE.assign(x=TABLE["y"])
     shuffled = bad.iloc[np.random.default_rng(seed).permutation(len(bad))].reset_index(drop=True)
-    told = [[(finding.severity, finding.what) for finding in check_spec(MODEL, table, NOW)] for table in (bad, shuffled)]
-    assert told[0] == told[1]
+    reported = [[(finding.severity, finding.what) for finding in check_spec(MODEL, table, NOW)] for table in (bad, shuffled)]
+    assert reported[0] == reported[1]

@@ -67,9 +67,9 @@ CASES = [
 @pytest.mark.parametrize(("now", "usual", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_signs_of_a_broken_feed(now: pd.DataFrame, usual: Baseline, found: dict[str, str]) -> None:
     """Each names its column and says what happened; what has always been so is no sign."""
-    said = signs(now, usual)
-    assert set(said) == set(found)
-    assert all(said[column].startswith(words) for column, words in found.items())
+    reported = signs(now, usual)
+    assert set(reported) == set(found)
+    assert all(reported[column].startswith(words) for column, words in found.items())
 
 
 def test_what_stands_still_in_every_period_is_not_frozen() -> None:

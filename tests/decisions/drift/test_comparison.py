@@ -1,4 +1,4 @@
-"""Drift: what moved is found and named, what always moves is not, and nobody is woken for chance."""
+"""Drift: what moved is found and named, what always moves is not, and chance alone raises no alarm."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,10 +76,10 @@ def found(baseline: Baseline, now: Newest, earlier: Earlier | None = None) -> di
 
 
 def test_an_ordinary_week_is_calm(baseline: Baseline) -> None:
-    """Forty of them, each with a colour that nobody has seen: at most one is told of anything."""
+    """Of forty such weeks, each with a new colour, at most one raises an alarm."""
     rng = np.random.default_rng(5)
-    told = sum(bool(found(baseline, newest(baseline, week(PERIODS + n % 4, rng)))) for n in range(40))
-    assert told <= 1
+    alarms = sum(bool(found(baseline, newest(baseline, week(PERIODS + n % 4, rng)))) for n in range(40))
+    assert alarms <= 1
 
 
 def shifted(rows: pd.DataFrame) -> pd.DataFrame:
@@ -142,12 +142,12 @@ def test_one_outlier_is_no_shift(baseline: Baseline) -> None:
     assert not found(baseline, newest(baseline, outlying(week(PERIODS, np.random.default_rng(3)))))
 
 
-def test_mess_is_judged_by_how_much_there_usually_is(baseline: Baseline) -> None:
+def test_noise_is_judged_by_how_much_is_usual(baseline: Baseline) -> None:
     """Six per cent of typing mistakes are news where there were none, and none where they are usual; less is no drift."""
     rows = week(PERIODS, np.random.default_rng(3))
-    messy = NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.06}})
+    noisy = NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.06}})
     usual = [(NoiseProfile(ROWS, 0.3, {"note": {"typo": 0.05 + 0.01 * (n % 3)}}), ()) for n in range(12)]
-    now = newest(baseline, rows, messy)
+    now = newest(baseline, rows, noisy)
     moved = found(baseline, now)
     assert {"note: typo", QUARANTINE} <= set(moved)
     assert in_words(moved["note: typo"], baseline, now) == "6.0% of its values are misspelt, usually 0.0%"
@@ -159,13 +159,13 @@ def test_mess_is_judged_by_how_much_there_usually_is(baseline: Baseline) -> None
 
 def test_what_stood_out_does_not_teach_what_is_usual(baseline: Baseline) -> None:
     """The second week of a surge is as far out of line as the first."""
-    messy = NoiseProfile(ROWS, rates={"note": {"typo": 0.1}})
-    now = newest(baseline, week(PERIODS, np.random.default_rng(3)), messy)
-    assert "note: typo" in found(baseline, now, Earlier({}, noise=[(messy, {"note: typo"})] * 3))
-    assert "note: typo" not in found(baseline, now, Earlier({}, noise=[(messy, ())] * 9))
+    noisy = NoiseProfile(ROWS, rates={"note": {"typo": 0.1}})
+    now = newest(baseline, week(PERIODS, np.random.default_rng(3)), noisy)
+    assert "note: typo" in found(baseline, now, Earlier({}, noise=[(noisy, {"note: typo"})] * 3))
+    assert "note: typo" not in found(baseline, now, Earlier({}, noise=[(noisy, ())] * 9))
 
 
-def test_what_only_a_classifier_sees_is_told(baseline: Baseline) -> None:
+def test_drift_that_only_a_classifier_sees_is_reported(baseline: Baseline) -> None:
     """An area far from what single training periods had."""
     now = newest(baseline, week(PERIODS, np.random.default_rng(3)), area=0.8)
     moved = found(baseline, now)
@@ -173,7 +173,7 @@ def test_what_only_a_classifier_sees_is_told(baseline: Baseline) -> None:
     assert "area under the curve 0.80, usually 0.51" in in_words(moved[TOGETHER], baseline, now)
 
 
-def test_a_change_of_the_labels_is_told(baseline: Baseline) -> None:
+def test_a_change_of_the_labels_is_reported(baseline: Baseline) -> None:
     """Three in ten, and now six."""
     rows = week(PERIODS, np.random.default_rng(3))
     from include.decisions.drift.summaries import summarise
@@ -185,13 +185,13 @@ def test_a_change_of_the_labels_is_told(baseline: Baseline) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_hardly_any_row_is_survived(baseline: Baseline, rows: int) -> None:
-    """Nothing can be said of it, and nothing raises; that it is too few is the feed's matter."""
+def test_very_few_rows_raise_no_error(baseline: Baseline, rows: int) -> None:
+    """There is no result for it, and nothing raises; too few rows are a matter of the feed checks."""
     now = newest(baseline, week(PERIODS, np.random.default_rng(3)).head(rows))
     assert len(compare_all(baseline, now, Earlier({}), lag=1)) >= len(baseline.views)
 
 
-def test_a_column_of_nothing_is_survived(baseline: Baseline) -> None:
+def test_an_entirely_missing_column_raises_no_error(baseline: Baseline) -> None:
     """All missing in the newest week, or in every week of the baseline."""
     rng = np.random.default_rng(3)
     gone = week(PERIODS, rng).assign(speed=float("nan"), colour=None, note=None)
@@ -236,8 +236,8 @@ def test_a_period_without_a_value_teaches_no_limits() -> None:
     parts = [week(n, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS)) for n in range(30)]
     parts[7] = parts[7].assign(speed=float("nan"))
     known = make_baseline(MODEL, pd.concat(parts, ignore_index=True), {}, [])
-    told = 0
+    alarms = 0
     for _ in range(40):
         rows = week(30, rng).assign(speed=rng.normal(rng.normal(0, 0.2), 1, ROWS))
-        told += "speed" in found(known, newest(known, rows))
-    assert told <= 2
+        alarms += "speed" in found(known, newest(known, rows))
+    assert alarms <= 2

@@ -33,9 +33,9 @@ def test_a_slow_season_hides_no_jump() -> None:
 
 def test_a_longer_lag_allows_a_larger_change() -> None:
     """What wanders is further away after eight weeks than after one."""
-    walk = np.cumsum(np.random.default_rng(2).normal(size=60))
+    levels = np.cumsum(np.random.default_rng(2).normal(size=60))
     p = [
-        change_p(history(walk), np.array([walk[-1] + 4.0]), ONE, CalmPeriod(np.array([walk[-1]]), ONE, lag))[0]
+        change_p(history(levels), np.array([levels[-1] + 4.0]), ONE, CalmPeriod(np.array([levels[-1]]), ONE, lag))[0]
         for lag in (1, 8)
     ]
     assert p[0] < p[1]

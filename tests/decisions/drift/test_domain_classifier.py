@@ -24,7 +24,7 @@ def test_a_relation_that_changes_is_seen() -> None:
     assert area_between(numbers(600, True), numbers(600, False), NUMBERS, seed=1) > 0.8
 
 
-def test_texts_are_told_apart_by_their_words() -> None:
+def test_texts_are_distinguished_by_their_words() -> None:
     """A few messages in ten about something new."""
     columns = [Column("text", "text")]
     old = pd.DataFrame({"text": RNG.choice(np.array(["where is my order", "i want a refund", None], dtype=object), 600)})
@@ -38,7 +38,7 @@ def test_too_few_rows_tell_nothing() -> None:
     assert np.isnan(area_between(numbers(600, True), numbers(49, True), NUMBERS, seed=1))
 
 
-def test_columns_of_nothing_are_survived() -> None:
+def test_entirely_missing_columns_raise_no_error() -> None:
     """All missing on both sides, or on one."""
     empty = pd.DataFrame({"a": [float("nan")] * 100, "b": 1.0, "c": [None] * 100})
     assert area_between(empty, empty, NUMBERS, seed=1) == pytest.approx(0.5, abs=0.06)

@@ -50,13 +50,13 @@ def contest(rows: int = 4000, challenger: float = 1.3, champion: float = 1.0, se
     return replace(made, **changes)
 
 
-def test_the_gate_compared_the_challenger_with_itself() -> None:
+def test_the_gate_prefers_the_better_of_two_models_in_either_role() -> None:
     """A better challenger is promoted and a worse one is not: the same two models, either way round."""
     assert judge(contest(), "change")[0].verdict == "promote"
     assert judge(contest(challenger=0.8), "change")[0].verdict == "keep"
 
 
-def test_better_on_clean_and_worse_on_messy_rows_is_refused() -> None:
+def test_better_on_clean_and_worse_on_noisy_rows_is_refused() -> None:
     """A clean-only gate would have passed it."""
     labels = contest().labels
     brittle = replace(contest(champion=1.0), challenger=answers(labels, 1.3, 2, noisy=0.4))
@@ -67,7 +67,7 @@ def test_better_on_clean_and_worse_on_messy_rows_is_refused() -> None:
     assert "worse on" in decision.reasons[0]
 
 
-def test_the_scorecard_has_suspects_that_nobody_declared() -> None:
+def test_the_scorecard_finds_suspect_slices_that_were_not_declared() -> None:
     """A search over the other features tells where the challenger is worst, and decides nothing."""
     one = contest(challenger=1.5)
     assert one.features is not None
@@ -80,12 +80,12 @@ def test_the_scorecard_has_suspects_that_nobody_declared() -> None:
     assert scorecard.suspects[0].where.startswith("colour=red")
 
 
-def test_the_frozen_reference_holds_a_gate_that_would_walk_down() -> None:
+def test_the_frozen_reference_stops_a_gradual_decline() -> None:
     """Better than the champion, yet clearly worse than what was frozen once: kept."""
-    walked = contest(challenger=0.75, champion=0.6)
-    frozen = answers(walked.labels, 1.2, 2)
-    assert judge(walked, "routine")[0].verdict == "promote"
-    decision, _ = judge(replace(walked, anchor=frozen), "routine")
+    weak = contest(challenger=0.75, champion=0.6)
+    frozen = answers(weak.labels, 1.2, 2)
+    assert judge(weak, "routine")[0].verdict == "promote"
+    decision, _ = judge(replace(weak, anchor=frozen), "routine")
     assert decision.verdict == "keep"
     assert "frozen reference" in decision.reasons[0]
 
@@ -131,7 +131,7 @@ def test_the_self_test_plants_three_challengers() -> None:
     assert all((oracle[c] == one.labels).all() for c in CONDITIONS)
 
 
-def test_25_positives_decide_nothing() -> None:
+def test_too_few_positives_block_the_verdict() -> None:
     """Too few of the rarer class: blocked, however large the gain looks."""
     labels = np.r_[np.ones(25), np.zeros(475)]
     few = Contest("binary", CRITERIA, labels, answers(labels, 3.0, 2), answers(labels, 0.5, 2))
@@ -188,7 +188,7 @@ def test_a_challenger_whose_metric_has_no_value_in_a_slice_is_refused() -> None:
     """Never saying yes there is worse than saying it wrongly: what cannot be computed is a harm, not an untested slice."""
     one = contest(criteria=replace(CRITERIA, metric="precision", floor=0.0, noisy_floor=0.0, threshold=0.5), baselines=None)
     north = one.slices[0].codes == one.slices[0].names.index("where=north")
-    silent = {c: np.where(north, 0.001, said) for c, said in one.challenger.items()}  # type: ignore[arg-type]
+    silent = {c: np.where(north, 0.001, usual) for c, usual in one.challenger.items()}  # type: ignore[arg-type]
     decision = quick_verdict(replace(one, challenger=silent), "change")
     assert decision.verdict == "keep"
     assert "precision has no value for the challenger" in " ".join(decision.reasons)
@@ -220,7 +220,7 @@ def test_a_shift_of_level_does_not_break_the_self_test() -> None:
     assert judge(shifted, "change")[0].verdict == "promote"
 
 
-def test_an_own_metric_need_not_stand_slices_that_nobody_is_judged_by() -> None:
+def test_a_custom_metric_need_not_work_on_slices_that_decide_nothing() -> None:
     """One row of a rare value, one class only: the run is judged all the same."""
 
     def auc(labels: Any, predictions: Any) -> float:

@@ -46,7 +46,7 @@ def test_people_are_asked_about_what_the_gate_may_leave_to_them(word: str, champ
     assert needs_a_person(verdict(word, champion_version=champion)) == asked
 
 
-def test_nobody_is_asked_where_nothing_was_judged() -> None:
+def test_no_reviewer_is_asked_where_nothing_was_judged() -> None:
     """There is no version that an answer could be about."""
     assert not needs_a_person(verdict(version=None))
 
@@ -76,7 +76,7 @@ def test_the_tags_of_an_answer_are_read() -> None:
         ({"review": APPROVE, "review_by": "eve"}, replace(ASKED, reviewers=("a", "b")), "none of the reviewers, who are a, b"),
     ],
 )
-def test_what_is_wrong_with_an_answer_is_said(tags: dict[str, str], asked: PendingReview, summary: str) -> None:
+def test_a_refused_answer_says_what_is_wrong_with_it(tags: dict[str, str], asked: PendingReview, summary: str) -> None:
     """The reviewer reads in a tag what to correct, and what was set for another judgement is void."""
     found = answer_in(tags, asked)
     assert isinstance(found, str)
@@ -114,9 +114,9 @@ def test_what_people_write_becomes_one_harmless_line(text: str, longest: int) ->
 )
 def test_what_an_answer_is_worth(word: str, answer: Answer, summary: str) -> None:
     """A yes is a yes, to overrule the gate it needs a reason, and silence is a no."""
-    said = why_refused(answer, verdict(word))
-    assert (said or "").startswith(summary)
-    assert bool(said) == bool(summary)
+    refusal = why_refused(answer, verdict(word))
+    assert (refusal or "").startswith(summary)
+    assert bool(refusal) == bool(summary)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_what_an_answer_is_worth(word: str, answer: Answer, summary: str) -> Non
 def test_what_moved_is_named(changes: dict[str, Any], summary: str) -> None:
     """An approval that is void says why."""
     about = verdict()
-    said = moved(about, standing(about, **changes))
-    assert (said or "").startswith(summary)
-    assert bool(said) == bool(summary)
+    reason = moved(about, standing(about, **changes))
+    assert (reason or "").startswith(summary)
+    assert bool(reason) == bool(summary)
 
 
 def test_all_that_moved_is_named() -> None:
-    """Nobody repairs one thing to find the next."""
+    """All changes are named at once, not one after the other."""
     about = verdict()
     assert str(moved(about, standing(about, champion="7", artifact_digest="e"))).count(";") == 1
 
@@ -150,9 +150,9 @@ def test_a_reviewer_reads_what_to_do_before_the_card() -> None:
     about = verdict()
     asked = PendingReview.about(about, ("alice",))
     page = in_orchestrator("toy", about, ReviewPage(asked, day(3), "## THE CARD", "http://registry.example/2", "Airflow"))
-    for said in ("Approve**: version 2 becomes", "Reject**: version 1 stays", "2024-01-04 00:00 UTC** means no", "it is void"):
-        assert said in page
-        assert said in in_registry("toy", about, asked, day(3))
+    for text in ("Approve**: version 2 becomes", "Reject**: version 1 stays", "2024-01-04 00:00 UTC** means no", "it is void"):
+        assert text in page
+        assert text in in_registry("toy", about, asked, day(3))
     assert page.endswith("## THE CARD")
     section = in_registry("toy", about, asked, day(3))
     assert f"`{asked.approve}` or `{asked.reject}`" in section
@@ -160,7 +160,7 @@ def test_a_reviewer_reads_what_to_do_before_the_card() -> None:
 
 
 def test_an_override_is_called_one() -> None:
-    """Whoever approves what the gate found inconclusive knows that it is recorded as such, and that it needs a reason."""
+    """The page for an inconclusive verdict says that an approval is recorded as such and needs a reason."""
     about = verdict("inconclusive")
     asked = PendingReview.about(about, ())
     for page in (

@@ -9,8 +9,8 @@ from tests.toy import MODEL, changed, day
 
 def test_every_version_is_asked_for_its_last_training_day() -> None:
     """Champion, challenger and reference alike; one that ends where the holdout starts is fine."""
-    said = soundness.older_than_training(day(6), {"1": day(6), "2": day(7)})
-    assert said == ["version 2 was trained on rows until 2024-01-08, the holdout starts on 2024-01-07"]
+    problems = soundness.older_than_training(day(6), {"1": day(6), "2": day(7)})
+    assert problems == ["version 2 was trained on rows until 2024-01-08, the holdout starts on 2024-01-07"]
 
 
 def test_any_criterion_counts_as_changed() -> None:
@@ -47,6 +47,6 @@ def test_labels_that_fit_no_task_are_shown() -> None:
 def test_shared_keys_are_counted_and_one_is_shown() -> None:
     """By key alone: a row that was delivered again at another time is the same row."""
     holdout, seen = pd.DataFrame({"id": ["a", "b"]}), pd.DataFrame({"id": ["b", "c"]})
-    said = soundness.overlap(("id",), holdout, seen, "7")
-    assert said == ["1 rows of the holdout are in champion 7's training data, such as «{'id': 'b'}»"]
+    problems = soundness.overlap(("id",), holdout, seen, "7")
+    assert problems == ["1 rows of the holdout are in champion 7's training data, such as «{'id': 'b'}»"]
     assert soundness.overlap(("id",), holdout, seen.tail(1), "7") == []

@@ -53,7 +53,7 @@ CASES = (
     Case("equal", 0.0, 0.0, "keep", "the challenger is not better"),
     Case("clearly worse", -0.03, 0.005, "keep", "the challenger is not better"),
     Case("too small a gain to matter", 0.001, 0.005, "keep", "below the margin 0.02"),
-    Case("nobody knows", 0.0, 0.05, "inconclusive", "90 % interval"),
+    Case("not known", 0.0, 0.05, "inconclusive", "90 % interval"),
     Case("too few rows", 0.1, 0.001, "blocked", "the holdout has 199 labelled rows, 200 are needed", rows=199),
     Case(
         "too few positives", 0.1, 0.001, "blocked", "the rarer class has 49 rows in the holdout, 50 are needed", positives=49
@@ -73,7 +73,7 @@ CASES = (
     Case("perhaps worse on noisy rows", 0.03, 0.005, "inconclusive", "on noisy rows alone", noisy_gain=Measured(0.0, 0.02)),
     Case("far above the frozen reference", 0.03, 0.005, "promote", "lower 80 %", anchor=Measured(0.05, 0.01)),
     Case(
-        "walked away from the frozen reference",
+        "moved away from the frozen reference",
         0.03,
         0.005,
         "keep",
@@ -174,9 +174,9 @@ def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
         ("harm in a slice", {"harm": "failed", "gain": "not made"}),
         ("does not beat no model", {"baselines": "failed"}),
         ("too slow", {"budgets": "failed", "clean_floor": "passed"}),
-        ("nobody knows", {"gain": "undecided", "noisy_margin": "not made"}),
+        ("not known", {"gain": "undecided", "noisy_margin": "not made"}),
         ("bought on clean rows with noisy ones", {"gain": "passed", "noisy_margin": "failed", "anchor": "not made"}),
-        ("walked away from the frozen reference", {"gain": "passed", "anchor": "failed"}),
+        ("moved away from the frozen reference", {"gain": "passed", "anchor": "failed"}),
         ("too few rows", {"sound": "failed", "clean_floor": "not made"}),
         ("routine, clearly better", {"sound": "passed", "gain": "passed", "budgets": "not made"}),
     ],
@@ -210,8 +210,8 @@ def test_less_error_is_better_where_the_metric_is_an_error() -> None:
         assert decide(scorecard, criteria, "change").verdict == verdict
 
 
-def test_all_problems_are_told() -> None:
-    """Whoever mends one problem has seen the others."""
+def test_all_problems_are_reported_at_once() -> None:
+    """The person who mends one problem sees the others too."""
     case = Case("", 0.1, 0.001, "blocked", "", rows=10, positives=5, problems=["first"])
     assert len(decide(evidence(case), CRITERIA, "routine", Circumstances(tuple(case.problems))).reasons) == 3
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_computed_blocks() -> None:
     assert "cannot be computed on: clean" in decision.reasons[0]
 
 
-def test_only_the_worst_harms_are_told_one_by_one() -> None:
+def test_only_the_worst_harms_are_listed_one_by_one() -> None:
     """Three places with their figures, then how many more there are."""
     harms = tuple(Harm(f"slice {n}", -0.1, -0.05, "joint band") for n in range(9))
     reasons = decide(evidence(Case("", 0.1, 0.001, "keep", "", harms=harms)), CRITERIA, "change").reasons
@@ -250,7 +250,7 @@ def test_only_the_worst_harms_are_told_one_by_one() -> None:
 
 
 def test_a_slice_that_is_too_small_is_named() -> None:
-    """What was not tested is said, not passed over."""
+    """What was not tested is reported, not passed over."""
     small = replace(cell(0.7), where="origin=XYZ", tested=False)
-    said = untested(replace(evidence(CASES[0]), cells=(cell(0.7), small)))
-    assert said == "not tested, fewer than 200 rows or 20 of the rarer class, or no value: origin=XYZ"
+    summary = untested(replace(evidence(CASES[0]), cells=(cell(0.7), small)))
+    assert summary == "not tested, fewer than 200 rows or 20 of the rarer class, or no value: origin=XYZ"

@@ -32,7 +32,7 @@ def test_looks_that_are_unevenly_apart_have_bounds_of_their_own(plan: Probation)
     assert all(early < late for early, late in pairwise(planned(plan)))
 
 
-def walks(looks: int, trials: int = 40_000) -> np.ndarray:
+def simulated(looks: int, trials: int = 40_000) -> np.ndarray:
     """The z of two equal versions at evenly spaced looks, shape (trials, looks)."""
     steps = np.random.default_rng(7).normal(size=(trials, looks))
     return steps.cumsum(axis=1) / np.sqrt(np.arange(1, looks + 1))
@@ -41,14 +41,14 @@ def walks(looks: int, trials: int = 40_000) -> np.ndarray:
 @pytest.mark.parametrize(("looks", "alpha"), [(2, 0.025), (4, 0.025), (4, 0.1), (10, 0.025)])
 def test_equal_versions_are_called_worse_as_rarely_as_declared(looks: int, alpha: float) -> None:
     """Over all looks together, within three standard errors of the simulation."""
-    z = walks(looks)
+    z = simulated(looks)
     rate = (z <= -np.array(bounds(Probation(looks, looks, alpha)))).any(axis=1).mean()
     assert abs(rate - alpha) < 3 * np.sqrt(alpha * (1 - alpha) / len(z))
 
 
-def test_who_peeks_every_day_finds_far_too_much() -> None:
+def test_unadjusted_daily_looks_raise_far_too_many_false_alarms() -> None:
     """A bound of 1.96 at each of twenty-eight days calls an equal version worse five times as often as it says."""
-    assert (walks(28, 20_000) <= -1.96).any(axis=1).mean() > 5 * 0.025
+    assert (simulated(28, 20_000) <= -1.96).any(axis=1).mean() > 5 * 0.025
 
 
 def test_the_whole_way_from_rows_to_decisions_keeps_the_rate() -> None:
@@ -59,8 +59,8 @@ def test_the_whole_way_from_rows_to_decisions_keeps_the_rate() -> None:
         labels = (rng.random(1200) < 0.3).astype(float)
         shared = labels + rng.normal(size=1200)
         new, previous = shared + rng.normal(scale=0.5, size=(2, 1200))
-        said = [look(plan, n, 2 * n, gain_over(auc, labels[: 600 * n], new[: 600 * n], previous[: 600 * n])) for n in (1, 2)]
-        blamed += any(one.decision == "worse" for one in said)
+        looks = [look(plan, n, 2 * n, gain_over(auc, labels[: 600 * n], new[: 600 * n], previous[: 600 * n])) for n in (1, 2)]
+        blamed += any(one.decision == "worse" for one in looks)
     assert 400 * 0.05 - 3 * np.sqrt(400 * 0.05 * 0.95) < blamed < 400 * 0.05 + 3 * np.sqrt(400 * 0.05 * 0.95)
 
 

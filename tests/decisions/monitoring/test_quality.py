@@ -24,7 +24,7 @@ CASES = [
     ("large and certain", "roc_auc", weeks(0.70, 0.70, 0.60, 0.61), 0.0, True),
     ("one period alone", "roc_auc", weeks(0.70, 0.70, 0.72, 0.60), 0.0, False),
     ("large, but not certain", "roc_auc", weeks(0.70, 0.70, 0.60, 0.61, error=0.1), 0.0, False),
-    ("no more than it wobbles", "roc_auc", weeks(0.70, 0.70, 0.60, 0.61), 0.1, False),
+    ("no more than between-period deviation", "roc_auc", weeks(0.70, 0.70, 0.60, 0.61), 0.1, False),
     ("certain, but not large", "roc_auc", weeks(0.70, 0.70, 0.69, 0.69, error=0.001), 0.0, False),
     ("better", "roc_auc", weeks(0.70, 0.70, 0.80, 0.81), 0.0, False),
     ("against the proof, while there is no more", "roc_auc", weeks(0.60, 0.61), 0.0, True),
@@ -35,21 +35,21 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("metric", "judged", "wobble", "decayed"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    ("metric", "judged", "deviation", "decayed"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_decay(metric: str, judged: list[Judged], wobble: float, decayed: bool) -> None:
-    """Worse by more than five per cent of what it was, beyond chance and wobble, on both of the newest periods."""
-    found = trend(METRICS[metric], judged, PROVED, 0.05, wobble)
+def test_decay_is_large_certain_and_lasting(metric: str, judged: list[Judged], deviation: float, decayed: bool) -> None:
+    """Worse by over five per cent, beyond chance and between-period deviation, on both of the newest periods."""
+    found = trend(METRICS[metric], judged, PROVED, 0.05, deviation)
     assert found is not None
     assert found.decayed is decayed
 
 
 def test_one_period_shows_no_trend() -> None:
-    """Nothing is said before there are two."""
+    """There is no trend before there are two."""
     assert trend(METRICS["roc_auc"], weeks(0.5), PROVED, 0.05, 0.0) is None
 
 
-def test_wobble_is_what_sampling_does_not_explain() -> None:
+def test_between_period_deviation_is_what_sampling_does_not_explain() -> None:
     """Periods that differ by 0.03 beyond their errors, and versions that are not compared with each other."""
     rng = np.random.default_rng(1)
     values = 0.7 + rng.normal(scale=0.03, size=400) + rng.normal(scale=0.01, size=400)
@@ -59,6 +59,6 @@ def test_wobble_is_what_sampling_does_not_explain() -> None:
     assert between_period_deviation([weeks(0.1, 0.9)]) == 0
 
 
-def test_a_slow_decline_is_no_wobble() -> None:
+def test_a_slow_decline_is_no_between_period_deviation() -> None:
     """It is what decay looks like."""
     assert between_period_deviation([weeks(*np.linspace(0.8, 0.6, 30), error=0.0)]) < 0.01

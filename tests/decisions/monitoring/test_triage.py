@@ -64,7 +64,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("a season where drift asks", ON_DRIFT, WINTER, GOOD, RECENT, "note", "season: "),
     ("season", MODEL, WINTER, GOOD, RECENT, "note", "season: x: median 1 → 2; z: median 1 → 2, as in the period from 2023"),
     ("noise surge", MODEL, TYPOS, GOOD, RECENT, "page", "noise surge: note: typo: 12.0% of its values are misspelt"),
-    ("the same surge, long told", MODEL, STILL_TYPOS, GOOD, RECENT, "note", "(period 3 of it)"),
+    ("the same surge, already reported", MODEL, STILL_TYPOS, GOOD, RECENT, "note", "(period 3 of it)"),
     ("a little more noise", MODEL, FEW_TYPOS, GOOD, RECENT, "note", "the data moved"),
     ("noise surge and decay", MODEL, TYPOS, DECAYED, RECENT, "retrain", "decay: "),
     (
@@ -78,10 +78,10 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ),
     ("labels late, data moved", MODEL, SHIFTED, LATE, RECENT, "wait", "; moved: x: median 1 → 2"),
     ("labels silent", MODEL, CALM, SILENT, RECENT, "alarm", "silence: labels are 3 periods late"),
-    ("nobody checked", MODEL, CALM, GOOD, Times(day(16), day(15)), "alarm", "silence: no check for 4 days"),
+    ("no check ran", MODEL, CALM, GOOD, Times(day(16), day(15)), "alarm", "silence: no check for 4 days"),
     ("stale", STALE, CALM, GOOD, Times(day(19), day(15)), "retrain", "the last retraining is 5 days ago"),
     ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(11)), "alarm", "no retraining for 9 days, although it was due"),
-    ("asked in vain, and told", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
+    ("asked in vain, reported", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
     ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "noise surge: "),
     ("broken", MODEL, BROKEN, GOOD, RECENT, "stop", "the feed is broken: x: frozen at 7"),
     ("broken and decayed", MODEL, BROKEN, DECAYED, RECENT, "stop", "the feed is broken"),
@@ -121,12 +121,12 @@ def test_five_causes_have_five_actions() -> None:
 
 
 @pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (CALM, SILENT)])
-def test_who_is_called_is_told_what_to_do(found: Drift, quality: Quality) -> None:
+def test_a_page_says_what_to_do(found: Drift, quality: Quality) -> None:
     """A page offers to train on such noise; an alarm says who can help."""
     assert triage(MODEL, Evidence(NOW, True, found, quality, RECENT)).advice
 
 
-def test_the_default_rest_is_the_label_delay() -> None:
+def test_the_default_cool_down_is_the_label_delay() -> None:
     """And the default age limit is thirteen periods, at least a month."""
     assert MODEL.effective_cool_down == MODEL.feed.label_delay
     assert MODEL.max_model_age == timedelta(days=30)

@@ -28,12 +28,12 @@ def test_neighbours_that_are_alike_widen_the_interval() -> None:
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """95 % is what it is called; with 40 independent periods it is a little less, and is told so on the page."""
+    """95 % is what it is called; with 40 independent periods it is a little less, and the page says so."""
     rng = np.random.default_rng(4)
     found = [mean_of(rng.normal(size=40), seed=3) for _ in range(300)]
     assert 0.86 < np.mean([one.low < 0 < one.high for one in found]) < 0.98
 
 
-def test_nothing_has_no_interval() -> None:
+def test_without_periods_there_is_no_value() -> None:
     """Instead of an error there is no number."""
     assert np.isnan(mean_of([], seed=1).value)

@@ -16,7 +16,7 @@ def psi(now: pd.DataFrame, *columns: Column) -> float:
     return float(largest_psi(THEN, now, np.zeros(len(now), dtype="int64"), 1, columns)[0])
 
 
-def test_the_same_rows_have_none() -> None:
+def test_psi_of_the_same_rows_is_zero() -> None:
     """Whatever kind a column is of."""
     assert psi(THEN, X, C, T) == pytest.approx(0)
 
@@ -30,7 +30,7 @@ def test_the_same_rows_have_none() -> None:
     ],
     ids=["shares moved", "a value never seen", "texts got longer"],
 )
-def test_it_is_the_formula(column: Column, values: list[str], expected: float) -> None:
+def test_psi_matches_its_formula(column: Column, values: list[str], expected: float) -> None:
     """Shares against shares, with a floor of 1e-4 where there were none."""
     assert psi(pd.DataFrame({column.name: values}), column) == pytest.approx(expected, rel=2e-3)
 

@@ -13,14 +13,14 @@ PLAN = plan(9)
 PERIODS = np.repeat(np.arange(9), 200)
 RNG = np.random.default_rng(3)
 LABELS = (RNG.random(len(PERIODS)) < 0.4).astype(float)
-SAID = [np.clip(LABELS * 0.3 + RNG.random(len(PERIODS)) * share, 0, 1) for share in (0.6, 0.7, 0.8, 0.9)]
+PREDICTIONS = [np.clip(LABELS * 0.3 + RNG.random(len(PERIODS)) * share, 0, 1) for share in (0.6, 0.7, 0.8, 0.9)]
 
 
 def tables(metric_name: str) -> list[object]:
     metric = metrics_of("binary", MODEL.criteria)[metric_name]
     return [
-        scores(metric, JudgedRows(LABELS, PERIODS), said, PeriodValues(np.arange(9) / 10, np.full(9, 0.5)), fit)
-        for said, fit in zip(SAID, PLAN.fits, strict=True)
+        scores(metric, JudgedRows(LABELS, PERIODS), predictions, PeriodValues(np.arange(9) / 10, np.full(9, 0.5)), fit)
+        for predictions, fit in zip(PREDICTIONS, PLAN.fits, strict=True)
     ]
 
 
@@ -30,7 +30,8 @@ def test_a_difference_is_the_paired_one(name: str) -> None:
     metric = metrics_of("binary", MODEL.criteria)[name]
     backtest = backtest_of(PLAN, tables(name), 0.02)  # type: ignore[arg-type]
     rows = PERIODS == 8
-    (value, influence), (its_value, its_influence) = (metric.estimate(LABELS[rows], said[rows]) for said in (SAID[3], SAID[0]))
+    newer, older = (metric.estimate(LABELS[rows], PREDICTIONS[fit][rows]) for fit in (3, 0))
+    (value, influence), (its_value, its_influence) = newer, older
     gain = backtest.difference(3, 0, (8,))
     assert gain.value == pytest.approx(metric.gain(value - its_value))
     assert gain.error == pytest.approx(standard_error(influence - its_influence), rel=1e-3)

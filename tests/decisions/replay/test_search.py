@@ -108,7 +108,7 @@ def test_gains_are_over_the_first_model_and_shares_of_every_period() -> None:
     assert not found.ungated[CURRENT].gated
 
 
-def test_a_share_of_nothing_is_not_shown() -> None:
+def test_without_a_gain_no_share_of_it_is_shown() -> None:
     """Where retraining every period gains nothing beyond chance, there is no "share kept"."""
     found = replayed(loss=0.0, noise=0.003)
     assert {one.reporting.kept for one in found.tried} == {None}
@@ -118,17 +118,17 @@ def test_a_share_of_nothing_is_not_shown() -> None:
 def test_the_sentence_has_the_results_of_the_reporting_part() -> None:
     """Cadence, share kept, gain with its interval, retrainings: what a person repeats to another."""
     found = replayed(noise=0.002)
-    part, said = found.recommended.reporting, recommendation(found, MODEL)
-    assert said.startswith("Retrain every ")
+    part, text = found.recommended.reporting, recommendation(found, MODEL)
+    assert text.startswith("Retrain every ")
     assert (
-        f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in said
+        f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in text
     )
-    assert f"{part.gain.value * 100:+.1f} points" in said
-    assert f"instead of {found.named[EVERY].reporting.retrains}" in said
+    assert f"{part.gain.value * 100:+.1f} points" in text
+    assert f"instead of {found.named[EVERY].reporting.retrains}" in text
     assert dot_title(found.named[STATIC], found) == "never: 0.0 points (0.0 to 0.0), 0 retrainings"
 
 
-def test_the_first_model_is_everyones() -> None:
+def test_every_policy_begins_with_the_same_model() -> None:
     """Every policy begins with the same model, so gains are over the same thing."""
     assert replayed().named[STATIC].policy == NEVER
 
@@ -138,8 +138,8 @@ def test_a_period_without_a_value_is_left_out() -> None:
     whole = backtest(periods=46)
     values = whole.values.copy()
     values[3, 30] = float("nan")
-    assert 30 not in Backtest(whole.plan, values, *_rest(whole)).scored
+    assert 30 not in Backtest(whole.plan, values, *_other_fields(whole)).scored
 
 
-def _rest(whole: Backtest) -> tuple[Any, ...]:
+def _other_fields(whole: Backtest) -> tuple[Any, ...]:
     return whole.covariances, whole.psi, whole.trivial, whole.rows, whole.margin

@@ -14,8 +14,8 @@ CLASSES = metrics_of("multiclass", Criteria("hit_rate_at_1", 0, 0, 0.01))
 VALUES = metrics_of("regression", Criteria("mae", 0, 0, 0.01))
 
 
-def test_of_a_binary_model_that_is_too_sure() -> None:
-    """Its confidence is calibrated on labels that have come: what is said matters, not how loudly."""
+def test_the_estimate_corrects_an_uncalibrated_binary_model() -> None:
+    """Its confidence is calibrated on labels that have come: the order of the scores matters, not their size."""
     chance = RNG.beta(2, 5, size=8000)
     labels = (RNG.random(8000) < chance).astype("float64")
     loud = chance**3
@@ -36,7 +36,7 @@ def test_a_harder_mix_of_rows_is_seen() -> None:
     assert found[0].value < 0.05 < 0.15 < found[1].value
 
 
-def test_of_classes_and_of_numbers() -> None:
+def test_multiclass_and_regression_models_are_estimated() -> None:
     """The share of first answers that are right, and the size of errors."""
     probabilities = RNG.dirichlet([0.3] * 4, size=6000)
     labels = np.array([RNG.choice(list("abcd"), p=p) for p in probabilities], dtype=object)
@@ -44,16 +44,16 @@ def test_of_classes_and_of_numbers() -> None:
     found = estimate(CLASSES["accuracy"], "multiclass", Answered(ranking[:3000], labels[:3000]), ranking[3000:], seed=1)
     assert found is not None
     assert found.value == pytest.approx(float((ranking.labels[3000:, 0] == labels[3000:]).mean()), abs=0.03)
-    said = RNG.uniform(0, 10, 4000)
-    truth = said + RNG.normal(scale=0.1 + said / 5)
-    found = estimate(VALUES["mae"], "regression", Answered(said[:2000], truth[:2000]), said[2000:], seed=1)
+    predictions = RNG.uniform(0, 10, 4000)
+    truth = predictions + RNG.normal(scale=0.1 + predictions / 5)
+    found = estimate(VALUES["mae"], "regression", Answered(predictions[:2000], truth[:2000]), predictions[2000:], seed=1)
     assert found is not None
-    assert found.value == pytest.approx(float(np.abs(truth[2000:] - said[2000:]).mean()), rel=0.1)
+    assert found.value == pytest.approx(float(np.abs(truth[2000:] - predictions[2000:]).mean()), rel=0.1)
 
 
 def test_without_labels_enough_there_is_none() -> None:
     """Nothing is made up."""
-    said = RNG.random(FEWEST_LABELS - 1)
-    assert estimate(BINARY["brier"], "binary", Answered(said, (said > 0.5).astype("float64")), said, seed=1) is None
-    said = RNG.random(FEWEST_LABELS)
-    assert estimate(BINARY["brier"], "binary", Answered(said, (said > 0.5).astype("float64")), said[:0], seed=1) is None
+    few = RNG.random(FEWEST_LABELS - 1)
+    assert estimate(BINARY["brier"], "binary", Answered(few, (few > 0.5).astype("float64")), few, seed=1) is None
+    enough = RNG.random(FEWEST_LABELS)
+    assert estimate(BINARY["brier"], "binary", Answered(enough, (enough > 0.5).astype("float64")), enough[:0], seed=1) is None

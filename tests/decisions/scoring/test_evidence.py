@@ -48,13 +48,13 @@ def world(seed: int, rows: int = 200) -> tuple[Floats, dict[str, Floats], dict[s
 
 def worse(labels: Floats, predictions: Mapping[str, Floats], by: float) -> dict[str, Floats]:
     """Every prediction moved away from its label by the same distance."""
-    return {name: said + np.where(said >= labels, by, -by) for name, said in predictions.items()}
+    return {name: usual + np.where(usual >= labels, by, -by) for name, usual in predictions.items()}
 
 
 @pytest.mark.parametrize("name", METRICS)
 @given(seed=seeds)
 def test_swapping_champion_and_challenger_mirrors_every_difference(name: str, seed: int) -> None:
-    """Nobody is favoured: what one gains the other loses, with the same certainty."""
+    """Neither model is favoured: what one gains the other loses, with the same certainty."""
     labels, one, other = world(seed)
     there = compare(name, labels, one, other, 0.5)
     back = compare(name, labels, other, one, 0.5)
@@ -88,7 +88,7 @@ def test_copies_of_a_row_are_not_taken_for_independent_rows() -> None:
 
 
 def test_without_a_champion_there_is_no_gain() -> None:
-    """A first champion is measured, and compared with nobody."""
+    """A first champion is measured, and compared with no other version."""
     labels, one, _ = world(2)
     evidence = compare("roc_auc", labels, one, None, 0.5)
     assert evidence.blend is None
@@ -139,35 +139,35 @@ def sliced(rows: int, seed: int = 5) -> tuple[Floats, Partition]:
     return (rng.random(rows) < 0.4).astype(float), partition(values)
 
 
-def said(labels: Floats, skill: float, seed: int) -> dict[str, Floats]:
+def predicted(labels: Floats, skill: float, seed: int) -> dict[str, Floats]:
     rng = np.random.default_rng(seed)
     made = {name: skill * (2 * labels - 1) + rng.normal(size=len(labels)) for name in (CLEAN, *NOISY)}
     return {name: 1 / (1 + np.exp(-value)) for name, value in made.items()}
 
 
-def test_every_metric_is_told_under_every_condition_on_every_slice() -> None:
+def test_every_metric_is_reported_under_every_condition_on_every_slice() -> None:
     """The scorecard is complete: nothing is left out because it looks bad."""
     labels, sizes = sliced(2000)
     names = ["roc_auc", "average_precision", "brier"]
-    card = score([METRICS[n] for n in names], Answers(labels, said(labels, 1, 1), said(labels, 1, 2)), 0.5, [sizes])
+    card = score([METRICS[n] for n in names], Answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
     assert {(c.metric, c.condition, c.where) for c in card.cells} == {
         (name, condition, where) for name in names for condition in (CLEAN, *NOISY) for where in (ALL_ROWS, *sizes.names)
     }
     assert set(card.critical) == set(names)
 
 
-def test_a_slice_that_is_too_small_is_told_as_untested() -> None:
+def test_a_slice_that_is_too_small_is_reported_as_untested() -> None:
     """Sixty rows are shown with their figures, and are never taken for a slice that passed."""
     labels, sizes = sliced(2000)
-    card = score([METRICS["roc_auc"]], Answers(labels, said(labels, 1, 1), said(labels, 1, 2)), 0.5, [sizes])
+    card = score([METRICS["roc_auc"]], Answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
     assert {cell.where: cell.tested for cell in card.slices} == {"size=large": True, "size=middle": True, "size=tiny": False}
 
 
 def test_harm_in_one_slice_is_found_though_the_average_is_better() -> None:
     """The challenger gains in the large slice what it ruins in the middle one: the harm names the slice."""
     labels, sizes = sliced(6000)
-    champion, challenger = said(labels, 1.0, 1), said(labels, 1.6, 2)
-    worse_there = said(labels, 0.2, 3)
+    champion, challenger = predicted(labels, 1.0, 1), predicted(labels, 1.6, 2)
+    worse_there = predicted(labels, 0.2, 3)
     middle = sizes.codes == sizes.names.index("size=middle")
     mixed = {name: np.where(middle, worse_there[name], challenger[name]) for name in challenger}
     card = score([METRICS["roc_auc"]], Answers(labels, mixed, champion), 0.5, [sizes], harm=0.02)
@@ -179,16 +179,16 @@ def test_harm_in_one_slice_is_found_though_the_average_is_better() -> None:
 def test_harm_under_one_kind_of_noise_is_found() -> None:
     """Better on clean rows and worse on typing slips: the condition is named."""
     labels, _ = sliced(6000)
-    champion, challenger = said(labels, 1.0, 1), said(labels, 1.6, 2)
-    challenger["typo@0.2"] = said(labels, 0.4, 3)["typo@0.2"]
+    champion, challenger = predicted(labels, 1.0, 1), predicted(labels, 1.6, 2)
+    challenger["typo@0.2"] = predicted(labels, 0.4, 3)["typo@0.2"]
     card = score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, harm=0.02)
     assert [harm.where for harm in card.harms] == ["typo@0.2"]
 
 
-def test_a_small_harm_is_no_harm() -> None:
-    """What is certain and below the harm that criteria name refuses nobody."""
+def test_a_harm_below_the_limit_does_not_count() -> None:
+    """What is certain and below the harm that criteria name refuses no challenger."""
     labels, sizes = sliced(6000)
-    champion, challenger = said(labels, 1.0, 1), said(labels, 0.8, 1)
+    champion, challenger = predicted(labels, 1.0, 1), predicted(labels, 0.8, 1)
     assert score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.01).harms
     assert not score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.2).harms
 

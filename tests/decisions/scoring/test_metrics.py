@@ -29,8 +29,8 @@ THRESHOLD = 0.6
 
 def youden(labels: Any, predictions: Any) -> float:
     """A team's own metric, one number for all rows."""
-    said = predictions >= THRESHOLD
-    return float(said[labels > 0.5].mean() - said[labels < 0.5].mean())
+    flagged = predictions >= THRESHOLD
+    return float(flagged[labels > 0.5].mean() - flagged[labels < 0.5].mean())
 
 
 CRITERIA = Criteria(
@@ -130,9 +130,9 @@ def test_ties_are_counted_as_the_textbook_does(rows: list[tuple[bool, int]]) -> 
 )
 def test_precision_at_a_budget_shares_it_among_ties(scores: tuple[float, ...], budget: float, expected: float) -> None:
     """What is tied where the budget ends shares what is left of it: no order of the rows, and no constant, gains by chance."""
-    labels, said = floats(1, 0, 1, 0), floats(*scores)
-    assert precision_at_budget(labels, said, budget)[0] == pytest.approx(expected)
-    assert precision_at_budget(labels[::-1], said[::-1], budget)[0] == pytest.approx(expected)
+    labels, predictions = floats(1, 0, 1, 0), floats(*scores)
+    assert precision_at_budget(labels, predictions, budget)[0] == pytest.approx(expected)
+    assert precision_at_budget(labels[::-1], predictions[::-1], budget)[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("budget", [0.02, 0.1, 0.5])
@@ -196,7 +196,7 @@ def test_influences_are_centred(task: Task, metric: Metric, seed: int) -> None:
 
 
 @cases
-def test_two_equal_models_differ_by_nothing_with_certainty(task: Task, metric: Metric) -> None:
+def test_the_paired_error_of_equal_models_is_zero(task: Task, metric: Metric) -> None:
     """The paired error of a model against itself is zero."""
     labels, predictions = world(task, 60, 7)
     assert standard_error(metric.estimate(labels, predictions)[1] - metric.estimate(labels, predictions)[1]) == 0
@@ -210,7 +210,7 @@ def test_a_perfect_regression_has_no_error() -> None:
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
 def test_one_class_alone_has_no_ranking(name: str) -> None:
-    """What cannot be computed is not a number: it is told as that, and never passes for a value."""
+    """What cannot be computed is not a number: it is reported as NaN, and never passes for a value."""
     value, influence = BINARY[name].estimate(np.zeros(5), np.arange(5.0))
     assert np.isnan(value)
     assert np.isnan(influence).all()
@@ -222,7 +222,7 @@ def test_a_gain_is_positive_when_things_got_better() -> None:
     assert {name for name, gain in turned.items() if gain < 0} == {"log_loss", "brier", "miss", "mae", "rmse", "pinball"}
 
 
-def test_what_is_not_ranked_shares_the_rest_of_the_probability() -> None:
+def test_unranked_classes_share_the_remaining_probability() -> None:
     """With more classes than are kept, a label outside gets an even share of what is left; none is impossible."""
     ranking = Ranking(np.array([["a", "b"]], dtype=object), np.array([[0.5, 0.3]]), classes=4)
     assert ranking.probability_of(np.array(["b"], dtype=object)) == pytest.approx([0.3])
@@ -233,8 +233,8 @@ def test_what_is_not_ranked_shares_the_rest_of_the_probability() -> None:
     ("metric", "budget", "there"),
     [("roc_auc", 0.01, False), ("roc_auc", 0.02, True), ("precision_at_budget", 0.01, True)],
 )
-def test_a_review_budget_is_told_of_where_there_is_one(metric: str, budget: float, there: bool) -> None:
-    """A card holds `precision_at_budget` where it decides or the budget was set, and not for a desk that nobody has."""
+def test_a_review_budget_is_reported_where_there_is_one(metric: str, budget: float, there: bool) -> None:
+    """A card holds `precision_at_budget` where it decides or the budget was set, and not where no one reviews cases."""
     found = metrics_of("binary", Criteria(metric, 0.5, 0.5, 0.01, review_budget=budget))
     assert ("precision_at_budget" in found) == there
 

@@ -1,4 +1,4 @@
-"""Slices: a row is in one slice of a partition, and a search names what nobody declared."""
+"""Slices: a row is in one slice of a partition, and a search names slices that were not declared."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def test_every_row_is_in_the_slice_of_its_value(values: list[str | None]) -> Non
 
 
 def test_numbers_are_cut_into_quarters() -> None:
-    """A slice of one temperature would hold nobody."""
+    """A slice of one temperature would hold hardly a row."""
     made = partition(pd.Series(np.arange(100.0), name="t"))
     assert np.bincount(made.codes).tolist() == pytest.approx([25, 25, 25, 25], abs=1)
 
@@ -29,7 +29,7 @@ def test_few_numbers_are_values() -> None:
 
 
 def test_a_feature_of_a_thousand_values_has_thirty_slices() -> None:
-    """The most frequent ones, and one for all the rest: no row goes unjudged."""
+    """The most frequent ones, and one for all others: no row goes unjudged."""
     made = partition(pd.Series([f"v{n % 1000}" for n in range(5000)], name="s"))
     assert len(made.names) == 31
     assert made.names[-1] == "s: all other values"
