@@ -88,7 +88,7 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
             f"the same data, run {name}.retrain with force; to bring this version back, run {name}.rollback with override."
         )
     if now == verdict.version:
-        raise ChampionMoved(f"{name}: version {now} is champion already, and not by this verdict. Nothing has to be done.")
+        raise ChampionMoved(f"{name}: version {now} is champion already, and not by this verdict. No action needed.")
     if verdict.version in begun.state.were_champion:
         raise ChampionMoved(
             f"{name}: version {verdict.version} was champion before, and version {now or 'none'} is in its place. It is not "

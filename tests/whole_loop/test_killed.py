@@ -81,7 +81,7 @@ def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
             break
     else:
         pytest.fail("five retrainings, and none was promoted")
-    new = loop.versions(airflow_run=run)[0].version
+    new = loop.versions(pipeline_run=run)[0].version
     assert {a: n for a, n in loop.aliases().items() if a != "anchor"} == {"champion": new, "previous": old}
 
 
@@ -94,7 +94,7 @@ def take_in_until(loop: Loop, as_of: datetime) -> None:
 def require_nothing_twice(loop: Loop, run: str, as_of: datetime, before: set[str]) -> None:
     """One new version, of its own training key, no open run, one champion, one status document."""
     assert len({version.version for version in loop.versions()} - before) == 1
-    made = loop.versions(airflow_run=run)
+    made = loop.versions(pipeline_run=run)
     assert len(made) == 1
     assert len(loop.versions(training_key=made[0].tags["training_key"])) == 1
     assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []

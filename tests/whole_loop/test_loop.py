@@ -45,7 +45,7 @@ def test_a_champion_carries_its_proof(loop: Loop, first_champion: Story) -> None
     assert "no champion to compare with" in card
     assert "beats the trivial answers" in card
     assert version.tags["verdict"] == "promote"
-    assert version.tags["airflow_run"] == first_champion.retrain
+    assert version.tags["pipeline_run"] == first_champion.retrain
     assert version.tags["trained_until"] == "2012-11-12T00:00:00+00:00"
     assert {"training_key", "train_digest", "holdout_digest", "git", "lock", "proved_value", "criteria"} <= set(version.tags)
     assert loop.mlflow.get_run(run_id).info.status == "FINISHED"
@@ -97,7 +97,7 @@ def test_the_form_does_what_it_says(loop: Loop, first_champion: Story) -> None:
     assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)
     assert len(loop.versions()) == before + 1
     version = loop.versions()[-1]
-    assert (version.tags["airflow_run"], version.tags["trigger"]) == (run, reason)
+    assert (version.tags["pipeline_run"], version.tags["trigger"]) == (run, reason)
     assert datetime.fromisoformat(version.tags["trained_until"]) < start
     assert "asked by &lt;b&gt;ops" in str(version.description)
     assert "[the ticket](" not in str(version.description)

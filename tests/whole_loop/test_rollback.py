@@ -105,6 +105,6 @@ def test_probation_can_start_a_rollback(loop: Loop, by_hand: tuple[str, str]) ->
         "rolled_back",
         old,
         # A client that posts to Airflow may give any name.
-        "an event posted to Airflow",
+        "an event posted to the API",
         extra["reason"],
     )

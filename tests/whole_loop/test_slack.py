@@ -84,7 +84,7 @@ def test_a_decision_is_announced(loop: Loop, slack: Receiver) -> None:
     title, why, state, link = text.splitlines()
     assert title == ":white_circle: *traffic_volume* · nothing was trained"
     assert why.startswith("traffic_volume has 0 periods with mature labels")
-    assert state == f"_Version {loop.aliases()['champion']} stays champion. Nothing has to be done._"
+    assert state == f"_Version {loop.aliases()['champion']} stays champion. No action needed._"
     assert link == f"<{loop.stack.airflow_url}/dags/traffic_volume.retrain/runs/{quote(run, safe='')}|Run>"
 
 

@@ -28,7 +28,7 @@ def first_champion_despite_a_death(
 
     assert loop.finished("retrain", retrain, seconds=300) == "success", loop.tasks("retrain", retrain)
     assert loop.task("retrain", retrain, "train")["try_number"] == 2
-    assert loop.aliases()["champion"] == loop.versions(airflow_run=retrain)[0].version
+    assert loop.aliases()["champion"] == loop.versions(pipeline_run=retrain)[0].version
     assert len(loop.versions()) == 1
     assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []
     # Written by a worker, read by the api-server.
