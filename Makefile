@@ -86,8 +86,8 @@ lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving
 	  | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
 	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/requirements.txt
 
-new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn; DATA=sample.csv KEY=customer guesses the columns)
-	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=customer (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")
+new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn; DATA=sample.csv KEY=visit_id guesses the columns)
+	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=visit_id (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")
 
 check-model: $(READY) ## whether a model keeps the contract (NAME=churn), is right about DATA=sample.csv, and what the gate says
 	@$(BIN)/python -m pytest tests/models -k "$(call given,NAME,churn)"
