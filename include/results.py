@@ -62,7 +62,10 @@ class Intake(BaseModel):
 
 
 class QuarantinedRow(BaseModel):
-    """One row that broke the contract: of which file, its number there, why, and its values as delivered."""
+    """One row that broke the contract: of which file, its number there, why, and its values as delivered.
+
+    Where no values could be told apart, `line` is the beginning of what stands there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,6 +73,7 @@ class QuarantinedRow(BaseModel):
     row: int
     reasons: list[str]
     values: dict[str, Any]
+    line: str = ""
 
 
 class ManifestFile(BaseModel):

@@ -26,7 +26,7 @@ from include.cli.connection import PROJECT
 from include.cli.tables import read_table
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import choose_split, count_periods
-from include.decisions.data.row_contract import sort_rows
+from include.decisions.data.row_contract import RowContract, sort_rows
 from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_rows
 from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import primary_metric
@@ -112,7 +112,7 @@ def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[s
 def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
     columns = (*model.features, replace(model.label, optional=True))
-    rows = sort_rows(table, model.feed.key, model.feed.time, columns).good
+    rows = sort_rows(table, RowContract.of(model, columns)).good
     known = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
     split = choose_split(count_periods(known, model, as_of(model, rows, now)), model, None)
     rows = rows[rows[model.label.name].notna()]

@@ -6,7 +6,8 @@ from typing import get_args
 
 import click
 
-from include.adapters.landing import SUFFIXES, Stream, is_hidden
+from include.adapters.file_reader import SUFFIXES
+from include.adapters.landing import Stream, is_hidden
 from include.adapters.object_store import ObjectStore
 from include.cli.connection import landing_bucket
 from include.errors import ToolError

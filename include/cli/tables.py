@@ -1,22 +1,23 @@
-"""A team's own CSVs as one table: text as written, missing cells NaN."""
+"""A team's own files as one table: text as written, missing cells NaN."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from include.errors import DataError
+from include.adapters.file_reader import SUFFIXES, read_file
+from include.errors import DataError, UnreadableFile
+from include.untrusted_text import of_data
 
-ENDINGS = (".csv", ".csv.gz")
 _STREAMS = ("features", "labels")
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The rows of a CSV, or of all CSVs of a folder, one below the other; features and label stand in one table.
+    """The rows of a file, or of all files of a folder, one below the other; features and label stand in one table.
 
     A folder that holds the folders features and labels, as they are delivered, is joined on the columns that both have.
 
     Raises:
-        DataError: there is no such file, no CSV in the folder, one that cannot be read, or nothing to join on.
+        DataError: there is no such file, none in the folder, one that cannot be read, or nothing to join on.
     """
     if all((path / stream).is_dir() for stream in _STREAMS):
         return _joined(path, *(_rows(path / stream) for stream in _STREAMS))
@@ -24,11 +25,11 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _rows(path: Path) -> pd.DataFrame:
-    files = sorted(file for file in path.iterdir() if file.name.endswith(ENDINGS)) if path.is_dir() else [path]
-    if not files or not all(file.is_file() and file.name.endswith(ENDINGS) for file in files):
+    files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    if not files or not all(file.is_file() and file.name.endswith(SUFFIXES) for file in files):
         raise DataError(
-            f"DATA={path}: no such CSV, and no folder of some. Accepted are one file or a folder of files that end in "
-            f"{' or '.join(ENDINGS)}, features and label in one table; or a folder that holds two such folders, features and "
+            f"DATA={path}: no such file, and no folder of some. Accepted are one file or a folder of files that end in "
+            f"{', '.join(SUFFIXES)}, features and label in one table; or a folder that holds two such folders, features and "
             "labels. Correct the path."
         )
     return pd.concat([_read(file) for file in files], ignore_index=True)
@@ -49,6 +50,13 @@ def _joined(path: Path, features: pd.DataFrame, labels: pd.DataFrame) -> pd.Data
 
 def _read(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8", index_col=False)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{file} cannot be read as CSV in UTF-8: {' '.join(str(error).split())}. Correct the file.") from error
+        rows = read_file(str(file), file.read_bytes())
+    except (UnreadableFile, OSError) as error:
+        raise DataError(f"{' '.join(str(error).split())} Correct the file.") from error
+    if rows.broken:
+        first = next(iter(rows.broken.values()))
+        raise DataError(
+            f"{file}: {len(rows.broken):,} of {len(rows.table):,} rows cannot be read, the first: {of_data(first.reason)}. "
+            "In a delivery they would go to quarantine. Correct the file."
+        )
+    return rows.table

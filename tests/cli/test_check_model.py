@@ -68,7 +68,7 @@ def test_what_is_wrong_stops_before_anything_is_trained(tmp_path: Path) -> None:
     [
         ([], 2, "Missing argument 'NAME'"),
         (["unknown", "x.csv"], 1, "model 'unknown' does not exist; there are: card_fraud"),
-        (["traffic_volume", "/no/such.csv"], 1, "DATA=/no/such.csv: no such CSV"),
+        (["traffic_volume", "/no/such.csv"], 1, "DATA=/no/such.csv: no such file"),
     ],
 )
 def test_a_wrong_call_is_distinguished_from_a_wrong_file(arguments: list[str], code: int, words: str) -> None:

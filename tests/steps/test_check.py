@@ -77,13 +77,63 @@ def test_a_missing_column_is_named(world: World) -> None:
     assert not world.lake.objects
 
 
-def test_a_file_that_is_not_what_its_name_says_is_named(world: World) -> None:
-    """Unreadable bytes are reported with their file, and nothing of the batch goes on."""
+def test_a_file_that_cannot_be_read_is_named_and_the_others_go_on(world: World) -> None:
+    """One red run says which file, and the next one goes on without it; delivered again, it is read."""
     world.deliver("features", "00", features())
     world.landing.put("toy/features/01.parquet", b"not parquet")
-    with pytest.raises(UnreadableFile, match=r"toy/features/01\.parquet \(11 bytes\)"):
+    world.landing.put("toy/features/02.csv", b"")
+    with pytest.raises(
+        UnreadableFile, match=r"toy/features/01\.parquet \(11 bytes\).*1 more of the batch.*1 other file.* went on"
+    ):
         world.take_in(day(1))
-    assert not world.lake.objects
+    assert len(curated(world)) == 60
+    assert world.do("pull", day(1)).files == ()
+    assert world.take_in(day(1)).rows == 0
+    world.landing.now = day(2)
+    world.landing.put("toy/features/02.csv", features(1).to_csv(index=False).encode())
+    assert world.take_in(day(2)).rows == 60
+
+
+def test_lines_that_cannot_be_told_apart_are_in_quarantine_by_number(world: World) -> None:
+    """With the beginning of what stands there; the whole lines between them go on."""
+    lines = features().to_csv(index=False).splitlines()
+    lines[4] += ",surplus"
+    lines[9] = lines[9].replace(",", "", 1)
+    world.landing.put("toy/features/00.csv", "\n".join(lines).encode())
+    checked = world.take_in(day(1))
+    assert (checked.rows, checked.quarantined) == (58, 2)
+    first, second = sorted(quarantined(world), key=lambda row: row["row"])
+    assert (first["row"], first["reasons"]) == (4, ["line 5: 6 values, the header has 5 names"])
+    assert (second["row"], second["reasons"]) == (9, ["line 10: 4 values, the header has 5 names"])
+    assert (first["values"], first["line"]) == ({}, lines[4])
+
+
+def test_a_small_bad_file_among_good_ones_breaks_no_feed(world: World) -> None:
+    """Fifty files of one row each, and one of them bad: two percent of the period are bad."""
+    whole = features()
+    for number in range(50):
+        part = whole.iloc[[number]].assign(x="many") if number == 7 else whole.iloc[[number]]
+        world.deliver("features", f"{number:02}", part)
+    assert (world.take_in(day(1)).rows, len(quarantined(world))) == (49, 1)
+
+
+def test_a_bad_period_inside_a_long_history_stops_it(world: World) -> None:
+    """One day of ten is wholly bad: ten percent of the file, and all of that day."""
+    world.deliver(
+        "features", "00", pd.concat([features(n, x=dict.fromkeys(range(60), "bad") if n == 3 else {}) for n in range(10)])
+    )
+    with pytest.raises(BrokenFeed, match=r"60 of 60 rows of features of 2024-01-04 break the contract"):
+        world.take_in(day(11))
+
+
+def test_a_correction_inside_one_file_is_no_bad_row(world: World) -> None:
+    """The last row of a key counts; those that it replaces are kept with that reason and break no feed."""
+    world.deliver("features", "00", features())
+    labels = rows(0)[["id", "at", "y"]]
+    world.deliver("labels", "00", pd.concat([labels.assign(y=1 - labels["y"]), labels]))
+    checked = world.take_in(day(1))
+    assert checked.reasons == {"key id: a later row of the file replaces it": 60}
+    assert (curated(world)["y"].to_numpy() == labels["y"].to_numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +149,7 @@ def test_the_summary_of_the_quarantine_is_true_however_it_fails(world: World, su
     world.landing.put(f"toy/features/00.{suffix}", data)
     with pytest.raises(FeedError) as failed:
         world.take_in(day(1))
-    assert bool(quarantined(world)) == ("rows break the contract" in str(failed.value))
+    assert bool(quarantined(world)) == ("break the contract" in str(failed.value))
     assert "bad rows that are counted here are in quarantine" in IF_IT_FAILS
     assert curated(world).empty
 
@@ -107,7 +157,8 @@ def test_the_summary_of_the_quarantine_is_true_however_it_fails(world: World, su
 def test_an_empty_delivery_is_done(world: World) -> None:
     """A header without rows is a quiet day, not a fault."""
     world.deliver("features", "00", features().head(0))
-    assert world.take_in(day(1)).rows == 0
+    checked = world.take_in(day(1))
+    assert (checked.rows, checked.summary) == (0, "one file, no rows")
     assert world.do("pull", day(1)).files == ()
 
 

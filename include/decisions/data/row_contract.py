@@ -1,73 +1,113 @@
 """The contract: which rows of a delivery go on, and why the others do not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pandera.pandas as pa
 
-from include.models.contract import Column
+from include.models.contract import Column, Model
+
+# No feed is older, and no calendar that people keep differs from this one since.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+# A row may carry a time that is still to come, as forecasts do: up to a year after it was delivered.
+AHEAD = timedelta(days=366)
+# Words such as "now" are times for pandas.
+_BEGINS_AS_A_TIME = r"^\d{4}"
+# What a boolean is as a number.
+_BOOLEANS = {"True": "1", "False": "0", "true": "1", "false": "0"}
+
+
+@dataclass(frozen=True)
+class RowContract:
+    """What each row of a stream must satisfy; `binary` names a label that is 0 or 1, `latest` bounds the times."""
+
+    key: tuple[str, ...]
+    time: str
+    columns: tuple[Column, ...]
+    binary: str = ""
+    latest: datetime | None = None
+
+    @classmethod
+    def of(cls, model: Model, columns: tuple[Column, ...], delivered_at: datetime | None = None) -> "RowContract":
+        """The contract of some columns of a model; with the time of the delivery also that of its times."""
+        is_binary = model.task == "binary" and model.label.name in [column.name for column in columns]
+        latest = delivered_at + AHEAD if delivered_at else None
+        return cls(model.feed.key, model.feed.time, columns, model.label.name if is_binary else "", latest)
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """A delivery, sorted: `good` rows with their types; `reasons` of the bad ones, by the index of the delivery."""
+    """A delivery, sorted: `good` rows with their types; `reasons` of the others, by the index of the delivery.
+
+    `replaced` are those of the others that only gave way to a later row of the same key. `times` are those of all rows, NaT
+    where there is none.
+    """
 
     good: pd.DataFrame
     reasons: dict[int, list[str]]
+    replaced: frozenset[int]
+    times: pd.Series
 
 
-def missing_columns(delivered: pd.DataFrame, key: Sequence[str], time: str, columns: Sequence[Column]) -> list[str]:
+def missing_columns(delivered: pd.DataFrame, contract: RowContract) -> list[str]:
     """The columns that every row would lack."""
-    wanted = dict.fromkeys([*key, time, *(column.name for column in columns)])
+    wanted = dict.fromkeys([*contract.key, contract.time, *(column.name for column in contract.columns)])
     return [name for name in wanted if name not in delivered.columns]
 
 
-def sort_rows(delivered: pd.DataFrame, key: Sequence[str], time: str, columns: Sequence[Column]) -> Sorted:
+def sort_rows(delivered: pd.DataFrame, contract: RowContract, broken: Mapping[int, str] | None = None) -> Sorted:
     """Check every row of a delivery against the contract; the delivery's index must be 0 to n - 1.
 
-    A row is bad when a value cannot be read as its column's kind, is missing where it must not be, is outside of its range or
-    domain, or when an earlier row of the delivery has the same key. All of a row's reasons are kept.
+    A row is bad when a value cannot be read as its column's kind, is missing where it must not be, or is outside of its range
+    or domain. All of a row's reasons are kept; a `broken` one, of which no value could be read, has that reason alone. Of
+    several good rows with the same key the last one counts.
     """
     reasons: dict[int, list[str]] = {}
     typed = pd.DataFrame(index=delivered.index)
-    typed[time] = _read_times(delivered[time], time, reasons)
-    for name in key:
+    typed[contract.time] = times = _read_times(delivered[contract.time], contract, reasons)
+    for name in contract.key:
         if name not in typed:
             typed[name] = _read_key(delivered[name], name, reasons)
-    for column in columns:
+    for column in contract.columns:
         typed[column.name] = _read_values(delivered[column.name], column, reasons)
-    _add_contract_failures(typed, columns, reasons)
-    for row in typed.index[typed.duplicated([*key], keep="first") & ~typed.index.isin(list(reasons))]:
-        reasons.setdefault(int(row), []).append(f"key {', '.join(key)}: repeats an earlier row")
-    return Sorted(typed.drop(index=list(reasons)).reset_index(drop=True), reasons)
+    if contract.binary:
+        label = typed[contract.binary]
+        _note(reasons, label.notna() & ~label.isin([0, 1]), f"{contract.binary}: neither 0 nor 1")
+    _add_contract_failures(typed, contract.columns, reasons)
+    reasons |= {row: [reason] for row, reason in (broken or {}).items()}
+    good = typed.drop(index=list(reasons))
+    replaced = good.index[good.duplicated([*contract.key], keep="last")]
+    reasons |= {int(row): [f"key {', '.join(contract.key)}: a later row of the file replaces it"] for row in replaced}
+    return Sorted(good.drop(index=replaced).reset_index(drop=True), reasons, frozenset(map(int, replaced)), times)
 
 
-def _read_times(values: pd.Series, name: str, reasons: dict[int, list[str]]) -> pd.Series:
-    times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
+def _read_times(values: pd.Series, contract: RowContract, reasons: dict[int, list[str]]) -> pd.Series:
+    name, texts = contract.time, values.astype("str")
+    texts = texts.where(texts.str.contains(_BEGINS_AS_A_TIME))
+    times = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
     _note(reasons, times.isna(), f"{name}: not a time")
-    return times
+    early = times < EARLIEST
+    _note(reasons, early, f"{name}: before the year {EARLIEST.year}")
+    late = times > contract.latest if contract.latest else times.isna() & False
+    _note(reasons, late, f"{name}: more than a year after it was delivered")
+    return times.mask(early | late)
 
 
 def _read_key(values: pd.Series, name: str, reasons: dict[int, list[str]]) -> pd.Series:
-    text = _as_text(values)
-    _note(reasons, values.isna() | (text.str.strip() == ""), f"{name}: missing in the key")
-    return text
+    texts = values.astype("str")
+    _note(reasons, values.isna() | (texts.str.strip() == ""), f"{name}: missing in the key")
+    return texts
 
 
 def _read_values(values: pd.Series, column: Column, reasons: dict[int, list[str]]) -> pd.Series:
-    if column.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce").astype("float64").replace([float("inf"), float("-inf")], float("nan"))
-        _note(reasons, numbers.isna() & values.notna(), f"{column.name}: not a number")
-        return numbers
-    return _as_text(values).where(values.notna(), None)
-
-
-def _as_text(values: pd.Series) -> pd.Series:
-    """Whole numbers read "7" also where one missing value made pandas hold the others as 7.0."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype("str")
+    if column.kind != "number":
+        return values.astype("str")
+    numbers = pd.to_numeric(values.replace(_BOOLEANS), errors="coerce").astype("float64")
+    numbers = numbers.replace([float("inf"), float("-inf")], float("nan"))
+    _note(reasons, numbers.isna() & values.notna(), f"{column.name}: not a number")
+    return numbers
 
 
 def _add_contract_failures(typed: pd.DataFrame, columns: Sequence[Column], reasons: dict[int, list[str]]) -> None:

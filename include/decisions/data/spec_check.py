@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from include.decisions.data.periods import choose_split, count_periods
-from include.decisions.data.row_contract import missing_columns, sort_rows
+from include.decisions.data.row_contract import RowContract, missing_columns, sort_rows
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.scoring.predictions import Floats
 from include.errors import NotEnoughHistory
@@ -49,11 +49,9 @@ def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFin
     if absent := list(_absent(model, table)):
         return absent
     columns = _columns(model)
-    times = pd.to_datetime(table[model.feed.time], utc=True, errors="coerce", format="ISO8601")
-    findings = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, columns)]
-    typed = sort_rows(
-        table.drop_duplicates([*model.feed.key]).reset_index(drop=True), model.feed.key, model.feed.time, columns
-    ).good
+    checked = sort_rows(table, RowContract.of(model, columns))
+    times, typed = checked.times, checked.good
+    findings = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, checked.reasons)]
     if len(typed):
         findings += [*_giveaways(model, typed), *_history(model, typed, as_of(model, typed, now)), *_gaps(model, typed)]
     return sorted(findings, key=lambda finding: finding.severity != "wrong")
@@ -90,7 +88,7 @@ def _columns(model: Model) -> tuple[Column, ...]:
 
 def _absent(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:
     here = ", ".join(map(str, table.columns))
-    for name in missing_columns(table, model.feed.key, model.feed.time, _columns(model)):
+    for name in missing_columns(table, RowContract.of(model, _columns(model))):
         yield SpecFinding(
             "wrong", f"column {name}", "it is not in the data", here, _correct(model, "name a column that is there")
         )
@@ -132,9 +130,8 @@ def _keys(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:
         yield SpecFinding("wrong", f"key {', '.join(key)}", value, "a key that names one row", do)
 
 
-def _values(model: Model, table: pd.DataFrame, columns: tuple[Column, ...]) -> Iterator[SpecFinding]:
+def _values(model: Model, table: pd.DataFrame, reasons: dict[int, list[str]]) -> Iterator[SpecFinding]:
     """What the feed's check would say of each column, counted, with an example."""
-    reasons = sort_rows(table, model.feed.key, model.feed.time, columns).reasons
     rows: dict[str, list[int]] = {}
     for row, broken in reasons.items():
         for reason in broken:

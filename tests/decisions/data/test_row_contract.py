@@ -1,5 +1,6 @@
 """The contract: every row goes on or is given its reasons, and none is lost."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.decisions.data.row_contract import missing_columns, sort_rows
+from include.decisions.data.row_contract import RowContract, missing_columns, sort_rows
 from include.models.contract import Column
 
 COLUMNS = (
@@ -43,7 +44,7 @@ FINE: list[dict[str, Any]] = [
 
 
 def sort(rows: list[dict[str, Any]]) -> Any:
-    return sort_rows(pd.DataFrame(rows, columns=list(GOOD)), ("id",), "at", COLUMNS)
+    return sort_rows(pd.DataFrame(rows, columns=list(GOOD)), RowContract(("id",), "at", COLUMNS))
 
 
 @pytest.mark.parametrize(("wrong", "reason"), BAD, ids=[f"{wrong}" for wrong, _ in BAD])
@@ -68,36 +69,70 @@ def test_all_reasons_of_a_row_are_kept() -> None:
     assert sorted(found.reasons[0]) == ["at: not a time", "colour: not one of red, green", "speed: above 100"]
 
 
-def test_a_repeated_key_is_bad_the_second_time() -> None:
-    """The first of two rows with one key goes on."""
-    found = sort([GOOD, GOOD | {"speed": "60"}])
-    assert found.reasons == {1: ["key id: repeats an earlier row"]}
-    assert found.good["speed"].tolist() == [50.0]
+def test_of_several_rows_with_one_key_the_last_counts() -> None:
+    """A file may correct itself: the earlier row gives way, with its reason, and is not called bad."""
+    found = sort([GOOD, GOOD | {"id": "2"}, GOOD | {"speed": "60"}])
+    assert found.reasons == {0: ["key id: a later row of the file replaces it"]}
+    assert found.replaced == {0}
+    assert found.good["speed"].tolist() == [50.0, 60.0]
 
 
-def test_types_come_out_the_same_however_the_file_wrote_them() -> None:
-    """Text from csv and numbers from parquet give the same rows."""
-    text = sort([GOOD])
-    typed = sort([GOOD | {"id": 1, "speed": 50, "weight": 1.5, "at": pd.Timestamp("2024-01-01", tz="UTC")}])
-    pd.testing.assert_frame_equal(text.good, typed.good)
+def test_a_bad_row_replaces_nothing() -> None:
+    """The last good row of a key counts, wherever the bad ones of that key stand."""
+    found = sort([GOOD | {"speed": "-1"}, GOOD | {"speed": "40"}, GOOD | {"speed": "900"}])
+    assert found.good["speed"].tolist() == [40.0]
+    assert set(found.reasons) == {0, 2}
+    assert not found.replaced
 
 
-def test_one_missing_key_does_not_rename_all_the_others() -> None:
-    """Pandas turns whole numbers beside a missing one into floats: 1 must not become "1.0", or labels never find their row."""
-    found = sort([GOOD | {"id": 1}, GOOD | {"id": None}])
-    assert found.good["id"].tolist() == ["1"]
+@pytest.mark.parametrize(
+    ("time", "reason"),
+    [
+        ("0000-01-01T00:00:00Z", "at: before the year 1900"),
+        ("0020-01-05T00:00:00Z", "at: before the year 1900"),
+        ("1899-12-31T23:59:59Z", "at: before the year 1900"),
+        ("2025-01-03T00:00:00Z", "at: more than a year after it was delivered"),
+        ("9999-12-31T00:00:00Z", "at: more than a year after it was delivered"),
+        ("now", "at: not a time"),
+        ("today", "at: not a time"),
+        ("NaT", "at: not a time"),
+        ("1704067200", "at: not a time"),
+        ("2024-01-01T00:00:00+99:99", "at: not a time"),
+        ("2024-02-30", "at: not a time"),
+        ("12:00", "at: not a time"),
+    ],
+)
+def test_a_time_out_of_the_plausible_range_is_quarantined(time: str, reason: str) -> None:
+    """Years that no feed has, words that mean the clock, and counts of seconds are no times."""
+    contract = RowContract(("id",), "at", (), latest=datetime(2025, 1, 2, tzinfo=UTC))
+    table = pd.DataFrame({"id": ["1", "2", "3"], "at": [time, "2024-01-01T00:00:00+05:30", "2024-01-01 00:00"]})
+    found = sort_rows(table, contract)
+    assert found.reasons == {0: [reason]}
+    assert [str(moment) for moment in found.good["at"]] == ["2023-12-31 18:30:00+00:00", "2024-01-01 00:00:00+00:00"]
+    assert found.times.isna().tolist() == [True, False, False]
 
 
-def test_one_missing_category_does_not_rename_all_the_others() -> None:
-    """A category written as a whole number is the same category in every file."""
-    column = Column("platform", "category", optional=True)
-    rows = pd.DataFrame({"id": ["1", "2"], "at": GOOD["at"], "platform": [7, None]})
-    assert sort_rows(rows, ("id",), "at", (column,)).good["platform"].tolist()[0] == "7"
+def test_a_binary_label_is_0_or_1() -> None:
+    """A value between them trains nothing; booleans are 1 and 0."""
+    contract = RowContract(("id",), "at", (Column("y", "number", low=0, high=1),), binary="y")
+    labels = ["0.5", "1", "0", "1.0", "True", "false", "-0"]
+    table = pd.DataFrame({"id": [*"abcdefg"], "at": "2024-01-01", "y": labels})
+    found = sort_rows(table, contract)
+    assert found.reasons == {0: ["y: neither 0 nor 1"]}
+    assert found.good["y"].tolist() == [1, 0, 1, 1, 0, 0]
+
+
+def test_a_row_that_could_not_be_read_has_that_reason_alone() -> None:
+    """None of its values is missing: they could not be told apart."""
+    table = pd.DataFrame([GOOD, dict.fromkeys(GOOD), GOOD | {"id": "3"}])
+    found = sort_rows(table, RowContract(("id",), "at", COLUMNS), {1: "line 3: 2 values, the header has 6 names"})
+    assert found.reasons == {1: ["line 3: 2 values, the header has 6 names"]}
+    assert found.good["id"].tolist() == ["1", "3"]
 
 
 def test_missing_columns_are_found_before_any_row_is_read() -> None:
     """Key, time and contract columns are all wanted, in that order, each once."""
-    assert missing_columns(pd.DataFrame(columns=["at", "speed"]), ("id", "at"), "at", COLUMNS) == [
+    assert missing_columns(pd.DataFrame(columns=["at", "speed"]), RowContract(("id", "at"), "at", COLUMNS)) == [
         "id",
         "weight",
         "colour",
