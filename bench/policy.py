@@ -22,6 +22,7 @@ from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
+from include.own_columns import LABEL_DELIVERED
 from include.reports.replay_text import ageing_in_words, recommendation
 from include.steps.refit import refit
 
@@ -91,7 +92,7 @@ def model_of(history: ReplayedHistory) -> Model:
 def backtest_for(model: Model, history: ReplayedHistory) -> Backtest:
     """Fit and score every backtest model, with a line of progress."""
     rows = history.stream.history().sort_values(model.feed.time, kind="stable")
-    rows = rows.iloc[:: history.one_in].assign(label_delivered=True).reset_index(drop=True)
+    rows = rows.iloc[:: history.one_in].assign(**{LABEL_DELIVERED: True}).reset_index(drop=True)
     until = model.period_of(rows[model.feed.time].max().to_pydatetime())
     plan = plan_backtest(rows, model, until, history.windows)
     tables = []

@@ -14,6 +14,7 @@
     status/<model>/<kind>/<as of>.json                     what each run found and did
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
 
+
 Every key says what it is about, so writing twice writes the same thing.
 """
 
@@ -35,12 +36,12 @@ from include.adapters.records import Records, moment_of, stamp
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
+from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, PERIOD, SOURCE
 from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_DELIVERED, _SOURCE, _PERIOD = "_delivered_at", "_source", "_period"
 
 
 def file_id(file: LandedFile) -> str:
@@ -84,7 +85,7 @@ class Lake(Records):
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
         """Add rows to their curated periods; a second time finds the same files there."""
         rows = rows.copy()
-        rows[_DELIVERED], rows[_SOURCE] = pd.Timestamp(file.landed_at), file.key
+        rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
         for start, part in rows.groupby(model.periods_of(rows[model.feed.time])):
             data = _parquet(part)
             key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
@@ -103,20 +104,20 @@ class Lake(Records):
         return keys
 
     def read(self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows of curated files: features and label joined by key, `label_delivered` says whether a label row came.
+        """Rows of curated files: features and label joined by key, LABEL_DELIVERED says whether a label row came.
 
         `features` names the feature columns that are wanted; None is all of them. Keys, time and label always come.
 
         A row that was delivered more than once counts as delivered last. Periods do not mix: reading some of them gives
         exactly what reading all and picking those would give.
         """
-        by = list(dict.fromkeys([*model.feed.key, _PERIOD]))
+        by = list(dict.fromkeys([*model.feed.key, PERIOD]))
         wanted = model.feature_names if features is None else list(features)
         rows = self._newest_rows(model, by, [key for key in keys if "/features/" in key], wanted)
         labels = self._newest_rows(model, by, [key for key in keys if "/labels/" in key], [model.label.name])
-        labels = labels[[*by, model.label.name]].assign(label_delivered=True)
-        joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=_PERIOD)
-        joined["label_delivered"] = joined["label_delivered"].eq(True)
+        labels = labels[[*by, model.label.name]].assign(**{LABEL_DELIVERED: True})
+        joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=PERIOD)
+        joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
         # Stable: rows of one moment stay in the order of their files, which the keys of a snapshot fix.
         return joined.sort_values(model.feed.time, kind="stable", ignore_index=True)
 
@@ -130,7 +131,7 @@ class Lake(Records):
         Memory is bounded by the largest file, and by the keys of all rows where they came in more than one.
         """
         keys = [key for key in self.files(model, start, end) if "/features/" in key]
-        by = list(dict.fromkeys([*model.feed.key, _PERIOD]))
+        by = list(dict.fromkeys([*model.feed.key, PERIOD]))
         kept = self._kept_rows(model, by, keys) if len(keys) > 1 else {}
         wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names]))
         for key in keys:
@@ -158,14 +159,14 @@ class Lake(Records):
         return {period for period, action in last_action.items() if action == "stop"}
 
     def with_labels(self, model: Model, predictions: pd.DataFrame) -> pd.DataFrame:
-        """Predictions beside the labels of their rows as they are now; `label_delivered` is whether one was delivered."""
+        """Predictions beside the labels of their rows as they are now; LABEL_DELIVERED is whether one was delivered."""
         times = predictions[model.feed.time]
         start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
         row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
         labels = self.read(model, self.files(model, start, end), features=())
-        labels = labels[[*row, model.label.name, "label_delivered"]]
+        labels = labels[[*row, model.label.name, LABEL_DELIVERED]]
         joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
-        joined["label_delivered"] = joined["label_delivered"].eq(True)
+        joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
         return joined
 
     def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
@@ -280,11 +281,11 @@ class Lake(Records):
 
     def _kept_rows(self, model: Model, by: list[str], keys: list[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
         """For each file, which of its rows no later delivery has replaced."""
-        stored = [_DELIVERED, _SOURCE, *dict.fromkeys([*model.feed.key, model.feed.time])]
+        stored = [DELIVERED_AT, SOURCE, *dict.fromkeys([*model.feed.key, model.feed.time])]
         tables = [self._read_curated(model, key, stored) for key in keys]
         rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-        rows[_PERIOD] = model.periods_of(rows[model.feed.time])
-        newest = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last").index
+        rows[PERIOD] = model.periods_of(rows[model.feed.time])
+        newest = rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last").index
         kept = np.zeros(len(rows), dtype=bool)
         kept[newest] = True
         ends = np.cumsum([len(table) for table in tables])
@@ -297,14 +298,14 @@ class Lake(Records):
         wanted = list(dict.fromkeys([*by, model.feed.time, *columns]))
         if not keys:
             times = pd.Series(dtype="datetime64[us, UTC]")
-            dated = (model.feed.time, _PERIOD)
+            dated = (model.feed.time, PERIOD)
             return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
-        stored = [_DELIVERED, _SOURCE, *(name for name in wanted if name != _PERIOD)]
+        stored = [DELIVERED_AT, SOURCE, *(name for name in wanted if name != PERIOD)]
         # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
         tables = [self._read_curated(model, key, stored) for key in keys]
         rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-        rows[_PERIOD] = model.periods_of(rows[model.feed.time])
-        rows = rows.sort_values([_DELIVERED, _SOURCE], kind="stable").drop_duplicates(by, keep="last")
+        rows[PERIOD] = model.periods_of(rows[model.feed.time])
+        rows = rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last")
         return rows[wanted]
 
     def _read_curated(self, model: Model, key: str, columns: list[str]) -> pa.Table:

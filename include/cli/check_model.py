@@ -32,6 +32,7 @@ from include.decisions.scoring.evidence import standard_error
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
+from include.own_columns import LABEL_DELIVERED
 from include.request import Request
 from include.results import Verdict
 from include.services import StepContext, serverless_services
@@ -113,7 +114,7 @@ def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFindin
     """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
     columns = (*model.features, replace(model.label, optional=True))
     rows = sort_rows(table, RowContract.of(model, columns)).good
-    known = rows.assign(label_delivered=rows[model.label.name].notna() | model.label.optional)
+    known = rows.assign(**{LABEL_DELIVERED: rows[model.label.name].notna() | model.label.optional})
     split = choose_split(count_periods(known, model, as_of(model, rows, now)), model, None)
     rows = rows[rows[model.label.name].notna()]
     times = rows[model.feed.time]

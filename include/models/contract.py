@@ -8,12 +8,13 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from include.errors import ModelError
+from include.own_columns import OWN
 
 Kind = Literal["number", "category", "text"]
 Compute = Literal["local", "dask"]
@@ -277,6 +278,18 @@ class Candidate:
         return self.build(self.seed)
 
 
+def _odd_names(names: Sequence[str]) -> str:
+    """Why one of some names of columns cannot be used; empty where all can."""
+    for name in names:
+        if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+            return f"column {name!r}: a name has printable characters, and no spaces around them"
+        if name.startswith(OWN):
+            return f"column {name!r}: names that begin with {OWN} are the pipeline's own"
+        if ":" in name or name.startswith("("):
+            return f"column {name!r}: a name has no colon and does not begin with a parenthesis, which reasons and charts use"
+    return ""
+
+
 @dataclass(frozen=True)
 class Model:
     """One problem: what is predicted, from what, under which success criteria; and the candidates that may solve it.
@@ -316,6 +329,15 @@ class Model:
         """
         names = [column.name for column in self.features]
         for wrong, message in (
+            (bool(odd := _odd_names([*names, self.label.name, *self.feed.key, self.feed.time])), odd),
+            (
+                self.feed.time in names,
+                f"features: {self.feed.time!r} is feed.time; derive a feature of its own name from it",
+            ),
+            (
+                self.label.name in (*self.feed.key, self.feed.time),
+                f"label {self.label.name!r} is also in feed.key or feed.time: every row would need its answer to be named",
+            ),
             (not NAME.fullmatch(self.name), f"name {self.name!r}: use lower-case letters, digits and _, at most 50"),
             (len(set(names)) != len(names), f"features: {sorted({n for n in names if names.count(n) > 1})} appear twice"),
             (self.label.name in names, f"label {self.label.name!r} is also a feature: the model would read its answer"),
@@ -327,8 +349,8 @@ class Model:
             (not self.feed.key, "feed.key is empty: name the columns that identify a row"),
             (self.feed.period <= timedelta(0), f"feed.period {self.feed.period}: must be longer than nothing"),
             (
-                bool(odd := [d.name for d in self.calendar if not (_DAY.fullmatch(d.first) and _DAY.fullmatch(d.last))]),
-                f"calendar: {', '.join(odd)} does not go from one MM-DD to another, such as 12-20 to 01-05",
+                bool(days := [d.name for d in self.calendar if not (_DAY.fullmatch(d.first) and _DAY.fullmatch(d.last))]),
+                f"calendar: {', '.join(days)} does not go from one MM-DD to another, such as 12-20 to 01-05",
             ),
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),

@@ -42,6 +42,7 @@ from include.decisions.scoring.answering import predict
 from include.decisions.scoring.predictions import from_columns
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
+from include.own_columns import OWN
 from include.results import Checked, Drift, Moved, Scored
 from include.services import Services, StepContext
 from include.statuses import PeriodProfile
@@ -50,7 +51,7 @@ IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the cham
 
 _SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
 _REMEMBERED_PERIODS = 26
-_DRAWN = "_drawn"
+_DRAWN = f"{OWN}drawn"
 
 
 @dataclass(frozen=True)

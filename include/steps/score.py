@@ -21,6 +21,7 @@ from include.decisions.scoring.answering import CANNOT_SCORE, predict
 from include.decisions.scoring.predictions import as_columns
 from include.errors import ProvingGroundError, RegistryError, StoreError
 from include.ledger.state import OnProbation
+from include.own_columns import SCORED_AS_OF, VERSION
 from include.results import Champion, Checked, Scored, Shadow, Shadowed
 from include.services import StepContext
 from include.untrusted_text import words_of
@@ -121,6 +122,6 @@ def _score(context: StepContext, version: _Version, start: datetime) -> str | No
     key = lake.predictions_key(model.name, start, version.number, scored_rows)
     if not lake.holds(key):
         predictions = predict(model, version.pipeline, rows)
-        as_of = pd.Timestamp(context.request.as_of)
-        lake.write_table(key, identity.assign(**as_columns(predictions), version=version.number, scored_as_of=as_of))
+        about = {VERSION: version.number, SCORED_AS_OF: pd.Timestamp(context.request.as_of)}
+        lake.write_table(key, identity.assign(**as_columns(predictions) | about))
     return key

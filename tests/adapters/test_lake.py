@@ -10,6 +10,7 @@ from include.adapters.records import Records
 from include.errors import CorruptObject, ObjectMissing
 from include.models.contract import Column
 from include.noise.profile import NoiseProfile
+from include.own_columns import LABEL_DELIVERED
 from include.statuses import MonitorStatus, PeriodProfile
 from tests.fakes import Crash
 from tests.statuses import monitor_status
@@ -55,7 +56,7 @@ def test_a_row_whose_label_has_not_come_is_there_without(world: World) -> None:
     world.deliver("labels", "03", rows(3)[["id", "at", "y"]].head(1).assign(y=None))
     world.take_in(day(5))
     found = lake(world).rows(world.model, day(3), day(4))
-    assert found["label_delivered"].tolist() == [True] + [False] * 59
+    assert found[LABEL_DELIVERED].tolist() == [True] + [False] * 59
     assert found["y"].isna().all()
 
 
@@ -64,7 +65,7 @@ def test_before_any_label_came_there_are_rows() -> None:
     world = World()
     world.deliver_day(0, labels=False)
     world.take_in(day(1))
-    assert not lake(world).rows(world.model, day(0), day(1))["label_delivered"].any()
+    assert not lake(world).rows(world.model, day(0), day(1))[LABEL_DELIVERED].any()
 
 
 def test_labels_without_rows_are_no_rows() -> None:

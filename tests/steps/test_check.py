@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from include.errors import BrokenFeed, FeedError, UnreadableFile
+from include.own_columns import LABEL_DELIVERED
 from include.steps.check import IF_IT_FAILS
 from tests.fakes import Crash
 from tests.toy import World, day, rows
@@ -190,7 +191,7 @@ def test_killed_at_any_write_and_run_again_leaves_no_duplicates(world: World) ->
         kept = curated(other)
         assert len(kept) == 59
         assert kept["id"].is_unique
-        assert kept["label_delivered"].all()
+        assert kept[LABEL_DELIVERED].all()
         assert len(quarantined(other)) == 1
     pytest.fail("no end of writes")
 

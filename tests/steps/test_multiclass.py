@@ -9,6 +9,7 @@ import pytest
 
 from include.decisions.data.periods import count_periods
 from include.models.contract import Augment, Candidate, Column, Criteria
+from include.own_columns import PREDICTION, RANKED
 from tests.steps.test_promote import verdict_on, yes
 from tests.toy import MODEL, World, day
 
@@ -62,8 +63,8 @@ def test_it_is_trained_judged_promoted_scored_and_measured(shop: World) -> None:
     delivered(shop, 10)
     scored = shop.scored(day(11))
     kept = shop.services.lake.read_table(scored.prediction_keys[-1])
-    assert set(kept["prediction"]) <= {f"code {n}" for n in range(4)}
-    assert len(kept["ranked"].iloc[0]) == 4
+    assert set(kept[PREDICTION]) <= {f"code {n}" for n in range(4)}
+    assert len(kept[RANKED].iloc[0]) == 4
     quality = shop.do("measure_quality", day(11), scored=scored)
     assert quality.metric == "hit_rate_at_2"
     assert quality.value > 0.9

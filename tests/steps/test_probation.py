@@ -10,6 +10,7 @@ from include.errors import Locked
 from include.ledger.entries import Entry
 from include.models.contract import Probation
 from include.noise.profile import NoiseProfile
+from include.own_columns import VERSION
 from include.results import Probated
 from include.statuses import PeriodProfile
 from tests.fakes import Crash
@@ -109,7 +110,7 @@ def test_a_look_says_on_what_it_rests(bad: World) -> None:
     assert looked.evidence["plan"] == {"periods": 4, "looks": 2, "alpha": 0.025}
     assert looked.evidence["periods"] == [day(9).isoformat(), day(10).isoformat()]
     kept = [bad.services.lake.read_table(key) for key in looked.evidence["predictions"]]
-    assert [set(table["version"]) for table in kept] == [{"2"}, {"1"}] * 2
+    assert [set(table[VERSION]) for table in kept] == [{"2"}, {"1"}] * 2
     assert kept[0]["id"].equals(kept[1]["id"])
 
 

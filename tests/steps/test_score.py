@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable, StoreUnreachable, UntrustedModel
+from include.own_columns import PREDICTION, SCORED_AS_OF, VERSION
 from tests.ledger.test_entries import ledger_fact
 from tests.steps.test_probation import live, pipeline, promoted
 from tests.toy import World, changed, day, rows
@@ -31,9 +32,9 @@ def test_the_newest_periods_are_scored_but_none_that_the_champion_was_trained_on
     assert scored.period == day(7)
     assert [key.split("/")[2][:10] for key in scored.prediction_keys] == ["2024-01-07", "2024-01-08"]
     table = seasoned.services.lake.read_table(scored.prediction_keys[-1])
-    assert table.columns.tolist() == ["id", "at", "prediction", "version", "scored_as_of"]
-    assert (len(table), set(table["version"])) == (60, {"1"})
-    assert table["prediction"].between(0, 1).all()
+    assert table.columns.tolist() == ["id", "at", PREDICTION, VERSION, SCORED_AS_OF]
+    assert (len(table), set(table[VERSION])) == (60, {"1"})
+    assert table[PREDICTION].between(0, 1).all()
 
 
 def test_scoring_twice_changes_nothing(seasoned: World) -> None:
@@ -113,8 +114,8 @@ def test_the_previous_champion_scores_the_same_rows_in_shadow(tried: World) -> N
     for one in shadow.periods:
         new, previous = (tried.services.lake.read_table(key) for key in (one.key, one.shadow_key))
         assert new[["id", "at"]].equals(previous[["id", "at"]])
-        assert (set(new["version"]), set(previous["version"])) == ({"2"}, {"1"})
-        assert not new["prediction"].equals(previous["prediction"])
+        assert (set(new[VERSION]), set(previous[VERSION])) == ({"2"}, {"1"})
+        assert not new[PREDICTION].equals(previous[PREDICTION])
     assert not {one.shadow_key for one in shadow.periods} & set(scored.prediction_keys)
     assert "version 1 has scored 3 of them since the promotion in shadow" in scored.summary
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from include.errors import NotEnoughHistory
 from include.models.contract import Model
+from include.own_columns import LABEL_DELIVERED
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def waiting_periods(model: Model) -> int:
 
 def label_known(frame: pd.DataFrame, model: Model, as_of: datetime) -> pd.Series:
     """For each row, whether its label had come and was due by `as_of`: a back-fill sees no label before its time."""
-    return frame["label_delivered"] & (frame[model.feed.time] + model.feed.label_delay <= as_of)
+    return frame[LABEL_DELIVERED] & (frame[model.feed.time] + model.feed.label_delay <= as_of)
 
 
 def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[PeriodCount]:

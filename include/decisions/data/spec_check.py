@@ -18,6 +18,7 @@ from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.scoring.predictions import Floats
 from include.errors import NotEnoughHistory
 from include.models.contract import Column, Model, Task
+from include.own_columns import LABEL_DELIVERED
 
 GIVES_AWAY = 0.995
 # For a binary model a ROC AUC of 0.9, which honest columns seldom reach alone; an hour may well explain a road's traffic.
@@ -218,7 +219,7 @@ def _codes(values: pd.Series) -> Floats:
 
 def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[SpecFinding]:
     """Whether there are periods, rows and positives enough to train, to hold out and to judge."""
-    with_delivered = typed.assign(label_delivered=typed[model.label.name].notna() | model.label.optional)
+    with_delivered = typed.assign(**{LABEL_DELIVERED: typed[model.label.name].notna() | model.label.optional})
     try:
         split = choose_split(count_periods(with_delivered, model, moment), model, None)
     except NotEnoughHistory as reason:

@@ -19,6 +19,7 @@ from include.decisions.scoring.predictions import Floats, Predictions, Ranking, 
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, learn_columns, measure_profile
 from include.noise.recognition import LearnedColumn
+from include.own_columns import LABEL_DELIVERED
 
 # More periods than these tell nothing new about how a column usually moves.
 _MOST_PERIODS = 520
@@ -92,7 +93,7 @@ def make_baseline(
         grid=grid,
         starts=tuple(start for start, _ in periods),
         features=tuple(summary_of_period(model, part, start, grid) for start, part in periods),
-        labels=tuple(summarise(part[part["label_delivered"]], [model.label], grid) for _, part in periods),
+        labels=tuple(summarise(part[part[LABEL_DELIVERED]], [model.label], grid) for _, part in periods),
         importance=importance,
         noise=_usual_noise(model, periods),
         learned=learn_columns(rows, model.features),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from include.decisions.data.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
 from include.errors import NotEnoughHistory
 from include.models.contract import Model
+from include.own_columns import LABEL_DELIVERED
 
 # So many rows of a period are scored: enough for a standard error of half a point, and a hundred models fit in memory.
 SCORED_ROWS = 10_000
@@ -92,7 +93,7 @@ def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: BacktestPla
 
     A period is judged by the labels that were known when it became mature, by every policy and at any later time.
     """
-    due, labels = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, "label_delivered"]]
+    due, labels = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, LABEL_DELIVERED]]
     for number, known in enumerate(plan.mature_at):
         if known < len(plan.ends):
             inside = np.flatnonzero(position == number)

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from include.own_columns import CLASSES, PREDICTION, PROBABILITIES, RANKED
+
 # Classes that are kept per row: enough for every hit rate, and for the whole distribution of a model with few classes.
 KEPT = 10
 
@@ -56,21 +58,21 @@ def best_classes(probabilities: Floats, classes: Labels) -> Ranking:
 def as_columns(predictions: Predictions) -> dict[str, Any]:
     """Predictions as columns of a table; `from_columns` reads them back."""
     if not isinstance(predictions, Ranking):
-        return {"prediction": predictions}
+        return {PREDICTION: predictions}
     return {
-        "prediction": predictions.labels[:, 0],
-        "ranked": list(predictions.labels),
-        "probabilities": list(predictions.probabilities),
-        "classes": predictions.classes,
+        PREDICTION: predictions.labels[:, 0],
+        RANKED: list(predictions.labels),
+        PROBABILITIES: list(predictions.probabilities),
+        CLASSES: predictions.classes,
     }
 
 
 def from_columns(table: pd.DataFrame) -> Predictions:
     """What `as_columns` wrote."""
-    if "ranked" not in table:
-        return table["prediction"].to_numpy("float64")
-    labels, probabilities = (np.stack(table[name].to_list()) for name in ("ranked", "probabilities"))
-    return Ranking(labels.astype(object), probabilities.astype("float64"), int(table["classes"].max()))
+    if RANKED not in table:
+        return table[PREDICTION].to_numpy("float64")
+    labels, probabilities = (np.stack(table[name].to_list()) for name in (RANKED, PROBABILITIES))
+    return Ranking(labels.astype(object), probabilities.astype("float64"), int(table[CLASSES].max()))
 
 
 def numbers_of(predictions: Predictions) -> Floats:

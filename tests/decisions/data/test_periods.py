@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from include.decisions.data.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
 from include.errors import NotEnoughHistory
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import DAY, MODEL, changed, day
 
 TWO_OF_SIX = changed(min_train_periods=4, holdout_periods=2)
@@ -17,7 +18,7 @@ TWO_OF_SIX = changed(min_train_periods=4, holdout_periods=2)
 def history(days: int, delivered: bool = True) -> pd.DataFrame:
     """Four rows a day, and whether their labels came."""
     times = [day(number) + timedelta(hours=6 * turn) for number in range(days) for turn in range(4)]
-    return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, "label_delivered": delivered})
+    return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, LABEL_DELIVERED: delivered})
 
 
 def counts(*maturities: float) -> list[PeriodCount]:

@@ -11,6 +11,7 @@ from include.decisions.scoring.predictions import best_classes
 from include.documents import from_bytes, to_bytes
 from include.models.contract import Column
 from include.noise.profile import NoiseProfile
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import DAY, FIRST, changed
 
 COLUMNS = (Column("x", "number"), Column("colour", "category"), Column("note", "text"))
@@ -27,7 +28,7 @@ def days(count: int, seed: int = 1) -> pd.DataFrame:
             "colour": rng.choice(["red", "green"], rows),
             "note": rng.choice(["so it goes", "so be it"], rows),
             "y": rng.integers(0, 2, rows).astype("float64"),
-            "label_delivered": np.arange(rows) % 10 > 0,
+            LABEL_DELIVERED: np.arange(rows) % 10 > 0,
         }
     )
 

@@ -12,6 +12,7 @@ from include.decisions.drift.broken_feeds import NewestPeriod, broken_signs
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Column, Feed, Model
 from include.noise.profile import NoiseProfile
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import FIRST, changed
 
 DAY = timedelta(days=1)
@@ -27,7 +28,7 @@ def frame(number: int = 9, rows: int = 100, **changes: Any) -> pd.DataFrame:
     rng = np.random.default_rng(number)
     at = FIRST + number * DAY + pd.to_timedelta(np.linspace(0, 86_000, rows), unit="s")
     colours = pd.Series(rng.choice(["red", "green", "blue"], rows), dtype="object")
-    whole = pd.DataFrame({"at": at, "speed": rng.normal(size=rows), "colour": colours, "y": 1.0, "label_delivered": True})
+    whole = pd.DataFrame({"at": at, "speed": rng.normal(size=rows), "colour": colours, "y": 1.0, LABEL_DELIVERED: True})
     return whole.assign(**changes)
 
 

@@ -23,6 +23,7 @@ from include.decisions.drift.comparison import (
 from include.decisions.drift.words import in_words, kind_of
 from include.models.contract import Column, Feed, Model
 from include.noise.profile import NoiseProfile
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import FIRST, changed
 
 WEEK = timedelta(days=7)
@@ -51,7 +52,7 @@ def week(number: int, rng: np.random.Generator, rows: int = ROWS) -> pd.DataFram
             "colour": colours,
             "note": [" ".join(rng.choice(WORDS, 3)) for _ in range(rows)],
             "y": (rng.random(rows) < 0.3).astype("float64"),
-            "label_delivered": True,
+            LABEL_DELIVERED: True,
         }
     )
 

@@ -11,6 +11,7 @@ from include.decisions.drift.comparison import LABEL, TOGETHER, Compared
 from include.decisions.drift.season import as_a_year_ago, known_days, year_before
 from include.errors import ModelError
 from include.models.contract import Column, KnownDays
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import DAY, FIRST, changed
 
 WINTER = KnownDays("the holidays", "12-20", "01-05")
@@ -53,7 +54,7 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
     def days(first: int, count: int, **moved: float) -> pd.DataFrame:
         at = [FIRST + (first + number) * DAY for number in range(count) for _ in range(100)]
         rows = {name: rng.normal(moved.get(name, 0.0), 1, len(at)) for name in ("x", "z")}
-        return pd.DataFrame(rows | {"at": pd.to_datetime(at, utc=True), "y": 1.0, "label_delivered": True})
+        return pd.DataFrame(rows | {"at": pd.to_datetime(at, utc=True), "y": 1.0, LABEL_DELIVERED: True})
 
     baseline = make_baseline(model, days(0, 8), {}, [])
     now, then = (

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from include.decisions.gate import soundness
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import MODEL, changed, day
 
 
@@ -29,10 +30,10 @@ def test_any_criterion_counts_as_changed() -> None:
 def test_labels_are_immature_below_the_share_that_the_feed_names() -> None:
     """Ninety-five of a hundred will do, ninety-four will not."""
     for known, problems in ((95, 0), (94, 1)):
-        rows = pd.DataFrame({"at": pd.Series([day(1)] * 100), "label_delivered": np.arange(100) < known})
+        rows = pd.DataFrame({"at": pd.Series([day(1)] * 100), LABEL_DELIVERED: np.arange(100) < known})
         assert len(soundness.immature(MODEL, rows, day(5))) == problems
     assert soundness.immature(
-        MODEL, pd.DataFrame({"at": [], "label_delivered": []}).astype({"at": "datetime64[us, UTC]"}), day(5)
+        MODEL, pd.DataFrame({"at": [], LABEL_DELIVERED: []}).astype({"at": "datetime64[us, UTC]"}), day(5)
     )
 
 

@@ -10,13 +10,14 @@ import pytest
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.replay import plan as plan_module
 from include.decisions.replay.plan import BacktestPlan, default_windows, judged, plan_backtest, positions
+from include.own_columns import LABEL_DELIVERED
 from tests.toy import DAY, MODEL, changed, day
 
 
 def history(days: int, delivered: bool = True) -> pd.DataFrame:
     """Four rows a day, and whether their labels came."""
     times = [day(number) + timedelta(hours=6 * turn) for number in range(days) for turn in range(4)]
-    return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, "label_delivered": delivered})
+    return pd.DataFrame({"at": pd.to_datetime(times, utc=True), "y": 1.0, LABEL_DELIVERED: delivered})
 
 
 def planned(days: int = 12, windows: tuple[int | None, ...] = (None, 4), **changes: Any) -> BacktestPlan:
@@ -61,7 +62,7 @@ def test_what_has_not_ended_or_has_too_little_before_it_is_no_model() -> None:
 def test_a_period_is_judged_by_what_was_known_when_it_became_mature(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label that came later or is null judges nothing, and of too many rows some are drawn, the same ones every time."""
     rows = history(12)
-    rows.loc[8, "label_delivered"] = False
+    rows.loc[8, LABEL_DELIVERED] = False
     rows.loc[[12, 13], "y"] = None
     plan = plan_backtest(rows, changed(mature_share=0.7), day(12), (None,))
     position = positions(rows, plan, MODEL)
