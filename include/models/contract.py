@@ -285,8 +285,8 @@ def _odd_names(names: Sequence[str]) -> str:
             return f"column {name!r}: a name has printable characters, and no spaces around them"
         if name.startswith(OWN):
             return f"column {name!r}: names that begin with {OWN} are the pipeline's own"
-        if ":" in name or name.startswith("("):
-            return f"column {name!r}: a name has no colon and does not begin with a parenthesis, which reasons and charts use"
+        if ":" in name or name.startswith("(") or name.endswith((" (length)", " (words)")):
+            return f"column {name!r}: reasons and charts use colons, names in parentheses, and names with (length) or (words)"
     return ""
 
 

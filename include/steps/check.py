@@ -6,6 +6,7 @@ A file that cannot be read is recorded as done and named by the error that ends 
 Safe to run again: curated files are named by their content, quarantine files by their delivery.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ IF_IT_FAILS = (
     "of this batch went on; bad rows that are counted here are in quarantine with their reasons. If a file cannot be read, "
     "the other files of the batch went on."
 )
+_ITS_NUMBER = re.compile(r"^(line|row) \d+: ")
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run(context: StepContext, batch: Batch) -> Checked:
         rows=rows,
         quarantined=bad,
         reasons=_counted(deliveries),
-        bad_features=sum(len(d.rows.reasons) for d in features),
+        bad_features=sum(len(d.bad) for d in features),
         quarantine_keys=tuple(kept),
         summary=summary,
     )
@@ -157,8 +159,9 @@ def _by_period(model: Model, delivery: _Delivery) -> pd.DataFrame:
 
 
 def _counted(deliveries: list[_Delivery]) -> dict[str, int]:
+    """How many rows have each reason; the number of a line, which the quarantine has, would make each one another."""
     reasons = (reason for delivery in deliveries for row in delivery.rows.reasons.values() for reason in row)
-    return dict(Counter(reasons).most_common())
+    return dict(Counter(_ITS_NUMBER.sub("", reason) for reason in reasons).most_common())
 
 
 def _in_words(deliveries: list[_Delivery]) -> str:

@@ -72,6 +72,6 @@ def test_a_file_that_is_no_model_is_refused(artifact: Path, rows: pd.DataFrame) 
 
 def test_a_model_that_takes_for_ever_is_given_up(artifact: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """No task hangs because an artifact does."""
-    monkeypatch.setattr(fresh_process, "_PATIENCE", 0.05)
+    monkeypatch.setattr(fresh_process, "_TIMEOUT_SECONDS", 0.05)
     with pytest.raises(TrialFailed, match=r"after 0\.05 s"):
         try_artifact(artifact, MODEL.trusted_types, rows.head(3))

@@ -224,7 +224,7 @@ def refused(frame: pd.DataFrame) -> BrokenFeed:
 def test_a_contract_that_breaks_tells_no_row() -> None:
     """Neither values that break it, nor a first row that was taken for the header; the log and the quarantine have them."""
     spoilt = failed("toy.monitor", "check", refused(rows(0).assign(x=SECRET, colour=SECRET)))
-    assert "rows break the contract" in spoilt
+    assert "60 of 60 rows of features of 2024-01-01 break the contract" in spoilt
     headless = refused(rows(0).rename(columns={"colour": SECRET}))
     assert SECRET in str(headless)
     assert "lacks the columns colour; it has «…»" in failed("toy.monitor", "check", headless)

@@ -111,7 +111,7 @@ def test_quarantine_counts() -> None:
         "place: not one of Duluth, Rochester": 5,
         "place: missing": 8,
         "at: not a time": 9,
-        "title: repeats an earlier row": 3,
+        "line 3: 2 values, the header has 3 names": 3,
     }
     found = measure_profile(rows(100), rows(100), COLUMNS).with_quarantine(reasons, 85, 1_000)
     assert found.rates == {

@@ -103,6 +103,7 @@ def test_lines_that_cannot_be_told_apart_are_in_quarantine_by_number(world: Worl
     world.landing.put("toy/features/00.csv", "\n".join(lines).encode())
     checked = world.take_in(day(1))
     assert (checked.rows, checked.quarantined) == (58, 2)
+    assert checked.reasons == {"6 values, the header has 5 names": 1, "4 values, the header has 5 names": 1}
     first, second = sorted(quarantined(world), key=lambda row: row["row"])
     assert (first["row"], first["reasons"]) == (4, ["line 5: 6 values, the header has 5 names"])
     assert (second["row"], second["reasons"]) == (9, ["line 10: 4 values, the header has 5 names"])

@@ -24,7 +24,7 @@ NAMES = [
     "level_0",
     "two words",
     "ümlaut",
-    "x (length)",
+    "speed (km/h)",
     "y_before",
 ]
 
