@@ -11,6 +11,7 @@ from include.untrusted_text import one_line
 _LONGEST = 1000
 # A period is announced as of its end, perhaps an evening early, or in local time without its zone.
 _AHEAD = timedelta(days=1)
+_EARLIEST_YEAR = 1900
 _FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "target", "dry_run", "override"}
 
 
@@ -76,8 +77,8 @@ def request_for(run: Run) -> Request:
     A run that was started by hand may have a slot too, inferred from the schedule: there an empty form means `due`.
 
     Raises:
-        DataError: `as_of` is not a time, or lies in the future, a box is neither ticked nor empty, or a field was submitted
-            that the form does not have.
+        DataError: `as_of` is not a time, before 1900 or in the future, a box is neither ticked nor empty, or a field was
+            submitted that the form does not have.
     """
     if unknown := set(run.submitted) - _FORM:
         raise DataError(
@@ -88,7 +89,7 @@ def request_for(run: Run) -> Request:
     as_of = form.get("as_of") or event.get("as_of") or (None if run.by_hand else run.slot) or run.due
     reason = _line(form.get("reason")) or _line(event.get("reason"))
     return Request(
-        as_of=_not_in_the_future(moment("as_of", as_of)),
+        as_of=_plausible(moment("as_of", as_of)),
         reason=reason or ("manual" if run.by_hand else "cadence"),
         run_id=run.run_id,
         force=_ticked(form, "force"),
@@ -122,9 +123,14 @@ def moment(name: str, value: datetime | str) -> datetime:
         ) from error
 
 
-def _not_in_the_future(as_of: datetime) -> datetime:
-    """Labels that cannot be known yet would count as known, and the runs of every day until then as back-fills."""
+def _plausible(as_of: datetime) -> datetime:
+    """In the future labels that cannot be known yet would count as known, and every day's runs until then as back-fills."""
     now = datetime.now(UTC)
+    if as_of.year < _EARLIEST_YEAR:
+        raise DataError(
+            f"as_of={as_of.isoformat()} is before the year {_EARLIEST_YEAR}, and no data are so old: a mistyped year? Trigger "
+            "again with another."
+        )
     if as_of > now + _AHEAD:
         raise DataError(
             f"as_of={as_of.isoformat()} is in the future, it is {now:%Y-%m-%dT%H:%MZ} now; accepted is a time up to a day "

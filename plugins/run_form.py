@@ -2,7 +2,8 @@
 
 from airflow.sdk import Param
 
-_ISO_8601 = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
+# From the year 1900, as `include/request.py` has it.
+_ISO_8601 = r"^(19|[2-9]\d)\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 
 
 def override() -> dict[str, Param]:

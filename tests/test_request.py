@@ -125,6 +125,13 @@ def test_a_time_that_is_still_to_come_is_refused(source: str) -> None:
         asked(now.replace(year=now.year + 2, month=1, day=1))
 
 
+@pytest.mark.parametrize("text", ["0213-03-25T00:00:00Z", "0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z"])
+def test_a_mistyped_year_is_refused(text: str) -> None:
+    """Before any data there is nothing to do, and what such a run kept would stand in the way of every later one."""
+    with pytest.raises(DataError, match=r"as_of=.* is before the year 1900.*mistyped"):
+        request(params={"as_of": text})
+
+
 def test_force_is_off_unless_asked_for() -> None:
     """No run forces by accident."""
     assert not request().force

@@ -100,10 +100,9 @@ class Records:
         """The keys below a prefix by the time in them, oldest first; an object that is not ours is left out and logged."""
         keys = {}
         for entry in self._store.entries(prefix):
-            text = entry.key.removeprefix(prefix).removesuffix(".json")
-            if _STAMP.fullmatch(text):
-                keys[moment_of(text)] = entry.key
-            else:
+            try:
+                keys[moment_of(entry.key.removeprefix(prefix).removesuffix(".json"))] = entry.key
+            except ValueError:
                 _log.warning("%s is not one of our documents, so it is left out", entry.key)
         return dict(sorted(keys.items()))
 
@@ -119,10 +118,13 @@ def _memory(model_name: str, version: str, kind: type) -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """The time in a key, in UTC."""
+    """The time in a key, in UTC; ValueError where it is none that `stamp` writes."""
+    if not _STAMP.fullmatch(text):
+        raise ValueError(f"{text!r} is not the time of a key")
     return datetime.strptime(text, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def stamp(moment: datetime) -> str:
     """A time as keys hold it: to the second, in the order of time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    # strftime writes the year 213 with three digits, which would sort after the year 2024.
+    return moment.astimezone(UTC).strftime(f"{moment.astimezone(UTC).year:04}-%m-%dT%H%M%SZ")
