@@ -104,11 +104,17 @@ class Batch(Result):
 
 
 class Checked(Result):
-    """What became of a batch: rows of features that went on, and rows in quarantine, of which some are of features."""
+    """What became of a batch: rows of features that went on, and rows in quarantine, of which some are of features.
+
+    Of the `labels` that went on, `unmatched` have the key and period of no row; `first_unmatched` is the first such key.
+    """
 
     rows: int
     quarantined: int
     bad_features: int = 0
+    labels: int = 0
+    unmatched: int = 0
+    first_unmatched: str = ""
     reasons: dict[str, int]
     quarantine_keys: tuple[str, ...] = ()
 

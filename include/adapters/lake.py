@@ -36,7 +36,7 @@ from include.adapters.records import Records, moment_of, stamp
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
-from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, PERIOD, SOURCE
+from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
 from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
 from include.statuses import MonitorStatus
 
@@ -120,6 +120,18 @@ class Lake(Records):
         joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
         # Stable: rows of one moment stay in the order of their files, which the keys of a snapshot fix.
         return joined.sort_values(model.feed.time, kind="stable", ignore_index=True)
+
+    def unmatched(self, model: Model, labels: pd.DataFrame) -> pd.DataFrame:
+        """The labels, of contract rows, that `read` would join to no row of features: by key and period."""
+        if labels.empty:
+            return labels
+        by, periods = list(dict.fromkeys([*model.feed.key, PERIOD])), model.periods_of(labels[model.feed.time])
+        end = periods.max().to_pydatetime() + model.feed.period
+        keys = [key for key in self.files(model, periods.min().to_pydatetime(), end) if "/features/" in key]
+        wanted = {stamp(start.to_pydatetime()) for start in periods.unique()}
+        rows = self._newest_rows(model, by, [key for key in keys if key.split("/")[3] in wanted], [])[by]
+        found = labels.assign(**{PERIOD: periods}).merge(rows, how="left", on=by, indicator=f"{OWN}match")
+        return labels[(found[f"{OWN}match"] == "left_only").to_numpy()]
 
     def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
         """Rows of the periods in [start, end), as they are now."""

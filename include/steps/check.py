@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from include.adapters.file_reader import FileRows
+from include.decisions.data.labels import unmatched_in_words
 from include.decisions.data.row_contract import RowContract, Sorted, missing_columns, sort_rows
 from include.errors import BrokenFeed, UnreadableFile
 from include.models.contract import Column, Model
 from include.results import Batch, Checked, Intake, LandedFile, QuarantinedRow
 from include.services import Services, StepContext
-from include.untrusted_text import of_data
+from include.untrusted_text import of_data, one_line
 
 IF_IT_FAILS = (
     "The champion is unchanged, and the next run finds the files that are not done. If rows or columns are at fault, no row "
@@ -61,17 +62,36 @@ def run(context: StepContext, batch: Batch) -> Checked:
         raise _unreadable(list(unreadable.values()), len(deliveries))
     features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
     rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
+    labels, unmatched = _labels(services, model, deliveries)
     summary = f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else "")
     if deliveries and not any(len(delivery.delivered.table) for delivery in deliveries):
         summary = f"{len(deliveries)} files, no rows" if len(deliveries) > 1 else "one file, no rows"
+    if len(unmatched):
+        summary += f"; {unmatched_in_words(labels, len(unmatched), _key_of(model, unmatched))}"
     return Checked(
         rows=rows,
         quarantined=bad,
         reasons=_counted(deliveries),
         bad_features=sum(len(d.bad) for d in features),
         quarantine_keys=tuple(kept),
+        labels=labels,
+        unmatched=len(unmatched),
+        first_unmatched=_key_of(model, unmatched) if len(unmatched) else "",
         summary=summary,
     )
+
+
+def _labels(services: Services, model: Model, deliveries: list[_Delivery]) -> tuple[int, pd.DataFrame]:
+    """How many labels went on, and those of them that belong to no row that was ever delivered."""
+    labels = [delivery.rows.good for delivery in deliveries if delivery.file.stream == "labels"]
+    if not labels:
+        return 0, pd.DataFrame()
+    whole = pd.concat(labels, ignore_index=True)
+    return len(whole), services.lake.unmatched(model, whole)
+
+
+def _key_of(model: Model, rows: pd.DataFrame) -> str:
+    return one_line(", ".join(str(rows.iloc[0][name]) for name in model.feed.key), 100)
 
 
 def _read(services: Services, model: Model, batch: Batch) -> tuple[list[_Delivery], dict[LandedFile, UnreadableFile]]:

@@ -25,7 +25,7 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
     """
     model, request = context.model, context.request
     times = Times(_newest_check(context), _newest_retraining(context))
-    finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times))
+    finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", reason=f"requested by hand: {request.reason}")
     status = MonitorStatus(

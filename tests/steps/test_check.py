@@ -128,6 +128,20 @@ def test_a_bad_period_inside_a_long_history_stops_it(world: World) -> None:
         world.take_in(day(11))
 
 
+def test_labels_that_belong_to_no_row_are_counted(world: World) -> None:
+    """With the first of their keys; labels of a row that came before them, or with them, belong to it."""
+    world.deliver_day(0)
+    world.deliver("labels", "08", rows(0)[["id", "at", "y"]].assign(id=lambda frame: frame["id"] + ".0"))
+    checked = world.take_in(day(1))
+    assert (checked.labels, checked.unmatched, checked.first_unmatched) == (120, 60, "0-0.0")
+    assert checked.summary.endswith("; 120 labels came, 60 belong to a row; first key «0-0.0»")
+    world.deliver("labels", "09", rows(0)[["id", "at", "y"]].head(7))
+    again = world.take_in(day(1))
+    assert (again.labels, again.unmatched) == (7, 0)
+    world.deliver("labels", "10", rows(3)[["id", "at", "y"]])
+    assert world.take_in(day(1)).unmatched == 60
+
+
 def test_a_correction_inside_one_file_is_no_bad_row(world: World) -> None:
     """The last row of a key counts; those that it replaces are kept with that reason and break no feed."""
     world.deliver("features", "00", features())

@@ -2,7 +2,7 @@
 
 * stop: the feed is broken: the run turns red, nothing is learned from the period
 * retrain: there is no champion, quality has decayed, or the last retraining is too long ago
-* page: noisier data than ever: a person should look upstream; training on such noise is suggested
+* page: labels that belong to no row, or noisier data than ever: a person should look upstream
 * alarm: silence: no check, no label or no retraining for too long
 * wait: labels are late, or the effect of the last retraining cannot be seen yet
 * note: the data moved, harmlessly or with the season; no action needed
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from include.decisions.data.labels import unmatched_in_words
 from include.models.contract import Model
-from include.results import Drift, Finding, Moved, Quality
+from include.results import Checked, Drift, Finding, Moved, Quality
 
 # In periods: how late a check, labels or an asked-for retraining may be before silence is an alarm.
 _SILENCE = 3
@@ -39,13 +40,14 @@ class Times:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What triage goes by: as of when, whether there is a champion, what drift and quality showed, and when runs were."""
+    """What triage goes by: as of when, whether there is a champion, what was found, and when runs were."""
 
     as_of: datetime
     has_champion: bool
     drift: Drift
     quality: Quality
     times: Times
+    checked: Checked
 
 
 def triage(model: Model, evidence: Evidence) -> Finding:
@@ -54,7 +56,7 @@ def triage(model: Model, evidence: Evidence) -> Finding:
         return Finding(action="stop", reason="the feed is broken: " + "; ".join(evidence.drift.broken))
     if not evidence.has_champion:
         return Finding(action="retrain", reason="first champion: none is in production yet")
-    for judge in (_decay, _noise, _silence, _stale, _moved, _late, _harmless):
+    for judge in (_decay, _unmatched, _noise, _silence, _stale, _moved, _late, _mostly_matched, _harmless):
         if finding := judge(model, evidence):
             return finding
     return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
@@ -71,6 +73,27 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
     if cooling := _cooling_down(model, evidence):
         return Finding(action="wait", reason=f"{reason}; {cooling}")
     return Finding(action="retrain", reason=reason)
+
+
+def _unmatched(model: Model, evidence: Evidence) -> Finding | None:
+    """Labels that match nothing would only look late for some periods."""
+    checked = evidence.checked
+    if not checked.labels or checked.unmatched < checked.labels:
+        return None
+    return Finding(
+        action="page",
+        reason=unmatched_in_words(checked.labels, checked.unmatched, checked.first_unmatched),
+        advice="Ask who delivers the labels: key and time must repeat those of the features, letter by letter.",
+    )
+
+
+def _mostly_matched(model: Model, evidence: Evidence) -> Finding | None:
+    """Labels of rows that are in quarantine match nothing either: a few are no news."""
+    checked = evidence.checked
+    if not checked.labels or checked.unmatched / checked.labels <= model.feed.max_bad_share:
+        return None
+    reason = unmatched_in_words(checked.labels, checked.unmatched, checked.first_unmatched)
+    return Finding(action="note", reason=f"{reason}; {_calm_in_words(evidence.quality)}")
 
 
 def _noise(model: Model, evidence: Evidence) -> Finding | None:

@@ -8,7 +8,7 @@ import pytest
 
 from include.decisions.monitoring.triage import Evidence, Times, triage
 from include.models.contract import Model
-from include.results import Drift, Finding, Moved, Quality
+from include.results import Checked, Drift, Finding, Moved, Quality
 from tests.toy import DAY, MODEL, changed, day
 
 NOW = day(20)
@@ -40,6 +40,7 @@ SILENT = GOOD.model_copy(update={"overdue": 3})
 ON_DRIFT = changed(on_drift=True)
 PATIENT = changed(cool_down=timedelta(days=3))
 STALE = changed(max_model_age=timedelta(days=5))
+TAKEN_IN = Checked(rows=60, quarantined=0, reasons={}, labels=60)
 RECENT = Times(last_check=day(19), last_retrain=day(15))
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
@@ -97,15 +98,15 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
 )
 def test_triage(model: Model, drift: Drift, quality: Quality, times: Times, action: str, summary: str) -> None:
     """One finding, one action, one reason in words."""
-    finding = triage(model, Evidence(NOW, True, drift, quality, times))
+    finding = triage(model, Evidence(NOW, True, drift, quality, times, TAKEN_IN))
     assert finding.action == action
     assert summary in finding.reason
 
 
 def test_without_a_champion_one_is_wanted_unless_the_feed_is_broken() -> None:
     """Also when nothing is known of quality."""
-    assert triage(MODEL, Evidence(NOW, False, CALM, NONE_YET, Times())).reason.startswith("first champion")
-    assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times())).action == "stop"
+    assert triage(MODEL, Evidence(NOW, False, CALM, NONE_YET, Times(), TAKEN_IN)).reason.startswith("first champion")
+    assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times(), TAKEN_IN)).action == "stop"
 
 
 def test_every_action_is_in_the_table() -> None:
@@ -116,14 +117,34 @@ def test_every_action_is_in_the_table() -> None:
 def test_five_causes_have_five_actions() -> None:
     """A broken feed, a noise surge, a real shift, a season and late labels are told apart."""
     causes = [(BROKEN, GOOD), (TYPOS, GOOD), (SHIFTED, DECAYED), (WINTER, GOOD), (CALM, LATE)]
-    actions = [triage(MODEL, Evidence(NOW, True, found, quality, RECENT)).action for found, quality in causes]
+    actions = [triage(MODEL, Evidence(NOW, True, found, quality, RECENT, TAKEN_IN)).action for found, quality in causes]
     assert actions == ["stop", "page", "retrain", "note", "wait"]
 
 
 @pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (CALM, SILENT)])
 def test_a_page_says_what_to_do(found: Drift, quality: Quality) -> None:
     """A page offers to train on such noise; an alarm says who can help."""
-    assert triage(MODEL, Evidence(NOW, True, found, quality, RECENT)).advice
+    assert triage(MODEL, Evidence(NOW, True, found, quality, RECENT, TAKEN_IN)).advice
+
+
+@pytest.mark.parametrize(
+    ("labels", "unmatched", "quality", "action", "reason"),
+    [
+        (60, 60, GOOD, "page", "60 labels came, 0 belong to a row; first key «8-0.0»"),
+        (60, 60, LATE, "page", "60 labels came, 0 belong to a row"),
+        (60, 60, DECAYED, "retrain", "decay"),
+        (60, 30, GOOD, "note", "60 labels came, 30 belong to a row; first key «8-0.0»; roc_auc 0.710 holds"),
+        (60, 5, GOOD, "nothing", "holds"),
+        (0, 0, GOOD, "nothing", "holds"),
+    ],
+)
+def test_labels_that_belong_to_no_row_are_reported(
+    labels: int, unmatched: int, quality: Quality, action: str, reason: str
+) -> None:
+    """All of a batch page a person at once: they would look like late labels for weeks. A few belong to quarantined rows."""
+    checked = TAKEN_IN.model_copy(update={"labels": labels, "unmatched": unmatched, "first_unmatched": "8-0.0"})
+    finding = triage(MODEL, Evidence(NOW, True, CALM, quality, RECENT, checked))
+    assert (finding.action, reason in finding.reason) == (action, True), finding
 
 
 def test_the_default_cool_down_is_the_label_delay() -> None:
