@@ -52,13 +52,14 @@ class LandedFile(Result):
 
 
 class Intake(BaseModel):
-    """The record that a landing file is done: how many of its rows went on, and why the others did not."""
+    """The record that a landing file is done: how many of its rows went on, into which periods, and why others did not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: LandedFile
     rows: int
     reasons: dict[str, int]
+    periods: tuple[datetime, ...] = ()
 
 
 class QuarantinedRow(BaseModel):

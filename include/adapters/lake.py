@@ -16,6 +16,10 @@
 
 
 Every key says what it is about, so writing twice writes the same thing.
+
+A curated file holds what one delivery of a landing file has for one period, and says so in its schema: `pg_source` is the key
+in landing, `pg_turn` counts the deliveries under it. In each period the last turn of a source counts, and may be empty: what a
+file no longer has when it is delivered again is gone.
 """
 
 import gzip
@@ -23,6 +27,7 @@ import hashlib
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -41,12 +46,21 @@ from include.results import Intake, LandedFile, Manifest, ManifestFile, Quaranti
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
+_SOURCE, _TURN = b"pg_source", b"pg_turn"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def file_id(file: LandedFile) -> str:
     """What names a delivery: its key, its bytes and when they landed. A file that is put again is delivered again."""
-    return hashlib.sha256(f"{file.key}\n{file.etag}\n{file.landed_at.isoformat()}".encode()).hexdigest()[:24]
+    return f"{_source_id(file.key)}-{_short_digest(f'{file.etag} {file.landed_at.isoformat()}')}"
+
+
+def _source_id(key: str) -> str:
+    return _short_digest(key)
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def period_in(key: str) -> datetime:
@@ -82,14 +96,26 @@ class Lake(Records):
         """Rows that `quarantine` kept under a key."""
         return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
 
-    def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> None:
-        """Add rows to their curated periods; a second time finds the same files there."""
+    def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> tuple[datetime, ...]:
+        """Add rows to their curated periods, which are returned, in the place of what was delivered under this name before.
+
+        A second time finds the same files there.
+        """
+        earlier = self._earlier(model.name, file)
         rows = rows.copy()
         rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
-        for start, part in rows.groupby(model.periods_of(rows[model.feed.time])):
-            data = _parquet(part)
+        parts = {start.to_pydatetime(): part for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))}
+        for start in sorted({*parts, *(period for intake in earlier for period in intake.periods)}):
+            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn=len(earlier))
             key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
             self._create_once(key, data)
+        return tuple(sorted(parts))
+
+    def _earlier(self, model_name: str, file: LandedFile) -> list[Intake]:
+        """The records of the deliveries under the name of this one."""
+        found = self._store.entries(f"intake/{model_name}/{_source_id(file.key)}-")
+        keys = [entry.key for entry in found if not entry.key.endswith(f"/{file_id(file)}.json")]
+        return [from_bytes(Intake, self._store.read(key), key) for key in keys]
 
     # Curated rows
 
@@ -294,10 +320,12 @@ class Lake(Records):
     def _kept_rows(self, model: Model, by: list[str], keys: list[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
         """For each file, which of its rows no later delivery has replaced."""
         stored = [DELIVERED_AT, SOURCE, *dict.fromkeys([*model.feed.key, model.feed.time])]
-        tables = [self._read_curated(model, key, stored) for key in keys]
+        parts = [self._read_curated(model, key, stored) for key in keys]
+        tables, last = [part.table for part in parts], _last_turns(parts)
         rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
         rows[PERIOD] = model.periods_of(rows[model.feed.time])
-        newest = rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last").index
+        current = rows[np.repeat([part in last for part in parts], [len(table) for table in tables])]
+        newest = current.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last").index
         kept = np.zeros(len(rows), dtype=bool)
         kept[newest] = True
         ends = np.cumsum([len(table) for table in tables])
@@ -314,15 +342,22 @@ class Lake(Records):
             return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
         stored = [DELIVERED_AT, SOURCE, *(name for name in wanted if name != PERIOD)]
         # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
-        tables = [self._read_curated(model, key, stored) for key in keys]
-        rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        parts = _last_turns([self._read_curated(model, key, stored) for key in keys])
+        rows: pd.DataFrame = pa.concat_tables([part.table for part in parts], promote_options="permissive").to_pandas()
         rows[PERIOD] = model.periods_of(rows[model.feed.time])
         rows = rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last")
         return rows[wanted]
 
-    def _read_curated(self, model: Model, key: str, columns: list[str]) -> pa.Table:
+    def _read_curated(self, model: Model, key: str, columns: list[str]) -> "_Part":
         file = self._open_curated(key)
-        return _completed(model, file.read(columns=[name for name in columns if name in file.schema_arrow.names]), columns)
+        table = _completed(model, file.read(columns=[name for name in columns if name in file.schema_arrow.names]), columns)
+        about = file.schema_arrow.metadata or {}
+        if _TURN not in about:
+            raise CorruptObject(
+                f"{key}: an earlier release of this project wrote it. Remove curated/{model.name}/ and intake/{model.name}/ "
+                f"from the lake and run {model.name}.monitor: it takes in all files of landing again."
+            )
+        return _Part(key.split("/")[3], about[_SOURCE], int(about[_TURN]), table)
 
     def _open_curated(self, key: str) -> pq.ParquetFile:
         data = self._store.read(key)
@@ -336,6 +371,32 @@ class Lake(Records):
         # The key names the content: an earlier try wrote the same bytes.
         with suppress(AlreadyExists):
             self._store.create_if_absent(key, data)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one delivery has for one period: of which file in landing, and how many deliveries of that file came before."""
+
+    period: str
+    source: bytes
+    turn: int
+    table: pa.Table
+
+
+def _last_turns(parts: Sequence[_Part]) -> list[_Part]:
+    """The parts that no later delivery under the same name has replaced."""
+    last: dict[tuple[str, bytes], int] = {}
+    for part in parts:
+        last[part.period, part.source] = max(part.turn, last.get((part.period, part.source), 0))
+    return [part for part in parts if part.turn == last[part.period, part.source]]
+
+
+def _curated_file(rows: pd.DataFrame, source: str, turn: int) -> bytes:
+    table, buffer = pa.Table.from_pandas(rows, preserve_index=False), io.BytesIO()
+    pq.write_table(
+        table.replace_schema_metadata({_SOURCE: source.encode(), _TURN: str(turn).encode()}), buffer, compression="zstd"
+    )
+    return buffer.getvalue()
 
 
 def _completed(model: Model, table: pa.Table, columns: list[str]) -> pa.Table:

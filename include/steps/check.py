@@ -53,8 +53,9 @@ def run(context: StepContext, batch: Batch) -> Checked:
     kept = [_quarantine(services, model, delivery) for delivery in deliveries if delivery.rows.reasons]
     _stop_if_broken(model, deliveries)
     for delivery in deliveries:
-        services.lake.publish(model, delivery.file, delivery.rows.good)
-        intake = Intake(file=delivery.file, rows=len(delivery.rows.good), reasons=_counted([delivery]))
+        good, file = delivery.rows.good, delivery.file
+        periods = services.lake.publish(model, file, good)
+        intake = Intake(file=file, rows=len(good), reasons=_counted([delivery]), periods=periods)
         services.lake.finish_file(model.name, intake)
     for file in unreadable:
         services.lake.finish_file(model.name, Intake(file=file, rows=0, reasons={"the file cannot be read": 1}))
