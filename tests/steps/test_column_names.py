@@ -64,8 +64,10 @@ class Renamed(World):
         return super().deliver(stream, name, frame.rename(columns=self.names))
 
 
-@pytest.mark.parametrize("column", ["id", "at", "x", "colour", "y"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [*(("id", name) for name in NAMES), *((column, name) for column in ("at", "x", "y") for name in NAMES[:6:2])],
+)
 def test_quality_is_measured_whatever_a_column_is_called(column: str, name: str) -> None:
     """From delivery to decay: the champion whose answers turned is found out, as under any other name."""
     names = {column: name}
