@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -446,9 +447,11 @@ def _objects_as_texts(column: "pa.ChunkedArray") -> tuple["pa.ChunkedArray", dic
 
 
 def _unfit_rows(texts: "pa.ChunkedArray") -> dict[int, str]:
-    suspects = pc.fill_null(pc.or_(pc.match_substring(texts, "\0"), pc.greater(pc.utf8_length(texts), _LONGEST_CELL)), False)
-    rows = pc.indices_nonzero(suspects).to_pylist()
-    return {row: _unfit(texts[row].as_py()) for row in rows}
+    # A length in bytes is at least that in characters.
+    suspects = pc.fill_null(pc.or_(pc.match_substring(texts, "\0"), pc.greater(pc.binary_length(texts), _LONGEST_CELL)), False)
+    # pyarrow 25's indices_nonzero of a chunked array now and then crashes the process.
+    rows = np.flatnonzero(suspects.to_numpy()).tolist()
+    return {row: why for row in rows if (why := _unfit(texts[row].as_py()))}
 
 
 def _as_frame(table: "pa.Table") -> pd.DataFrame:
