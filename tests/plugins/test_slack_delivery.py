@@ -153,7 +153,8 @@ def test_a_store_that_is_found_to_be_away_stops_no_message(workers: Workers, rec
     workers.start()
     ((delivered, seconds),) = workers.tell({"text": "a", "once": "x"})
     assert (receiver.texts, delivered) == (["a"], True)
-    assert seconds < 8
+    # Seconds on a busy machine too, where the process imports what it sends with; never a minute.
+    assert seconds < 20
     assert "neither grouped nor counted" in workers.end()
 
 
@@ -166,7 +167,8 @@ def test_a_slack_that_is_away_costs_seconds_and_is_counted(
     workers.start()
     ((delivered, seconds),) = workers.tell({"text": "lost <b>", "kind": "page"})
     assert (delivered, workers.flow.count("page", "failed")) == (False, 1)
-    assert seconds < 8
+    # Seconds on a busy machine too, where the process imports what it sends with; never a minute.
+    assert seconds < 20
     receiver.answer = 200
     if answer == 429:
         assert workers.tell({"text": "too early"})[0][0] is False
