@@ -99,7 +99,7 @@ class _Table:
     """Rows of text, gathered into Arrow columns some at a time: Python's strings need several times the memory."""
 
     def __init__(self, names: Sequence[str] = ()) -> None:
-        self.names = list(names)
+        self._names = dict.fromkeys(names)
         self.broken: dict[int, BrokenRow] = {}
         self._chunks: dict[str, list[pa.Array]] = {}
         self._waiting: list[dict[str, str | None] | list[str | None]] = []
@@ -107,6 +107,8 @@ class _Table:
 
     def add(self, row: "dict[str, str | None] | list[str | None]", line: int, text: str) -> None:
         """A row, whose values stand in the order of the names or below them; broken if a value is no text that can be kept."""
+        if isinstance(row, dict):
+            self._names |= dict.fromkeys(row)
         values = row.values() if isinstance(row, dict) else row
         if unfit := next((value for value in values if value is not None and _unfit(value)), None):
             self.add_broken(f"line {line}: {_unfit(unfit)}", text)
@@ -122,8 +124,8 @@ class _Table:
     def result(self) -> FileRows:
         """Everything that was added."""
         self._gather()
-        arrays = [_one_array(self._chunks.get(name, []), self._done) for name in self.names]
-        table = pa.Table.from_arrays(arrays, names=self.names) if arrays else None
+        arrays = [pa.chunked_array(self._up_to_now(name), pa.string()) for name in self._names]
+        table = pa.Table.from_arrays(arrays, names=list(self._names)) if arrays else None
         frame = _as_frame(table) if table is not None else pd.DataFrame(index=pd.RangeIndex(self._done))
         return FileRows(frame, self.broken)
 
@@ -133,20 +135,18 @@ class _Table:
             self._gather()
 
     def _gather(self) -> None:
-        for place, name in enumerate(self.names):
+        for place, name in enumerate(self._names):
             values = [(row.get(name) if isinstance(row, dict) else row[place]) if row else None for row in self._waiting]
-            chunks = self._chunks.setdefault(name, [])
-            missing = self._done - sum(map(len, chunks))
-            # A name of JSON lines may come up late: the rows before it lack it.
-            chunks += [pa.nulls(missing, pa.string())] if missing else []
-            chunks.append(pa.array(values, pa.string()))
+            self._up_to_now(name).append(pa.array(values, pa.string()))
         self._done += len(self._waiting)
         self._waiting = []
 
-
-def _one_array(chunks: "list[pa.Array]", rows: int) -> "pa.ChunkedArray":
-    missing = rows - sum(map(len, chunks))
-    return pa.chunked_array([*chunks, *([pa.nulls(missing, pa.string())] if missing else [])], pa.string())
+    def _up_to_now(self, name: str) -> "list[pa.Array]":
+        """The chunks of a column; one of JSON lines may come up late, and the rows before it lack it."""
+        chunks = self._chunks.setdefault(name, [])
+        missing = self._done - sum(map(len, chunks))
+        chunks += [pa.nulls(missing, pa.string())] if missing else []
+        return chunks
 
 
 def _unfit(text: str) -> str:
@@ -282,7 +282,6 @@ class _NotARow(ValueError):
 def _json_rows(data: bytes) -> FileRows:
     """An empty file has no rows: a writer of JSON lines, such as Spark, says so in this way."""
     table = _Table()
-    names: dict[str, None] = {}
     for number, line in enumerate(_text_lines(data, "\n"), 1):
         if not line.strip():
             continue
@@ -294,8 +293,6 @@ def _json_rows(data: bytes) -> FileRows:
         if any(map(_unfit, row)):
             table.add_broken(f"line {number}: the name of a column is no text", line)
             continue
-        names |= dict.fromkeys(row)
-        table.names = list(names)
         table.add(row, number, line)
     return table.result()
 

@@ -9,6 +9,7 @@ Safe to run again: curated files are named by their content, quarantine files by
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -64,11 +65,12 @@ def run(context: StepContext, batch: Batch) -> Checked:
     features = [delivery for delivery in deliveries if delivery.file.stream == "features"]
     rows, bad = sum(len(d.rows.good) for d in features), sum(len(d.rows.reasons) for d in deliveries)
     labels, unmatched = _labels(services, model, deliveries)
+    first_unmatched = _key_of(model, unmatched) if len(unmatched) else ""
     summary = f"{rows:,} rows went on, {bad:,} are in quarantine" + (f": {_in_words(deliveries)}" if bad else "")
     if deliveries and not any(len(delivery.delivered.table) for delivery in deliveries):
         summary = f"{len(deliveries)} files, no rows" if len(deliveries) > 1 else "one file, no rows"
     if len(unmatched):
-        summary += f"; {unmatched_in_words(labels, len(unmatched), _key_of(model, unmatched))}"
+        summary += f"; {unmatched_in_words(labels, len(unmatched), first_unmatched)}"
     return Checked(
         rows=rows,
         quarantined=bad,
@@ -77,7 +79,7 @@ def run(context: StepContext, batch: Batch) -> Checked:
         quarantine_keys=tuple(kept),
         labels=labels,
         unmatched=len(unmatched),
-        first_unmatched=_key_of(model, unmatched) if len(unmatched) else "",
+        first_unmatched=first_unmatched,
         summary=summary,
     )
 
@@ -138,17 +140,13 @@ def _columns(model: Model, file: LandedFile) -> tuple[Column, ...]:
 
 
 def _quarantine(services: Services, model: Model, delivery: _Delivery) -> str:
-    table, broken = delivery.delivered.table.astype("object"), delivery.delivered.broken
+    reasons, broken = delivery.rows.reasons, delivery.delivered.broken
+    bad = delivery.delivered.table.loc[sorted(reasons)].astype("object")
+    bad = bad.where(bad.notna(), None)  # JSON has no value for NaN
     rows = []
-    for number in sorted(delivery.rows.reasons):
-        reasons = delivery.rows.reasons[number]
-        if number in broken:
-            line = broken[number].text
-            rows.append(QuarantinedRow(source=delivery.file.key, row=number + 1, reasons=reasons, values={}, line=line))
-            continue
-        cells = table.iloc[number]
-        values = dict(zip(cells.index, cells.where(cells.notna(), None), strict=True))
-        rows.append(QuarantinedRow(source=delivery.file.key, row=number + 1, reasons=reasons, values=values))
+    for number, values in zip(bad.index.tolist(), bad.to_dict("records"), strict=True):
+        known: dict[str, Any] = {"values": {}, "line": broken[number].text} if number in broken else {"values": values}
+        rows.append(QuarantinedRow(source=delivery.file.key, row=number + 1, reasons=reasons[number], **known))
     return services.lake.quarantine(model.name, delivery.file, rows)
 
 
