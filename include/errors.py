@@ -55,6 +55,10 @@ class ModelError(ProvingGroundError):
     """A file in include/models does not keep the model contract."""
 
 
+class LayoutChanged(ModelError):
+    """A file in include/models reads deliveries otherwise than the rows in the lake were taken in."""
+
+
 class FeedError(ProvingGroundError):
     """Deliveries cannot be used as they are."""
 

@@ -52,7 +52,10 @@ class LandedFile(Result):
 
 
 class Intake(BaseModel):
-    """The record that a landing file is done: how many of its rows went on, into which periods, and why others did not."""
+    """The record that a landing file is done: how many of its rows went on, into which periods, and why others did not.
+
+    `withdrawn` says who withdrew the file, and why; empty for a delivery.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,6 +63,7 @@ class Intake(BaseModel):
     rows: int
     reasons: dict[str, int]
     periods: tuple[datetime, ...] = ()
+    withdrawn: str = ""
 
 
 class QuarantinedRow(BaseModel):
@@ -77,6 +81,27 @@ class QuarantinedRow(BaseModel):
     line: str = ""
 
 
+class Erased(BaseModel):
+    """The record of an erasure: how much was removed where, and which curated files took the place of which.
+
+    It holds no key of a row. `versions` were trained or judged on erased rows; `left` names what has to be removed elsewhere.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: datetime
+    by: str
+    reason: str
+    keys: int
+    rows: int = 0
+    predictions: int = 0
+    quarantined: int = 0
+    samples: int = 0
+    versions: tuple[str, ...] = ()
+    replaced: dict[str, str] = {}
+    left: tuple[str, ...] = ()
+
+
 class ManifestFile(BaseModel):
     """One curated file of a snapshot."""
 
@@ -87,7 +112,10 @@ class ManifestFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a snapshot consists of: the curated files of the periods in [start, end)."""
+    """What a snapshot consists of: the curated files of the periods in [start, end).
+
+    `key`, `time` and `period`, in seconds, are what tells its rows apart: they stay those of its model at that time.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     hashed: ClassVar[bool] = True
@@ -96,6 +124,9 @@ class Manifest(BaseModel):
     start: datetime
     end: datetime
     files: tuple[ManifestFile, ...]
+    key: tuple[str, ...] = ()
+    time: str = ""
+    period: float = 0.0
 
 
 class Batch(Result):
@@ -149,11 +180,15 @@ class Shadow(Result):
 
 
 class Scored(Result):
-    """Predictions kept for the newest periods; `champion` and `shadow` are None while there is none."""
+    """Predictions kept for the newest periods; `champion` and `shadow` are None while there is none.
+
+    `changed` are older periods whose rows or labels are others than those that quality was measured on.
+    """
 
     champion: Champion | None
     period: datetime | None
     prediction_keys: tuple[str, ...] = ()
+    changed: tuple[datetime, ...] = ()
     shadow: Shadow | None = None
 
 
@@ -193,7 +228,10 @@ class Probated(Result):
 
 
 class Drift(Result):
-    """How the newest period differs from what the champion was trained on; `drifted` names the columns of `moved`."""
+    """How the newest period differs from what the champion was trained on; `drifted` names the columns of `moved`.
+
+    `outdated` says why the champion's training rows cannot be compared with it any more; empty where they can.
+    """
 
     period: datetime | None
     columns: int = 0
@@ -201,6 +239,7 @@ class Drift(Result):
     drifted: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     report_url: str | None = None
+    outdated: str = ""
 
 
 class Quality(Result):
@@ -273,6 +312,7 @@ class Verdict(Result):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 
     `evidence` names all that the decision rests on: 64 hex digits that change when any of it does. An approval repeats them.
+    `tags` are those of the version that later runs decide by, and `mlflow_run` is the run that made it: the ledger keeps both.
     """
 
     verdict: Literal["promote", "keep", "inconclusive", "blocked"]
@@ -286,6 +326,8 @@ class Verdict(Result):
     card_url: str | None = None
     # What came of each of the gate's checks, by its name.
     checks: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    mlflow_run: str | None = None
 
     @property
     def evidence(self) -> str:
@@ -296,7 +338,7 @@ class Verdict(Result):
     def named_evidence(self) -> dict[str, Any]:
         """The same by name, for the ledger: what a person may want to look up later."""
         named = {name: getattr(self, name) for name in _EVIDENCE} | {"reasons": list(self.reasons)[:10]}
-        return named | {"evidence": self.evidence, "card": self.card_url}
+        return named | {"evidence": self.evidence, "card": self.card_url, "tags": self.tags, "mlflow_run": self.mlflow_run}
 
 
 _EVIDENCE = (

@@ -1,5 +1,7 @@
 """The lake: everything the pipeline keeps on the object store, and the one place that knows its keys.
 
+    erasures/<model>/<time>.json                           what was erased at a person's request
+    layouts/<model>.json                                   how the model's file read what was taken in
     intake/<model>/<file id>.json                          one per landing file that is done
     curated/<model>/<stream>/<period>/<digest>.parquet     rows that satisfy the contract
     quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
@@ -15,7 +17,8 @@
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
 
 
-Every key says what it is about, so writing twice writes the same thing.
+Every key says what it is about, so writing twice writes the same thing. Once the history was taken in again, under a changed
+layout, `intake` and `curated` go on in `<model>.2`, and so on: what snapshots consist of stays where it was.
 
 A curated file holds what one delivery of a landing file has for one period, and says so in its schema: `pg_source` is the key
 in landing, `pg_turn` counts the deliveries under it. In each period the last turn of a source counts, and may be empty: what a
@@ -27,8 +30,8 @@ import hashlib
 import io
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,15 +42,17 @@ import pyarrow.parquet as pq
 from include.adapters.object_store import StoredObject
 from include.adapters.records import Records, moment_of, stamp
 from include.documents import from_bytes, to_bytes
-from include.errors import AlreadyExists, CorruptObject
+from include.errors import AlreadyExists, CorruptObject, LayoutChanged
+from include.layout import Layout
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
-from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
+from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
 _SOURCE, _TURN = b"pg_source", b"pg_turn"
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+# No row is older: see decisions/data/row_contract.py.
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def file_id(file: LandedFile) -> str:
@@ -71,21 +76,79 @@ def period_in(key: str) -> datetime:
 class Lake(Records):
     """The lake bucket."""
 
+    # How deliveries are read
+
+    def times_taken_in(self, model_name: str) -> int:
+        """How often the history of a model was taken in as a whole."""
+        layout = self._layout(model_name)
+        return layout.taken_in if layout else 1
+
+    def require_layout(self, model: Model) -> None:
+        """The rows in the lake can be read as the model's file says; the first call keeps what it says.
+
+        Raises:
+            LayoutChanged: they cannot; the message says what has changed, and how to take the history in again.
+        """
+        kept, now = self._layout(model.name), Layout.of(model)
+        if kept and (changes := now.changes_since(kept)):
+            raise LayoutChanged(
+                f"include/models/{model.name}.py reads deliveries otherwise than the rows in the lake were taken in: "
+                f"{'; '.join(changes)}. Take the file back, or take the history in again from landing: "
+                f"python -m include.cli landing take-again {model.name}."
+            )
+        merged = now.with_columns_of(kept) if kept else now
+        if merged != kept:
+            self._keep_layout(model.name, merged)
+
+    def begin_again(self, model: Model) -> list[str]:
+        """Let every file of landing be taken in again, as the model's file says now; returns what has changed.
+
+        Snapshots keep their rows. What was derived from rows of the layout before is removed: it would be compared with what
+        is derived from now on.
+        """
+        kept, now = self._layout(model.name), Layout.of(model)
+        changes = now.changes_since(kept) if kept else []
+        derived = [f"baselines/{model.name}/"]
+        if kept and kept.period != now.period:
+            derived += [f"memory/{model.name}/", f"profiles/{model.name}/"]
+        for prefix in derived:
+            self.remove([entry.key for entry in self._store.entries(prefix)])
+        self._keep_layout(model.name, replace(now, taken_in=kept.taken_in + 1 if kept else 2))
+        return changes
+
+    def _layout(self, model_name: str) -> Layout | None:
+        return self._optional(Layout, f"layouts/{model_name}.json")
+
+    def _keep_layout(self, model_name: str, layout: Layout) -> None:
+        self._store.put(f"layouts/{model_name}.json", to_bytes(layout))
+
+    def _home(self, model_name: str) -> str:
+        """What `intake` and `curated` of a model are kept under."""
+        return _home_of(model_name, self.times_taken_in(model_name))
+
     # Deliveries
 
     def finished_files(self, model_name: str) -> set[str]:
         """Ids of the landing files that are done."""
-        prefix = f"intake/{model_name}/"
+        prefix = f"intake/{self._home(model_name)}/"
         return {entry.key.removeprefix(prefix).removesuffix(".json") for entry in self._store.entries(prefix)}
+
+    def taken_in(self, model_name: str) -> set[str]:
+        """Keys in landing of all files that were taken in and not withdrawn."""
+        prefix = f"intake/{self._home(model_name)}/"
+        keys = [entry.key for entry in self._store.entries(prefix)]
+        intakes = sorted((from_bytes(Intake, self._store.read(key), key) for key in keys), key=lambda one: one.file.landed_at)
+        newest = {intake.file.key: intake for intake in intakes}
+        return {key for key, intake in newest.items() if not intake.withdrawn}
 
     def finish_file(self, model_name: str, intake: Intake) -> None:
         """Mark a landing file as done: the last write about it."""
-        self._store.put(f"intake/{model_name}/{file_id(intake.file)}.json", to_bytes(intake))
+        self._store.put(f"intake/{self._home(model_name)}/{file_id(intake.file)}.json", to_bytes(intake))
 
     def quarantine(self, model_name: str, file: LandedFile, rows: Sequence[QuarantinedRow]) -> str:
         """Keep rows that may not go on, one JSON object a line; returns the key."""
         key = f"quarantine/{model_name}/{file_id(file)}.jsonl"
-        self._store.put(key, b"\n".join(row.model_dump_json(fallback=str).encode() for row in rows))
+        self._store.put(key, _as_lines(rows))
         return key
 
     def quarantines(self, model_name: str) -> list[StoredObject]:
@@ -101,31 +164,114 @@ class Lake(Records):
 
         A second time finds the same files there.
         """
-        earlier = self._earlier(model.name, file)
+        home, name = self._home(model.name), f"{file_id(file)}.json"
+        earlier = [intake for key, intake in self._intakes(home, file.key) if not key.endswith(f"/{name}")]
         rows = rows.copy()
         rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
         parts = {start.to_pydatetime(): part for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))}
         for start in sorted({*parts, *(period for intake in earlier for period in intake.periods)}):
             data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn=len(earlier))
-            key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
+            key = f"{_curated(home, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
             self._create_once(key, data)
         return tuple(sorted(parts))
 
-    def _earlier(self, model_name: str, file: LandedFile) -> list[Intake]:
-        """The records of the deliveries under the name of this one."""
-        found = self._store.entries(f"intake/{model_name}/{_source_id(file.key)}-")
-        keys = [entry.key for entry in found if not entry.key.endswith(f"/{file_id(file)}.json")]
-        return [from_bytes(Intake, self._store.read(key), key) for key in keys]
+    def intakes(self, model_name: str, landing_key: str) -> list[Intake]:
+        """The records of all deliveries under one name in landing, in the order in which they landed."""
+        found = [intake for _, intake in self._intakes(self._home(model_name), landing_key)]
+        return sorted(found, key=lambda intake: intake.file.landed_at)
+
+    def _intakes(self, home: str, landing_key: str) -> list[tuple[str, Intake]]:
+        keys = [entry.key for entry in self._store.entries(f"intake/{home}/{_source_id(landing_key)}-")]
+        return [(key, from_bytes(Intake, self._store.read(key), key)) for key in keys]
+
+    # What is taken back
+
+    def curated_from(self, model_name: str, landing_key: str) -> set[str]:
+        """Keys of all curated files with rows of one file in landing, also of those that count no more."""
+        found = set()
+        for home in self._homes(model_name):
+            intakes = [intake for _, intake in self._intakes(home, landing_key)]
+            for stream, period in {(intake.file.stream, start) for intake in intakes for start in intake.periods}:
+                for entry in self._store.entries(_curated(home, stream, period)):
+                    about = self._open_curated(entry.key).schema_arrow.metadata or {}
+                    if about.get(_SOURCE) == landing_key.encode():
+                        found.add(entry.key)
+        return found
+
+    def snapshots_with(self, model_name: str, curated: Collection[str]) -> set[str]:
+        """Digests of the snapshots that hold any of these curated files."""
+        digests, erased = set(), self._erased(model_name)
+        for entry in self._store.entries(f"snapshots/{model_name}/"):
+            manifest = from_bytes(Manifest, self._store.read(entry.key), entry.key)
+            if any(_successor(file.key, erased) in curated for file in manifest.files):
+                digests.add(entry.key.rsplit("/", 1)[-1].removesuffix(".json"))
+        return digests
+
+    def erase(self, model: Model, keys: pd.DataFrame, about: Erased) -> Erased:
+        """Remove all rows with these keys from curated files, predictions and quarantine, and baselines that hold samples.
+
+        `keys` has the key columns, as text. A curated file is replaced by one without the rows; the record of the erasure,
+        which is completed and returned, is how snapshots find it.
+        """
+        key, replaced, rows = list(model.feed.key), {}, 0
+        for home in self._homes(model.name):
+            for entry in list(self._store.entries(f"curated/{home}/")):
+                table = self._open_curated(entry.key).read()
+                if set(key) <= set(table.column_names) and (gone := _among(table.select(key).to_pandas(), keys)).any():
+                    data, rows = _as_parquet(table.filter(pa.array(~gone))), rows + int(gone.sum())
+                    replaced[entry.key] = f"{entry.key.rpartition('/')[0]}/{hashlib.sha256(data).hexdigest()}.parquet"
+                    self._create_once(replaced[entry.key], data)
+        snapshots = self.snapshots_with(model.name, replaced)
+        samples = [entry.key for digest in snapshots for entry in self._store.entries(_baseline(model.name, digest))]
+        record = about.model_copy(update={"rows": rows, "samples": len(samples), "replaced": replaced})
+        # Written first: a snapshot whose file is gone finds the one in its place.
+        self.keep_erased(model.name, record)
+        self.remove([*replaced, *samples])
+        counts = {"predictions": self._erase_predictions(model, keys), "quarantined": self._erase_quarantine(model, keys)}
+        return record.model_copy(update=counts)
+
+    def keep_erased(self, model_name: str, record: Erased) -> None:
+        """Keep the record of an erasure."""
+        self._store.put(f"erasures/{model_name}/{stamp(record.at)}.json", to_bytes(record))
+
+    def _erased(self, model_name: str) -> dict[str, str]:
+        """Of each curated file that lost rows by an erasure, the one in its place."""
+        keys = [entry.key for entry in self._store.entries(f"erasures/{model_name}/")]
+        records = [from_bytes(Erased, self._store.read(key), key) for key in keys]
+        return {old: new for record in records for old, new in record.replaced.items()}
+
+    def _erase_predictions(self, model: Model, keys: pd.DataFrame) -> int:
+        count = 0
+        for entry in list(self._store.entries(f"predictions/{model.name}/")):
+            rows = self.read_table(entry.key)
+            if set(model.feed.key) <= set(rows.columns) and (gone := _among(rows[list(model.feed.key)], keys)).any():
+                self.write_table(entry.key, rows[~gone])
+                count += int(gone.sum())
+        return count
+
+    def _erase_quarantine(self, model: Model, keys: pd.DataFrame) -> int:
+        names = [str(name) for name in keys]
+        count, wanted = 0, [dict(zip(names, values, strict=True)) for values in keys.itertuples(index=False, name=None)]
+        for entry in self.quarantines(model.name):
+            rows = self.quarantined_rows(entry.key)
+            kept = [row for row in rows if not any(_is_about(row, key) for key in wanted)]
+            if len(kept) < len(rows):
+                self._store.put(entry.key, _as_lines(kept))
+                count += len(rows) - len(kept)
+        return count
+
+    def _homes(self, model_name: str) -> list[str]:
+        return [_home_of(model_name, turn) for turn in range(1, self.times_taken_in(model_name) + 1)]
 
     # Curated rows
 
     def files(self, model: Model, start: datetime, end: datetime) -> list[str]:
         """Keys of the curated files of the periods in [start, end), both streams, in order."""
         first, last = model.period_of(start), model.period_of(end - model.feed.period.resolution)
-        keys = []
+        home, keys = self._home(model.name), []
         for stream in ("features", "labels"):
-            low, high = self._curated(model.name, stream, first), self._curated(model.name, stream, last)
-            listed = (entry.key for entry in self._store.entries(f"curated/{model.name}/{stream}/"))
+            low, high = _curated(home, stream, first), _curated(home, stream, last)
+            listed = (entry.key for entry in self._store.entries(f"curated/{home}/{stream}/"))
             keys += [key for key in listed if low <= key and key[: len(high)] <= high]
         return keys
 
@@ -182,10 +328,17 @@ class Lake(Records):
                 if len(chosen):
                     yield chosen[wanted].reset_index(drop=True)
 
+    def contents(self, model: Model, start: datetime, end: datetime) -> dict[datetime, str]:
+        """For each period in [start, end) a digest of what was delivered of it: it changes when any of its rows may have."""
+        by_period: dict[datetime, list[str]] = {}
+        for key in self.files(model, start, end):
+            by_period.setdefault(period_in(key), []).append(key)
+        return {period: _short_digest("\n".join(keys)) for period, keys in by_period.items()}
+
     def sound_files(self, model: Model, as_of: datetime) -> list[str]:
         """The curated files of all periods up to a time, without those of periods that were called broken by then."""
         broken = self._broken_periods(model, as_of)
-        return [key for key in self.files(model, _BEGINNING, as_of) if period_in(key) not in broken]
+        return [key for key in self.files(model, BEGINNING, as_of) if period_in(key) not in broken]
 
     def _broken_periods(self, model: Model, as_of: datetime) -> set[datetime]:
         """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
@@ -211,13 +364,13 @@ class Lake(Records):
         """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
         low, high = stamp(start), stamp(end)
         files = tuple(ManifestFile(key=key, sha256=_digest_in(key)) for key in keys if low <= key.split("/")[3] < high)
-        manifest = to_bytes(Manifest(model=model.name, start=start, end=end, files=files))
+        manifest = to_bytes(_manifest(model, start, end, files))
         digest = hashlib.sha256(manifest).hexdigest()
         self._create_once(f"snapshots/{model.name}/{digest}.json", manifest)
         return Snapshot(digest=digest, start=start, end=end, rows=rows, summary=f"{rows:,} rows in {len(files)} files")
 
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows of a snapshot; the same digest gives the same rows, for ever. `features` as for `read`.
+        """The rows of a snapshot: the same digest gives the same rows, less those that were erased. `features` as for `read`.
 
         Raises:
             ObjectMissing: the manifest or one of its files is gone.
@@ -229,7 +382,8 @@ class Lake(Records):
             raise CorruptObject(
                 f"{key}: the bytes do not have the digest in its name. Restore the object, then clear the run."
             )
-        return self.read(model, [file.key for file in from_bytes(Manifest, data, key).files], features)
+        manifest, erased = from_bytes(Manifest, data, key), self._erased(model.name)
+        return self.read(_at_that_time(model, manifest), [_successor(file.key, erased) for file in manifest.files], features)
 
     # Predictions, reports, status
 
@@ -331,9 +485,6 @@ class Lake(Records):
         ends = np.cumsum([len(table) for table in tables])
         return dict(zip(keys, np.split(kept, ends[:-1]), strict=True))
 
-    def _curated(self, model_name: str, stream: str, start: datetime) -> str:
-        return f"curated/{model_name}/{stream}/{stamp(start)}/"
-
     def _newest_rows(self, model: Model, by: list[str], keys: list[str], columns: list[str]) -> pd.DataFrame:
         wanted = list(dict.fromkeys([*by, model.feed.time, *columns]))
         if not keys:
@@ -392,24 +543,72 @@ def _last_turns(parts: Sequence[_Part]) -> list[_Part]:
 
 
 def _curated_file(rows: pd.DataFrame, source: str, turn: int) -> bytes:
-    table, buffer = pa.Table.from_pandas(rows, preserve_index=False), io.BytesIO()
-    pq.write_table(
-        table.replace_schema_metadata({_SOURCE: source.encode(), _TURN: str(turn).encode()}), buffer, compression="zstd"
-    )
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    return _as_parquet(table.replace_schema_metadata({_SOURCE: source.encode(), _TURN: str(turn).encode()}))
+
+
+def _as_parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _manifest(model: Model, start: datetime, end: datetime, files: tuple[ManifestFile, ...]) -> Manifest:
+    key, time, period = model.feed.key, model.feed.time, model.feed.period.total_seconds()
+    return Manifest(model=model.name, start=start, end=end, files=files, key=key, time=time, period=period)
+
+
+def _at_that_time(model: Model, manifest: Manifest) -> Model:
+    """The model, with what told rows apart when the snapshot was taken."""
+    if not manifest.key:
+        return model
+    period = timedelta(seconds=manifest.period)
+    return replace(model, feed=replace(model.feed, key=manifest.key, time=manifest.time, period=period))
 
 
 def _completed(model: Model, table: pa.Table, columns: list[str]) -> pa.Table:
     """With every column: one that the model gained later is missing in each row of a file of before."""
+    numbers = [column.name for column in (*model.features, model.label) if column.kind == "number"]
     for name in columns:
         if name not in table.column_names:
-            kind = pa.float64() if model.column(name).kind == "number" else pa.string()
+            kind = pa.float64() if name in numbers else pa.string()
             table = table.append_column(name, pa.nulls(len(table), kind))
     return table.replace_schema_metadata(None)
 
 
 def _baseline(model_name: str, digest: str) -> str:
     return f"baselines/{model_name}/{digest}/"
+
+
+def _as_lines(rows: Sequence[QuarantinedRow]) -> bytes:
+    return b"\n".join(row.model_dump_json(fallback=str).encode() for row in rows)
+
+
+def _among(rows: pd.DataFrame, keys: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """For each row, whether its key is one of these."""
+    return pd.MultiIndex.from_frame(rows.astype("str")).isin(pd.MultiIndex.from_frame(keys[list(rows.columns)].astype("str")))
+
+
+def _is_about(row: QuarantinedRow, key: dict[str, str]) -> bool:
+    """Whether a row in quarantine has a key; one that could not be read has it where all its parts stand in the line."""
+    if row.line:
+        return all(part in row.line for part in key.values())
+    return all(str(row.values.get(name)) == part for name, part in key.items())
+
+
+def _successor(key: str, erased: dict[str, str]) -> str:
+    """The file that holds what is left of a curated file: several erasures may have followed each other."""
+    while key in erased:
+        key = erased[key]
+    return key
+
+
+def _home_of(model_name: str, taken_in: int) -> str:
+    return model_name if taken_in == 1 else f"{model_name}.{taken_in}"
+
+
+def _curated(home: str, stream: str, start: datetime) -> str:
+    return f"curated/{home}/{stream}/{stamp(start)}/"
 
 
 def _digest_in(key: str) -> str:

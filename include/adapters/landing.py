@@ -39,6 +39,14 @@ class Landing:
         """
         return read_file(file.key, self._store.read(file.key, etag=file.etag), "landing file")
 
+    def keys(self, model_name: str) -> list[str]:
+        """Everything that lies below a model's name, hidden or not, whatever it is."""
+        return [entry.key for entry in self._store.entries(f"{model_name}/") if not entry.key.endswith("/")]
+
+    def read_any(self, key: str) -> FileRows:
+        """The rows of whatever lies under a key now; UnreadableFile as for `read`."""
+        return read_file(key, self._store.read(key), "landing file")
+
 
 def is_hidden(path: str) -> bool:
     """Whether a file is half written or put aside: its name, or that of a folder that it is in, begins with . or _."""

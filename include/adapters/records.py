@@ -78,6 +78,10 @@ class Records:
         wanted = [period for period in keys if period < before][-newest:]
         return {period: from_bytes(kind, self._store.read(keys[period]), keys[period]) for period in wanted}
 
+    def forget(self, model_name: str, version: str, kind: type, period: datetime) -> None:
+        """Remove what was remembered of a period."""
+        self._store.delete(f"{_memory(model_name, version, kind)}{stamp(period)}.json")
+
     def remembered_of_all(self, model_name: str, kind: type[T], before: datetime) -> dict[str, dict[datetime, T]]:
         """By version, what was remembered of the periods that start before a time, oldest first."""
         prefix, folder = f"memory/{model_name}/v", f"/{kind.__name__}/"

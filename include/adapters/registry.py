@@ -26,6 +26,10 @@ ROLLED_BACK = "rolled_back"
 EVIDENCE = "evidence"
 # A tag: what trivial answers would have learned from the training's labels.
 BASELINES = "baselines"
+# A tag: how often the history had been taken in as a whole when the version was trained on it.
+TAKEN_IN = "taken_in"
+# A tag: what was withdrawn or erased of the rows that the version was trained or judged on, when, by whom and why.
+WITHDRAWN_ROWS = "withdrawn_rows"
 # A tag of versions and runs: which training made them.
 TRAINING_KEY = "training_key"
 # Postgres keeps descriptions of at most 5,000 characters; SQLite would take more and hide the limit.

@@ -2,10 +2,11 @@
 
 Under the model's lock: an intent in the ledger, the alias, the outcome in the ledger. What counts is where MLflow's alias
 `champion` is. The next run finds an intent without an outcome and finishes it: if the alias had moved it is completed, and if
-not it is abandoned. Aliases `previous` and `anchor`, tags, and the mirror of the ledger in MLflow follow from the
-ledger, so they are set again until they are right; what inference servers read does too.
+not it is abandoned. Aliases `previous` and `anchor`, the tags that decide, and the mirror of the ledger in MLflow follow
+from the ledger, so they are set again until they are right; what inference servers read does too.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 from include.adapters.lock import HeldLock
 from include.adapters.registry import ANCHOR, CHALLENGER, CHAMPION, PREVIOUS, ROLLED_BACK, WAS_CHAMPION
+from include.champion.promoted_tags import changed_tags, promoted_tags
 from include.champion.publish import publish_champion
 from include.errors import ArtifactChanged, ProvingGroundError
 from include.ledger.entries import Entry, fact_in
@@ -27,6 +29,7 @@ from include.untrusted_text import one_line
 # Of the model in MLflow: the newest entry of the ledger that is mirrored on its versions.
 _MIRRORED = "ledger_mirrored"
 _RECONCILE, _BY_HAND = "reconcile", "a user in MLflow"
+_CHANGED = ("changed_by_hand", "tags_restored")
 # Until when a late write is distinguished from a change made by hand.
 _LATEST = timedelta(hours=1)
 
@@ -119,6 +122,7 @@ class Handover:
             self._set_alias(ANCHOR, first_champion)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
             self.drop_challenger(str(self.state.champion))
+        self._restore_tags()
         entries = self.services.ledger.entries(name, after=self._mirrored(tags.get(_MIRRORED, "")))
         for entry in entries:
             self._mirror_entry(entry)
@@ -126,6 +130,23 @@ class Handover:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
         self._publish(must_publish)
+
+    def _restore_tags(self) -> None:
+        """Give the champion the tags back that it was promoted with: runs decide by them, so a change is recorded first."""
+        registry, name = self.services.registry, self.model.name
+        champion = registry.champion(name)
+        changed = changed_tags(champion, promoted_tags(self.services, champion)) if champion else {}
+        if not champion or not changed:
+            return
+        shown = {tag: one_line(str(champion.tags.get(tag)), 100) for tag in changed}
+        listed = "; ".join(f"{tag} was {value}, MLflow showed {shown[tag]}" for tag, value in changed.items())
+        reason = f"tags of version {champion.number} were changed by hand and are restored: {listed}"
+        key = f"{champion.number} {self.context.request.run_id} {json.dumps(shown, sort_keys=True)}"
+        about = Subject(key, champion.number)
+        self.write("tags_restored", about, Author(_BY_HAND, reason), evidence={"shown": shown})
+        registry.annotate(name, champion.number, changed)
+        self.by_hand = True
+        self.repairs.append(reason)
 
     def _publish(self, must: bool) -> None:
         try:
@@ -265,7 +286,7 @@ def handover(context: StepContext, step: str) -> Iterator[Handover]:
         state, sequence = (newest.after, newest.sequence) if newest else (State(), 0)
         begun = Handover(context, lock, state, sequence)
         # Written by an earlier try of this very run, which died before it was reported.
-        begun.by_hand = newest is not None and (newest.event, newest.run_id) == ("changed_by_hand", run_id)
+        begun.by_hand = newest is not None and newest.run_id == run_id and newest.event in _CHANGED
         begun.agree()
         yield begun
 

@@ -1,8 +1,10 @@
 """Which object store and registry the tools talk to: the stack that runs here, else what the environment and `.env` name."""
 
+import getpass
 import os
 import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +12,9 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from include.errors import ToolError
-from include.services import Services, build_services
+from include.models import find_model
+from include.request import Request
+from include.services import Services, StepContext, build_services
 from include.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +32,14 @@ def connect() -> Services:
     """
     os.environ.update(variables(os.environ))
     return build_services()
+
+
+def by_hand(model_name: str, tool: str, reason: str) -> StepContext:
+    """What a tool works with that changes something in the name of the person at this terminal, as of now."""
+    now = datetime.now(UTC)
+    user = getpass.getuser()
+    request = Request(as_of=now, reason=reason, run_id=f"{tool} {now:%Y-%m-%dT%H:%M:%S}", reason_given=True, asked_by=user)
+    return StepContext(connect(), find_model(model_name), request)
 
 
 def landing_bucket() -> "ObjectStore":

@@ -1,4 +1,4 @@
-"""What lands, by hand: put a file or a folder into the bucket that deliveries land in, list what is there, remove one."""
+"""What lands, by hand: put files into the bucket for deliveries, list them, remove or withdraw one, take all in again."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +9,11 @@ import click
 from include.adapters.file_reader import SUFFIXES
 from include.adapters.landing import Stream, is_hidden
 from include.adapters.object_store import ObjectStore
-from include.cli.connection import landing_bucket
+from include.champion.withdrawal import withdraw
+from include.cli.connection import by_hand, landing_bucket
 from include.errors import ToolError
 from include.models import model_names
+from include.services import StepContext
 
 _STREAMS = get_args(Stream)
 _SHOWN = 3
@@ -19,7 +21,7 @@ _SHOWN = 3
 
 @click.group("landing")
 def command() -> None:
-    """Put files into landing, list them, remove one.
+    """Put files into landing, list them, remove or withdraw one, take all in again.
 
     \b
     Example:
@@ -66,6 +68,48 @@ def remove_command(key: str) -> None:
       python -m include.cli landing rm churn/features/2024-01-01.csv.gz
     """
     click.echo(remove(landing_bucket(), key))
+
+
+@command.command("withdraw")
+@click.argument("key")
+@click.option("--reason", required=True, help="Why; the ledger keeps it.")
+def withdraw_command(key: str, reason: str) -> None:
+    """Withdraw one file: its rows leave training, hold-outs and quality from the next run on.
+
+    Snapshots keep them, so that what was decided can be reproduced; versions that have seen them say so on their cards.
+
+    \b
+    Example:
+      python -m include.cli landing withdraw churn/features/2024-01-01.csv --reason "sensor 7 was broken"
+    """
+    context = by_hand(_parts(key, model_names())[0], "landing withdraw", reason)
+    click.echo(f"{withdraw(context, landing_bucket(), key).in_words()}.")
+
+
+@command.command("take-again")
+@click.argument("model")
+def take_again_command(model: str) -> None:
+    """Take the whole history in again from landing, as the file of MODEL reads it now.
+
+    \b
+    Example:
+      python -m include.cli landing take-again churn
+    """
+    context = by_hand(model, "landing take-again", "take-again")
+    click.echo(take_again(context))
+
+
+def take_again(context: StepContext) -> str:
+    """Let the next run take in every file of landing; what was done, in a sentence."""
+    lake, model = context.services.lake, context.model
+    there = len(context.services.landing.files(model.name))
+    gone = lake.taken_in(model.name) - {file.key for file in context.services.landing.files(model.name)}
+    changes = lake.begin_again(model)
+    lost = f" Not in landing any more, and so not taken in again: {_some(sorted(gone))}." if gone else ""
+    why = f" Changed: {'; '.join(changes)}." if changes else ""
+    return (
+        f"The next run of {model.name}.monitor takes in all {there:,} files of landing.{why}{lost} Snapshots keep their rows."
+    )
 
 
 def planned(path: Path, key: str, models: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
@@ -117,7 +161,10 @@ def remove(bucket: ObjectStore, key: str) -> str:
             "`python -m include.cli landing ls` lists them."
         )
     bucket.delete(key)
-    return f"{key} is removed from landing. Rows of it that a run took in before stay in the lake."
+    return (
+        f"{key} is removed from landing. Rows of it that a run took in before stay in the lake: "
+        "`python -m include.cli landing withdraw` takes them back too."
+    )
 
 
 def _parts(key: str, models: Sequence[str]) -> list[str]:

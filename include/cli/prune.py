@@ -1,17 +1,13 @@
 """What is no longer needed? Shown first, removed only when asked to."""
 
-import getpass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from include.champion.retention import SHORTEST, Removal, carry_out, in_words, plan
-from include.cli.connection import connect
-from include.models import find_model
-from include.request import Request
-from include.services import StepContext
+from include.cli.connection import by_hand
 
 
 @click.command("prune")
@@ -31,11 +27,8 @@ def command(model: str, days: int, remove: bool) -> None:
     Example:
       python -m include.cli prune flight_delays --days 365 --yes
     """
-    console, now = Console(), datetime.now(UTC)
-    run_id = f"make prune {now:%Y-%m-%dT%H:%M:%S}"
-    request = Request(as_of=now, reason="make prune", run_id=run_id, asked_by=getpass.getuser())
-    chosen = find_model(model)
-    context, until = StepContext(connect(), chosen, request), now - timedelta(days=days)
+    console, context = Console(), by_hand(model, "make prune", "make prune")
+    until = context.request.as_of - timedelta(days=days)
     planned = plan(context, until)
     console.print(_table(context.model.name, planned))
     console.print(f"{in_words(planned)} {'are removed' if remove else 'would be removed'}.", highlight=False, markup=False)

@@ -18,17 +18,29 @@ EventName = Literal[
     "abandoned",
     "set_back",
     "changed_by_hand",
+    "tags_restored",
     "looked",
     "rollback_proposed",
     "probation_ended",
     "pruned",
+    "withdrawn",
+    "erased",
 ]
 EVENTS: tuple[str, ...] = get_args(EventName)
 # Each intent with its outcome.
 OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolled_back"}
 TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
 # Idempotent events: appended once per key.
-ONCE_PER_KEY = ("approved", "rejected", "refused", "looked", "rollback_proposed", "probation_ended")
+ONCE_PER_KEY = (
+    "approved",
+    "rejected",
+    "refused",
+    "tags_restored",
+    "looked",
+    "rollback_proposed",
+    "probation_ended",
+    "withdrawn",
+)
 # Entries that hold the gate's verdict. An intent holds it too, and may be written twice.
 _JUDGED = ("promoted", "refused")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from include.champion.promoted_tags import champion_of
 from include.decisions.data.periods import choose_split, count_periods
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
@@ -23,10 +24,12 @@ def run(context: StepContext) -> Assembled:
     """Snapshots for training and hold-out.
 
     Raises:
+        LayoutChanged: the model's file reads deliveries otherwise than those in the lake were taken in.
         OverlappingRows: a row's key is in both.
     """
     services, model, as_of = context.services, context.model, context.request.as_of
-    champion = services.registry.champion(model.name)
+    services.lake.require_layout(model)
+    champion = champion_of(services, model.name)
     files = services.lake.sound_files(model, as_of)
     history = services.lake.read(model, files, features=())
     try:

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from include.adapters.drift_report import draw_report
-from include.adapters.registry import Version
+from include.adapters.registry import TAKEN_IN, Version
+from include.champion.promoted_tags import as_promoted
 from include.decisions.data.periods import label_known
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.baseline import Baseline, make_baseline, predictions_summary, summary_of_period, thinned
@@ -101,7 +102,10 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
     services, model = context.services, context.model
     if scored.champion is None or scored.period is None:
         return Drift(period=scored.period, summary="no champion yet, nothing to compare with")
-    champion = services.registry.version(model.name, scored.champion.version)
+    champion = as_promoted(services, services.registry.version(model.name, scored.champion.version))
+    if champion.tags.get(TAKEN_IN, "1") != str(services.lake.times_taken_in(model.name)):
+        older = f"version {champion.number} was trained before the history was taken in again under a changed layout"
+        return Drift(period=scored.period, outdated=older, summary=f"{older}: nothing to compare with")
     baseline = baseline_of(services, model, champion)
     check = _Check(services, model, champion, baseline, scored.period, context.request.as_of)
     summary, noise, rows = _gather(check)

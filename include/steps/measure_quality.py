@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from include.adapters.lake import period_in
+from include.adapters.lake import BEGINNING, period_in
 from include.adapters.registry import Version
+from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
 from include.decisions.monitoring.quality import Judged, between_period_deviation, trend
@@ -35,27 +36,43 @@ def run(context: StepContext, scored: Scored) -> Quality:
     """Quality of the champion on mature periods."""
     services, model, as_of = context.services, context.model, context.request.as_of
     rows = pd.concat([services.lake.read_table(key) for key in scored.prediction_keys]) if scored.prediction_keys else None
-    if scored.champion is None or rows is None:
-        return Quality(period=None, metric=model.criteria.metric, summary="no champion has scored yet")
-    champion = services.registry.version(model.name, scored.champion.version)
+    if scored.champion is None:
+        return _without_champion(context)
+    for start in scored.changed:
+        # What is left of the period may be too little to be measured: then it counts no more.
+        services.lake.forget(model.name, scored.champion.version, Judged, start)
+    if rows is None:
+        return Quality(period=None, metric=model.criteria.metric, summary="no period since the champion's training has rows")
+    champion = as_promoted(services, services.registry.version(model.name, scored.champion.version))
     frame = services.lake.with_labels(model, rows)
     periods = count_periods(frame, model, as_of)
     mature = [one for one in periods if is_mature(one, model) and not services.lake.is_broken(model.name, one.start)]
+    contents = services.lake.contents(model, mature[0].start, mature[-1].start + model.feed.period) if mature else {}
     for period in mature:
-        _judge(context, champion, frame, period)
+        _judge(context, champion, frame, period, contents.get(period.start, ""))
     judged = _remembered(context)
     quality = Quality(
         period=None,
         metric=model.criteria.metric,
         newest_maturity=periods[-1].maturity if periods else None,
-        overdue=_overdue(context, [period.start for period in mature], judged),
+        overdue=_overdue(context, [period.start for period in mature], judged, champion.trained_until),
         summary="no period is mature yet",
     )
     quality = quality.model_copy(update=_estimated(model, frame, periods, as_of))
     return _judged(model, champion, judged, quality)
 
 
-def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period: PeriodCount) -> None:
+def _without_champion(context: StepContext) -> Quality:
+    """By how many periods labels are late where none ever came: then there is nothing that a first champion can learn from."""
+    model, as_of = context.model, context.request.as_of
+    due = model.period_of(as_of - model.feed.label_delay)
+    lake = context.services.lake
+    periods = count_periods(lake.read(model, lake.files(model, BEGINNING, due), features=()), model, as_of)
+    overdue = 0 if any(period.known for period in periods) else len(periods)
+    return Quality(period=None, metric=model.criteria.metric, overdue=overdue, summary="there is no champion yet")
+
+
+def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period: PeriodCount, contents: str) -> None:
     """Measure one mature period and remember it, where it has labels enough for the metric to have a value."""
     model = context.model
     rows = _labelled(model, _within(model, frame, period.start), context.request.as_of)
@@ -64,7 +81,7 @@ def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period:
         return
     now = measure(primary_metric(model), labels, from_columns(rows))
     if math.isfinite(now.value) and math.isfinite(now.error):
-        judged = Judged(period.start, now.value, now.error, len(labels))
+        judged = Judged(period.start, now.value, now.error, len(labels), contents)
         context.services.lake.remember(model.name, champion.number, period.start, judged)
 
 
@@ -76,16 +93,27 @@ def _remembered(context: StepContext) -> dict[str, list[Judged]]:
     return {version: list(periods.values()) for version, periods in remembered.items()}
 
 
-def _overdue(context: StepContext, mature: Sequence[datetime], judged: Mapping[str, list[Judged]]) -> int:
-    """How many periods with rows are without their labels although these are due; 0 while there never was a mature one."""
+def _overdue(
+    context: StepContext, mature: Sequence[datetime], judged: Mapping[str, list[Judged]], trained_until: datetime
+) -> int:
+    """How many periods with rows are without their labels although these are due."""
     model, lake = context.model, context.services.lake
-    newest = max([*mature, *(periods[-1].start for periods in judged.values() if periods)], default=None)
     due = model.period_of(context.request.as_of - model.feed.label_delay) - model.feed.period
-    if newest is None or due <= newest:
+    measured = [*mature, *(periods[-1].start for periods in judged.values() if periods)]
+    newest = max(measured, default=None) or _newest_mature(context, trained_until, due)
+    if due <= newest:
         return 0
     files = lake.files(model, newest + model.feed.period, due + model.feed.period)
     owing = {period_in(key) for key in files if "/features/" in key}
     return sum(not lake.is_broken(model.name, period) for period in owing)
+
+
+def _newest_mature(context: StepContext, trained_until: datetime, due: datetime) -> datetime:
+    """The newest period with labels since the champion's training: of its hold-out, where none has matured after that."""
+    model, lake = context.model, context.services.lake
+    rows = lake.read(model, lake.files(model, trained_until, due + model.feed.period), features=())
+    periods = count_periods(rows, model, context.request.as_of)
+    return max((one.start for one in periods if is_mature(one, model)), default=trained_until - model.feed.period)
 
 
 def _estimated(model: Model, frame: pd.DataFrame, periods: Sequence[PeriodCount], as_of: datetime) -> dict[str, Any]:

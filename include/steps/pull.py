@@ -13,8 +13,13 @@ IF_IT_FAILS = "Nothing was taken in; the champion is unchanged, and the next run
 
 
 def run(context: StepContext) -> Batch:
-    """The files that no earlier run has finished."""
+    """The files that no earlier run has finished.
+
+    Raises:
+        LayoutChanged: the model's file reads deliveries otherwise than those in the lake were taken in.
+    """
     services, name = context.services, context.model.name
+    services.lake.require_layout(context.model)
     done = services.lake.finished_files(name)
     new = tuple(file for file in services.landing.files(name) if file_id(file) not in done)
     return Batch(files=new, summary=f"{len(new)} new files" + (f", the first is {new[0].key}" if new else ""))

@@ -50,6 +50,7 @@ def run(context: StepContext, tell: Tell = in_log) -> Refitted:
     """Every backtest model, trained now or before."""
     services, model, request = context.services, context.model, context.request
     until = model.period_of(request.as_of)
+    services.lake.require_layout(model)
     files = [key for key in services.lake.sound_files(model, request.as_of) if period_in(key) < until]
     history = services.lake.read(model, files)
     plan = plan_backtest(history, model, until)

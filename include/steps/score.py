@@ -2,7 +2,8 @@
 
 In: nothing but the lake, the registry and the ledger. Out: the champion, the newest period, and where its predictions are.
 Predictions carry the version and the as-of time. They are kept per version and set of rows, so that a new champion scores
-recent periods again and late rows are scored too. While a champion is on probation, the one that it replaced scores the same
+recent periods again and late rows are scored too; so are older periods that were measured before rows or labels of
+them were delivered again or withdrawn. While a champion is on probation, the one that it replaced scores the same
 rows of every period since the promotion, in shadow; where it cannot, that is reported, and the champion is scored anyway.
 Does nothing where there is no champion. Safe to run again.
 """
@@ -14,17 +15,24 @@ from typing import Any
 
 import pandas as pd
 
+from include.adapters.registry import Version
 from include.champion.handover import promoted_digest
+from include.champion.promoted_tags import champion_of
 from include.decisions.data.periods import waiting_periods
 from include.decisions.monitoring.probation import periods_of_probation
+from include.decisions.monitoring.quality import Judged
 from include.decisions.scoring.answering import CANNOT_SCORE, predict
-from include.decisions.scoring.predictions import as_columns
-from include.errors import ProvingGroundError, RegistryError, StoreError
+from include.decisions.scoring.predictions import Predictions, as_columns
+from include.errors import DataError, ProvingGroundError, RegistryError, StoreError
 from include.ledger.state import OnProbation
+from include.models.contract import Model
 from include.own_columns import SCORED_AS_OF, VERSION
 from include.results import Champion, Checked, Scored, Shadow, Shadowed
 from include.services import StepContext
 from include.untrusted_text import words_of
+
+# How many older periods a run measures again; the next one goes on.
+_MEASURED_AGAIN = 26
 
 IF_IT_FAILS = "Fresh data are curated but not scored; the champion is unchanged."
 
@@ -37,23 +45,27 @@ def run(context: StepContext, checked: Checked) -> Scored:
     """
     services, model, request = context.services, context.model, context.request
     newest = model.period_of(request.as_of) - model.feed.period
-    champion = services.registry.champion(model.name)
+    champion = champion_of(services, model.name)
     if champion is None:
         return Scored(champion=None, period=newest, summary="no champion yet, nothing to score")
     # The newest period, those before it whose labels are still on their way, and one whose labels have come.
     recent = [newest - model.feed.period * back for back in reversed(range(waiting_periods(model)))]
     on_probation = services.ledger.state(model.name).on_probation
+    changed = _changed_since_measured(context, champion)
     probation, given_up = _probation(context, champion.number, on_probation, newest)
     pipeline = services.registry.load(model, champion.number, promoted_digest(services, model, champion.number))
     version = _Version(champion.number, pipeline)
     keys = {
-        start: _score(context, version, start) for start in sorted({*recent, *probation}) if start >= champion.trained_until
+        start: _score(context, version, start)
+        for start in sorted({*changed, *recent, *probation})
+        if start >= champion.trained_until
     }
-    kept = tuple(key for start in recent if (key := keys.get(start)))
+    kept = tuple(key for start in sorted({*changed, *recent}) if (key := keys.get(start)))
     scored = Scored(
         champion=Champion(version=champion.number, run_id=champion.run_id),
         period=newest,
         prediction_keys=kept,
+        changed=tuple(changed),
         summary=f"champion {champion.number} has scored {len(kept)} periods up to {newest:%Y-%m-%d}",
     )
     if not on_probation or not probation:
@@ -61,6 +73,18 @@ def run(context: StepContext, checked: Checked) -> Scored:
     of_probation = {start: key for start in probation if (key := keys.get(start))}
     shadow = _shadow(context, on_probation, of_probation).model_copy(update={"given_up": given_up})
     return scored.model_copy(update={"shadow": shadow, "summary": f"{scored.summary}; {shadow.summary}"})
+
+
+def _changed_since_measured(context: StepContext, champion: Version) -> list[datetime]:
+    """Periods of which rows or labels were delivered or withdrawn after quality was measured on them: the newest of them."""
+    lake, model = context.services.lake, context.model
+    newest = model.period_of(context.request.as_of)
+    measured = lake.remembered(model.name, champion.number, Judged, newest)
+    if not measured:
+        return []
+    contents = lake.contents(model, min(measured), newest)
+    changed = [start for start, one in measured.items() if one.contents and one.contents != contents.get(start)]
+    return changed[-_MEASURED_AGAIN:]
 
 
 @dataclass(frozen=True)
@@ -121,7 +145,18 @@ def _score(context: StepContext, version: _Version, start: datetime) -> str | No
     scored_rows = rows[list(dict.fromkeys([*identity, *model.feature_names]))]
     key = lake.predictions_key(model.name, start, version.number, scored_rows)
     if not lake.holds(key):
-        predictions = predict(model, version.pipeline, rows)
+        predictions = _predicted(model, version, rows)
         about = {VERSION: version.number, SCORED_AS_OF: pd.Timestamp(context.request.as_of)}
         lake.write_table(key, identity.assign(**as_columns(predictions) | about))
     return key
+
+
+def _predicted(model: Model, version: _Version, rows: pd.DataFrame) -> Predictions:
+    try:
+        return predict(model, version.pipeline, rows)
+    except CANNOT_SCORE as error:
+        raise DataError(
+            f"{model.name}: version {version.number} cannot score rows of its own feed: {type(error).__name__}: "
+            f"{words_of(error)}. If include/models/{model.name}.py reads them otherwise than when it was trained, run "
+            f"{model.name}.retrain with replace_unscorable_champion and a reason; else see what changed upstream."
+        ) from error

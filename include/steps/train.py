@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing
-from include.adapters.registry import BASELINES, CHALLENGER, Training, Version
+from include.adapters.registry import BASELINES, CHALLENGER, TAKEN_IN, Training, Version
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit, training_key
 from include.decisions.scoring.baselines import learned_from
@@ -103,6 +103,7 @@ def _train(work: _Work) -> Version:
         "pipeline_run": request.run_id,
         "pipeline_run_url": request.url,
         BASELINES: learned_from(model.task, labels),
+        TAKEN_IN: str(services.lake.times_taken_in(model.name)),
     }
     build = model.candidate.build
     training = Training(

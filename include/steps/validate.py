@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, Version, card_path
+from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, TAKEN_IN, Version, card_path
+from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
 from include.decisions.gate.budgets import Cost, calibration_error
@@ -104,7 +105,7 @@ def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict
     comparison = _comparison(context, assembled, trained, labelled(context.model, delivered, context.request.as_of))
     answers = _ask_all(comparison, _unsound(comparison, delivered))
     judgement = _judge(comparison, answers)
-    verdict = _verdict(comparison, assembled, trained, judgement)
+    verdict = _verdict(comparison, answers, judgement)
     return verdict.model_copy(update={"card_url": _record(comparison, answers, judgement, verdict)})
 
 
@@ -140,10 +141,10 @@ def _versions(context: StepContext, challenger: str, champion: str | None) -> di
     registry, name = context.services.registry, context.model.name
     versions = {"challenger": registry.version(name, challenger)}
     if champion:
-        versions["champion"] = registry.version(name, champion)
+        versions["champion"] = as_promoted(context.services, registry.version(name, champion))
     anchor = registry.aliased(name, ANCHOR)
     if champion and anchor and anchor.number not in (challenger, champion):
-        versions["anchor"] = anchor
+        versions["anchor"] = as_promoted(context.services, anchor)
     return versions
 
 
@@ -166,7 +167,9 @@ def _unsound(comparison: _Comparison, delivered: pd.DataFrame) -> list[str]:
     if champion := versions.get("champion"):
         # `assemble` has refused rows that the challenger has seen.
         seen = context.services.lake.read_snapshot(model, champion.tag("train_digest"), features=())
-        problems += soundness.overlap(model.feed.key, delivered, seen, champion.number)
+        # Where the key has gained a column since, times alone tell that no row was seen: see older_than_training.
+        if set(model.feed.key) <= set(seen.columns):
+            problems += soundness.overlap(model.feed.key, delivered, seen, champion.number)
     return problems
 
 
@@ -278,20 +281,39 @@ def _decide(comparison: _Comparison, answers: _Answers) -> tuple[Decision, Score
     return judge(contest, comparison.lane, cost=answers.cost, first=first)
 
 
-def _verdict(comparison: _Comparison, assembled: Assembled, trained: Trained, judgement: _Judgement) -> Verdict:
-    decision = judgement.decision
+def _verdict(comparison: _Comparison, answers: _Answers, judgement: _Judgement) -> Verdict:
+    decision, champion = judgement.decision, comparison.versions.get("champion")
     return Verdict(
         verdict=decision.verdict,
         reasons=decision.reasons,
-        version=trained.version,
-        artifact_digest=trained.artifact_digest,
-        champion_version=assembled.champion_version,
+        version=comparison.number,
+        artifact_digest=comparison.challenger_digest,
+        champion_version=champion.number if champion else None,
         holdout_digest=comparison.holdout.digest,
         suite_digest=comparison.suite.digest(),
         criteria_digest=comparison.context.model.criteria_digest,
         checks=dict(judgement.checks),
+        tags=_decisive_tags(comparison, answers, judgement),
+        mlflow_run=comparison.versions["challenger"].run_id,
         summary=f"{decision.verdict}: {decision.reasons[0]}",
     )
+
+
+def _decisive_tags(comparison: _Comparison, answers: _Answers, judgement: _Judgement) -> dict[str, str]:
+    """The tags that later runs decide by, from what was computed here and not from what MLflow says by then."""
+    challenger, train = comparison.versions["challenger"], comparison.train
+    trained = {"trained_until": train.end.isoformat(), "train_digest": train.digest}
+    as_trained = {name: challenger.tags[name] for name in ("recipe", TAKEN_IN) if name in challenger.tags}
+    return trained | as_trained | _measured_tags(answers, judgement)
+
+
+def _measured_tags(answers: _Answers, judgement: _Judgement) -> dict[str, str]:
+    tags = {name: f"{value:.4g}" for name in _COSTS if (value := getattr(answers.cost, name)) is not None}
+    if judgement.scorecard:
+        # The clean value with which this version passed: the reference that decay is measured against.
+        clean = judgement.scorecard.clean
+        tags |= {"proved_value": repr(clean.challenger), "proved_error": repr(clean.challenger_error)}
+    return tags
 
 
 # What is kept of it
@@ -379,9 +401,4 @@ def _tags(comparison: _Comparison, answers: _Answers, judgement: _Judgement, ver
         "judged_in": comparison.context.request.url,
     }
     tags |= {f"check.{name}": outcome for name, outcome in judgement.checks.items()}
-    if judgement.scorecard:
-        # The clean value with which this version passed: the reference that decay is measured against.
-        clean = judgement.scorecard.clean
-        tags |= {"proved_value": repr(clean.challenger), "proved_error": repr(clean.challenger_error)}
-    tags |= {name: f"{value:.4g}" for name in _COSTS if (value := getattr(answers.cost, name)) is not None}
-    return tags | ({"override": answers.override[:500]} if answers.override else {})
+    return tags | _measured_tags(answers, judgement) | ({"override": answers.override[:500]} if answers.override else {})

@@ -144,3 +144,25 @@ def test_a_broken_period_teaches_nothing_about_a_version(seasoned: World) -> Non
     for broken, judged in ((("x",), day(7)), ((), day(8))):
         seasoned.services.lake.write_profile("toy", PeriodProfile(day(8), NoiseProfile(60), broken))
         assert seasoned.do("measure_quality", day(10), scored=seasoned.scored(day(9))).period == judged
+
+
+def test_labels_that_stopped_before_the_first_champion_are_counted_from_its_hold_out(seasoned: World) -> None:
+    """No period has ever matured since: the periods after the hold-out are overdue, one by one."""
+    counts = []
+    for number in range(8, 13):
+        seasoned.deliver_day(number, labels=False)
+        seasoned.take_in(day(number + 1))
+        as_of = day(number + 1)
+        counts.append(seasoned.do("measure_quality", as_of, scored=seasoned.scored(as_of)).overdue)
+    assert counts == [0, 1, 2, 3, 4]
+
+
+def test_a_label_that_never_came_is_missed_without_a_champion_too(world: World) -> None:
+    """Then there is nothing to train on, whatever else is delivered."""
+    for number in range(5):
+        world.deliver_day(number, labels=False)
+    world.take_in(day(5))
+    assert world.do("measure_quality", day(5), scored=world.scored(day(5))).overdue == 4
+    world.deliver_day(4)
+    world.take_in(day(6))
+    assert world.do("measure_quality", day(6), scored=world.scored(day(6))).overdue == 0

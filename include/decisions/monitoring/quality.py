@@ -21,12 +21,16 @@ FIRST_PERIODS = 4
 
 @dataclass(frozen=True)
 class Judged:
-    """One mature period of one version: the metric, its standard error, and on how many labelled rows."""
+    """One mature period of one version: the metric, its standard error, and on how many labelled rows.
+
+    `contents` is the digest of what had been delivered of the period by then; empty where it was not kept.
+    """
 
     start: datetime
     value: float
     error: float
     rows: int
+    contents: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Triage: one finding, one named action, one reason in words.
 
 * stop: the feed is broken: the run turns red, nothing is learned from the period
-* retrain: there is no champion, quality has decayed, or the last retraining is too long ago
+* retrain: there is no champion, or it was trained under another layout, quality has decayed, or the last retraining is too
+  long ago
 * page: labels that belong to no row, or noisier data than ever: a person should look upstream
 * alarm: silence: no check, no label or no retraining for too long
 * wait: labels are late, or the effect of the last retraining cannot be seen yet
@@ -54,12 +55,22 @@ def triage(model: Model, evidence: Evidence) -> Finding:
     """What to do now. The first of the causes above that holds decides; the others explain it."""
     if evidence.drift.broken:
         return Finding(action="stop", reason="the feed is broken: " + "; ".join(evidence.drift.broken))
+    if not evidence.has_champion and evidence.quality.overdue >= _SILENCE:
+        never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
+        return _alarm(never, "Ask who delivers the labels.")
     if not evidence.has_champion:
         return Finding(action="retrain", reason="first champion: none is in production yet")
-    for judge in (_decay, _unmatched, _noise, _silence, _stale, _moved, _late, _mostly_matched, _harmless):
+    for judge in (_outdated, _decay, _unmatched, _noise, _silence, _stale, _moved, _late, _mostly_matched, _harmless):
         if finding := judge(model, evidence):
             return finding
     return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
+
+
+def _outdated(model: Model, evidence: Evidence) -> Finding | None:
+    """A champion of another layout can be neither compared nor trusted for long."""
+    if not evidence.drift.outdated or _cooling_down(model, evidence):
+        return None
+    return Finding(action="retrain", reason=evidence.drift.outdated)
 
 
 def _decay(model: Model, evidence: Evidence) -> Finding | None:

@@ -152,3 +152,12 @@ def test_the_default_cool_down_is_the_label_delay() -> None:
     assert MODEL.effective_cool_down == MODEL.feed.label_delay
     assert MODEL.max_model_age == timedelta(days=30)
     assert replace(MODEL, feed=replace(MODEL.feed, period=timedelta(weeks=1))).max_model_age == timedelta(weeks=13)
+
+
+def test_labels_that_never_came_are_an_alarm_before_the_first_champion() -> None:
+    """A retraining would find nothing to train on, period after period, and end green."""
+    for overdue, action in ((2, "retrain"), (3, "alarm")):
+        silent = NONE_YET.model_copy(update={"overdue": overdue})
+        finding = triage(MODEL, Evidence(NOW, False, CALM, silent, RECENT, TAKEN_IN))
+        assert finding.action == action
+    assert "no label has come for 3 periods that are due" in finding.reason

@@ -1,0 +1,136 @@
+"""Withdrawing a delivery: its rows leave training, hold-outs, predictions and quality from the next run on.
+
+A withdrawal is the last word under the name of its file, as an empty delivery would be; a later delivery under that name
+counts again. The file itself is put aside in landing, below `<model>/_withdrawn/`. Snapshots that hold its rows stay as they
+are, so what was decided can be reproduced: the ledger names them, and the versions that were trained or judged on them say so
+on their cards. Safe to run again: what a dead process left undone is done then, and the ledger has one entry.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from include.adapters.object_store import ObjectStore
+from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, WITHDRAWN_ROWS, Version, card_path
+from include.champion.handover import Author, Subject, handover
+from include.decisions.data.row_contract import RowContract, sort_rows
+from include.errors import RegistryError, ToolError
+from include.models.contract import Model
+from include.results import Intake, LandedFile
+from include.services import Services, StepContext
+from include.untrusted_text import one_line, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TRAINED_ON, _JUDGED_ON = "train_digest", "holdout_digest"
+_LONGEST, _LONGEST_TAG = 500, 4000
+_NEWEST_CARD = "decision_card.md"
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What a withdrawal is about: the rows of one file in landing, and the snapshots and versions that have seen some."""
+
+    key: str
+    rows: int
+    snapshots: tuple[str, ...]
+    trained: tuple[str, ...]
+    judged: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """One sentence."""
+        seen = [f"trained on them: {_listed(self.trained)}"] if self.trained else []
+        seen += [f"judged on them: {_listed(self.judged)}"] if self.judged else []
+        return f"{self.rows:,} rows of {self.key} are withdrawn" + (f"; {'; '.join(seen)}" if seen else "")
+
+
+def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal:
+    """Withdraw one file of landing, in the name of the request's user and for its reason.
+
+    Raises:
+        ToolError: no run has taken this file in, and it is not in landing.
+    """
+    services, model, request = context.services, context.model, context.request
+    taken = services.lake.intakes(model.name, key)
+    if not taken and landing.stat(key) is None:
+        raise ToolError(f"{key!r} is not in landing, and no run of {model.name}.monitor has taken in a file of that name.")
+    with handover(context, "withdraw") as begun:
+        _put_aside(landing, model.name, key)
+        delivered = [intake for intake in taken if not intake.withdrawn]
+        found = _found(context, key, delivered)
+        why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
+        nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=request.as_of)
+        services.lake.publish(model, nothing, _no_rows(model, nothing.stream))
+        services.lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
+        about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
+        evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}
+        begun.write("withdrawn", about, Author(request.asked_by, f"{found.in_words()}. {request.reason}"), evidence=evidence)
+        mark_versions(context, found.trained, f"Trained on rows that were withdrawn: {key}, {why}")
+        mark_versions(context, found.judged, f"Judged on rows that were withdrawn: {key}, {why}")
+        begun.mirror(must_publish=False)
+    return found
+
+
+def versions_that_saw(services: Services, model_name: str, curated: Collection[str]) -> list[Version]:
+    """The versions that were trained or judged on a snapshot with any of these curated files."""
+    snapshots, versions = services.lake.snapshots_with(model_name, curated), services.registry.all_versions(model_name)
+    return [one for one in versions if snapshots & {one.tags.get(_TRAINED_ON), one.tags.get(_JUDGED_ON)}]
+
+
+def mark_versions(context: StepContext, numbers: Sequence[str], words: str) -> None:
+    """Say something on the page and on the newest card of some versions, once."""
+    registry, name = context.services.registry, context.model.name
+    for number in numbers:
+        version = registry.version(name, number)
+        marked, line = version.tags.get(WITHDRAWN_ROWS, ""), one_line(words, _LONGEST)
+        if line not in marked:
+            registry.annotate(name, number, {WITHDRAWN_ROWS: f"{marked}; {line}"[-_LONGEST_TAG:] if marked else line})
+        _mark_card(context, version, f"> **{plain(line)}**\n\n")
+
+
+def _mark_card(context: StepContext, version: Version, mark: str) -> None:
+    registry = context.services.registry
+    evidence = version.tags.get(EVIDENCE, "")
+    for path in [_NEWEST_CARD, *([card_path(evidence)] if evidence else [])]:
+        try:
+            card = registry.read_report(version.run_id, path)
+        except RegistryError as error:
+            if error.transient:
+                raise
+            continue  # It was never judged, so it has no card.
+        if mark not in card:
+            registry.log_report(version.run_id, path, mark + card)
+            registry.annotate(version.model_name, version.number, {}, (mark + card)[:DESCRIPTION_LIMIT])
+
+
+def _found(context: StepContext, key: str, delivered: Sequence[Intake]) -> Withdrawal:
+    services, name = context.services, context.model.name
+    curated = services.lake.curated_from(name, key)
+    snapshots, versions = services.lake.snapshots_with(name, curated), versions_that_saw(services, name, curated)
+    trained = tuple(one.number for one in versions if one.tags.get(_TRAINED_ON) in snapshots)
+    judged = tuple(one.number for one in versions if one.number not in trained)
+    return Withdrawal(key, delivered[-1].rows if delivered else 0, tuple(sorted(snapshots)), trained, judged)
+
+
+def _put_aside(landing: ObjectStore, model_name: str, key: str) -> None:
+    if landing.stat(key) is not None:
+        landing.put(f"{model_name}/_withdrawn/{key.removeprefix(f'{model_name}/')}", landing.read(key))
+        landing.delete(key)
+
+
+def _stream(key: str) -> Literal["features", "labels"]:
+    return "labels" if key.split("/")[1] == "labels" else "features"
+
+
+def _no_rows(model: Model, stream: str) -> "pd.DataFrame":
+    """What an empty delivery leads to: every column, of its type."""
+    import pandas as pd
+
+    columns = model.features if stream == "features" else (model.label,)
+    names = dict.fromkeys([*model.feed.key, model.feed.time, *(column.name for column in columns)])
+    return sort_rows(pd.DataFrame({name: pd.Series(dtype="str") for name in names}), RowContract.of(model, columns)).good
+
+
+def _listed(versions: Sequence[str]) -> str:
+    return f"version{'s' * (len(versions) > 1)} {', '.join(versions)}"

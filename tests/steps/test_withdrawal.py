@@ -1,0 +1,161 @@
+"""A delivery that is withdrawn leaves everything that is decided from then on; what was decided can still be reproduced."""
+
+from copy import deepcopy
+
+import pytest
+
+from include.champion.withdrawal import Withdrawal, withdraw
+from include.decisions.monitoring.quality import Judged
+from include.errors import ToolError
+from include.request import Request
+from include.services import StepContext
+from tests.crashing import Process, dying
+from tests.toy import DAY, World, day, rows
+
+
+def withdrawn(world: World, key: str, as_of: int = 12, reason: str = "sensor 7 was broken") -> Withdrawal:
+    request = Request(as_of=day(as_of), reason=reason, run_id=f"withdraw {as_of}", reason_given=True, asked_by="carol")
+    return withdraw(StepContext(world.services, world.model, request), world.landing, key)
+
+
+def ids(world: World, number: int) -> set[str]:
+    return set(world.services.lake.rows(world.model, day(number), day(number + 1))["id"])
+
+
+def test_its_rows_are_gone_from_all_later_use(seasoned: World) -> None:
+    """Training, hold-outs and quality read the same rows of the lake."""
+    assert len(ids(seasoned, 3)) == 60
+    withdrawn(seasoned, "toy/features/03.csv")
+    assert ids(seasoned, 3) == set()
+    assert len(ids(seasoned, 4)) == 60
+    assert seasoned.do("pull", day(12)).files == ()
+
+
+def test_the_file_is_put_aside_in_landing(seasoned: World) -> None:
+    """No later taking-in of the whole history finds it, and nothing is lost."""
+    data = seasoned.landing.read("toy/features/03.csv")
+    withdrawn(seasoned, "toy/features/03.csv")
+    assert seasoned.landing.stat("toy/features/03.csv") is None
+    assert seasoned.landing.read("toy/_withdrawn/features/03.csv") == data
+
+
+def test_a_file_that_was_not_taken_in_yet_never_is(seasoned: World) -> None:
+    """The next run finds nothing."""
+    key = seasoned.deliver("features", "08", rows(8).drop(columns="y"))
+    withdrawn(seasoned, key)
+    assert seasoned.do("pull", day(12)).files == ()
+
+
+def test_a_later_delivery_under_its_name_counts_again(seasoned: World) -> None:
+    """What was delivered last is what counts."""
+    withdrawn(seasoned, "toy/features/03.csv")
+    seasoned.deliver("features", "03", rows(3).drop(columns="y").head(10))
+    seasoned.take_in(day(12))
+    assert len(ids(seasoned, 3)) == 10
+    withdrawn(seasoned, "toy/features/03.csv", as_of=13)
+    assert ids(seasoned, 3) == set()
+    assert [entry.event for entry in seasoned.services.ledger.proved("toy")].count("withdrawn") == 2
+
+
+def test_what_another_file_said_of_its_rows_counts_again(seasoned: World) -> None:
+    """A withdrawn correction leaves the row as it was before it."""
+    corrected = rows(3).drop(columns="y").head(5).assign(x=9.0)
+    key = seasoned.deliver("features", "03_corrected", corrected)
+    seasoned.take_in(day(12))
+    assert (seasoned.services.lake.rows(seasoned.model, day(3), day(4))["x"] == 9.0).sum() == 5
+    withdrawn(seasoned, key)
+    assert (seasoned.services.lake.rows(seasoned.model, day(3), day(4))["x"] == 9.0).sum() == 0
+    assert len(ids(seasoned, 3)) == 60
+
+
+def test_snapshots_stay_and_their_versions_are_told(seasoned: World) -> None:
+    """The ledger names the snapshots; tag, card and description of the version say that it saw withdrawn rows."""
+    digest = seasoned.registry.versions["1"].tags["train_digest"]
+    before = seasoned.services.lake.read_snapshot(seasoned.model, digest)
+    found = withdrawn(seasoned, "toy/features/03.csv")
+    assert (found.rows, found.trained, found.judged) == (60, ("1",), ())
+    assert digest in found.snapshots
+    assert seasoned.services.lake.read_snapshot(seasoned.model, digest).equals(before)
+    entry = seasoned.services.ledger.proved("toy")[-1]
+    assert (entry.event, entry.by) == ("withdrawn", "carol")
+    assert digest in entry.evidence["snapshots"]
+    assert "sensor 7 was broken" in entry.reason
+    words = "Trained on rows that were withdrawn: toy/features/03.csv, by carol: sensor 7 was broken"
+    assert seasoned.registry.versions["1"].tags["withdrawn_rows"] == words
+    card = seasoned.services.registry.read_report(seasoned.registry.versions["1"].run_id, "decision_card.md")
+    assert card.startswith("> **Trained on rows that were withdrawn")
+    assert seasoned.registry.descriptions["1"].startswith("> **Trained on rows that were withdrawn")
+
+
+def test_a_version_that_was_judged_on_them_is_told_too(seasoned: World) -> None:
+    """Its evidence rests on them."""
+    assert withdrawn(seasoned, "toy/labels/07.csv").judged == ("1",)
+    assert "Judged on rows" in seasoned.registry.versions["1"].tags["withdrawn_rows"]
+
+
+def test_quality_of_their_periods_is_measured_again(seasoned: World) -> None:
+    """Some rows of day 8 have turned answers: once they are withdrawn, quality is what it is on the others."""
+    good, bad = rows(8), rows(8, turned=True).assign(id=lambda table: "bad-" + table["id"])
+    for name, table in (("08", good), ("08-bad", bad)):
+        seasoned.deliver("features", name, table.drop(columns="y"))
+        seasoned.deliver("labels", name, table[["id", "at", "y"]])
+    for number in range(9, 16):
+        seasoned.deliver_day(number)
+    seasoned.take_in(day(10))
+    measured_on(seasoned, 10)
+    low = judged(seasoned, 8)
+    assert (low.rows, low.value < 0.7) == (120, True)
+    seasoned.take_in(day(17))
+    measured_on(seasoned, 17)
+    withdrawn(seasoned, "toy/features/08-bad.csv", as_of=17)
+    measured_on(seasoned, 17)
+    assert judged(seasoned, 8).rows == 60
+    assert judged(seasoned, 8).value > 0.8
+    withdrawn(seasoned, "toy/features/08.csv", as_of=17)
+    measured_on(seasoned, 17)
+    assert day(8) not in seasoned.services.lake.remembered("toy", "1", Judged, day(20))
+
+
+def measured_on(world: World, number: int) -> None:
+    world.do("measure_quality", day(number), scored=world.scored(day(number)))
+
+
+def judged(world: World, number: int) -> Judged:
+    return world.services.lake.remembered("toy", "1", Judged, day(30))[day(number)]
+
+
+def test_labels_can_be_withdrawn_alone(seasoned: World) -> None:
+    """The rows stay, without labels."""
+    withdrawn(seasoned, "toy/labels/03.csv")
+    there = seasoned.services.lake.rows(seasoned.model, day(3), day(3) + DAY)
+    assert (len(there), there["y"].notna().sum()) == (60, 0)
+
+
+def test_an_unknown_file_is_refused(seasoned: World) -> None:
+    """Nothing is written for a name that was mistyped."""
+    before = dict(seasoned.lake.objects)
+    with pytest.raises(ToolError, match=r"no run of toy\.monitor has taken in a file of that name"):
+        withdrawn(seasoned, "toy/features/33.csv")
+    assert seasoned.lake.objects == before
+
+
+def test_a_withdrawal_that_died_is_finished_by_the_next(seasoned: World) -> None:
+    """Killed after any of its writes, the same command leaves what an undisturbed one leaves, and one entry."""
+
+    def work(world: World, process: Process) -> None:
+        request = Request(as_of=day(12), reason="broken", run_id="withdraw", reason_given=True, asked_by="carol")
+        withdraw(StepContext(process.within(world.services, world.lake), world.model, request), world.landing, key)
+
+    key, calm = "toy/features/03.csv", Process()
+    undisturbed = deepcopy(seasoned)
+    work(undisturbed, calm)
+    assert len(calm.writes) > 5
+    for number in calm.writes:
+        world = deepcopy(seasoned)
+        with dying():
+            work(world, Process(dies_after=number))
+        work(world, Process())
+        assert ids(world, 3) == set()
+        assert [entry.event for entry in world.services.ledger.proved("toy")].count("withdrawn") == 1
+        assert world.registry.versions["1"].tags["withdrawn_rows"] == undisturbed.registry.versions["1"].tags["withdrawn_rows"]
+        assert world.registry.descriptions == undisturbed.registry.descriptions
