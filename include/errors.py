@@ -4,6 +4,7 @@
     ├── SettingsError            the environment holds a value that cannot be used
     ├── ToolError                a tool was asked for something that it cannot do
     ├── ModelError               a file in include/models does not keep the model contract
+    │   └── LayoutChanged        it reads deliveries otherwise than the rows in the lake were taken in
     ├── FeedError                deliveries cannot be used as they are
     │   ├── UnreadableFile       one file in landing is not what its name says
     │   └── BrokenFeed           so much of a delivery is wrong that nothing may be learned from it

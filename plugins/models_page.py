@@ -18,6 +18,7 @@ from decision_cards import HEADERS, sentence
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from include.ledger.entries import Entry
     from include.models.contract import Model
     from include.reports.ml_test_score import Score
     from include.services import Reader
@@ -82,9 +83,19 @@ def _page(model: "Model", now: datetime) -> str:
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),
+        taken_back=_taken_back(read, model.name, latest),
         entries=without_intents(read.ledger.newest_entries(model.name, 2 * _ENTRIES))[:_ENTRIES],
         links=_links(model.name, read.settings, checks[-1] if checks else None),
     )
+
+
+def _taken_back(read: "Reader", name: str, latest: "Latest") -> "list[Entry]":
+    """Withdrawals and erasures of rows that the champion has seen; the whole ledger is read only where there were any."""
+    from include.ledger.entries import taken_back
+
+    if latest.ledger is None or not {"withdrawn", "erased"} & set(latest.ledger.document.after.events):
+        return []
+    return taken_back(read.ledger.entries(name), latest.ledger.document.after.champion)
 
 
 def _score(

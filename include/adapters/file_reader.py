@@ -4,6 +4,8 @@ Every value becomes the text that upstream wrote. A typed number (JSON, parquet)
 exponent or zeros at the end of a fraction, so 7, 7.0 and the decimal 7.00 are all "7". Text stays as it is: "7.0" in a csv is
 "7.0". A boolean is "True" or "False", a time is ISO 8601, a list or a nested column is JSON. Empty text, null and NaN are
 missing. A line that cannot be read is one broken row; nothing is repaired, and no line is lost.
+
+A large file is read in pieces, from the disk: each is a table of some tens of megabytes, and rows are counted through all.
 """
 
 import csv
@@ -12,10 +14,11 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -30,11 +33,15 @@ SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 # A bomb of a few kilobytes unpacks to any size: this many times as much as was delivered, and never less than the floor.
 _UNPACKED_TIMES, _UNPACKED_FLOOR = 200, 64 * 1024**2
 _ROWS_AT_ONCE = 50_000
+# From so many bytes on a file is not read as a whole; of text, a piece is about as large.
+LARGE = 64 * 1024**2
+_AT_ONCE = 1024**2
 _LONGEST_CELL = 16 * 1024**2
 _LONGEST_QUOTE = 2000
 _MOST_DIGITS = 1000
 _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _A_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PLAIN = re.compile(r"0|-?[1-9]\d*(\.\d*[1-9])?|-?0\.\d*[1-9]")
 # csv's own limit is 131,072 characters, and it is one of the process.
@@ -51,7 +58,10 @@ class BrokenRow:
 
 @dataclass(frozen=True)
 class FileRows:
-    """A file as a table of text, one row for each record, index 0 to n - 1; the cells of `broken` rows are all missing."""
+    """A file, or a piece of it, as a table of text, one row for each record; the cells of `broken` rows are all missing.
+
+    The index counts the rows of the file from 0; `broken` names rows by it.
+    """
 
     table: pd.DataFrame
     broken: dict[int, BrokenRow] = field(default_factory=dict)
@@ -70,40 +80,92 @@ def read_file(name: str, data: bytes, what: str = "file") -> FileRows:
     """
     try:
         plain = _unpacked(data) if name.endswith(".gz") else data
-        if name.removesuffix(".gz").endswith(".parquet"):
-            return _parquet_rows(plain)
-        if encoding := _OTHER_ENCODINGS.get(plain[:2]):
-            raise _NotReadable(f"its text is {encoding}; accepted is UTF-8")
-        return _json_rows(plain) if name.removesuffix(".gz").endswith(".jsonl") else _csv_rows(plain)
+        (whole,) = _pieces(name, _Source(lambda: io.BytesIO(plain), len(plain)), in_pieces=False)
+        return whole
     except Exception as error:
-        why = str(error) if isinstance(error, _NotReadable) else f"{type(error).__name__}: {of_data(error)}"
-        raise UnreadableFile(
-            f"{what} {name} ({len(data):,} bytes) cannot be read: {why}. Accepted are {', '.join(SUFFIXES)}; "
-            "deliver it again under the same name, or remove it."
-        ) from error
+        raise _unreadable(name, len(data), error, what) from error
+
+
+def read_pieces(name: str, path: Path, what: str = "file") -> Iterator[FileRows]:
+    """The rows of a file on the disk, some tens of megabytes at a time; what is unpacked is put beside it.
+
+    Raises:
+        UnreadableFile: as for `read_file`, at the latest with the last piece.
+    """
+    try:
+        plain = _unpacked_beside(path) if name.endswith(".gz") else path
+        yield from _pieces(name, _Source(lambda: plain.open("rb"), plain.stat().st_size), in_pieces=True)
+    except Exception as error:
+        raise _unreadable(name, path.stat().st_size, error, what) from error
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Bytes that can be read more than once, from the beginning, and how many there are."""
+
+    open: Callable[[], BinaryIO]
+    size: int
+
+
+def _pieces(name: str, source: _Source, in_pieces: bool) -> Iterator[FileRows]:
+    plain_name = name.removesuffix(".gz")
+    if plain_name.endswith(".parquet"):
+        return _parquet_rows(source, in_pieces)
+    with source.open() as file:
+        if encoding := _OTHER_ENCODINGS.get(file.read(2)):
+            raise _NotReadable(f"its text is {encoding}; accepted is UTF-8")
+    return _json_rows(source, in_pieces) if plain_name.endswith(".jsonl") else _csv_rows(source, in_pieces)
+
+
+def _unreadable(name: str, size: int, error: Exception, what: str) -> UnreadableFile:
+    why = str(error) if isinstance(error, _NotReadable) else f"{type(error).__name__}: {of_data(error)}"
+    return UnreadableFile(
+        f"{what} {name} ({size:,} bytes) cannot be read: {why}. Accepted are {', '.join(SUFFIXES)}; "
+        "deliver it again under the same name, or remove it."
+    )
 
 
 def _unpacked(data: bytes) -> bytes:
-    limit = max(_UNPACKED_FLOOR, _UNPACKED_TIMES * len(data))
+    target = io.BytesIO()
+    _unpack(io.BytesIO(data), len(data), target)
+    return target.getvalue()
+
+
+def _unpacked_beside(path: Path) -> Path:
+    plain = path.with_suffix(".unpacked")
+    with path.open("rb") as packed, plain.open("wb") as target:
+        _unpack(packed, path.stat().st_size, target)
+    return plain
+
+
+def _unpack(packed: BinaryIO, size: int, target: BinaryIO) -> None:
+    limit = max(_UNPACKED_FLOOR, _UNPACKED_TIMES * size)
     try:
-        with gzip.open(io.BytesIO(data)) as file:
-            plain = file.read(limit + 1)
+        with gzip.open(packed) as file:
+            while part := file.read(_AT_ONCE):
+                target.write(part)
+                if target.tell() > limit:
+                    raise _NotReadable(
+                        f"it unpacks to more than the {limit:,} bytes that are accepted for a file of this size"
+                    )
     except (OSError, EOFError, zlib.error) as error:
         raise _NotReadable(f"it is no whole gzip file ({error})") from error
-    if len(plain) > limit:
-        raise _NotReadable(f"it unpacks to more than the {limit:,} bytes that are accepted for a file of this size")
-    return plain
 
 
 class _Table:
     """Rows of text, gathered into Arrow columns some at a time: Python's strings need several times the memory."""
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
+    def __init__(self, names: Sequence[str] = (), first: int = 0) -> None:
         self._names = dict.fromkeys(names)
         self.broken: dict[int, BrokenRow] = {}
         self._chunks: dict[str, list[pa.Array]] = {}
         self._waiting: list[dict[str, str | None] | list[str | None]] = []
-        self._done = 0
+        self._first, self._done = first, 0
+        self.size = 0
+
+    def next_piece(self) -> "_Table":
+        """An empty one for the rows that follow."""
+        return _Table(list(self._names), self._first + self._done + len(self._waiting))
 
     def add(self, row: "dict[str, str | None] | list[str | None]", line: int, text: str) -> None:
         """A row, whose values stand in the order of the names or below them; broken if a value is no text that can be kept."""
@@ -113,13 +175,13 @@ class _Table:
         if unfit := next((value for value in values if value is not None and _unfit(value)), None):
             self.add_broken(f"line {line}: {_unfit(unfit)}", text)
         else:
-            self._push(row)
+            self._push(row, text)
 
     def add_broken(self, reason: str, text: str) -> None:
         """A row in the place of a line that could not be read."""
         shown = _SURROGATE.sub("�", text.replace("\0", "␀").strip("\r\n"))[:_LONGEST_QUOTE]
-        self.broken[self._done + len(self._waiting)] = BrokenRow(reason, shown)
-        self._push([])
+        self.broken[self._first + self._done + len(self._waiting)] = BrokenRow(reason, shown)
+        self._push([], text)
 
     def result(self) -> FileRows:
         """Everything that was added."""
@@ -127,10 +189,12 @@ class _Table:
         arrays = [pa.chunked_array(self._up_to_now(name), pa.string()) for name in self._names]
         table = pa.Table.from_arrays(arrays, names=list(self._names)) if arrays else None
         frame = _as_frame(table) if table is not None else pd.DataFrame(index=pd.RangeIndex(self._done))
+        frame.index = pd.RangeIndex(self._first, self._first + self._done)
         return FileRows(frame, self.broken)
 
-    def _push(self, row: "dict[str, str | None] | list[str | None]") -> None:
+    def _push(self, row: "dict[str, str | None] | list[str | None]", text: str) -> None:
         self._waiting.append(row)
+        self.size += len(text)
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._gather()
 
@@ -168,12 +232,27 @@ def _check_names(names: Sequence[str]) -> None:
 # csv
 
 
-def _csv_rows(data: bytes) -> FileRows:
-    """Strictly as RFC 4180 has it, or line by line where the quotes of the file do not hold together."""
+def _csv_rows(source: _Source, in_pieces: bool) -> Iterator[FileRows]:
+    """Strictly as RFC 4180 has it, or line by line where the quotes of the file do not hold together.
+
+    That is known at the end of the file alone, so a file that is read in pieces is read twice.
+    """
+    if in_pieces:
+        yield from _filled(_records(source) if _holds_together(source) else _lines(source), in_pieces)
+        return
     try:
-        return _filled(data, _records(data))
+        yield from list(_filled(_records(source), in_pieces))
     except _BrokenQuotes:
-        return _filled(data, _lines(data))
+        yield from _filled(_lines(source), in_pieces)
+
+
+def _holds_together(source: _Source) -> bool:
+    try:
+        for _ in _records(source):
+            pass
+    except _BrokenQuotes:
+        return False
+    return True
 
 
 class _BrokenQuotes(Exception):
@@ -190,7 +269,7 @@ class _Record:
     wrong: str = ""
 
 
-def _filled(data: bytes, records: Iterator[_Record]) -> FileRows:
+def _filled(records: Iterator[_Record], in_pieces: bool) -> Iterator[FileRows]:
     header = next(records, None)
     if header is None:
         raise _NotReadable("the file is empty")
@@ -207,20 +286,26 @@ def _filled(data: bytes, records: Iterator[_Record]) -> FileRows:
         else:
             count = f"{len(record.values)} value{'s' if len(record.values) != 1 else ''}"
             table.add_broken(f"line {record.line}: {count}, the header has {len(names)} names", record.text)
-    return table.result()
+        if in_pieces and table.size > LARGE:
+            yield table.result()
+            table = table.next_piece()
+    yield table.result()
 
 
-def _text_lines(data: bytes, end: str = "") -> io.TextIOWrapper:
+def _text_lines(source: _Source, end: str = "") -> Iterator[str]:
     """Bytes that are no UTF-8 become surrogates, which no good value holds; the ends of lines stay as they are."""
-    return io.TextIOWrapper(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), "utf-8", errors="surrogateescape", newline=end)
+    with source.open() as file:
+        if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+            file.seek(0)
+        yield from io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline=end)
 
 
-def _records(data: bytes) -> Iterator[_Record]:
+def _records(source: _Source) -> Iterator[_Record]:
     """Records of a file whose quotes hold together; _BrokenQuotes where they do not."""
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in _text_lines(data):
+        for line in _text_lines(source):
             taken.append(line)
             yield line
 
@@ -252,10 +337,10 @@ def _swallows(lines: Sequence[str], width: int) -> bool:
     return any(map(is_row, lines[1:-1])) or (is_row(lines[0]) and is_row(lines[-1]))
 
 
-def _lines(data: bytes) -> Iterator[_Record]:
+def _lines(source: _Source) -> Iterator[_Record]:
     """Every line for itself: those that hold together are rows."""
     width = 0
-    for number, line in enumerate(_text_lines(data), 1):
+    for number, line in enumerate(_text_lines(source), 1):
         try:
             (values,) = csv.reader([line], strict=True)
         except csv.Error:
@@ -279,10 +364,10 @@ class _NotARow(ValueError):
     """A line that is no row; the sentence says why."""
 
 
-def _json_rows(data: bytes) -> FileRows:
+def _json_rows(source: _Source, in_pieces: bool) -> Iterator[FileRows]:
     """An empty file has no rows: a writer of JSON lines, such as Spark, says so in this way."""
     table = _Table()
-    for number, line in enumerate(_text_lines(data, "\n"), 1):
+    for number, line in enumerate(_text_lines(source, "\n"), 1):
         if not line.strip():
             continue
         try:
@@ -294,7 +379,10 @@ def _json_rows(data: bytes) -> FileRows:
             table.add_broken(f"line {number}: the name of a column is no text", line)
             continue
         table.add(row, number, line)
-    return table.result()
+        if in_pieces and table.size > LARGE:
+            yield table.result()
+            table = table.next_piece()
+    yield table.result()
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -361,30 +449,45 @@ def plain_number(written: str) -> str:
 # parquet
 
 
-def _parquet_rows(data: bytes) -> FileRows:
-    if not data:
+def _parquet_rows(source: _Source, in_pieces: bool) -> Iterator[FileRows]:
+    if not source.size:
         raise _NotReadable("the file is empty")
-    file = pq.ParquetFile(pa.BufferReader(data))
-    unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
-    # Repeated values take no room in the file, and some in memory.
-    unpacked = max(unpacked, file.metadata.num_rows * max(file.metadata.num_columns, 1))
-    if unpacked > (limit := max(_UNPACKED_FLOOR, _UNPACKED_TIMES * len(data))):
-        raise _NotReadable(f"it unpacks to {unpacked:,} bytes; accepted are {limit:,} for a file of this size")
-    names = file.schema_arrow.names
-    _check_names(names)
-    table = file.read()
+    with source.open() as opened:
+        file = pq.ParquetFile(opened, buffer_size=_AT_ONCE if in_pieces else 0, pre_buffer=not in_pieces)
+        groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
+        # Repeated values take no room in the file, and some in memory.
+        unpacked = max(
+            sum(group.total_byte_size for group in groups), file.metadata.num_rows * max(file.metadata.num_columns, 1)
+        )
+        if unpacked > (limit := max(_UNPACKED_FLOOR, _UNPACKED_TIMES * source.size)):
+            raise _NotReadable(f"it unpacks to {unpacked:,} bytes; accepted are {limit:,} for a file of this size")
+        _check_names(file.schema_arrow.names)
+        if not in_pieces or not file.metadata.num_rows:
+            yield _texts_of(file.read(), 0)
+            return
+        rows = max(1, LARGE * file.metadata.num_rows // max(unpacked, 1))
+        first = 0
+        for batch in file.iter_batches(min(rows, _ROWS_AT_ONCE)):
+            yield _texts_of(pa.Table.from_batches([batch]), first)
+            first += len(batch)
+
+
+def _texts_of(table: "pa.Table", first: int) -> FileRows:
+    """A table whose first row is that of this number."""
     table.validate(full=True)
     columns: list[pa.ChunkedArray] = []
     broken: dict[int, BrokenRow] = {}
-    for name in names:
+    for name in table.column_names:
         texts, unfit = _as_texts(table.column(name))
         columns.append(texts)
         for row, why in unfit.items():
-            broken.setdefault(row, BrokenRow(f"row {row + 1}: {of_data(name)}: {why}", ""))
+            broken.setdefault(row, BrokenRow(f"row {first + row + 1}: {of_data(name)}: {why}", ""))
     if broken:
         good = pa.array([row not in broken for row in range(len(table))])
         columns = [pc.if_else(good, column, None) for column in columns]
-    return FileRows(_as_frame(pa.Table.from_arrays(columns, names=names)), broken)
+    frame = _as_frame(pa.Table.from_arrays(columns, names=table.column_names))
+    frame.index = pd.RangeIndex(first, first + len(frame))
+    return FileRows(frame, {first + row: why for row, why in broken.items()})
 
 
 def _as_texts(column: "pa.ChunkedArray") -> tuple["pa.ChunkedArray", dict[int, str]]:

@@ -11,8 +11,8 @@ from include.command_line import Commands
     lazy={
         "new-model": "Write the file of a new model.",
         "check-model": "Compare a model with data, train it and ask the gate.",
-        "landing": "Put files into landing, list, remove or withdraw them.",
-        "erase": "Erase the rows of some keys for good.",
+        "landing": "Put files into landing, list, remove, withdraw them.",
+        "erase": "Erase the rows of some keys, for good.",
         "ledger": "Show what was in production when, and who decided it.",
         "quarantine": "Show which rows broke the contract, and why.",
         "prune": "Show or remove what is no longer needed.",

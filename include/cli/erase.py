@@ -16,8 +16,9 @@ from include.errors import ToolError
 @click.option("--reason", required=True, help="Why; the ledger keeps it, so write no key into it.")
 @click.option("--yes/--no", "sure", help="Erase them: there is no way back.  [default: no]")
 def command(model: str, keys: Path, reason: str, sure: bool) -> None:
-    """Erase every row of MODEL that has one of the keys in a file (csv, jsonl or parquet), for good.
+    """Erase the rows of some keys, for good.
 
+    KEYS is a csv, jsonl or parquet file with the key columns of MODEL.
     It ends with 1 where something is left that has to be removed by hand.
 
     \b

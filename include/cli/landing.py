@@ -21,7 +21,7 @@ _SHOWN = 3
 
 @click.group("landing")
 def command() -> None:
-    """Put files into landing, list them, remove or withdraw one, take all in again.
+    """Put files into landing, list, remove, withdraw them.
 
     \b
     Example:

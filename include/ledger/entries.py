@@ -130,6 +130,13 @@ def terms(entries: Iterable[Entry]) -> list[Term]:
     ]
 
 
+def taken_back(entries: Iterable[Entry], version: str | None) -> list[Entry]:
+    """The withdrawals and erasures of rows that a version was trained or judged on."""
+    about = [entry for entry in entries if entry.event in ("withdrawn", "erased")]
+    kinds = ("trained", "judged", "versions")
+    return [entry for entry in about if any(version in entry.evidence.get(kind, ()) for kind in kinds)]
+
+
 def without_intents(entries: Sequence[Entry]) -> list[Entry]:
     """Entries without the intents, whose outcomes hold everything; an intent that is the newest has none yet, and stays."""
     newest = max(entries, key=lambda entry: entry.sequence, default=None)

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.adapters.file_reader import FileRows, plain_number, read_file
+from include.adapters.file_reader import FileRows, plain_number, read_file, read_pieces
 from include.errors import UnreadableFile
 
 TYPED: list[tuple[pa.Array, list[str | None]]] = [
@@ -266,9 +267,76 @@ def test_what_a_strict_writer_wrote_comes_back(rows: list[tuple[str, str, str]])
 def test_every_error_of_a_parser_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that no one has thought of."""
 
-    def overflow(*_: Any) -> Any:
+    def overflow(*_: Any, **__: Any) -> Any:
         raise OverflowError("too large")
 
     monkeypatch.setattr("include.adapters.file_reader.pq.ParquetFile", overflow)
     with pytest.raises(UnreadableFile, match=r"a\.parquet \(1 bytes\) cannot be read: OverflowError: «too large»"):
         read_file("a.parquet", b"x")
+
+
+ODD_VALUES = ["plain", "", "007", "7.0", 'says "yes"', "two\nlines", "ä, ö", "2024-01-01"]
+
+
+def many_rows(count: int) -> list[dict[str, Any]]:
+    return [{"id": number, "text": ODD_VALUES[number % len(ODD_VALUES)], "x": number / 8 or None} for number in range(count)]
+
+
+def as_csv(rows: list[dict[str, Any]], broken: bool) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    lines = text.getvalue().splitlines(keepends=True)
+    if broken:
+        lines[200:200] = ["too,few\r\n", 'a,"quote" inside,1\r\n', "a\0,b,1\r\n"]
+    return "".join(lines).encode()
+
+
+def as_jsonl(rows: list[dict[str, Any]]) -> bytes:
+    lines = [json.dumps(row) for row in rows]
+    lines[200:200] = ["not json", '{"id": 1, "late": "yes"}', '{"id": "\\ud83d"}']
+    return "\n".join(lines).encode()
+
+
+def as_parquet(rows: list[dict[str, Any]]) -> bytes:
+    target = io.BytesIO()
+    texts = [row["text"] if number != 300 else "a\0b" for number, row in enumerate(rows)]
+    table = pa.table({"id": [row["id"] for row in rows], "text": texts, "x": [row["x"] for row in rows]})
+    pq.write_table(table, target, row_group_size=170)
+    return target.getvalue()
+
+
+FILES = {
+    "a.csv": as_csv(many_rows(700), broken=False),
+    "b.csv": as_csv(many_rows(700), broken=True),
+    "c.csv.gz": gzip.compress(as_csv(many_rows(700), broken=True)),
+    "d.jsonl": as_jsonl(many_rows(700)),
+    "e.jsonl.gz": gzip.compress(as_jsonl(many_rows(700))),
+    "f.parquet": as_parquet(many_rows(700)),
+    "g.csv": b"id,x\n",
+    "h.jsonl": b"",
+    "i.parquet": as_parquet(many_rows(1)),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_read_in_pieces_is_the_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row, every broken line and every number of a line is the same as where the file is read as a whole."""
+    whole = read_file(name, FILES[name])
+    monkeypatch.setattr("include.adapters.file_reader.LARGE", 3000)
+    (tmp_path / name).write_bytes(FILES[name])
+    pieces = list(read_pieces(name, tmp_path / name))
+    assert len(pieces) > 3 or len(whole.table) < 10
+    together = pd.concat([piece.table for piece in pieces])
+    pd.testing.assert_frame_equal(together, whole.table.reindex(columns=together.columns), check_index_type=False)
+    assert {row: why for piece in pieces for row, why in piece.broken.items()} == whole.broken
+
+
+def test_a_large_file_that_is_cut_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the latest with its last piece, by name."""
+    monkeypatch.setattr("include.adapters.file_reader.LARGE", 3000)
+    for name in ("c.csv.gz", "f.parquet"):
+        (tmp_path / name).write_bytes(FILES[name][:-40])
+        with pytest.raises(UnreadableFile, match=name):
+            list(read_pieces(name, tmp_path / name))
