@@ -25,18 +25,21 @@ file no longer has when it is delivered again is gone.
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-from include.adapters.object_store import StoredObject
+from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
 from include.adapters.records import Records, moment_of, stamp
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject
@@ -46,7 +49,7 @@ from include.results import Intake, LandedFile, Manifest, ManifestFile, Quaranti
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
-_SOURCE, _TURN = b"pg_source", b"pg_turn"
+_SOURCE, _TURN, _DIGEST = b"pg_source", b"pg_turn", b"pg_digest"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -94,28 +97,43 @@ class Lake(Records):
 
     def quarantined_rows(self, key: str) -> list[QuarantinedRow]:
         """Rows that `quarantine` kept under a key."""
-        return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
+        try:
+            return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
+        except ValidationError as error:
+            raise CorruptObject(
+                f"{key} does not hold rows of quarantine. It was changed. Restore it from a backup."
+            ) from error
 
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> tuple[datetime, ...]:
         """Add rows to their curated periods, which are returned, in the place of what was delivered under this name before.
 
         A second time finds the same files there.
         """
-        earlier = self._earlier(model.name, file)
+        turn, before = self._earlier(model.name, file)
         rows = rows.copy()
         rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
         parts = {start.to_pydatetime(): part for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))}
-        for start in sorted({*parts, *(period for intake in earlier for period in intake.periods)}):
-            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn=len(earlier))
+        for start in sorted({*parts, *before}):
+            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn)
             key = f"{self._curated(model.name, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
             self._create_once(key, data)
         return tuple(sorted(parts))
 
-    def _earlier(self, model_name: str, file: LandedFile) -> list[Intake]:
-        """The records of the deliveries under the name of this one."""
+    def _earlier(self, model_name: str, file: LandedFile) -> tuple[int, set[datetime]]:
+        """How many deliveries under the name of this one came before, and the periods that they were of."""
         found = self._store.entries(f"intake/{model_name}/{_source_id(file.key)}-")
         keys = [entry.key for entry in found if not entry.key.endswith(f"/{file_id(file)}.json")]
-        return [from_bytes(Intake, self._store.read(key), key) for key in keys]
+        records = [unless_spoilt(partial(read_document, self._store, Intake, key)) for key in keys]
+        known = [record for record in records if record is not None]
+        if len(known) < len(keys):
+            return len(keys), self._periods_of(model_name, file)
+        return len(keys), {period for record in known for period in record.periods}
+
+    def _periods_of(self, model_name: str, file: LandedFile) -> set[datetime]:
+        """The periods that were ever delivered under a name, by what the curated files tell of themselves."""
+        keys = [entry.key for entry in self._store.entries(f"curated/{model_name}/{file.stream}/")]
+        sources = {key: (self._open_curated(key).schema_arrow.metadata or {}).get(_SOURCE) for key in keys}
+        return {period_in(key) for key, source in sources.items() if source == file.key.encode()}
 
     # Curated rows
 
@@ -224,11 +242,7 @@ class Lake(Records):
             CorruptObject: a file's bytes are not those that the manifest names.
         """
         key = f"snapshots/{model.name}/{digest}.json"
-        data = self._store.read(key)
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise CorruptObject(
-                f"{key}: the bytes do not have the digest in its name. Restore the object, then clear the run."
-            )
+        data = self._read_named(key, "Restore the object, then clear the run.")
         return self.read(model, [file.key for file in from_bytes(Manifest, data, key).files], features)
 
     # Predictions, reports, status
@@ -263,12 +277,17 @@ class Lake(Records):
             self._store.delete(key)
 
     def write_table(self, key: str, rows: pd.DataFrame) -> None:
-        """Write rows under a key as parquet."""
-        self._store.put(key, _parquet(rows))
+        """Write rows under a key as parquet, with a digest of their values."""
+        # Of the values as they are read back: parquet does not keep every type of a frame.
+        self._store.put(key, _parquet(rows, _digest_of(_frame(_parquet(rows, "")))))
 
     def read_table(self, key: str) -> pd.DataFrame:
-        """Rows written by `write_table`."""
-        return pd.read_parquet(io.BytesIO(self._store.read(key)))
+        """Rows written by `write_table`; CorruptObject where they are not as they were written."""
+        return read_again(lambda: _table(key, self._store.read(key)), key)
+
+    def has_table(self, key: str) -> bool:
+        """Whether there is a table under this key that can be used; where one is spoilt, that is logged."""
+        return self.holds(key) and unless_spoilt(lambda: self.read_table(key)) is not None
 
     # Replays
 
@@ -278,18 +297,17 @@ class Lake(Records):
 
     def plan(self, model_name: str, digest: str, kind: type[T]) -> T:
         """What `keep_plan` kept."""
-        key = f"replays/{model_name}/{digest}/plan.json"
-        return from_bytes(kind, self._store.read(key), key)
+        return read_document(self._store, kind, f"replays/{model_name}/{digest}/plan.json")
 
     def replay_key(self, model_name: str, digest: str, name: str) -> str:
         """Where the scores of one historical model are kept."""
         return f"replays/{model_name}/{digest}/{name}.parquet"
 
     def replayed(self, model_name: str, digest: str) -> set[str]:
-        """Names of the historical models that are done."""
+        """Names of the historical models that are done, and whose scores can be used."""
         prefix = f"replays/{model_name}/{digest}/"
-        keys = (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
-        return {key.removesuffix(".parquet") for key in keys if key.endswith(".parquet")}
+        keys = [entry.key for entry in self._store.entries(prefix) if entry.key.endswith(".parquet")]
+        return {key.removeprefix(prefix).removesuffix(".parquet") for key in keys if self.has_table(key)}
 
     # What drift is judged by
 
@@ -301,7 +319,9 @@ class Lake(Records):
     def baseline(self, model_name: str, digest: str, kind: type[T]) -> T | None:
         """The document that `write_baseline` kept, or None."""
         key = f"{_baseline(model_name, digest)}baseline.json.gz"
-        return from_bytes(kind, gzip.decompress(self._store.read(key)), key) if self.holds(key) else None
+        return (
+            read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key) if self.holds(key) else None
+        )
 
     def baseline_sample(self, model_name: str, digest: str) -> pd.DataFrame:
         """The sample that `write_baseline` kept."""
@@ -360,12 +380,18 @@ class Lake(Records):
         return _Part(key.split("/")[3], about[_SOURCE], int(about[_TURN]), table)
 
     def _open_curated(self, key: str) -> pq.ParquetFile:
-        data = self._store.read(key)
-        if hashlib.sha256(data).hexdigest() != _digest_in(key):
-            raise CorruptObject(
-                f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
-            )
-        return pq.ParquetFile(pa.BufferReader(data))
+        return pq.ParquetFile(pa.BufferReader(self._read_named(key, "Restore the object, or deliver its rows again.")))
+
+    def _read_named(self, key: str, way_out: str) -> bytes:
+        """The bytes of an object that is named by their digest."""
+
+        def read() -> bytes:
+            data = self._store.read(key)
+            if hashlib.sha256(data).hexdigest() != _digest_in(key):
+                raise CorruptObject(f"{key}: the bytes do not have the digest in its name. {way_out}")
+            return data
+
+        return read_again(read, key)
 
     def _create_once(self, key: str, data: bytes) -> None:
         # The key names the content: an earlier try wrote the same bytes.
@@ -413,10 +439,44 @@ def _baseline(model_name: str, digest: str) -> str:
 
 
 def _digest_in(key: str) -> str:
-    return key.rsplit("/", 1)[-1].removesuffix(".parquet")
+    return key.rsplit("/", 1)[-1].removesuffix(".parquet").removesuffix(".json")
 
 
-def _parquet(rows: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, compression="zstd")
+def _unzipped(key: str, data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorruptObject(f"{key} cannot be unpacked ({error}). Remove it: the next check makes it again.") from error
+
+
+def _parquet(rows: pd.DataFrame, digest: str) -> bytes:
+    table, buffer = pa.Table.from_pandas(rows, preserve_index=False), io.BytesIO()
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _DIGEST: digest.encode()})
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _frame(data: bytes) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(data))
+
+
+def _digest_of(rows: pd.DataFrame) -> str:
+    """A digest of the names and values of a table, each value under the number of its row."""
+    digest = hashlib.sha256()
+    for name, column in rows.items():
+        # A value that is a list becomes several, with one number.
+        digest.update(str(name).encode() + pd.util.hash_pandas_object(column.explode()).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _table(key: str, data: bytes) -> pd.DataFrame:
+    way_out = "Restore it from a backup, or remove it: a later run writes it again (docs/runbook.md)."
+    try:
+        rows, named = _frame(data), (pq.read_schema(io.BytesIO(data)).metadata or {}).get(_DIGEST)
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise CorruptObject(f"{key} is no table in parquet ({type(error).__name__}). {way_out}") from error
+    if named != _digest_of(rows).encode():
+        raise CorruptObject(
+            f"{key} does not have the digest that it names. It was changed, or an old release wrote it. {way_out}"
+        )
+    return rows
