@@ -334,6 +334,38 @@ class Test_outages:
                 assert refusal.value.transient == transient
         assert registry.find_trained(model.name, "key2") is None
 
+    @pytest.mark.parametrize("answer", ["no json", "empty"])
+    @pytest.mark.usefixtures("impatient")
+    def test_a_login_page_in_front_of_the_artifacts_keeps_none(
+        self,
+        registry: MlflowRegistry,
+        client: MlflowClient,
+        mlflow_server: str,
+        model: Model,
+        answer: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """It answers 200 to an upload and to a download: nothing was kept, no version is made, and no page is a report."""
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        made = registered(registry, model)
+        registry.log_report(made.run_id, "before.md", "text")
+        run = client.create_run("0").info.run_id
+        with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
+            there = MlflowRegistry(address, address)
+            attempts: dict[str, Callable[[], object]] = {
+                "digest": lambda: there.artifact_digest(model.name, "1"),
+                "load": lambda: there.load(model, "1"),
+                "register": lambda: registered(there, model, "key2"),
+                "report": lambda: there.log_report(run, "drift/report.md", "text"),
+                "picture": lambda: there.log_picture(run, "plot.png", b"png"),
+                "replay": lambda: there.log_replay(model.name, "digest", {"replay.html": "text"}, {}),
+                "read": lambda: there.read_report(made.run_id, "before.md"),
+            }
+            for name, attempt in attempts.items():
+                with pytest.raises(RegistryError):
+                    pytest.fail(f"{name}: {attempt()!r}")
+        assert registry.find_trained(model.name, "key2") is None
+
 
 class Test_a_version_made_by_hand:
     """It lacks what the pipeline writes onto its own."""
