@@ -16,10 +16,11 @@
     │   ├── AccessDenied         the credentials are wrong or may not do this
     │   ├── BucketMissing        the bucket does not exist
     │   ├── WrongRegion          the bucket lives in another region
+    │   ├── NotAnObjectStore     what answers at the endpoint is something else, such as a login page
     │   ├── ObjectMissing        there is no object under this key
     │   ├── AlreadyExists        create_if_absent found the key taken
     │   ├── Conflict             compare_and_set found another writer's bytes
-    │   ├── CorruptObject        the bytes are not those the manifest names
+    │   ├── CorruptObject        the bytes are not those that were stored
     │   ├── LedgerBroken         the ledger's entries do not follow from each other
     │   └── Locked               another run is changing the champion of this model      (transient)
     ├── ClusterUnreachable       the Dask cluster gave no answer, or lost its workers         (transient)
@@ -123,6 +124,12 @@ class WrongRegion(StoreError):
     outage = "object store"
 
 
+class NotAnObjectStore(StoreError):
+    """What answers at the endpoint is something else: a proxy, a login page, another service."""
+
+    outage = "object store"
+
+
 class ObjectMissing(StoreError):
     """There is no object under this key."""
 
@@ -136,7 +143,7 @@ class Conflict(StoreError):
 
 
 class CorruptObject(StoreError):
-    """The bytes are not those that the manifest names."""
+    """The bytes are not those that were stored."""
 
 
 class LedgerBroken(StoreError):

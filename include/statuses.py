@@ -18,6 +18,10 @@ class Status(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     stage: ClassVar[str]
+    way_out: ClassVar[str] = (
+        "Restore it from a backup; no run makes it again. Without one remove it: what that run found is forgotten then, and a "
+        "period that it called broken counts as sound (docs/runbook.md)."
+    )
 
     as_of: datetime
     run_id: str
@@ -50,6 +54,11 @@ class RetrainStatus(Status):
 @dataclass(frozen=True)
 class PeriodProfile:
     """The noise profile of one period, and the signs that its feed was broken."""
+
+    way_out: ClassVar[str] = (
+        "Run the model's monitor again as of the end of that period, which writes it anew, or restore it from a backup "
+        "(docs/runbook.md)."
+    )
 
     period: datetime
     profile: NoiseProfile

@@ -28,18 +28,21 @@ file no longer has when it is delivered again is gone.
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-from include.adapters.object_store import StoredObject
+from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
 from include.adapters.records import Records, moment_of, stamp
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject, LayoutChanged
@@ -50,7 +53,7 @@ from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, 
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
-_SOURCE, _TURN = b"pg_source", b"pg_turn"
+_SOURCE, _TURN, _DIGEST = b"pg_source", b"pg_turn", b"pg_digest"
 # No row is older: see decisions/data/row_contract.py.
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -137,7 +140,7 @@ class Lake(Records):
         """Keys in landing of all files that were taken in and not withdrawn."""
         prefix = f"intake/{self._home(model_name)}/"
         keys = [entry.key for entry in self._store.entries(prefix)]
-        intakes = sorted((from_bytes(Intake, self._store.read(key), key) for key in keys), key=lambda one: one.file.landed_at)
+        intakes = sorted((read_document(self._store, Intake, key) for key in keys), key=lambda one: one.file.landed_at)
         newest = {intake.file.key: intake for intake in intakes}
         return {key for key, intake in newest.items() if not intake.withdrawn}
 
@@ -157,52 +160,68 @@ class Lake(Records):
 
     def quarantined_rows(self, key: str) -> list[QuarantinedRow]:
         """Rows that `quarantine` kept under a key."""
-        return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
+        try:
+            return [QuarantinedRow.model_validate_json(line) for line in self._store.read(key).split(b"\n") if line]
+        except ValidationError as error:
+            raise CorruptObject(
+                f"{key} does not hold rows of quarantine. It was changed. Restore it from a backup."
+            ) from error
 
     def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> tuple[datetime, ...]:
         """Add rows to their curated periods, which are returned, in the place of what was delivered under this name before.
 
         A second time finds the same files there.
         """
-        home, name = self._home(model.name), f"{file_id(file)}.json"
-        earlier = [intake for key, intake in self._intakes(home, file.key) if not key.endswith(f"/{name}")]
+        home = self._home(model.name)
+        turn, before = self._earlier(home, file)
         rows = rows.copy()
         rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
         parts = {start.to_pydatetime(): part for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))}
-        for start in sorted({*parts, *(period for intake in earlier for period in intake.periods)}):
-            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn=len(earlier))
-            key = f"{_curated(home, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet"
-            self._create_once(key, data)
+        for start in sorted({*parts, *before}):
+            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn)
+            self._create_once(f"{_curated(home, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet", data)
         return tuple(sorted(parts))
+
+    def _earlier(self, home: str, file: LandedFile) -> tuple[int, set[datetime]]:
+        """How many deliveries under the name of this one came before, and the periods that they were of."""
+        keys = [key for key in self._intake_keys(home, file.key) if not key.endswith(f"/{file_id(file)}.json")]
+        records = [unless_spoilt(partial(read_document, self._store, Intake, key)) for key in keys]
+        known = [record for record in records if record is not None]
+        if len(known) < len(keys):
+            return len(keys), {period_in(key) for key in self._curated_of(home, file.stream, file.key)}
+        return len(keys), {period for record in known for period in record.periods}
+
+    def _intake_keys(self, home: str, landing_key: str) -> list[str]:
+        return [entry.key for entry in self._store.entries(f"intake/{home}/{_source_id(landing_key)}-")]
+
+    def _curated_of(self, home: str, stream: str, landing_key: str) -> list[str]:
+        """The curated files with rows of one file in landing, by what they tell of themselves."""
+        keys = [entry.key for entry in self._store.entries(f"curated/{home}/{stream}/")]
+        sources = {key: (self._open_curated(key).schema_arrow.metadata or {}).get(_SOURCE) for key in keys}
+        return [key for key, source in sources.items() if source == landing_key.encode()]
 
     def intakes(self, model_name: str, landing_key: str) -> list[Intake]:
         """The records of all deliveries under one name in landing, in the order in which they landed."""
-        found = [intake for _, intake in self._intakes(self._home(model_name), landing_key)]
+        found = [read_document(self._store, Intake, key) for key in self._intake_keys(self._home(model_name), landing_key)]
         return sorted(found, key=lambda intake: intake.file.landed_at)
-
-    def _intakes(self, home: str, landing_key: str) -> list[tuple[str, Intake]]:
-        keys = [entry.key for entry in self._store.entries(f"intake/{home}/{_source_id(landing_key)}-")]
-        return [(key, from_bytes(Intake, self._store.read(key), key)) for key in keys]
 
     # What is taken back
 
     def curated_from(self, model_name: str, landing_key: str) -> set[str]:
         """Keys of all curated files with rows of one file in landing, also of those that count no more."""
-        found = set()
-        for home in self._homes(model_name):
-            intakes = [intake for _, intake in self._intakes(home, landing_key)]
-            for stream, period in {(intake.file.stream, start) for intake in intakes for start in intake.periods}:
-                for entry in self._store.entries(_curated(home, stream, period)):
-                    about = self._open_curated(entry.key).schema_arrow.metadata or {}
-                    if about.get(_SOURCE) == landing_key.encode():
-                        found.add(entry.key)
-        return found
+        streams = ("features", "labels")
+        return {
+            key
+            for home in self._homes(model_name)
+            for stream in streams
+            for key in self._curated_of(home, stream, landing_key)
+        }
 
     def snapshots_with(self, model_name: str, curated: Collection[str]) -> set[str]:
         """Digests of the snapshots that hold any of these curated files."""
         digests, erased = set(), self._erased(model_name)
         for entry in self._store.entries(f"snapshots/{model_name}/"):
-            manifest = from_bytes(Manifest, self._store.read(entry.key), entry.key)
+            manifest = read_document(self._store, Manifest, entry.key)
             if any(_successor(file.key, erased) in curated for file in manifest.files):
                 digests.add(entry.key.rsplit("/", 1)[-1].removesuffix(".json"))
         return digests
@@ -237,7 +256,7 @@ class Lake(Records):
     def _erased(self, model_name: str) -> dict[str, str]:
         """Of each curated file that lost rows by an erasure, the one in its place."""
         keys = [entry.key for entry in self._store.entries(f"erasures/{model_name}/")]
-        records = [from_bytes(Erased, self._store.read(key), key) for key in keys]
+        records = [read_document(self._store, Erased, key) for key in keys]
         return {old: new for record in records for old, new in record.replaced.items()}
 
     def _erase_predictions(self, model: Model, keys: pd.DataFrame) -> int:
@@ -377,11 +396,7 @@ class Lake(Records):
             CorruptObject: a file's bytes are not those that the manifest names.
         """
         key = f"snapshots/{model.name}/{digest}.json"
-        data = self._store.read(key)
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise CorruptObject(
-                f"{key}: the bytes do not have the digest in its name. Restore the object, then clear the run."
-            )
+        data = self._read_named(key, "Restore the object, then clear the run.")
         manifest, erased = from_bytes(Manifest, data, key), self._erased(model.name)
         return self.read(_at_that_time(model, manifest), [_successor(file.key, erased) for file in manifest.files], features)
 
@@ -417,12 +432,17 @@ class Lake(Records):
             self._store.delete(key)
 
     def write_table(self, key: str, rows: pd.DataFrame) -> None:
-        """Write rows under a key as parquet."""
-        self._store.put(key, _parquet(rows))
+        """Write rows under a key as parquet, with a digest of their values."""
+        # Of the values as they are read back: parquet does not keep every type of a frame.
+        self._store.put(key, _parquet(rows, _digest_of(_frame(_parquet(rows, "")))))
 
     def read_table(self, key: str) -> pd.DataFrame:
-        """Rows written by `write_table`."""
-        return pd.read_parquet(io.BytesIO(self._store.read(key)))
+        """Rows written by `write_table`; CorruptObject where they are not as they were written."""
+        return read_again(lambda: _table(key, self._store.read(key)), key)
+
+    def has_table(self, key: str) -> bool:
+        """Whether there is a table under this key that can be used; where one is spoilt, that is logged."""
+        return self.holds(key) and unless_spoilt(lambda: self.read_table(key)) is not None
 
     # Replays
 
@@ -432,18 +452,17 @@ class Lake(Records):
 
     def plan(self, model_name: str, digest: str, kind: type[T]) -> T:
         """What `keep_plan` kept."""
-        key = f"replays/{model_name}/{digest}/plan.json"
-        return from_bytes(kind, self._store.read(key), key)
+        return read_document(self._store, kind, f"replays/{model_name}/{digest}/plan.json")
 
     def replay_key(self, model_name: str, digest: str, name: str) -> str:
         """Where the scores of one historical model are kept."""
         return f"replays/{model_name}/{digest}/{name}.parquet"
 
     def replayed(self, model_name: str, digest: str) -> set[str]:
-        """Names of the historical models that are done."""
+        """Names of the historical models that are done, and whose scores can be used."""
         prefix = f"replays/{model_name}/{digest}/"
-        keys = (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
-        return {key.removesuffix(".parquet") for key in keys if key.endswith(".parquet")}
+        keys = [entry.key for entry in self._store.entries(prefix) if entry.key.endswith(".parquet")]
+        return {key.removeprefix(prefix).removesuffix(".parquet") for key in keys if self.has_table(key)}
 
     # What drift is judged by
 
@@ -455,7 +474,9 @@ class Lake(Records):
     def baseline(self, model_name: str, digest: str, kind: type[T]) -> T | None:
         """The document that `write_baseline` kept, or None."""
         key = f"{_baseline(model_name, digest)}baseline.json.gz"
-        return from_bytes(kind, gzip.decompress(self._store.read(key)), key) if self.holds(key) else None
+        return (
+            read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key) if self.holds(key) else None
+        )
 
     def baseline_sample(self, model_name: str, digest: str) -> pd.DataFrame:
         """The sample that `write_baseline` kept."""
@@ -511,12 +532,18 @@ class Lake(Records):
         return _Part(key.split("/")[3], about[_SOURCE], int(about[_TURN]), table)
 
     def _open_curated(self, key: str) -> pq.ParquetFile:
-        data = self._store.read(key)
-        if hashlib.sha256(data).hexdigest() != _digest_in(key):
-            raise CorruptObject(
-                f"{key}: the bytes do not have the digest in its name. Restore the object, or deliver its rows again."
-            )
-        return pq.ParquetFile(pa.BufferReader(data))
+        return pq.ParquetFile(pa.BufferReader(self._read_named(key, "Restore the object, or deliver its rows again.")))
+
+    def _read_named(self, key: str, way_out: str) -> bytes:
+        """The bytes of an object that is named by their digest."""
+
+        def read() -> bytes:
+            data = self._store.read(key)
+            if hashlib.sha256(data).hexdigest() != _digest_in(key):
+                raise CorruptObject(f"{key}: the bytes do not have the digest in its name. {way_out}")
+            return data
+
+        return read_again(read, key)
 
     def _create_once(self, key: str, data: bytes) -> None:
         # The key names the content: an earlier try wrote the same bytes.
@@ -612,10 +639,44 @@ def _curated(home: str, stream: str, start: datetime) -> str:
 
 
 def _digest_in(key: str) -> str:
-    return key.rsplit("/", 1)[-1].removesuffix(".parquet")
+    return key.rsplit("/", 1)[-1].removesuffix(".parquet").removesuffix(".json")
 
 
-def _parquet(rows: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, compression="zstd")
+def _unzipped(key: str, data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorruptObject(f"{key} cannot be unpacked ({error}). Remove it: the next check makes it again.") from error
+
+
+def _parquet(rows: pd.DataFrame, digest: str) -> bytes:
+    table, buffer = pa.Table.from_pandas(rows, preserve_index=False), io.BytesIO()
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _DIGEST: digest.encode()})
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _frame(data: bytes) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(data))
+
+
+def _digest_of(rows: pd.DataFrame) -> str:
+    """A digest of the names and values of a table, each value under the number of its row."""
+    digest = hashlib.sha256()
+    for name, column in rows.items():
+        # A value that is a list becomes several, with one number.
+        digest.update(str(name).encode() + pd.util.hash_pandas_object(column.explode()).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _table(key: str, data: bytes) -> pd.DataFrame:
+    way_out = "Restore it from a backup, or remove it: a later run writes it again (docs/runbook.md)."
+    try:
+        rows, named = _frame(data), (pq.read_schema(io.BytesIO(data)).metadata or {}).get(_DIGEST)
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
+        raise CorruptObject(f"{key} is no table in parquet ({type(error).__name__}). {way_out}") from error
+    if named != _digest_of(rows).encode():
+        raise CorruptObject(
+            f"{key} does not have the digest that it names. It was changed, or an old release wrote it. {way_out}"
+        )
+    return rows

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from include.adapters.object_store import ObjectStore, StoredObject
-from include.documents import from_bytes, to_bytes
+from include.adapters.object_store import ObjectStore, StoredObject, read_document
+from include.documents import from_bytes, sealed, to_bytes
 from include.errors import AlreadyExists, Conflict, CorruptObject, ObjectMissing, StoreUnreachable
 from include.statuses import LATEST_KINDS, Latest, LatestKind, Posted
 
@@ -38,7 +38,7 @@ class LatestStatus:
 
     def post(self, model_name: str, kind: LatestKind, document: object) -> None:
         """Write a document in place of the one before."""
-        self._store.put(_key(model_name, kind), to_bytes(document))
+        self._store.put(_key(model_name, kind), sealed(document))
 
     def post_newest(self, model_name: str, kind: LatestKind, document: Any, moment: str) -> None:
         """The same, unless the one before has a later time in its attribute `moment`: a back-fill is not news."""
@@ -102,13 +102,13 @@ class LatestStatus:
     def _document(self, model_name: str, kind: LatestKind) -> Any:
         key = _key(model_name, kind)
         try:
-            return from_bytes(LATEST_KINDS[kind], self._store.read(key), key)
+            return read_document(self._store, LATEST_KINDS[kind], key)
         except (ObjectMissing, CorruptObject):
             return None
 
     def _posted(self, entry: StoredObject) -> Posted[Any] | None:
         try:
-            return Posted(entry.modified, from_bytes(LATEST_KINDS[_kind(entry.key)], self._store.read(entry.key), entry.key))
+            return Posted(entry.modified, read_document(self._store, LATEST_KINDS[_kind(entry.key)], entry.key))
         except CorruptObject as error:
             _log.error("%s", error)
             return None

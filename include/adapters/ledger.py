@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from include.adapters.latest_status import LatestStatus
-from include.adapters.object_store import ObjectStore
-from include.documents import from_bytes, to_bytes
+from include.adapters.object_store import ObjectStore, read_again
+from include.documents import from_bytes, sealed
 from include.errors import AlreadyExists, CorruptObject, LedgerBroken, Locked, StoreError
 from include.ledger.entries import Entry, faults, following
 from include.ledger.state import ONCE_PER_KEY, Fact, State
@@ -64,7 +64,7 @@ class Ledger:
                 self._refuse_overtaken(model_name, keys, seen)
             entry = following(recent[-1] if recent else None, model_name, fact, self.now())
             try:
-                self._store.create_if_absent(_key(model_name, entry.sequence), to_bytes(entry))
+                self._store.create_if_absent(_key(model_name, entry.sequence), sealed(entry))
             except AlreadyExists:
                 continue
             self._post(model_name, entry)
@@ -135,7 +135,7 @@ class Ledger:
         return [entry.key for entry in self._store.entries(f"ledger/{model_name}/")]
 
     def _read(self, model_name: str, key: str) -> Entry:
-        entry = _entry(model_name, key, self._store.read(key))
+        entry = read_again(lambda: _entry(model_name, key, self._store.read(key)), key, (LedgerBroken,))
         if _key(model_name, entry.sequence) != key:
             raise LedgerBroken(
                 f"{key} holds entry {entry.sequence} of {entry.model}: it was copied there. Restore the object."

@@ -8,21 +8,30 @@ Airflow runs it again only after it died. One case remains: a process that freez
 than a lease still makes its write, because MLflow has no conditional writes; the next run finds that write and records it.
 """
 
-import json
 import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from include.adapters.object_store import ObjectStore, self_test
-from include.errors import AlreadyExists, Conflict, Locked, StoreError
+from include.documents import from_bytes, to_bytes
+from include.errors import AlreadyExists, Conflict, CorruptObject, Locked, StoreError
 
 # Longer than the longest single call to the registry: three tries of 30 s and their pauses.
 LEASE = timedelta(seconds=120)
 _POLL = 2.0
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who holds a lock (None: it is free); each `holding` is another, because an etag, a digest, has to tell them apart."""
+
+    owner: str | None
+    holding: str
 
 
 class HeldLock:
@@ -103,9 +112,13 @@ class Locks:
         if entry is None:
             return None
         try:
-            return _holder(self._store.read(key, etag=entry.etag)), entry.etag
+            return from_bytes(Lock, self._store.read(key, etag=entry.etag), key).owner, entry.etag
         except Conflict:
             return "another process", entry.etag
+        except CorruptObject as error:
+            # It may be held: it is free when a whole lease has passed, like that of a process which died.
+            _log.warning("%s It is taken over after %s.", error, LEASE)
+            return "an unreadable holder", entry.etag
 
     def _created(self, key: str, owner: str) -> str | None:
         # Once per model: several S3 servers accept conditions and ignore them, and then every contender would win.
@@ -123,13 +136,4 @@ class Locks:
 
 
 def _content(owner: str | None) -> bytes:
-    """Different bytes each time: an etag is a digest of them, and has to tell one holding from the next."""
-    return json.dumps({"owner": owner, "holding": uuid.uuid4().hex}).encode()
-
-
-def _holder(data: bytes) -> str | None:
-    try:
-        owner = json.loads(data)["owner"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return str(owner) if owner is not None else None
+    return to_bytes(Lock(owner, uuid.uuid4().hex))

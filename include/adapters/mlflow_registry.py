@@ -17,6 +17,7 @@ import pandas as pd
 import requests
 import skops.io
 from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import FileInfo
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -163,6 +164,7 @@ class MlflowRegistry(Registry):
                 for path, text in training.files.items():
                     mlflow.log_text(text, path)
                 info = _log_pipeline(model, pipeline, example, training)
+            _require(_ARTIFACT, self._client.list_logged_model_artifacts(info.model_id))
             self._ensure_registered(model)
             tags = training.tags | {TRAINING_KEY: training.key}
             made = self._client.create_model_version(
@@ -242,11 +244,13 @@ class MlflowRegistry(Registry):
         with _translate_errors(f"run {run_id}"), tempfile.TemporaryDirectory() as folder:
             (Path(folder) / path).write_bytes(png)
             self._client.log_artifact(run_id, f"{folder}/{path}")
+            self._require_kept(run_id, path)
         return f"{self._page_url}/get-artifact?path={quote(path)}&run_uuid={quote(run_id)}"
 
     def log_report(self, run_id: str, path: str, text: str) -> str:
         with _translate_errors(f"run {run_id}"):
             self._client.log_text(run_id, text, path)
+            self._require_kept(run_id, path)
             return self.artifact_url(run_id, path, self._client.get_run(run_id).info.experiment_id)
 
     def read_report(self, run_id: str, path: str) -> str:
@@ -263,8 +267,12 @@ class MlflowRegistry(Registry):
                 self._client.set_tag(run.info.run_id, name, value)
             for path, text in files.items():
                 self._client.log_text(run.info.run_id, text, path)
+                self._require_kept(run.info.run_id, path)
             self._client.set_terminated(run.info.run_id)
             return self.artifact_url(run.info.run_id, next(iter(files)), experiment)
+
+    def _require_kept(self, run_id: str, path: str) -> None:
+        _require(path, self._client.list_artifacts(run_id, path.rpartition("/")[0] or None))
 
     def _experiment(self, model_name: str) -> str:
         found = self._client.get_experiment_by_name(model_name)
@@ -282,6 +290,12 @@ class MlflowRegistry(Registry):
                     "Register it through the pipeline, which saves in skops format."
                 )
             yield path
+
+
+def _require(path: str, kept: Iterable[FileInfo]) -> None:
+    """Prove an upload: a login page in front of the artifacts answers 200 to it, too."""
+    if path not in {file.path for file in kept}:
+        raise MlflowException(f"{path} was uploaded and is not there")
 
 
 def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:

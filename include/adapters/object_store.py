@@ -1,14 +1,18 @@
 """What the pipeline asks of an object store, and the proof that a store keeps its promises."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from include.errors import AlreadyExists, Conflict, StoreError
+from include.documents import from_bytes
+from include.errors import AlreadyExists, Conflict, CorruptObject, StoreError
 
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _USE_ANOTHER_STORE = "Use one that passes this test, such as AWS S3 or SeaweedFS 4.45 or later."
 
 
@@ -86,6 +90,29 @@ class ObjectStore(Protocol):
     def address(self, key: str) -> str:
         """Bucket, key and endpoint, for messages."""
         return f"s3://{self.bucket}/{key} at {self.endpoint}"
+
+
+def read_again(read: Callable[[], T], what: str, spoilt: tuple[type[Exception], ...] = (CorruptObject,)) -> T:
+    """What `read` gives, at the second try where the bytes were spoilt at the first: it may have happened on the way."""
+    try:
+        return read()
+    except spoilt as error:
+        _log.warning("%s is read again, it came spoilt: %s", what, error)
+        return read()
+
+
+def read_document(store: ObjectStore, kind: type[T], key: str) -> T:
+    """The document of a type under a key; CorruptObject where it is spoilt, also at a second try."""
+    return read_again(lambda: from_bytes(kind, store.read(key), key), key)
+
+
+def unless_spoilt(read: Callable[[], T | None]) -> T | None:
+    """What `read` gives; None, with a warning, where that is spoilt: for what the caller then makes again."""
+    try:
+        return read()
+    except CorruptObject as error:
+        _log.warning("What is spoilt is made again: %s", error)
+        return None
 
 
 def self_test(store: ObjectStore) -> None:

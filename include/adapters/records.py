@@ -8,15 +8,18 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from include.adapters.latest_status import READERS, LatestStatus
-from include.adapters.object_store import ObjectStore
-from include.documents import from_bytes, to_bytes
-from include.statuses import LatestKind, MonitorStatus, PeriodProfile, RetrainStatus
+from include.adapters.object_store import ObjectStore, read_document, unless_spoilt
+from include.documents import to_bytes
+from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
 T = TypeVar("T")
+# A document by its time, or an entry of the ledger by its number.
+_NEWEST_OF = re.compile(r"/(\d{4}-\d\d-\d\dT\d{6}Z|\d{10})\.json$")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 _log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class Records:
         self._store.put(f"status/{model_name}/{status.stage}/{stamp(status.as_of)}.json", to_bytes(status))
         kind: LatestKind = "monitor" if isinstance(status, MonitorStatus) else "retrain"
         self._latest.post_newest(model_name, kind, status, "as_of")
+        self._mend_latest(model_name)
 
     def statuses(self, model_name: str, kind: type[S], newest: int | None = None) -> list[S]:
         """The statuses of a kind, oldest first: all, or so many of the newest."""
@@ -76,7 +80,7 @@ class Records:
         """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
         keys = self._keys(_memory(model_name, version, kind))
         wanted = [period for period in keys if period < before][-newest:]
-        return {period: from_bytes(kind, self._store.read(keys[period]), keys[period]) for period in wanted}
+        return {period: read_document(self._store, kind, keys[period]) for period in wanted}
 
     def forget(self, model_name: str, version: str, kind: type, period: datetime) -> None:
         """Remove what was remembered of a period."""
@@ -98,7 +102,22 @@ class Records:
         return self._store.stat(key) is not None
 
     def _optional(self, kind: type[T], key: str) -> T | None:
-        return from_bytes(kind, self._store.read(key), key) if self.holds(key) else None
+        return read_document(self._store, kind, key) if self.holds(key) else None
+
+    def _mend_latest(self, model_name: str) -> None:
+        """Copy again what is spoilt of the latest status: a retraining, which would do it, may be a month away."""
+        folders: dict[LatestKind, str] = {
+            "monitor": f"status/{model_name}/monitor/",
+            "retrain": f"status/{model_name}/retrain/",
+            "profile": f"profiles/{model_name}/",
+            "ledger": f"ledger/{model_name}/",
+        }
+        unreadable = self._latest.of(model_name).unreadable
+        for kind in [kind for kind in folders if kind in unreadable]:
+            keys = [entry.key for entry in self._store.entries(folders[kind]) if _NEWEST_OF.search(entry.key)]
+            newest = unless_spoilt(partial(read_document, self._store, LATEST_KINDS[kind], keys[-1])) if keys else None
+            if newest is not None:
+                self._latest.post(model_name, kind, newest)
 
     def _keys(self, prefix: str) -> dict[datetime, str]:
         """The keys below a prefix by the time in them, oldest first; an object that is not ours is left out and logged."""
@@ -114,7 +133,7 @@ class Records:
         """The newest of these in their order; read concurrently, because each is a round trip to the store."""
         keys = keys[-newest:] if newest else keys
         with ThreadPoolExecutor(READERS) as pool:
-            return [from_bytes(kind, data, key) for key, data in zip(keys, pool.map(self._store.read, keys), strict=True)]
+            return list(pool.map(partial(read_document, self._store, kind), keys))
 
 
 def _memory(model_name: str, version: str, kind: type) -> str:

@@ -1,8 +1,10 @@
 """The object store over S3: one bucket, with conditional writes, and errors that say what to do."""
 
+import hashlib
 import random
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,23 +17,28 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,
     CredentialRetrievalError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
     PartialCredentialsError,
+    ResponseStreamingError,
 )
 
-from include.adapters.object_store import ObjectStore, StoredObject
+from include.adapters.object_store import ObjectStore, StoredObject, read_again
 from include.errors import (
     AccessDenied,
     AlreadyExists,
     BucketMissing,
     Conflict,
+    CorruptObject,
+    NotAnObjectStore,
     ObjectMissing,
     StoreError,
     StoreUnreachable,
     WrongRegion,
 )
+from include.untrusted_text import of_data, one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 _MEGABYTE = 1024**2
 _TRANSFER = TransferConfig(multipart_threshold=16 * _MEGABYTE, multipart_chunksize=16 * _MEGABYTE, max_concurrency=4)
 _CONTESTED_ATTEMPTS = 5
+_LONGEST = 500
 
 # Code or status in the answer -> what it means, and what to do next.
 _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
@@ -84,6 +92,33 @@ _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
 }
 
 
+# Operation -> the root of the XML that S3 answers with.
+_ROOTS = {
+    "ListObjectsV2": b"ListBucketResult",
+    "CreateMultipartUpload": b"InitiateMultipartUploadResult",
+    "CompleteMultipartUpload": b"CompleteMultipartUploadResult",
+}
+_WITH_ETAG = ("GetObject", "HeadObject", "PutObject", "UploadPart")
+_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>)?\s*<(?:\w+:)?(\w+)")
+_MD5 = re.compile(r'"([0-9a-f]{32})"')
+
+
+class _NotFromS3(BotoCoreError):
+    """An answer such as no S3 server gives."""
+
+    fmt = "{answer}"
+
+
+class _OtherBytes(BotoCoreError):
+    """The bytes that came are not those that were stored."""
+
+    fmt = "the bytes that came have the MD5 {found}, the etag says {stored}"
+
+
+_CUT_SHORT = (IncompleteReadError, ResponseStreamingError)
+_SPOILT = (_OtherBytes, FlexibleChecksumError)
+
+
 class S3Store(ObjectStore):
     """One bucket of a server that speaks S3, or of AWS."""
 
@@ -108,20 +143,29 @@ class S3Store(ObjectStore):
         )
         # The default session is shared between threads and may not be.
         session = boto3.session.Session()
-        return cls(session.client("s3", endpoint_url=endpoint, region_name=region, config=config), bucket)
+        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+        # Before botocore, which makes a 500 of all that is not XML: what has this pattern is called first.
+        client.meta.events.register_first("before-parse.*.*", _refuse_what_is_not_from_s3)
+        return cls(client, bucket)
 
     def read(self, key: str, *, etag: str | None = None) -> bytes:
         condition: Any = {"IfMatch": etag} if etag else {}
+
+        def read() -> bytes:
+            return _checked(self._client.get_object(Bucket=self.bucket, Key=key, **condition))
+
         with self._translate_errors("reading", key):
-            return self._client.get_object(Bucket=self.bucket, Key=key, **condition)["Body"].read()
+            return read_again(read, self.address(key), (*_CUT_SHORT, *_SPOILT))
 
     def stat(self, key: str) -> StoredObject | None:
         try:
             with self._translate_errors("looking at", key):
                 answer = self._client.head_object(Bucket=self.bucket, Key=key)
         except ObjectMissing:
-            # A HEAD has no body to say which of the two is missing, and "no object" is an answer that callers act on.
-            self._require_bucket()
+            # A HEAD has no body to say which of the two is missing, nor whether S3 has answered at all. A listing does, and
+            # "no object" is an answer that callers act on.
+            with self._translate_errors("looking at", key):
+                self._client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
             return None
         return StoredObject(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
 
@@ -189,24 +233,67 @@ class S3Store(ObjectStore):
         there = self.stat(key)
         return there.etag if there and self.read(key, etag=there.etag) == data else None
 
-    def _require_bucket(self) -> None:
-        try:
-            with self._translate_errors("looking for", ""):
-                self._client.head_bucket(Bucket=self.bucket)
-        except ObjectMissing as error:
-            raise BucketMissing(f"looking for {self.address('')}: {_MEANINGS['NoSuchBucket'][1]}.") from error
-
     @contextmanager
     def _translate_errors(self, doing: str, key: str) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:
             kind, advice = _meaning(error)
-            raise kind(f"{doing} {self.address(key)}: {advice}. The store said: {error}") from error
+            raise kind(f"{doing} {self.address(key)}: {advice}. The answer: {one_line(error, _LONGEST)}") from error
 
     @property
     def endpoint(self) -> str:
         return self._client.meta.endpoint_url
+
+
+def _refuse_what_is_not_from_s3(*, operation_model: Any, response_dict: Mapping[str, Any], **_others: object) -> None:
+    """Called by botocore before it reads an answer: it would take a login page for an empty listing, or for the object."""
+    status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
+    # That is an outage, whoever reports it, and botocore asks again.
+    if status >= 500 or status in (408, 429) or _is_from_s3(operation_model.name, response_dict):
+        return
+    beginning = body if isinstance(body, bytes) else body.read(_LONGEST)
+    moved = f", moved to {of_data(headers['location'], 100)}" if "location" in headers else ""
+    kind = one_line(headers.get("content-type") or "no content type", 100)
+    text = of_data(beginning[:_LONGEST].decode(errors="replace"), 150)
+    raise _NotFromS3(answer=f"status {status}{moved}, {kind}, beginning with {text}")
+
+
+def _is_from_s3(operation: str, answer: Mapping[str, Any]) -> bool:
+    """Whether an S3 server can have given this answer to this operation."""
+    status, headers, body = answer["status_code"], answer["headers"], answer["body"]
+    # AWS, SeaweedFS, Ceph and MinIO number their answers; where a server does not, the form of the answer has to do.
+    numbered = "x-amz-request-id" in headers
+    if not numbered and "html" in headers.get("content-type", "").lower():
+        return False
+    if status >= 300:
+        # An error in answer to a HEAD has no body that could tell.
+        return numbered or _root_of(body) == b"Error" or (status >= 400 and operation.startswith("Head"))
+    if operation in _ROOTS:
+        # AWS begins a long answer with status 200, and may end it with an error, which botocore finds.
+        return _root_of(body) in (_ROOTS[operation], b"Error")
+    if operation in _WITH_ETAG:
+        return "etag" in headers
+    return numbered or operation != "DeleteObject" or status == 204
+
+
+def _root_of(body: bytes) -> bytes:
+    """The name of the first element of an XML document; empty for everything else."""
+    found = _ROOT.match(body)
+    return found[1] if found else b""
+
+
+def _checked(answer: Any) -> bytes:
+    """The bytes of an answer, if they are those that were stored, as far as the etag can tell."""
+    data: bytes = answer["Body"].read()
+    stored = _MD5.fullmatch(answer.get("ETag", ""))
+    # Under a customer's or KMS's key the etag is no MD5, nor is that of an upload in parts, which does not look like one.
+    encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
+    if stored and not encrypted:
+        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if found != stored[1]:
+            raise _OtherBytes(found=found, stored=stored[1])
+    return data
 
 
 def _code(error: BaseException | None) -> str:
@@ -225,6 +312,17 @@ def _meaning(error: ClientError | BotoCoreError) -> tuple[type[StoreError], str]
     if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
         says = "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE"
         return AccessDenied, says
-    if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
+    if isinstance(error, _NotFromS3):
+        return NotAnObjectStore, (
+            "the answer is not one of an S3 server; a proxy, a login page or another service gave it: check what "
+            "PROVING_GROUND_S3_ENDPOINT names, and exempt the store from the proxy (NO_PROXY)"
+        )
+    if isinstance(error, _SPOILT):
+        return CorruptObject, "twice, other bytes came than were stored: restore the object, and check the store's disks"
+    if isinstance(error, _CUT_SHORT):
+        return StoreUnreachable, (
+            "twice, the answer ended before its end: try again; if it stays, look at the store's log and at what is in between"
+        )
+    if isinstance(error, ConnectionError | HTTPClientError):
         return StoreUnreachable, "no answer: check that the store runs and that PROVING_GROUND_S3_ENDPOINT names it"
     return StoreError, "the request could not be made"

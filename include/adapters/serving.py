@@ -8,6 +8,7 @@ The folder of a version is named by its digest and is complete before the settin
 complete version, even if publishing was interrupted. The version before is kept until the next one: it may still be copied.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -50,8 +51,9 @@ class Serving:
             return False
         try:
             described = json.loads(self._store.read(f"{_prefix(model.name)}{folder}/{_ABOUT}"))
-            return bool((described["size"], described["trusted_types"]) == (file.size, list(model.trusted_types)))
-        except (ValueError, LookupError, TypeError):
+            named, said = described.pop("digest"), (described["size"], described["trusted_types"])
+            return bool(named == _digest(described) and said == (file.size, list(model.trusted_types)))
+        except (ValueError, LookupError, TypeError, AttributeError):
             return False
 
     def publish(self, model: Model, number: str, artifact: "Artifact", renew: Callable[[], None]) -> None:
@@ -104,16 +106,20 @@ def _tensor(column: Column) -> dict[str, Any]:
 
 
 def _about(model: Model, number: str, artifact: "Artifact") -> bytes:
-    return _json(
-        {
-            "model": model.name,
-            "version": number,
-            "sha256": artifact.digest,
-            "size": len(artifact.data),
-            "trusted_types": list(model.trusted_types),
-            "requirements": list(artifact.requirements),
-        }
-    )
+    about = {
+        "model": model.name,
+        "version": number,
+        "sha256": artifact.digest,
+        "size": len(artifact.data),
+        "trusted_types": list(model.trusted_types),
+        "requirements": list(artifact.requirements),
+    }
+    return _json(about | {"digest": _digest(about)})
+
+
+def _digest(about: dict[str, Any]) -> str:
+    """What finds a value that was changed after it was published."""
+    return hashlib.sha256(_json(about)).hexdigest()
 
 
 def _json(document: dict[str, Any]) -> bytes:

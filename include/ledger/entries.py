@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import AwareDatetime
 
-from include.documents import to_bytes
+from include.documents import sealed, to_bytes
 from include.ledger.state import OUTCOME, TAKES_OFFICE, Fact, State, applied
 
 
@@ -28,6 +28,9 @@ class Entry:
 
     document_version: ClassVar[int] = 2
     hashed: ClassVar[bool] = True
+    way_out: ClassVar[str] = (
+        "Restore it from the bucket's versions or a backup, and see who may write there. Until then no champion changes."
+    )
 
     sequence: int
     chained_to: str
@@ -83,7 +86,8 @@ def faults(entries: Sequence[Entry], stored: Sequence[bytes]) -> list[str]:
     for position, (entry, data) in enumerate(zip(entries, stored, strict=True), start=1):
         if entry.sequence != position:
             return [*wrong, f"entry {position} is missing: the next one that is there is {entry.sequence}"]
-        if to_bytes(entry) != data:
+        # Those of before 2027 carry no digest of their own: the next one has it.
+        if data not in (sealed(entry), to_bytes(entry)):
             wrong.append(f"entry {position} is not as it was written")
         if entry.chained_to != (newest.digest if newest else ""):
             wrong.append(f"entry {position} does not follow entry {position - 1}: one of them was changed")

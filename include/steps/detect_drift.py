@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from include.adapters.drift_report import draw_report
+from include.adapters.object_store import unless_spoilt
 from include.adapters.registry import TAKEN_IN, Version
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.periods import label_known
@@ -112,7 +113,7 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
     if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
         return Drift(period=scored.period, broken=(f"(rows): {nothing}",), summary=nothing)
-    sample = services.lake.baseline_sample(model.name, check.digest)
+    sample = _baseline_sample(check)
     newest = Newest(
         features=summary,
         predictions=_predictions(check, scored),
@@ -131,9 +132,19 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
 
 def baseline_of(services: Services, model: Model, champion: Version) -> Baseline:
     """The baseline of a version: found, or made from its training snapshot, once."""
+    kept = unless_spoilt(lambda: services.lake.baseline(model.name, champion.tag("train_digest"), Baseline))
+    return kept or _make_baseline(services, model, champion)[0]
+
+
+def _baseline_sample(check: _Check) -> pd.DataFrame:
+    """The sample beside the baseline; a spoilt one is drawn again."""
+    sample = unless_spoilt(lambda: check.services.lake.baseline_sample(check.model.name, check.digest))
+    return sample if sample is not None else _make_baseline(check.services, check.model, check.champion)[1]
+
+
+def _make_baseline(services: Services, model: Model, champion: Version) -> tuple[Baseline, pd.DataFrame]:
+    """The baseline and its sample, from the training snapshot of a version."""
     digest = champion.tag("train_digest")
-    if (kept := services.lake.baseline(model.name, digest, Baseline)) is not None:
-        return kept
     rows = services.lake.read_snapshot(model, digest)
     sample = thinned(rows, _SAMPLED_ROWS)[model.feature_names].reset_index(drop=True)
     answer = partial(predict, model, services.registry.load(model, champion.number))
@@ -141,7 +152,7 @@ def baseline_of(services: Services, model: Model, champion: Version) -> Baseline
     areas = areas_within(rows[model.feature_names], model.periods_of(rows[model.feed.time]), model.features, model.seed)
     baseline = make_baseline(model, rows, importance, areas)
     services.lake.write_baseline(model.name, digest, baseline, sample)
-    return baseline
+    return baseline, sample
 
 
 # What is known of the newest period
@@ -170,7 +181,8 @@ def _summary(check: _Check, period: datetime) -> Summary | None:
     """The summary of an earlier period: of the baseline itself, kept by an earlier check, or made now; None without rows."""
     if (known := check.baseline.summary_of(period)) is not None:
         return known
-    if (kept := check.services.lake.summary(check.model.name, check.digest, period, Summary)) is not None:
+    kept = unless_spoilt(lambda: check.services.lake.summary(check.model.name, check.digest, period, Summary))
+    if kept is not None:
         return kept
     parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
     summaries = [summary_of_period(check.model, part, period, check.baseline.grid, check.columns) for part in parts]
@@ -185,7 +197,7 @@ def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> 
 
 def _with_quarantine(check: _Check, checked: Checked, noise: NoiseProfile) -> NoiseProfile:
     """The noise of this period, rows in quarantine included; a run without a delivery keeps what an earlier one measured."""
-    kept = check.services.lake.profile(check.model.name, check.period)
+    kept = unless_spoilt(lambda: check.services.lake.profile(check.model.name, check.period))
     if not checked.rows and kept is not None:
         return kept.profile
     return noise.with_quarantine(checked.reasons, checked.bad_features, checked.rows + checked.bad_features)

@@ -114,7 +114,7 @@ def _shadow(context: StepContext, on_probation: OnProbation, keys: Mapping[datet
     try:
         for start, key in keys.items():
             beside = lake.beside(key, number)
-            if not lake.holds(beside):
+            if not lake.has_table(beside):
                 previous = previous or _previous(context, number)
                 _score(context, previous, start)
             # Rows that were delivered meanwhile change the key: they are compared in the next run.
@@ -144,7 +144,7 @@ def _score(context: StepContext, version: _Version, start: datetime) -> str | No
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time]))]
     scored_rows = rows[list(dict.fromkeys([*identity, *model.feature_names]))]
     key = lake.predictions_key(model.name, start, version.number, scored_rows)
-    if not lake.holds(key):
+    if not lake.has_table(key):
         predictions = _predicted(model, version, rows)
         about = {VERSION: version.number, SCORED_AS_OF: pd.Timestamp(context.request.as_of)}
         lake.write_table(key, identity.assign(**as_columns(predictions) | about))

@@ -121,3 +121,26 @@ def test_of_racing_contenders_one_holds_it(object_store: Callable[[], ObjectStor
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(contend, range(4)))
     assert most == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"document": "Lock/2", "owner"', b"{}", b"", b'{"owner": null, "holding": "of an old release"}']
+)
+def test_a_lock_that_cannot_be_read_is_held(data: bytes) -> None:
+    """It may be held, so it is free when a whole lease has passed; the holder, whose bytes these are not, notices."""
+    store, time = MemoryStore(), Time()
+    holder = locks(store, time)._taken("locks/toy.json", "a")
+    store.put("locks/toy.json", data)
+    with locks(store, time).held("toy", "a"):
+        assert LEASE.total_seconds() <= time.now <= LEASE.total_seconds() + 5
+        with pytest.raises(Locked, match="took the lock over"):
+            holder.renew()
+
+
+def test_a_holder_that_was_edited_out_is_not_gone() -> None:
+    """A lock is free where its own document says so, not where one value does."""
+    store, time = MemoryStore(), Time()
+    locks(store, time)._taken("locks/toy.json", "a")
+    store.put("locks/toy.json", store.read("locks/toy.json").replace(b'"owner": "a"', b'"owner": null'))
+    with locks(store, time).held("toy", "b"):
+        assert time.now >= LEASE.total_seconds()

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 
@@ -24,6 +22,7 @@ from include.adapters.registry import CHAMPION, Version
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 from tests.adapters.registering import fitted, registered, training
+from tests.servers import Asked, Reply, answering
 from tests.toy import MODEL, changed, rows
 
 NUMBER = iter(range(1000))
@@ -335,6 +334,38 @@ class Test_outages:
                 assert refusal.value.transient == transient
         assert registry.find_trained(model.name, "key2") is None
 
+    @pytest.mark.parametrize("answer", ["no json", "empty"])
+    @pytest.mark.usefixtures("impatient")
+    def test_a_login_page_in_front_of_the_artifacts_keeps_none(
+        self,
+        registry: MlflowRegistry,
+        client: MlflowClient,
+        mlflow_server: str,
+        model: Model,
+        answer: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """It answers 200 to an upload and to a download: nothing was kept, no version is made, and no page is a report."""
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+        made = registered(registry, model)
+        registry.log_report(made.run_id, "before.md", "text")
+        run = client.create_run("0").info.run_id
+        with failing(answer, beside=mlflow_server, only="/mlflow-artifacts/") as address:
+            there = MlflowRegistry(address, address)
+            attempts: dict[str, Callable[[], object]] = {
+                "digest": lambda: there.artifact_digest(model.name, "1"),
+                "load": lambda: there.load(model, "1"),
+                "register": lambda: registered(there, model, "key2"),
+                "report": lambda: there.log_report(run, "drift/report.md", "text"),
+                "picture": lambda: there.log_picture(run, "plot.png", b"png"),
+                "replay": lambda: there.log_replay(model.name, "digest", {"replay.html": "text"}, {}),
+                "read": lambda: there.read_report(made.run_id, "before.md"),
+            }
+            for name, attempt in attempts.items():
+                with pytest.raises(RegistryError):
+                    pytest.fail(f"{name}: {attempt()!r}")
+        assert registry.find_trained(model.name, "key2") is None
+
 
 class Test_a_version_made_by_hand:
     """It lacks what the pipeline writes onto its own."""
@@ -403,47 +434,29 @@ def failing(answer: Any, beside: str = "", only: str = "") -> Iterator[str]:
         yield "http://127.0.0.1:9"
         return
 
-    class Failing(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if beside and only not in self.path:
-                self._say(*ask_beside(self, body))
-            elif answer == "hangs":
-                time.sleep(2)
-            elif isinstance(answer, int):
-                self._say(answer, b"<html>no</html>")
-            else:
-                self._say(200, {"empty": b"", "no json": b"<html>log in</html>", "half": b'{"model_version": {"na'}[answer])
+    bodies = {"empty": b"", "no json": b"<html>log in</html>", "half": b'{"model_version": {"na'}
 
-        do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    def reply(asked: Asked) -> Reply:
+        if beside and only not in asked.path:
+            return ask_beside(asked)
+        if answer == "hangs":
+            time.sleep(2)
+        if isinstance(answer, int):
+            return Reply(answer, b"<html>no</html>")
+        return Reply(body=bodies.get(answer, b""))
 
-        def _say(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_ignored: object) -> None:
-            pass
-
-    def ask_beside(asked: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        headers = {name: asked.headers[name] for name in ("content-type",) if asked.headers[name]}
-        request = urllib.request.Request(f"{beside}{asked.path}", data=body or None, headers=headers, method=asked.command)
+    def ask_beside(asked: Asked) -> Reply:
+        headers = {"content-type": asked.content_type} if asked.content_type else {}
+        url = f"{beside}{asked.path}"
+        request = urllib.request.Request(url, data=asked.body or None, headers=headers, method=asked.method)
         try:
             with urllib.request.urlopen(request, timeout=30) as found:
-                return found.status, found.read()
+                return Reply(found.status, found.read())
         except HTTPError as refusal:
-            return refusal.code, refusal.read()
+            return Reply(refusal.code, refusal.read())
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Failing)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(reply) as address:
+        yield address
 
 
 def test_a_removed_version_is_gone_with_its_files_and_its_run_stays(

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from tests.plugins.airflow_process import answers_of
+from tests.servers import Asked, Reply, answering
 
 ASK = """
 import asyncio, json, sys, time
@@ -34,27 +33,14 @@ def registry(*answers: Any) -> Iterator[str]:
     """A server that gives these answers to one look after the other, the last one for ever: tags, or a status."""
     left = list(answers)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            reply = left.pop(0) if len(left) > 1 else left[0]
-            body = json.dumps(_version(reply)).encode() if isinstance(reply, dict) else b""
-            body = reply if isinstance(reply, bytes) else body
-            self.send_response(reply if isinstance(reply, int) else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def reply(_asked: Asked) -> Reply:
+        next_one = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(next_one, int):
+            return Reply(next_one)
+        return Reply(body=next_one if isinstance(next_one, bytes) else json.dumps(_version(next_one)).encode())
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(reply) as address:
+        yield address
 
 
 def _version(tags: dict[str, str]) -> dict[str, Any]:
