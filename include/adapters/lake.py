@@ -1,6 +1,7 @@
 """The lake: everything the pipeline keeps on the object store, and the one place that knows its keys.
 
     intake/<model>/<file id>.json                          one per landing file that is done
+    taken_in/<model>.json                                  the files of the newest check, until its run has counted them
     curated/<model>/<stream>/<period>/<digest>.parquet     rows that satisfy the contract
     quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
@@ -37,12 +38,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.adapters.object_store import StoredObject
-from include.adapters.records import Records, moment_of, stamp
+from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
-from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
+from include.results import Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot, TakenIn
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
@@ -81,6 +82,17 @@ class Lake(Records):
     def finish_file(self, model_name: str, intake: Intake) -> None:
         """Mark a landing file as done: the last write about it."""
         self._store.put(f"intake/{model_name}/{file_id(intake.file)}.json", to_bytes(intake))
+
+    def keep_taken_in(self, model_name: str, taken_in: TakenIn) -> None:
+        """Keep which files a check is taking in: written before the first of them is done."""
+        self._store.put(f"taken_in/{model_name}.json", to_bytes(taken_in))
+
+    def uncounted_files(self, model_name: str) -> set[str]:
+        """Ids of files that the newest check took in, where its run never came to its status: the next run counts them."""
+        newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
+        if newest is None or self.holds(status_key(model_name, MonitorStatus, newest.as_of)):
+            return set()
+        return {file_id(file) for file in newest.files}
 
     def quarantine(self, model_name: str, file: LandedFile, rows: Sequence[QuarantinedRow]) -> str:
         """Keep rows that may not go on, one JSON object a line; returns the key."""

@@ -57,7 +57,9 @@ def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     _, _, verdict = world.challenge(day(13))
     approval = world.do("review", day(13), verdict=verdict)
     promotion = world.do("promote", day(13), verdict=verdict, approval=approval)
-    world.do("announce", day(13), verdict=verdict, approval=approval, promotion=promotion, asked={"started": datetime.now(UTC)})
+    world.do(
+        "announce", day(13), verdict=verdict, approval=approval, promotion=promotion, asked={"started": datetime.now(UTC)}
+    )
     scored = world.do("score", day(16), checked=world.take_in(day(16)))
     quality = world.do("measure_quality", day(16), scored=scored)
     drift = world.do("detect_drift", day(16), checked=CHECKED, scored=scored)
