@@ -66,6 +66,15 @@ class Intake(BaseModel):
     withdrawn: str = ""
 
 
+class TakenIn(BaseModel):
+    """What the newest check took in, as of a time; counted once the monitor's status of that time is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    as_of: datetime
+    files: tuple[LandedFile, ...]
+
+
 class QuarantinedRow(BaseModel):
     """One row that broke the contract: of which file, its number there, why, and its values as delivered.
 

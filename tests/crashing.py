@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from include.adapters.lake import Lake
+from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.serving import Serving
@@ -16,7 +17,7 @@ from tests.fakes import Crash
 
 _READS = {
     "read", "stat", "entries", "aliased", "champion", "version", "exists", "overview", "artifact_digest", "artifact",
-    "try_out", "example", "version_url", "load",
+    "try_out", "example", "version_url", "load", "find_trained", "all_versions", "run_url", "read_report", "address",
 }  # fmt: skip
 
 
@@ -35,14 +36,16 @@ class Process:
     turn: Callable[[], None] = lambda: None
     dead: bool = False
     unreachable: str = ""
+    _counting: Any = field(default_factory=threading.Lock)
 
     def call(self, server: str, name: str, work: Callable[[], Any]) -> Any:
         """Make one call, or what becomes of it."""
         if self.dead:
             raise Crash("dead already")
         self.turn()
-        self.calls.append(f"{server}.{name}")
-        number = len(self.calls)
+        with self._counting:  # some steps read from several threads
+            self.calls.append(f"{server}.{name}")
+            number = len(self.calls)
         if number == self.cut_off_at:
             self.unreachable = server
         if self.unreachable == server:
@@ -62,12 +65,14 @@ class Process:
         return [number for number, call in enumerate(self.calls, start=1) if call.split(".")[1] not in _READS]
 
     def within(self, services: Services, store: Any, sleep: Callable[[float], None] = lambda _: None) -> Services:
-        """The same services, as this process calls them."""
+        """The same services, as this process calls them. Landing and lake are buckets of one server."""
         watched: Any = Watched(store, self, "store")
+        landing = Landing(cast(Any, Watched(services.landing._store, self, "store")))
         registry: Any = Watched(services.registry, self, "registry")
         locks = Locks(watched, sleep=sleep)
         serving = Serving(watched) if services.serving else None
-        return replace(services, registry=registry, lake=Lake(watched), ledger=Ledger(watched), locks=locks, serving=serving)
+        ours = {"landing": landing, "lake": Lake(watched), "ledger": Ledger(watched), "locks": locks, "serving": serving}
+        return replace(services, registry=registry, **cast(dict[str, Any], ours))
 
 
 class Watched:

@@ -125,9 +125,10 @@ class World:
         return import_module(f"include.steps.{step}").run(context, **inputs)
 
     def take_in(self, as_of: datetime) -> Checked:
-        """Pull and check."""
+        """Pull and check, as a run does that goes on to the end: what it took in is counted."""
         batch: Batch = self.do("pull", as_of)
         checked: Checked = self.do("check", as_of, batch=batch)
+        self.lake.objects.pop(f"taken_in/{self.model.name}.json", None)
         return checked
 
     def with_days(self, count: int, turned_from: int | None = None) -> "World":

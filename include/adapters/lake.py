@@ -3,6 +3,7 @@
     erasures/<model>/<time>.json                           what was erased at a person's request
     layouts/<model>.json                                   how the model's file read what was taken in
     intake/<model>/<file id>.json                          one per landing file that is done
+    taken_in/<model>.json                                  the files of the newest check, until its run has counted them
     curated/<model>/<stream>/<period>/<digest>.parquet     rows that satisfy the contract
     quarantine/<model>/<file id>.jsonl                     rows that do not, with their reasons
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
@@ -43,13 +44,13 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
-from include.adapters.records import Records, moment_of, stamp
+from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject, LayoutChanged
 from include.layout import Layout
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
-from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot
+from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot, TakenIn
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
@@ -136,7 +137,7 @@ class Lake(Records):
         prefix = f"intake/{self._home(model_name)}/"
         return {entry.key.removeprefix(prefix).removesuffix(".json") for entry in self._store.entries(prefix)}
 
-    def taken_in(self, model_name: str) -> set[str]:
+    def delivered_keys(self, model_name: str) -> set[str]:
         """Keys in landing of all files that were taken in and not withdrawn."""
         prefix = f"intake/{self._home(model_name)}/"
         keys = [entry.key for entry in self._store.entries(prefix)]
@@ -147,6 +148,17 @@ class Lake(Records):
     def finish_file(self, model_name: str, intake: Intake) -> None:
         """Mark a landing file as done: the last write about it."""
         self._store.put(f"intake/{self._home(model_name)}/{file_id(intake.file)}.json", to_bytes(intake))
+
+    def keep_taken_in(self, model_name: str, taken_in: TakenIn) -> None:
+        """Keep which files a check is taking in: written before the first of them is done."""
+        self._store.put(f"taken_in/{model_name}.json", to_bytes(taken_in))
+
+    def uncounted_files(self, model_name: str) -> set[str]:
+        """Ids of files that the newest check took in, where its run never came to its status: the next run counts them."""
+        newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
+        if newest is None or self.holds(status_key(model_name, MonitorStatus, newest.as_of)):
+            return set()
+        return {file_id(file) for file in newest.files}
 
     def quarantine(self, model_name: str, file: LandedFile, rows: Sequence[QuarantinedRow]) -> str:
         """Keep rows that may not go on, one JSON object a line; returns the key."""

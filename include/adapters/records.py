@@ -14,7 +14,7 @@ from typing import TypeVar
 from include.adapters.latest_status import READERS, LatestStatus
 from include.adapters.object_store import ObjectStore, read_document, unless_spoilt
 from include.documents import to_bytes
-from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus
+from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus, Status
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Records:
 
     def write_status(self, model_name: str, status: MonitorStatus | RetrainStatus) -> None:
         """Write what a run found, as of a time; the same run again overwrites its own document."""
-        self._store.put(f"status/{model_name}/{status.stage}/{stamp(status.as_of)}.json", to_bytes(status))
+        self._store.put(status_key(model_name, type(status), status.as_of), to_bytes(status))
         kind: LatestKind = "monitor" if isinstance(status, MonitorStatus) else "retrain"
         self._latest.post_newest(model_name, kind, status, "as_of")
         self._mend_latest(model_name)
@@ -49,7 +49,7 @@ class Records:
 
     def status(self, model_name: str, kind: type[S], as_of: datetime) -> S | None:
         """The status of a kind as of exactly this time, or None."""
-        return self._optional(kind, f"status/{model_name}/{kind.stage}/{stamp(as_of)}.json")
+        return self._optional(kind, status_key(model_name, kind, as_of))
 
     def write_profile(self, model_name: str, profile: PeriodProfile) -> None:
         """Write the noise profile of a period; measured again, it overwrites the document."""
@@ -134,6 +134,11 @@ class Records:
         keys = keys[-newest:] if newest else keys
         with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(partial(read_document, self._store, kind), keys))
+
+
+def status_key(model_name: str, kind: type[Status], as_of: datetime) -> str:
+    """Where the status of a kind as of a time is kept."""
+    return f"status/{model_name}/{kind.stage}/{stamp(as_of)}.json"
 
 
 def _memory(model_name: str, version: str, kind: type) -> str:

@@ -103,7 +103,7 @@ def take_again(context: StepContext) -> str:
     """Let the next run take in every file of landing; what was done, in a sentence."""
     lake, model = context.services.lake, context.model
     there = len(context.services.landing.files(model.name))
-    gone = lake.taken_in(model.name) - {file.key for file in context.services.landing.files(model.name)}
+    gone = lake.delivered_keys(model.name) - {file.key for file in context.services.landing.files(model.name)}
     changes = lake.begin_again(model)
     lost = f" Not in landing any more, and so not taken in again: {_some(sorted(gone))}." if gone else ""
     why = f" Changed: {'; '.join(changes)}." if changes else ""

@@ -1,6 +1,7 @@
 """Check: sort every delivered row against the contract; good rows go on, bad rows go to quarantine with their reasons.
 
-In: a batch. Out: counts. Writes quarantine first, then curated rows, and the intake record of a file last.
+In: a batch. Out: counts. Writes quarantine first, then which files it takes in, so that the next run counts them if this one
+ends before triage; then curated rows, and the intake record of a file last.
 Stops when a file lacks a column, or when too large a share of a period's rows is bad: then nothing of the batch goes on.
 A file that cannot be read is recorded as done and named by the error that ends the task; the other files go on.
 Safe to run again: curated files are named by their content, quarantine files by their delivery.
@@ -18,7 +19,7 @@ from include.decisions.data.labels import unmatched_in_words
 from include.decisions.data.row_contract import RowContract, Sorted, missing_columns, sort_rows
 from include.errors import BrokenFeed, UnreadableFile
 from include.models.contract import Column, Model
-from include.results import Batch, Checked, Intake, LandedFile, QuarantinedRow
+from include.results import Batch, Checked, Intake, LandedFile, QuarantinedRow, TakenIn
 from include.services import Services, StepContext
 from include.untrusted_text import of_data, one_line
 
@@ -53,6 +54,10 @@ def run(context: StepContext, batch: Batch) -> Checked:
     deliveries, unreadable = _read(services, model, batch)
     kept = [_quarantine(services, model, delivery) for delivery in deliveries if delivery.rows.reasons]
     _stop_if_broken(model, deliveries)
+    if deliveries:
+        # Without those that cannot be read: the next run goes on without them.
+        taken_in = TakenIn(as_of=context.request.as_of, files=tuple(delivery.file for delivery in deliveries))
+        services.lake.keep_taken_in(model.name, taken_in)
     for delivery in deliveries:
         good, file = delivery.rows.good, delivery.file
         periods = services.lake.publish(model, file, good)

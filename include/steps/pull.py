@@ -1,7 +1,8 @@
 """Pull: find what upstream delivered since the last run that finished.
 
 In: the landing bucket. Out: a batch, which pins each file to the bytes that were listed.
-There is no watermark time that a late file could slip under: a file is new until an intake record marks it as done.
+There is no watermark time that a late file could slip under: a file is new until an intake record marks it as done. What a
+run took in before it died belongs to the next batch as well: it is taken in once, and counted by the run that finishes.
 Stops when a file's name has an ending that cannot be read. Safe to run again: it writes nothing.
 """
 
@@ -20,6 +21,6 @@ def run(context: StepContext) -> Batch:
     """
     services, name = context.services, context.model.name
     services.lake.require_layout(context.model)
-    done = services.lake.finished_files(name)
+    done = services.lake.finished_files(name) - services.lake.uncounted_files(name)
     new = tuple(file for file in services.landing.files(name) if file_id(file) not in done)
     return Batch(files=new, summary=f"{len(new)} new files" + (f", the first is {new[0].key}" if new else ""))
