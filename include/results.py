@@ -43,12 +43,13 @@ class RollbackRequested(Event):
 
 
 class LandedFile(Result):
-    """One object in landing, pinned to the bytes that were listed."""
+    """One object in landing, pinned to the bytes that were listed; `size` is how many."""
 
     key: str
     etag: str
     stream: Literal["features", "labels"]
     landed_at: datetime
+    size: int = 0
 
 
 class Intake(BaseModel):

@@ -30,11 +30,13 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 import numpy as np
@@ -160,11 +162,22 @@ class Lake(Records):
             return set()
         return {file_id(file) for file in newest.files}
 
-    def quarantine(self, model_name: str, file: LandedFile, rows: Sequence[QuarantinedRow]) -> str:
-        """Keep rows that may not go on, one JSON object a line; returns the key."""
-        key = f"quarantine/{model_name}/{file_id(file)}.jsonl"
-        self._store.put(key, _as_lines(rows))
-        return key
+    def quarantine_key(self, model_name: str, file: LandedFile) -> str:
+        """Where rows of a delivery are kept that may not go on."""
+        return f"quarantine/{model_name}/{file_id(file)}.jsonl"
+
+    @contextmanager
+    def quarantine(self, model_name: str, file: LandedFile) -> Iterator[Callable[[Sequence[QuarantinedRow]], None]]:
+        """What takes rows that may not go on, some at a time; in the end they are kept, one JSON object a line."""
+        with NamedTemporaryFile() as kept:
+
+            def put_aside(rows: Sequence[QuarantinedRow]) -> None:
+                kept.write((b"\n" if kept.tell() else b"") + _as_lines(rows))
+
+            yield put_aside
+            kept.flush()
+            if kept.tell():
+                self._store.upload_file(Path(kept.name), self.quarantine_key(model_name, file))
 
     def quarantines(self, model_name: str) -> list[StoredObject]:
         """What `quarantine` has kept, the newest first."""
@@ -179,20 +192,29 @@ class Lake(Records):
                 f"{key} does not hold rows of quarantine. It was changed. Restore it from a backup."
             ) from error
 
-    def publish(self, model: Model, file: LandedFile, rows: pd.DataFrame) -> tuple[datetime, ...]:
+    def publish(self, model: Model, file: LandedFile, pieces: Iterable[pd.DataFrame]) -> tuple[datetime, ...]:
         """Add rows to their curated periods, which are returned, in the place of what was delivered under this name before.
 
-        A second time finds the same files there.
+        No key may be in two of the pieces. A second time finds the same files there.
         """
         home = self._home(model.name)
         turn, before = self._earlier(home, file)
-        rows = rows.copy()
-        rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
-        parts = {start.to_pydatetime(): part for start, part in rows.groupby(model.periods_of(rows[model.feed.time]))}
-        for start in sorted({*parts, *before}):
-            data = _curated_file(parts.get(start, rows.iloc[:0]), file.key, turn)
+        periods, none = set[datetime](), pd.DataFrame()
+
+        def keep(start: datetime, rows: pd.DataFrame) -> None:
+            data = _curated_file(rows, file.key, turn)
             self._create_once(f"{_curated(home, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet", data)
-        return tuple(sorted(parts))
+
+        for piece in pieces:
+            rows = piece.copy()
+            rows[DELIVERED_AT], rows[SOURCE] = pd.Timestamp(file.landed_at), file.key
+            none = rows.iloc[:0]
+            for period, part in rows.groupby(model.periods_of(rows[model.feed.time])):
+                keep(period.to_pydatetime(), part)
+                periods.add(period.to_pydatetime())
+        for start in sorted(before - periods):
+            keep(start, none)
+        return tuple(sorted(periods))
 
     def _earlier(self, home: str, file: LandedFile) -> tuple[int, set[datetime]]:
         """How many deliveries under the name of this one came before, and the periods that they were of."""

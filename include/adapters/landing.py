@@ -1,8 +1,11 @@
 """Landing: what upstream delivered, as it delivered it. Only ever read."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
-from include.adapters.file_reader import SUFFIXES, FileRows, read_file
+from include.adapters.file_reader import LARGE, SUFFIXES, FileRows, read_file, read_pieces
 from include.adapters.object_store import ObjectStore, StoredObject
 from include.errors import UnreadableFile
 from include.results import LandedFile
@@ -39,6 +42,16 @@ class Landing:
         """
         return read_file(file.key, self._store.read(file.key, etag=file.etag), "landing file")
 
+    def pieces(self, file: LandedFile) -> Iterator[FileRows]:
+        """The same, of a large file a piece at a time, from the disk of this machine."""
+        if file.size <= LARGE:
+            yield self.read(file)
+            return
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "delivery"
+            self._store.download(file.key, path, etag=file.etag)
+            yield from read_pieces(file.key, path, "landing file")
+
     def keys(self, model_name: str) -> list[str]:
         """Everything that lies below a model's name, hidden or not, whatever it is."""
         return [entry.key for entry in self._store.entries(f"{model_name}/") if not entry.key.endswith("/")]
@@ -59,4 +72,4 @@ def _pinned(entry: StoredObject, stream: Stream) -> LandedFile:
             f"landing file {entry.key}: accepted names end in {', '.join(SUFFIXES)}. "
             "Rename it, or begin its name with _ to hide it."
         )
-    return LandedFile(key=entry.key, etag=entry.etag, stream=stream, landed_at=entry.modified)
+    return LandedFile(key=entry.key, etag=entry.etag, stream=stream, landed_at=entry.modified, size=entry.size)

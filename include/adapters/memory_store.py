@@ -35,6 +35,9 @@ class MemoryStore(ObjectStore):
                 )
             return self.objects[key][0]
 
+    def download(self, key: str, path: Path, *, etag: str | None = None) -> None:
+        path.write_bytes(self.read(key, etag=etag))
+
     def stat(self, key: str) -> StoredObject | None:
         found = self.objects.get(key)
         return StoredObject(key, _etag(found[0]), len(found[0]), found[1]) if found else None

@@ -43,6 +43,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def download(self, key: str, path: Path, *, etag: str | None = None) -> None:
+        """The object's bytes as a file, without holding them in memory; errors as of `read`."""
+        ...
+
     def stat(self, key: str) -> StoredObject | None:
         """What a listing would say of this one key; None when nothing is there."""
         ...

@@ -157,6 +157,20 @@ class S3Store(ObjectStore):
         with self._translate_errors("reading", key):
             return read_again(read, self.address(key), (*_CUT_SHORT, *_SPOILT))
 
+    def download(self, key: str, path: Path, *, etag: str | None = None) -> None:
+        condition: Any = {"IfMatch": etag} if etag else {}
+
+        def read() -> None:
+            answer, digest = self._client.get_object(Bucket=self.bucket, Key=key, **condition), _md5()
+            with path.open("wb") as file:
+                for part in answer["Body"].iter_chunks(_MEGABYTE):
+                    file.write(part)
+                    digest.update(part)
+            _refuse_other_bytes(answer, digest.hexdigest())
+
+        with self._translate_errors("reading", key):
+            read_again(read, self.address(key), (*_CUT_SHORT, *_SPOILT))
+
     def stat(self, key: str) -> StoredObject | None:
         try:
             with self._translate_errors("looking at", key):
@@ -286,14 +300,20 @@ def _root_of(body: bytes) -> bytes:
 def _checked(answer: Any) -> bytes:
     """The bytes of an answer, if they are those that were stored, as far as the etag can tell."""
     data: bytes = answer["Body"].read()
+    _refuse_other_bytes(answer, _md5(data).hexdigest())
+    return data
+
+
+def _md5(data: bytes = b"") -> Any:
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def _refuse_other_bytes(answer: Any, found: str) -> None:
     stored = _MD5.fullmatch(answer.get("ETag", ""))
     # Under a customer's or KMS's key the etag is no MD5, nor is that of an upload in parts, which does not look like one.
     encrypted = answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer
-    if stored and not encrypted:
-        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        if found != stored[1]:
-            raise _OtherBytes(found=found, stored=stored[1])
-    return data
+    if stored and not encrypted and found != stored[1]:
+        raise _OtherBytes(found=found, stored=stored[1])
 
 
 def _code(error: BaseException | None) -> str:

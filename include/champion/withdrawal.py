@@ -61,7 +61,7 @@ def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal
         found = _found(context, key, delivered)
         why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
         nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=request.as_of)
-        services.lake.publish(model, nothing, _no_rows(model, nothing.stream))
+        services.lake.publish(model, nothing, [_no_rows(model, nothing.stream)])
         services.lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
         about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
         evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}

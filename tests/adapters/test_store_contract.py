@@ -178,3 +178,16 @@ def test_the_self_test_passes_and_leaves_nothing_behind(store: ObjectStore) -> N
     """Every condition is honored, and no object of the test stays."""
     self_test(store)
     assert list(store.entries()) == []
+
+
+def test_a_download_is_the_object(store: ObjectStore, tmp_path: Path) -> None:
+    """A file holds the bytes that were listed, or none of others; an absent key is named."""
+    data = bytes(range(256)) * 10_000
+    etag = store.put("a", data)
+    store.download("a", tmp_path / "file", etag=etag)
+    assert (tmp_path / "file").read_bytes() == data
+    store.put("a", b"other")
+    with pytest.raises(Conflict):
+        store.download("a", tmp_path / "file", etag=etag)
+    with pytest.raises(ObjectMissing, match="absent"):
+        store.download("absent", tmp_path / "file")

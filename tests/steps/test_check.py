@@ -75,7 +75,7 @@ def test_a_missing_column_is_named(world: World) -> None:
     world.deliver("features", "00", features().drop(columns="colour"))
     with pytest.raises(BrokenFeed, match="lacks the columns colour; it has «id, at, x, z»"):
         world.take_in(day(1))
-    assert not world.lake.objects
+    assert list(world.lake.objects) == ["layouts/toy.json"]
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_others_go_on(world: World) -> None:
@@ -203,7 +203,7 @@ def test_killed_at_any_write_and_run_again_leaves_no_duplicates(world: World) ->
         except Crash:
             other.take_in(day(1))
         else:
-            assert write == 7, "quarantine, the batch, two curated files and two records are six writes"
+            assert write == 8, "layout, the batch, quarantine, two curated files and two records are seven writes"
             return
         kept = curated(other)
         assert len(kept) == 59
@@ -239,3 +239,65 @@ def test_json_lines_end_at_line_feeds_only(world: World) -> None:
     text = frame.to_json(orient="records", lines=True, force_ascii=False).replace('"0-0"', '"0\u2028-0"')
     world.landing.put("toy/features/00.jsonl", text.encode())
     assert world.take_in(day(1)).rows == 60
+
+
+def mixed_history(days: int = 6) -> pd.DataFrame:
+    """Some days in one table, with bad rows, and with keys that come again: in the same piece, and many pieces later."""
+    whole = pd.concat([features(number) for number in range(days)], ignore_index=True).astype("object")
+    whole.loc[[7, 100], "x"] = "bad"
+    again = whole.iloc[[3, 50, 200, 7]].assign(z=1.5)
+    near = whole.iloc[[20]].assign(z=2.5)
+    return pd.concat([whole.iloc[:21], near, whole.iloc[21:], again], ignore_index=True)
+
+
+def delivered_as(world: World, format: str, table: pd.DataFrame) -> None:
+    if format == "csv":
+        world.landing.put("toy/features/all.csv", table.to_csv(index=False).encode())
+    elif format == "jsonl":
+        lines = [
+            json.dumps({name: value for name, value in row.items() if not pd.isna(value)}) for row in table.to_dict("records")
+        ]
+        world.landing.put("toy/features/all.jsonl", "\n".join(lines).encode())
+    else:
+        world.landing.put("toy/features/all.parquet", table.astype({"x": "str"}).to_parquet(index=False))
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_large_file_is_taken_in_as_a_small_one_is(world: World, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    """Piece by piece: the same rows, the same quarantine, the same counts; the last good row of a key counts across pieces."""
+    delivered_as(world, format, mixed_history())
+    checked = world.take_in(day(7))
+    assert (checked.rows, checked.quarantined) == (358, 7)
+    for limit in ("include.adapters.file_reader.LARGE", "include.adapters.landing.LARGE", "include.steps.check.LARGE"):
+        monkeypatch.setattr(limit, 4000)
+    monkeypatch.setattr("include.adapters.file_reader._ROWS_AT_ONCE", 40)
+    large = World()
+    delivered_as(large, format, mixed_history())
+    assert large.take_in(day(7)) == checked
+    order = ["id"]
+    pd.testing.assert_frame_equal(
+        curated(large).sort_values(order, ignore_index=True), curated(world).sort_values(order, ignore_index=True)
+    )
+    (key,) = checked.quarantine_keys
+    assert large.services.lake.quarantined_rows(key) == world.services.lake.quarantined_rows(key)
+    assert len([name for name in large.lake.objects if name.startswith("curated/")]) > 6
+    # Delivered again, shorter: what it has no longer is gone.
+    delivered_as(large, format, features(2))
+    large.take_in(day(8))
+    assert set(curated(large)["id"]) == set(features(2)["id"])
+
+
+def test_a_large_file_with_too_many_bad_rows_stops_as_a_small_one_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it goes on, and its bad rows are in quarantine."""
+    for limit in ("include.adapters.file_reader.LARGE", "include.adapters.landing.LARGE", "include.steps.check.LARGE"):
+        monkeypatch.setattr(limit, 2000)
+    world.deliver("features", "00", features(x=dict.fromkeys(range(30), "bad")))
+    with pytest.raises(BrokenFeed, match=r"30 of 60 rows of features of 2024-01-01"):
+        world.take_in(day(1))
+    assert not curated_keys(world)
+    (kept,) = world.services.lake.quarantines("toy")
+    assert len(world.services.lake.quarantined_rows(kept.key)) == 30
+
+
+def curated_keys(world: World) -> list[str]:
+    return [key for key in world.lake.objects if key.startswith("curated/")]

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -36,16 +38,22 @@ class RowContract:
         latest = delivered_at + AHEAD if delivered_at else None
         return cls(model.feed.key, model.feed.time, columns, model.label.name if is_binary else "", latest)
 
+    @property
+    def names(self) -> list[str]:
+        """The columns that a delivery must have."""
+        return list(dict.fromkeys([*self.key, self.time, *(column.name for column in self.columns)]))
+
 
 @dataclass(frozen=True)
 class Sorted:
     """A delivery, sorted: `good` rows with their types; `reasons` of the others, by the index of the delivery.
 
-    `replaced` are those of the others that only gave way to a later row of the same key. `times` are those of all rows, NaT
-    where there is none.
+    `numbers` are the good rows in that index; `replaced` are those of the others that only gave way to a later row of the same
+    key. `times` are those of all rows, NaT where there is none.
     """
 
     good: pd.DataFrame
+    numbers: "pd.Index[int]"
     reasons: dict[int, list[str]]
     replaced: frozenset[int]
     times: pd.Series
@@ -53,12 +61,11 @@ class Sorted:
 
 def missing_columns(delivered: pd.DataFrame, contract: RowContract) -> list[str]:
     """The columns that every row would lack."""
-    wanted = dict.fromkeys([*contract.key, contract.time, *(column.name for column in contract.columns)])
-    return [name for name in wanted if name not in delivered.columns]
+    return [name for name in contract.names if name not in delivered.columns]
 
 
 def sort_rows(delivered: pd.DataFrame, contract: RowContract, broken: Mapping[int, str] | None = None) -> Sorted:
-    """Check every row of a delivery against the contract; the delivery's index must be 0 to n - 1.
+    """Check every row of a delivery against the contract; each row has a number of its own in the delivery's index.
 
     A row is bad when a value cannot be read as its column's kind, is missing where it must not be, or is outside of its range
     or domain. All of a row's reasons are kept; a `broken` one, of which no value could be read, has that reason alone. Of
@@ -79,8 +86,31 @@ def sort_rows(delivered: pd.DataFrame, contract: RowContract, broken: Mapping[in
     reasons |= {row: [reason] for row, reason in (broken or {}).items()}
     good = typed.drop(index=list(reasons))
     replaced = good.index[good.duplicated([*contract.key], keep="last")]
-    reasons |= {int(row): [f"key {', '.join(contract.key)}: a later row of the file replaces it"] for row in replaced}
-    return Sorted(good.drop(index=replaced).reset_index(drop=True), reasons, frozenset(map(int, replaced)), times)
+    reasons |= {int(row): [replaced_reason(contract.key)] for row in replaced}
+    good = good.drop(index=replaced)
+    return Sorted(good.reset_index(drop=True), good.index, reasons, frozenset(map(int, replaced)), times)
+
+
+def replaced_reason(key: Sequence[str]) -> str:
+    """Why a good row does not go on where a later one has its key."""
+    return f"key {', '.join(key)}: a later row of the file replaces it"
+
+
+def key_digests(rows: pd.DataFrame, key: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint64]]":
+    """For n rows the keys as 128 bits, shape (n, 2): that two of a thousand million keys are alike by chance is 1 in 10^20."""
+    parts = rows[list(key)]
+    seeds = ("0123456789abcdef", "fedcba9876543210")
+    return np.column_stack([pd.util.hash_pandas_object(parts, index=False, hash_key=seed).to_numpy() for seed in seeds])
+
+
+def replaced_later(keys: "Sequence[np.ndarray[Any, np.dtype[np.uint64]]]") -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """For the rows of all pieces, one after the other, whether a later row has the same key; `keys` as of `key_digests`."""
+    whole = np.concatenate(keys) if keys else np.zeros((0, 2), np.uint64)
+    order = np.lexsort((whole[:, 1], whole[:, 0]))
+    same_as_next = (whole[order][1:] == whole[order][:-1]).all(axis=1)
+    replaced = np.zeros(len(whole), dtype=bool)
+    replaced[order[:-1][same_as_next]] = True
+    return replaced
 
 
 def _read_times(values: pd.Series, contract: RowContract, reasons: dict[int, list[str]]) -> pd.Series:
