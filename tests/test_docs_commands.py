@@ -96,11 +96,11 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ),
     ".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     '.venv/bin/python -m include.cli landing withdraw churn/features/2024-01-01.csv --reason "sensor 7 was broken"': Here(
-        1, NO_STACK
+        1, "'churn' is no model"
     ),
-    ".venv/bin/python -m include.cli landing take-again churn": Here(1, NO_STACK),
+    ".venv/bin/python -m include.cli landing take-again churn": Here(1, "model 'churn' does not exist"),
     ".venv/bin/python -m include.cli landing take-again <model>": Here(
-        1, NO_STACK, typed=".venv/bin/python -m include.cli landing take-again churn"
+        1, NO_STACK, typed=".venv/bin/python -m include.cli landing take-again flight_delays"
     ),
     '.venv/bin/python -m include.cli erase churn keys.csv --reason "request 4711" --yes': Here(1, "no such file"),
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),

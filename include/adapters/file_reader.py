@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from include.errors import UnreadableFile
@@ -101,10 +102,11 @@ def read_pieces(name: str, path: Path, what: str = "file") -> Iterator[FileRows]
 
 @dataclass(frozen=True)
 class _Source:
-    """Bytes that can be read more than once, from the beginning, and how many there are."""
+    """Bytes that can be read more than once, and how many there are; `whole` is false for a block from within a file."""
 
     open: Callable[[], BinaryIO]
     size: int
+    whole: bool = True
 
 
 def _pieces(name: str, source: _Source, in_pieces: bool) -> Iterator[FileRows]:
@@ -235,15 +237,114 @@ def _check_names(names: Sequence[str]) -> None:
 def _csv_rows(source: _Source, in_pieces: bool) -> Iterator[FileRows]:
     """Strictly as RFC 4180 has it, or line by line where the quotes of the file do not hold together.
 
-    That is known at the end of the file alone, so a file that is read in pieces is read twice.
+    That is known at the end of the file alone, so a file that is read in pieces is read twice. In most files no value has
+    several lines: those Arrow reads, in a tenth of the time.
     """
-    if in_pieces:
+    if _has_a_row_a_line(source):
+        blocks = _row_by_row(source)
+        yield from blocks if in_pieces else [_joined(list(blocks))]
+    elif in_pieces:
         yield from _filled(_records(source) if _holds_together(source) else _lines(source), in_pieces)
-        return
+    else:
+        try:
+            yield from list(_filled(_records(source), in_pieces))
+        except _BrokenQuotes:
+            yield from _filled(_lines(source), in_pieces)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, some tens of megabytes at a time."""
+    while block := file.read(LARGE) + file.readline():
+        yield block
+
+
+def _has_a_row_a_line(source: _Source) -> bool:
+    """Whether every quote begins and ends a value as RFC 4180 has it, and none holds the end of a line."""
+    with source.open() as file:
+        return all(b'"' not in block or _quotes_end_in_their_lines(block) for block in _blocks(file))
+
+
+def _quotes_end_in_their_lines(block: bytes) -> bool:
+    if block.count(b"\r") != block.count(b"\r\n"):
+        return False
+    data = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    quotes, ends = np.flatnonzero(data == ord('"')), np.flatnonzero(data == ord("\n"))
+    if (np.searchsorted(quotes, ends) % 2).any():
+        return False
+    begins, closes = quotes[0::2], quotes[1::2]
+    # Two quotes in a row are one in the value.
+    doubled = np.flatnonzero(begins[1:] == closes[:-1] + 1)
+    begins, closes = np.delete(begins, doubled + 1), np.delete(closes, doubled)
+    return bool(np.isin(data[begins - 1], list(b",\n")).all() and np.isin(data[closes + 1], list(b",\r\n")).all())
+
+
+def _row_by_row(source: _Source) -> Iterator[FileRows]:
+    """A csv with a row a line, in blocks of lines: by Arrow where each is as it should be, else line by line."""
+    with source.open() as file:
+        header = file.readline(_LONGEST_CELL)
+        names = next(_records(_in_memory(header)), None) if _is_plain(header) else None
+        first_row = number = 0
+        if names is None or len(names.values) < 2 or not header.endswith(b"\n"):
+            # Odd from its first line on, or of one column, in which an empty line is a row.
+            yield from _filled(_lines(source), in_pieces=True)
+            return
+        _check_names(names.values)
+        number = 2
+        for block in _blocks(file):
+            table = _by_arrow(block, names.values)
+            rows = _as_rows(table, first_row) if table is not None else _by_line(block, names.values, first_row, number)
+            yield rows
+            first_row, number = first_row + len(rows.table), number + _count_lines(block)
+        if number == 2:
+            yield _Table(names.values).result()
+
+
+def _is_plain(block: bytes) -> bool:
+    """Whether a newline is what ends its lines, and nothing in it has to be looked at."""
+    return b"\0" not in block and block.count(b"\r") == block.count(b"\r\n")
+
+
+def _by_arrow(block: bytes, names: list[str]) -> "pa.Table | None":
+    """The rows of a block; None where one of them cannot be read as it stands."""
+    if not _is_plain(block) or block.startswith(_BYTE_ORDER_MARK):
+        return None
+    lines = pv.ParseOptions(newlines_in_values=False)
+    texts = pv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True)
+    read = pv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1)
     try:
-        yield from list(_filled(_records(source), in_pieces))
-    except _BrokenQuotes:
-        yield from _filled(_lines(source), in_pieces)
+        table = pv.read_csv(pa.BufferReader(block), read_options=read, parse_options=lines, convert_options=texts)
+    except pa.ArrowInvalid:
+        return None
+    longest = max((pc.max(pc.binary_length(column)).as_py() or 0) for column in table.columns)
+    return table if longest <= _LONGEST_CELL else None
+
+
+def _by_line(block: bytes, names: list[str], first_row: int, number: int) -> FileRows:
+    table = _Table(names, first_row)
+    for record in _lines(_Source(lambda: io.BytesIO(block), len(block), whole=False), number, len(names)):
+        _add(table, record, names)
+    return table.result()
+
+
+def _count_lines(block: bytes) -> int:
+    return block.count(b"\n") if _is_plain(block) else sum(1 for _ in _text_lines(_in_memory(block)))
+
+
+def _in_memory(data: bytes) -> _Source:
+    return _Source(lambda: io.BytesIO(data), len(data))
+
+
+def _as_rows(table: "pa.Table", first: int) -> FileRows:
+    frame = _as_frame(table)
+    frame.index = pd.RangeIndex(first, first + len(frame))
+    return FileRows(frame)
+
+
+def _joined(pieces: list[FileRows]) -> FileRows:
+    if len(pieces) == 1:
+        return pieces[0]
+    broken = {row: why for piece in pieces for row, why in piece.broken.items()}
+    return FileRows(pd.concat([piece.table for piece in pieces], ignore_index=True), broken)
 
 
 def _holds_together(source: _Source) -> bool:
@@ -279,23 +380,27 @@ def _filled(records: Iterator[_Record], in_pieces: bool) -> Iterator[FileRows]:
     _check_names(names)
     table = _Table(names)
     for record in records:
-        if not record.wrong and len(record.values) == len(names):
-            table.add([value or None for value in record.values], record.line, record.text)
-        elif record.wrong:
-            table.add_broken(f"line {record.line}: {record.wrong}", record.text)
-        else:
-            count = f"{len(record.values)} value{'s' if len(record.values) != 1 else ''}"
-            table.add_broken(f"line {record.line}: {count}, the header has {len(names)} names", record.text)
+        _add(table, record, names)
         if in_pieces and table.size > LARGE:
             yield table.result()
             table = table.next_piece()
     yield table.result()
 
 
+def _add(table: _Table, record: _Record, names: list[str]) -> None:
+    if not record.wrong and len(record.values) == len(names):
+        table.add([value or None for value in record.values], record.line, record.text)
+    elif record.wrong:
+        table.add_broken(f"line {record.line}: {record.wrong}", record.text)
+    else:
+        count = f"{len(record.values)} value{'s' if len(record.values) != 1 else ''}"
+        table.add_broken(f"line {record.line}: {count}, the header has {len(names)} names", record.text)
+
+
 def _text_lines(source: _Source, end: str = "") -> Iterator[str]:
     """Bytes that are no UTF-8 become surrogates, which no good value holds; the ends of lines stay as they are."""
     with source.open() as file:
-        if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+        if not source.whole or file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
             file.seek(0)
         yield from io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline=end)
 
@@ -337,10 +442,12 @@ def _swallows(lines: Sequence[str], width: int) -> bool:
     return any(map(is_row, lines[1:-1])) or (is_row(lines[0]) and is_row(lines[-1]))
 
 
-def _lines(source: _Source) -> Iterator[_Record]:
-    """Every line for itself: those that hold together are rows."""
-    width = 0
-    for number, line in enumerate(_text_lines(source), 1):
+def _lines(source: _Source, first: int = 1, width: int = 0) -> Iterator[_Record]:
+    """Every line for itself: those that hold together are rows.
+
+    `first` is the number of the first line, `width` how many values each has, 0 where the first line says so.
+    """
+    for number, line in enumerate(_text_lines(source), first):
         try:
             (values,) = csv.reader([line], strict=True)
         except csv.Error:

@@ -36,10 +36,9 @@ def connect() -> Services:
 
 def by_hand(model_name: str, tool: str, reason: str) -> StepContext:
     """What a tool works with that changes something in the name of the person at this terminal, as of now."""
-    now = datetime.now(UTC)
-    user = getpass.getuser()
+    model, now, user = find_model(model_name), datetime.now(UTC), getpass.getuser()
     request = Request(as_of=now, reason=reason, run_id=f"{tool} {now:%Y-%m-%dT%H:%M:%S}", reason_given=True, asked_by=user)
-    return StepContext(connect(), find_model(model_name), request)
+    return StepContext(connect(), model, request)
 
 
 def landing_bucket() -> "ObjectStore":

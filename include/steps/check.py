@@ -309,8 +309,8 @@ def _broken_feed(model: Model, deliveries: list[_Delivery]) -> BrokenFeed | None
                 worst = max(of_stream, key=lambda delivery: delivery.bad.total())
                 return BrokenFeed(
                     f"landing file {worst.file.key}: {bad[period]:,} of {rows[period]:,} rows of {stream} of "
-                    f"{period:%Y-%m-%d} break the contract ({_in_words([worst])}); accepted is {model.feed.max_bad_share:.0%}. Ask "
-                    "upstream to deliver it again under the same name, or remove it."
+                    f"{period:%Y-%m-%d} break the contract ({_in_words([worst])}); accepted is "
+                    f"{model.feed.max_bad_share:.0%}. Ask upstream to deliver it again under the same name, or remove it."
                 )
     return None
 

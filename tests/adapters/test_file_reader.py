@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.adapters import file_reader
 from include.adapters.file_reader import FileRows, plain_number, read_file, read_pieces
 from include.errors import UnreadableFile
 
@@ -340,3 +341,27 @@ def test_a_large_file_that_is_cut_is_refused(tmp_path: Path, monkeypatch: pytest
         (tmp_path / name).write_bytes(FILES[name][:-40])
         with pytest.raises(UnreadableFile, match=name):
             list(read_pieces(name, tmp_path / name))
+
+
+PARTS = ["1", "", "ab", "ä", " ", "\\", "\0", "\ufeff", "\r", "007", "'", "\t", "\x0b", "\u2028", '""', '"', "\n"]
+CELLS = st.lists(st.sampled_from(PARTS), max_size=3).map("".join)
+CELLS |= CELLS.map(lambda text: f'"{text}"')
+LINES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_size=12)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    LINES, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from([b"", b"\xff", b"\xed\xa0\x80"]), st.integers(8, 60)
+)
+def test_arrow_reads_what_the_strict_reader_reads_or_nothing(
+    lines: list[str], end: str, ends: bool, odd: bytes, block: int
+) -> None:
+    """A file is the same, whether Arrow may read the blocks in which each line is a row, or Python's csv reads all."""
+    data = end.join(["a,b,c", "1,2,3", *lines, *([""] if ends else [])]).encode() + odd
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file_reader, "LARGE", block)
+        fast = read_file("a.csv", data)
+        patch.setattr(file_reader, "_has_a_row_a_line", lambda _: False)
+        slow = read_file("a.csv", data)
+    pd.testing.assert_frame_equal(fast.table, slow.table, check_index_type=False)
+    assert fast.broken == slow.broken
