@@ -6,8 +6,8 @@
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
     predictions/<model>/<period>/v<version>-<digest>.parquet
     profiles/<model>/<period>.json                         the noise that was measured in a period
-    references/<model>/<training digest>/…                 what a champion's training rows were like, and a sample of them
-    references/<model>/<training digest>/<period>.json     a later period, summarised in the same way
+    baselines/<model>/<training digest>/…                  what a champion's training rows were like, and a sample of them
+    baselines/<model>/<training digest>/<period>.json      a later period, summarised in the same way
     memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
     replays/<model>/<digest>/…                             historical models: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
@@ -15,7 +15,8 @@
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
 
 
-Every key says what it is about, so writing twice writes the same thing.
+Every key says what it is about, so writing twice writes the same thing. Documents and tables hold a digest of their content,
+or are named by it: what does not have its digest raises CorruptObject, also when it is read again.
 
 A curated file holds what one delivery of a landing file has for one period, and says so in its schema: `pg_source` is the key
 in landing, `pg_turn` counts the deliveries under it. In each period the last turn of a source counts, and may be empty: what a
