@@ -9,8 +9,8 @@
     snapshots/<model>/<digest>.json                        manifests: which curated files, with their digests
     predictions/<model>/<period>/v<version>-<digest>.parquet
     profiles/<model>/<period>.json                         the noise that was measured in a period
-    references/<model>/<training digest>/…                 what a champion's training rows were like, and a sample of them
-    references/<model>/<training digest>/<period>.json     a later period, summarised in the same way
+    baselines/<model>/<training digest>/…                  what a champion's training rows were like, and a sample of them
+    baselines/<model>/<training digest>/<period>.json      a later period, summarised in the same way
     memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
     replays/<model>/<digest>/…                             historical models: their plan, and how each one did
     reports/<model>/…                                      what a person may want to open
@@ -18,8 +18,9 @@
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
 
 
-Every key says what it is about, so writing twice writes the same thing. Once the history was taken in again, under a changed
-layout, `intake` and `curated` go on in `<model>.2`, and so on: what snapshots consist of stays where it was.
+Every key says what it is about, so writing twice writes the same thing. Documents and tables hold a digest of their content,
+or are named by it: what does not have its digest raises CorruptObject, also when it is read again. Once the history was taken
+in again, under a changed layout, `intake` and `curated` go on in `<model>.2`, and so on: what snapshots consist of stays.
 
 A curated file holds what one delivery of a landing file has for one period, and says so in its schema: `pg_source` is the key
 in landing, `pg_turn` counts the deliveries under it. In each period the last turn of a source counts, and may be empty: what a
@@ -29,6 +30,7 @@ file no longer has when it is delivered again is gone.
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -48,7 +50,7 @@ from pydantic import ValidationError
 from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
 from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
-from include.errors import AlreadyExists, CorruptObject, LayoutChanged
+from include.errors import AlreadyExists, CorruptObject, LayoutChanged, ObjectMissing
 from include.layout import Layout
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
@@ -57,6 +59,8 @@ from include.statuses import MonitorStatus
 
 T = TypeVar("T")
 _SOURCE, _TURN, _DIGEST = b"pg_source", b"pg_turn", b"pg_digest"
+_NO_DIGEST = b"0" * 64
+_ITS_DIGEST = re.compile(_DIGEST + rb":([0-9a-f]{64})")
 # No row is older: see decisions/data/row_contract.py.
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -466,9 +470,8 @@ class Lake(Records):
             self._store.delete(key)
 
     def write_table(self, key: str, rows: pd.DataFrame) -> None:
-        """Write rows under a key as parquet, with a digest of their values."""
-        # Of the values as they are read back: parquet does not keep every type of a frame.
-        self._store.put(key, _parquet(rows, _digest_of(_frame(_parquet(rows, "")))))
+        """Write rows under a key as parquet, with a digest."""
+        self._store.put(key, _parquet(rows))
 
     def read_table(self, key: str) -> pd.DataFrame:
         """Rows written by `write_table`; CorruptObject where they are not as they were written."""
@@ -476,7 +479,10 @@ class Lake(Records):
 
     def has_table(self, key: str) -> bool:
         """Whether there is a table under this key that can be used; where one is spoilt, that is logged."""
-        return self.holds(key) and unless_spoilt(lambda: self.read_table(key)) is not None
+        try:
+            return unless_spoilt(lambda: self.read_table(key)) is not None
+        except ObjectMissing:
+            return False
 
     # Replays
 
@@ -508,9 +514,9 @@ class Lake(Records):
     def baseline(self, model_name: str, digest: str, kind: type[T]) -> T | None:
         """The document that `write_baseline` kept, or None."""
         key = f"{_baseline(model_name, digest)}baseline.json.gz"
-        return (
-            read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key) if self.holds(key) else None
-        )
+        if not self.holds(key):
+            return None
+        return read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key)
 
     def baseline_sample(self, model_name: str, digest: str) -> pd.DataFrame:
         """The sample that `write_baseline` kept."""
@@ -683,34 +689,27 @@ def _unzipped(key: str, data: bytes) -> bytes:
         raise CorruptObject(f"{key} cannot be unpacked ({error}). Remove it: the next check makes it again.") from error
 
 
-def _parquet(rows: pd.DataFrame, digest: str) -> bytes:
+def _parquet(rows: pd.DataFrame) -> bytes:
+    """The rows as a file that holds the digest of its own bytes, made while nothing but zeros stood in the digest's place."""
     table, buffer = pa.Table.from_pandas(rows, preserve_index=False), io.BytesIO()
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _DIGEST: digest.encode()})
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+    about = {**(table.schema.metadata or {}), _DIGEST: _DIGEST + b":" + _NO_DIGEST}
+    pq.write_table(table.replace_schema_metadata(about), buffer, compression="zstd")
+    data = buffer.getvalue()
+    return _in_its_place(data, hashlib.sha256(data).hexdigest().encode())
 
 
-def _frame(data: bytes) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(data))
-
-
-def _digest_of(rows: pd.DataFrame) -> str:
-    """A digest of the names and values of a table, each value under the number of its row."""
-    digest = hashlib.sha256()
-    for name, column in rows.items():
-        # A value that is a list becomes several, with one number.
-        digest.update(str(name).encode() + pd.util.hash_pandas_object(column.explode()).to_numpy().tobytes())
-    return digest.hexdigest()
+def _in_its_place(data: bytes, digest: bytes) -> bytes:
+    """The bytes of a file with another digest in it: at the last place that looks like one, for it is in the footer."""
+    found = list(_ITS_DIGEST.finditer(data))
+    return data[: found[-1].start(1)] + digest + data[found[-1].end(1) :] if found else data
 
 
 def _table(key: str, data: bytes) -> pd.DataFrame:
     way_out = "Restore it from a backup, or remove it: a later run writes it again (docs/runbook.md)."
-    try:
-        rows, named = _frame(data), (pq.read_schema(io.BytesIO(data)).metadata or {}).get(_DIGEST)
-    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-        raise CorruptObject(f"{key} is no table in parquet ({type(error).__name__}). {way_out}") from error
-    if named != _digest_of(rows).encode():
+    named = _ITS_DIGEST.findall(data)
+    if not named or hashlib.sha256(_in_its_place(data, _NO_DIGEST)).hexdigest().encode() != named[-1]:
         raise CorruptObject(
-            f"{key} does not have the digest that it names. It was changed, or an old release wrote it. {way_out}"
+            f"{key} is no table that holds its own digest. It was changed, or another release wrote it. {way_out}"
         )
+    rows: pd.DataFrame = pd.read_parquet(io.BytesIO(data))
     return rows

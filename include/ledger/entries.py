@@ -86,7 +86,7 @@ def faults(entries: Sequence[Entry], stored: Sequence[bytes]) -> list[str]:
     for position, (entry, data) in enumerate(zip(entries, stored, strict=True), start=1):
         if entry.sequence != position:
             return [*wrong, f"entry {position} is missing: the next one that is there is {entry.sequence}"]
-        # Those of before 2027 carry no digest of their own: the next one has it.
+        # Those of earlier releases carry no digest of their own: the next one has it.
         if data not in (sealed(entry), to_bytes(entry)):
             wrong.append(f"entry {position} is not as it was written")
         if entry.chained_to != (newest.digest if newest else ""):

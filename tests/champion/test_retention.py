@@ -8,7 +8,6 @@ from click.testing import CliRunner
 
 from include.champion.handover import Author, Subject, fact
 from include.champion.retention import carry_out, plan
-from include.cli import prune as command
 from include.cli.__main__ import cli
 from include.request import Request
 from include.services import StepContext
@@ -151,8 +150,8 @@ def test_a_command_that_could_remove_too_much_is_refused(arguments: list[str], c
 
 def test_the_command_lists_first_and_removes_only_on_request(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --yes nothing goes."""
-    monkeypatch.setattr(command, "connect", lambda: old.services)
-    monkeypatch.setattr(command, "find_model", lambda _: MODEL)
+    monkeypatch.setattr("include.cli.connection.connect", lambda: old.services)
+    monkeypatch.setattr("include.cli.connection.find_model", lambda _: MODEL)
     assert "Nothing was removed" in CliRunner().invoke(cli, ["prune", "toy"]).stdout
     assert "3" in old.registry.versions
     assert CliRunner().invoke(cli, ["prune", "toy", "--yes"]).exit_code == 0

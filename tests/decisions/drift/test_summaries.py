@@ -40,7 +40,8 @@ GRID = lay_grid(frame([(float(n), "red", "a b") for n in range(1000)]), COLUMNS)
 
 
 def plain(summary: Summary) -> Any:
-    return json.loads(to_bytes(summary))
+    """What it holds, without the digest of it: sums may differ in their last digits, and counts in their order."""
+    return {name: value for name, value in json.loads(to_bytes(summary)).items() if name != "digest"}
 
 
 @settings(deadline=None, max_examples=60)
