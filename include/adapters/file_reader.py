@@ -85,6 +85,9 @@ def read_file(name: str, data: bytes, what: str = "file") -> FileRows:
 
 def _unpacked(data: bytes) -> bytes:
     limit = max(_UNPACKED_FLOOR, _UNPACKED_TIMES * len(data))
+    if not data:
+        # Python takes it for an empty text, and an empty file of JSON lines withdraws its rows.
+        raise _NotReadable("it is no whole gzip file (it is empty)")
     try:
         with gzip.open(io.BytesIO(data)) as file:
             plain = file.read(limit + 1)
