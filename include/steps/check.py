@@ -148,9 +148,10 @@ def _quarantine(services: Services, model: Model, delivery: _Delivery) -> str:
     reasons, broken = delivery.rows.reasons, delivery.delivered.broken
     bad = delivery.delivered.table.loc[sorted(reasons)].astype("object")
     bad = bad.where(bad.notna(), None)  # JSON has no value for NaN
-    rows = []
-    for number, values in zip(bad.index.tolist(), bad.to_dict("records"), strict=True):
-        known: dict[str, Any] = {"values": {}, "line": broken[number].text} if number in broken else {"values": values}
+    # By the index: a file of JSON lines of which none can be read has rows, and no columns.
+    values, rows = bad.to_dict("index"), []
+    for number in bad.index.tolist():
+        known: dict[str, Any] = {"values": {}, "line": broken[number].text} if number in broken else {"values": values[number]}
         rows.append(QuarantinedRow(source=delivery.file.key, row=number + 1, reasons=reasons[number], **known))
     return services.lake.quarantine(model.name, delivery.file, rows)
 
