@@ -1,4 +1,4 @@
-"""Small deliveries that went wrong once, here or in other tools: each is the smallest of its kind, and goes through pull and check.
+"""Small deliveries that went wrong once, here or in other tools: each is the smallest of its kind, and is pulled and checked.
 
 The files lie in tests/cases; where a kind is not one of a format, its rows are also written in the other formats.
 """
