@@ -135,6 +135,8 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make audit": Here(2, "could not be looked up"),
     "make bench": MINUTES,
     "make bench-crash": By("tests/bench/test_crash.py"),
+    "make bench-crash_steps": MINUTES,
+    "make bench-door": By("tests/steps/test_deliveries.py"),
     "make bench-drift": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,

@@ -1,6 +1,6 @@
-"""Every step of monitor and retrain dies at every write and is cut off at every call: the rerun leaves what a calm run does.
+"""Each step of monitor and retrain dies at every write and is cut off at every call: the rerun leaves what a calm run leaves.
 
-Compared is everything: the bytes of every object on the lake, versions, tags, aliases and reports of the registry, and the
+Compared is everything: the bytes of every object on the lake; versions, tags, aliases and reports of the registry; the
 step's own result. Only how many seconds a training took is left out: two calm runs differ in it as well. Not done here are
 Evidently's report, which holds random ids, the picture on the card and the domain classifier: they take most of the time, and
 call no server.
@@ -65,7 +65,7 @@ def labels(number: int) -> pd.DataFrame:
 
 
 def deliver(world: World) -> None:
-    """Several files in both streams: corrections, bad rows, lines that cannot be read, names delivered before."""
+    """Several files in both streams: corrections, bad rows, a line that cannot be read, names that were delivered before."""
     world.landing.now = day(9)
     twice = features(8, x={3: "many", 5: 500.0}, colour={9: "pink"})
     world.deliver("features", "08", pd.concat([twice, twice.head(4).assign(x=1.0)]))

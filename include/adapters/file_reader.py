@@ -142,6 +142,9 @@ def _unpacked_beside(path: Path) -> Path:
 
 def _unpack(packed: BinaryIO, size: int, target: BinaryIO) -> None:
     limit = max(_UNPACKED_FLOOR, _UNPACKED_TIMES * size)
+    if not size:
+        # Python takes it for an empty text, and an empty file of JSON lines withdraws its rows.
+        raise _NotReadable("it is no whole gzip file (it is empty)")
     try:
         with gzip.open(packed) as file:
             while part := file.read(_AT_ONCE):

@@ -193,6 +193,7 @@ def test_bytes_of_parquet_that_are_no_text_break_their_row() -> None:
         ("a.csv", "id\n1\n".encode("utf-16"), "its text is UTF-16; accepted is UTF-8"),
         ("a.csv", b"id,\0\n1,2\n", "line 1, which names the columns"),
         ("a.csv.gz", b"id\n1\n", "it is no whole gzip file"),
+        ("a.jsonl.gz", b"", "it is no whole gzip file"),
         ("a.csv.gz", gzip.compress(b"id\n1\n")[:-4], "it is no whole gzip file"),
         ("a.csv.gz", gzip.compress(b"0" * (65 * 1024**2)), "it unpacks to more than"),
         ("a.parquet", parquet(pa.table({"x": pa.array(["a"] * 70_000_000).dictionary_encode()})), "it unpacks to"),

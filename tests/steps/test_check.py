@@ -233,6 +233,14 @@ def test_json_lines_may_leave_out_what_is_null_and_may_be_empty(world: World) ->
     assert world.services.lake.rows(world.model, day(0), day(1))["z"].isna().all()
 
 
+def test_json_lines_of_which_none_can_be_read_are_in_quarantine(world: World) -> None:
+    """Then no column is known at all; the other files of the batch go on."""
+    world.deliver("features", "00", features())
+    world.landing.put("toy/features/01.jsonl", b"{cut\n[1, 2]\n")
+    assert (world.take_in(day(1)).rows, len(quarantined(world))) == (60, 2)
+    assert [row["line"] for row in quarantined(world)] == ["{cut", "[1, 2]"]
+
+
 def test_json_lines_end_at_line_feeds_only(world: World) -> None:
     """A line separator inside a string is no end of a line."""
     frame = rows(0).drop(columns="y")

@@ -160,3 +160,23 @@ def test_what_goes_on_satisfies_the_contract(rows: list[dict[str, Any]]) -> None
     """Sorting the good rows again finds nothing."""
     good = sort(rows).good
     assert sort(good.to_dict("records")).reasons == {}
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_a_number_is_the_float_nearest_to_what_was_written(numbers: list[float]) -> None:
+    """To the last bit: what a tool wrote with all its digits comes back as it was."""
+    contract = RowContract(("id",), "at", (Column("x", "number"),))
+    delivered = pd.DataFrame({"id": [str(n) for n in range(len(numbers))], "at": "2024-01-01", "x": list(map(repr, numbers))})
+    assert sort_rows(delivered, contract).good["x"].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(" 7 ", 7.0), ("+5", 5.0), (".5", 0.5), ("5.", 5.0), ("1E-7", 1e-7), ("true", 1.0), ("False", 0.0), ("1e400", None)]
+    + [(text, None) for text in ("0x1F", "1_000", "١٢", "½", "inf", "nan", "1e", "--1", "1 000", "1,5", "7f")],
+)
+def test_what_is_a_number(text: str, number: float | None) -> None:
+    """Digits with a point and an exponent, or a boolean; what is infinite, or grouped in thousands, is none."""
+    contract = RowContract(("id",), "at", (Column("x", "number"),))
+    good = sort_rows(pd.DataFrame({"id": ["1"], "at": ["2024-01-01"], "x": [text]}), contract).good
+    assert good["x"].tolist() == ([] if number is None else [number])

@@ -1,0 +1,211 @@
+"""Do the lake and the registry survive? `kill -9` before and after every writing request of the steps of monitor and of train.
+
+As crash.py does for promotion and rollback: real MLflow, real object store, a process of its own for each try, and the task
+run again. Compared with a run that nothing disturbed are the bytes of every object on the lake and the step's result; of train
+also that there is one version, with the same tags and the alias, and no run left open.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.tracking import MlflowClient
+from rich.console import Console
+
+from bench import results
+from bench.crash import _DIED, _DONE, Fault, faults_of, in_a_process
+from bench.in_process import play, stores
+from include.adapters.object_store import ObjectStore
+from include.adapters.registry import CHALLENGER
+from include.models import find_model
+from include.models.contract import Candidate, Model
+from include.request import Request
+from include.services import Services, StepContext, build_services
+
+PAGE = Path(__file__).parent.parent / "docs/registry.md"
+STEPS = ("check", "score", "detect_drift", "measure_quality", "triage", "assemble", "train")
+_RESULTS = {
+    "batch": "pull", "checked": "check", "scored": "score", "drift": "detect_drift", "quality": "measure_quality",
+    "assembled": "assemble",
+}  # fmt: skip
+_FIRST, _DAY, _ROWS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(days=1), 60
+
+
+def _build(seed: int) -> Any:
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    encode = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_pipeline(make_column_transformer((encode, ["holiday", "weather"]), remainder="passthrough"), Ridge())
+
+
+def _model() -> Model:
+    """The traffic model, by the day, on a pipeline that trains in no time."""
+    model = find_model("traffic_volume")
+    return replace(
+        model,
+        name="crash_steps",
+        feed=replace(model.feed, period=_DAY),
+        criteria=replace(model.criteria, min_rows=50),
+        candidates=(Candidate(build=_build),),
+    )
+
+
+def _rows(number: int) -> pd.DataFrame:
+    random = np.random.default_rng(number)
+    hours = [_FIRST + number * _DAY + timedelta(minutes=20 * turn) for turn in range(_ROWS)]
+    of_day = random.integers(0, 24, _ROWS)
+    return pd.DataFrame(
+        {
+            "hour": [hour.isoformat() for hour in hours],
+            "hour_of_day": of_day,
+            "weekday": number % 7,
+            "holiday": "none",
+            "weather": random.choice(["rain", "sun"], _ROWS),
+            "temperature_k": random.normal(285, 5, _ROWS),
+            "rain_mm": random.exponential(1, _ROWS),
+            "volume": 100 * of_day + random.normal(1000, 50, _ROWS),
+        }
+    )
+
+
+def _deliver(store: ObjectStore, name: str, rows: pd.DataFrame, stream: str = "both") -> None:
+    if stream != "labels":
+        store.put(f"crash_steps/features/{name}.csv", rows.drop(columns="volume").to_csv(index=False).encode())
+    if stream != "features":
+        store.put(f"crash_steps/labels/{name}.csv", rows[["hour", "volume"]].to_csv(index=False).encode())
+
+
+@dataclass
+class Trials:
+    """A first champion and some deliveries after it; before each step, what is on the lake."""
+
+    services: Services
+    model: Model
+    results: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    _turn: int = 0
+
+    @property
+    def lake(self) -> ObjectStore:
+        """The bucket of the lake."""
+        return self.services.lake._store
+
+    def prepare(self) -> None:
+        """Eight days, a champion, and two days more: several files, corrections, bad rows, a file that is delivered again."""
+        landing = self.services.landing._store
+        for number in range(8):
+            _deliver(landing, f"{number:02}", _rows(number))
+        week = play(self.services, self.model, _FIRST + 9 * _DAY)
+        assert week.promotion is not None, week.finding
+        assert week.promotion.promoted, week.verdict
+        for number in (8, 9):
+            _deliver(landing, f"{number:02}", _rows(number).astype({"rain_mm": "object"}).replace({"rain_mm": {0: "many"}}))
+        _deliver(landing, "08-corrected", _rows(8).head(5).assign(rain_mm=0.0), "features")
+        _deliver(landing, "07", _rows(7).head(50))
+        self.results["pull"] = self.perform("pull", build_services())
+
+    def perform(self, step: str, services: Services) -> Any:
+        """One step, as the task of this trial's run does it."""
+        request = Request(_FIRST + 10 * _DAY, "bench", f"trial {self._turn if step == 'train' else 0}", force=step == "train")
+        run = import_module(f"include.steps.{step}").run
+        inputs = {name: self.results[_RESULTS[name]] for name in signature(run).parameters if name != "context"}
+        return run(StepContext(services, self.model, request), **inputs)
+
+    def objects(self) -> dict[str, bytes]:
+        """All that is on the lake."""
+        return {entry.key: self.lake.read(entry.key) for entry in self.lake.entries()}
+
+    def reset(self, step: str) -> None:
+        """The lake as it was before a step; a training of its own for each trial."""
+        self._turn += 1
+        right, there = self.before[step], self.objects()
+        for key in there.keys() - right.keys():
+            self.lake.delete(key)
+        for key, data in right.items():
+            if there.get(key) != data:
+                self.lake.put(key, data)
+
+    def trained(self) -> tuple[Any, ...]:
+        """How many versions this trial's training has, the names of their tags, whether it is challenger, and open runs."""
+        registry, name = self.services.registry, self.model.name
+        ours = [one for one in registry.all_versions(name) if one.tags.get("forced_by") == f"trial {self._turn}"]
+        challenger = registry.aliased(name, CHALLENGER)
+        client = MlflowClient(tracking_uri=self.services.settings.mlflow_tracking_uri)
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        is_open = client.search_runs(experiments, "attributes.status = 'RUNNING'")
+        return len(ours), sorted(ours[0].tags) if ours else [], challenger in ours, len(is_open)
+
+
+def survive(trials: Trials, step: str, report: Callable[[str], object]) -> dict[str, Any]:
+    """Every death of one step; what went wrong is in `broken`."""
+    trials.before[step] = trials.objects()
+    trials.reset(step)
+    ended, methods = in_a_process(lambda: trials.perform(step, build_services()) and None, Fault())
+    assert ended == _DONE, f"undisturbed, {step} {ended}"
+    right, result = trials.objects(), trials.perform(step, build_services())
+    trained = trials.trained() if step == "train" else ()
+    faults, broken, died = [fault for fault in faults_of(methods) if fault.how != "outage"], list[str](), 0
+    for fault in faults:
+        trials.reset(step)
+        ended, _ = in_a_process(lambda: trials.perform(step, build_services()) and None, fault)
+        died += ended == _DIED
+        again = trials.perform(step, build_services())
+        there = trials.objects()
+        odd = sorted(key for key in right.keys() | there.keys() if right.get(key) != there.get(key))
+        if odd:
+            broken.append(f"{step}, {fault.how} request {fault.at}: {odd[:5]}")
+        if step != "train" and again != result:
+            broken.append(f"{step}, {fault.how} request {fault.at}: {again}, undisturbed {result}")
+        if step == "train" and trials.trained() != trained:
+            broken.append(f"{step}, {fault.how} request {fault.at}: {trials.trained()}, undisturbed {trained}")
+    trials.results[step] = result
+    report(f"{step}: {len(faults)} cases, {len(broken)} broken")
+    writes = len(faults) // 2
+    return {"requests": len(methods), "writes": writes, "cases": len(faults), "died": died, "broken": broken}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The table of docs/registry.md."""
+    lines = [
+        "| step | requests | of them writes | killed before or after a write | broken |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for step in STEPS:
+        one = figures[step]
+        lines.append(f"| `{step}` | {one['requests']} | {one['writes']} | {one['cases']} | {len(one['broken'])} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Kill, print, write."""
+    console = Console()
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    with stores():
+        began = time.monotonic()
+        trials = Trials(build_services(), _model())
+        trials.prepare()
+        steps = {step: survive(trials, step, console.print) for step in STEPS}
+        seconds = round(time.monotonic() - began)
+    broken = [case for step in steps.values() for case in step["broken"]]
+    figures = steps | {"cases": sum(step["cases"] for step in steps.values()), "seconds": seconds}
+    results.write("crash_steps", figures, {"broken": 0}, not broken)
+    results.into_page(PAGE, "crash_steps", table(figures))
+    console.print_json(json.dumps(figures))
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
