@@ -28,7 +28,7 @@ from bench.in_process import play, stores
 from include.adapters.object_store import ObjectStore
 from include.adapters.registry import CHALLENGER
 from include.models import find_model
-from include.models.contract import Candidate, Model
+from include.models.contract import Model
 from include.request import Request
 from include.services import Services, StepContext, build_services
 
@@ -41,25 +41,14 @@ _RESULTS = {
 _FIRST, _DAY, _ROWS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(days=1), 60
 
 
-def _build(seed: int) -> Any:
-    from sklearn.compose import make_column_transformer
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
-    encode = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return make_pipeline(make_column_transformer((encode, ["holiday", "weather"]), remainder="passthrough"), Ridge())
-
-
 def _model() -> Model:
-    """The traffic model, by the day, on a pipeline that trains in no time."""
+    """The traffic model, by the day."""
     model = find_model("traffic_volume")
     return replace(
         model,
         name="crash_steps",
         feed=replace(model.feed, period=_DAY),
-        criteria=replace(model.criteria, min_rows=50),
-        candidates=(Candidate(build=_build),),
+        criteria=replace(model.criteria, floor=2000, noisy_floor=3000, min_rows=50),
     )
 
 
