@@ -654,10 +654,7 @@ class Oracle:
     _last: dict[tuple[Stream, str], tuple[datetime, list[Typed]]] = field(default_factory=dict)
 
     def take_in(self, files: Iterable[tuple[File, datetime]]) -> Counts:
-        """Files that a check takes in, in the order in which they landed.
-
-        To withdraw a file would be one more operation beside this: it would forget what `_last` holds of it.
-        """
+        """Files that a check takes in, in the order in which they landed."""
         counts, labels = Counts(), list[Typed]()
         for file, landed in files:
             good, bad = self._sorted(file, landed)
@@ -672,6 +669,10 @@ class Oracle:
         counts.labels = len(labels)
         counts.unmatched = sum(self._place(row) not in features for row in labels)
         return counts
+
+    def withdraw(self, stream: Stream, key: str) -> None:
+        """Nothing of a file counts any more; what it put into quarantine stays there."""
+        self._last.pop((stream, key), None)
 
     def rows(self) -> dict[tuple[Any, ...], Typed]:
         """Every row that counts, by key and period, beside its label; "label came" is whether there is a row of labels."""

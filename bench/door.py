@@ -1,8 +1,9 @@
 """Is anything lost, or taken in that upstream did not write? Random deliveries against an oracle, value by value.
 
 Each world is one upstream with columns of its own, over stores in memory. It delivers files in every format, corrects them,
-and delivers them again under the same name, early, late and broken, with a check now and then. After each check the rows
-that count, those in quarantine, and the numbers that the check reported have to be what the oracle in deliveries.py says.
+and delivers them again under the same name, early, late and broken, or withdraws them, with a check now and then. After each
+check the rows that count, those in quarantine, and the numbers that the check reported have to be what the oracle in
+deliveries.py says.
 """
 
 import json
@@ -40,6 +41,7 @@ from bench.deliveries import (
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.memory_store import MemoryStore
+from include.champion.withdrawal import take_back
 from include.errors import BrokenFeed, ProvingGroundError, UnreadableFile
 from include.models.contract import Candidate, Column, Criteria, Feed, Kind, Model, Retraining
 from include.own_columns import LABEL_DELIVERED
@@ -71,6 +73,7 @@ class Findings:
 
     deliveries: int = 0
     rows: int = 0
+    withdrawals: int = 0
     checks: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -96,14 +99,16 @@ class World:
         self.bytes_seen: set[tuple[str, bytes, datetime]] = set()
 
     def play(self, deliveries: int) -> None:
-        """So many deliveries, with a check after some of them and at the end."""
+        """So many deliveries, with a withdrawal or a check after some of them, and a check at the end."""
         for number in range(deliveries):
             self.deliver()
+            if self.random.random() < 0.1:
+                self.withdraw()
             if self.random.random() < 0.4 or number == deliveries - 1:
                 self.check()
 
     def deliver(self) -> None:
-        """One file under a new name, or again under one that is known. To withdraw a file would be another operation here."""
+        """One file under a new name, or again under one that is known."""
         stream: Stream = self.random.choice(("features", "features", "labels"))
         name = f"{self.random.choice(('a', 'b', 'folder/c'))}.{self.random.choice(FORMATS)}"
         self.landing.now += timedelta(seconds=self.random.choice((0, 0, 1, 3600)))
@@ -122,6 +127,17 @@ class World:
         self.findings.formats[name.split(".", 1)[1]] += 1
         if file.fault:
             self.findings.refused[file.fault] += 1
+
+    def withdraw(self) -> None:
+        """A file that was delivered once, whether a check has seen it or not."""
+        key = self.random.choice(sorted({key for key, _, _ in self.bytes_seen}))
+        self.landing.now += timedelta(seconds=1)
+        context = StepContext(self.services, self.model, Request(self.landing.now, "a withdrawal", "run"))
+        take_back(context, self.landing, key, "by bench")
+        self.waiting.pop(key, None)
+        self.oracle.withdraw(cast(Stream, key.split("/")[1]), key)
+        self.findings.withdrawals += 1
+        self.compare(None, None)
 
     def check(self) -> None:
         """Pull and check, and compare; a batch that is stopped by an absent column is checked again without that file."""
@@ -276,6 +292,7 @@ def table(figures: dict[str, Any]) -> str:
         ("deliveries, in files of", f"{figures['deliveries']:,}: {formats}"),
         ("of them refused as a whole, by name", refused),
         ("rows that went on, and rows in quarantine", f"{figures['went on']:,}, {figures['in quarantine']:,}"),
+        ("withdrawals", f"{figures['withdrawals']:,}"),
         ("checks, each compared value by value", f"{figures['checks']:,}"),
         *((kind, f"{figures[kind]:,}") for kind in _WRONG),
     ]
@@ -297,6 +314,7 @@ def main() -> int:
         "went on": findings.went_on,
         "in quarantine": findings.quarantined,
         "labels of no row": findings.unmatched_labels,
+        "withdrawals": findings.withdrawals,
         "checks": findings.checks,
         "formats": dict(sorted(findings.formats.items())),
         "refused": dict(findings.refused),

@@ -56,13 +56,10 @@ def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal
     if not taken and landing.stat(key) is None:
         raise ToolError(f"{key!r} is not in landing, and no run of {model.name}.monitor has taken in a file of that name.")
     with handover(context, "withdraw") as begun:
-        _put_aside(landing, model.name, key)
+        why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
+        take_back(context, landing, key, why)
         delivered = [intake for intake in taken if not intake.withdrawn]
         found = _found(context, key, delivered)
-        why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
-        nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=request.as_of)
-        services.lake.publish(model, nothing, [_no_rows(model, nothing.stream)])
-        services.lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
         about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
         evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}
         begun.write("withdrawn", about, Author(request.asked_by, f"{found.in_words()}. {request.reason}"), evidence=evidence)
@@ -70,6 +67,17 @@ def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal
         mark_versions(context, found.judged, f"Judged on rows that were withdrawn: {key}, {why}")
         begun.mirror(must_publish=False)
     return found
+
+
+def take_back(context: StepContext, landing: ObjectStore, key: str, why: str) -> None:
+    """Put a file aside, and let nothing count as the last delivery under its name."""
+    lake, model = context.services.lake, context.model
+    if landing.stat(key) is not None:
+        landing.put(f"{model.name}/_withdrawn/{key.removeprefix(f'{model.name}/')}", landing.read(key))
+        landing.delete(key)
+    nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=context.request.as_of)
+    lake.publish(model, nothing, [_no_rows(model, nothing.stream)])
+    lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
 
 
 def versions_that_saw(services: Services, model_name: str, curated: Collection[str]) -> list[Version]:
@@ -111,12 +119,6 @@ def _found(context: StepContext, key: str, delivered: Sequence[Intake]) -> Withd
     trained = tuple(one.number for one in versions if one.tags.get(_TRAINED_ON) in snapshots)
     judged = tuple(one.number for one in versions if one.number not in trained)
     return Withdrawal(key, delivered[-1].rows if delivered else 0, tuple(sorted(snapshots)), trained, judged)
-
-
-def _put_aside(landing: ObjectStore, model_name: str, key: str) -> None:
-    if landing.stat(key) is not None:
-        landing.put(f"{model_name}/_withdrawn/{key.removeprefix(f'{model_name}/')}", landing.read(key))
-        landing.delete(key)
 
 
 def _stream(key: str) -> Literal["features", "labels"]:
