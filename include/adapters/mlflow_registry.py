@@ -156,8 +156,12 @@ class MlflowRegistry(Registry):
         with _translate_errors(model.name), self._as_mlflow_default():
             experiment = mlflow.set_experiment(model.name)
             self._close_dead_runs(experiment.experiment_id, training.key)
-            with mlflow.start_run(run_name=f"{model.name} {training.tags['trained_until'][:10]}") as run:
-                mlflow.set_tags(training.tags | {TRAINING_KEY: training.key})
+            tags, run_name = (
+                training.tags | {TRAINING_KEY: training.key},
+                f"{model.name} {training.tags['trained_until'][:10]}",
+            )
+            # The tags come with the run: one that was killed before it had its key would never be found and closed.
+            with mlflow.start_run(run_name=run_name, tags=tags) as run:
                 mlflow.log_params(training.params)
                 mlflow.log_metrics(training.metrics)
                 self._log_dataset(example, training)
@@ -166,7 +170,6 @@ class MlflowRegistry(Registry):
                 info = _log_pipeline(model, pipeline, example, training)
             _require(_ARTIFACT, self._client.list_logged_model_artifacts(info.model_id))
             self._ensure_registered(model)
-            tags = training.tags | {TRAINING_KEY: training.key}
             made = self._client.create_model_version(
                 model.name, info.model_uri, run.info.run_id, tags=tags, model_id=info.model_id, await_creation_for=0
             )
