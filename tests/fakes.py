@@ -200,6 +200,11 @@ class FakeRegistry(Registry):
         self.pipelines[number], self.examples[number], self.digests[number] = pipeline, example, f"digest-of-{number}"
         return version
 
+    def retag(self, number: str, tags: dict[str, str]) -> None:
+        """Make a version one that a person registered, with these tags: of its run no promotion is known."""
+        version = self.versions[number]
+        self.versions[number] = Version(version.model_name, number, f"by hand {number}", tags, version.created)
+
     def artifact_digest(self, model_name: str, number: str) -> str:
         self.version(model_name, number)
         return self.digests[number]

@@ -53,7 +53,7 @@ def test_as_of_an_earlier_day_nothing_later_is_seen(world: World) -> None:
 
 def test_the_holdout_is_newer_than_the_champions_training_data(seasoned: World) -> None:
     """The holdout is newer than the champion's training rows, or there is none."""
-    seasoned.registry.versions["1"].tags["trained_until"] = day(7).isoformat()
+    seasoned.registry.retag("1", seasoned.registry.versions["1"].tags | {"trained_until": day(7).isoformat()})
     assembled = seasoned.do("assemble", day(9))
     assert "champion was trained on rows until 2024-01-08" in assembled.skipped
     assert assembled.champion_version == seasoned.registry.aliases["champion"]

@@ -16,7 +16,7 @@ def test_the_tag_that_is_missing_is_named(seasoned: World, step: str, tag: str) 
     seasoned.deliver_day(8)
     checked = seasoned.take_in(day(10))
     scored = seasoned.scored(day(9))
-    del seasoned.registry.versions["1"].tags[tag]
+    seasoned.registry.retag("1", {name: value for name, value in seasoned.registry.versions["1"].tags.items() if name != tag})
     given: dict[str, dict[str, Any]] = {"detect_drift": {"checked": checked, "scored": scored}}
     inputs = given | {"assemble": {}, "measure_quality": {"scored": scored}}
     with pytest.raises(RegistryError, match=rf"toy version 1 has no tag {tag}.*Move the alias") as refusal:

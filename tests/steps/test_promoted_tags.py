@@ -1,7 +1,6 @@
 """Tags that runs decide by are the ledger's: what a person changes in MLflow is recorded, restored, and decides nothing."""
 
 import copy
-from dataclasses import replace
 
 import pytest
 
@@ -62,8 +61,7 @@ def test_a_deleted_tag_is_restored(seasoned: World) -> None:
 
 def test_a_registry_that_counts_anew_has_no_promoted_tags(seasoned: World) -> None:
     """Another version 1, of another run, is not believed to be the one that was promoted: its own tags count."""
-    own = seasoned.registry.versions["1"].tags | {"trained_until": day(1).isoformat()}
-    seasoned.registry.versions["1"] = replace(seasoned.registry.versions["1"], run_id="another", tags=own)
+    seasoned.registry.retag("1", seasoned.registry.versions["1"].tags | {"trained_until": day(1).isoformat()})
     assert "tags" not in seasoned.do("reconcile", day(10)).summary
     assert seasoned.registry.versions["1"].tags["trained_until"] == day(1).isoformat()
 
