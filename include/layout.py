@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from include.models.contract import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,19 @@ class Layout:
 
     def _differs(self, older: "Layout", name: str) -> bool:
         return (older.kinds[name] == "number") != (self.kinds[name] == "number")
+
+
+def key_texts(model: Model, rows: "pd.DataFrame") -> "pd.DataFrame":
+    """The key columns as text that is the same for rows as delivered and as curated: a time in the key has many spellings."""
+    import pandas as pd
+
+    def text(name: str) -> "pd.Series":
+        if name != model.feed.time:
+            return rows[name].astype("str")
+        times = pd.to_datetime(rows[name].astype("str"), utc=True, errors="coerce", format="ISO8601")
+        return times.astype("datetime64[us, UTC]").astype("str")
+
+    return pd.DataFrame({name: text(name) for name in model.feed.key}, index=rows.index)
 
 
 def _duration(seconds: float) -> str:

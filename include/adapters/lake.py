@@ -51,7 +51,7 @@ from include.adapters.object_store import StoredObject, read_again, read_documen
 from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject, LayoutChanged, ObjectMissing
-from include.layout import Layout
+from include.layout import Layout, key_texts
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
 from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot, TakenIn
@@ -274,7 +274,7 @@ class Lake(Records):
         for home in self._homes(model.name):
             for entry in list(self._store.entries(f"curated/{home}/")):
                 table = self._open_curated(entry.key).read()
-                if set(key) <= set(table.column_names) and (gone := _among(table.select(key).to_pandas(), keys)).any():
+                if set(key) <= set(table.column_names) and (gone := among(model, table.select(key).to_pandas(), keys)).any():
                     data, rows = _as_parquet(table.filter(pa.array(~gone))), rows + int(gone.sum())
                     replaced[entry.key] = f"{entry.key.rpartition('/')[0]}/{hashlib.sha256(data).hexdigest()}.parquet"
                     self._create_once(replaced[entry.key], data)
@@ -301,17 +301,20 @@ class Lake(Records):
         count = 0
         for entry in list(self._store.entries(f"predictions/{model.name}/")):
             rows = self.read_table(entry.key)
-            if set(model.feed.key) <= set(rows.columns) and (gone := _among(rows[list(model.feed.key)], keys)).any():
+            if set(model.feed.key) <= set(rows.columns) and (gone := among(model, rows, keys)).any():
                 self.write_table(entry.key, rows[~gone])
                 count += int(gone.sum())
         return count
 
     def _erase_quarantine(self, model: Model, keys: pd.DataFrame) -> int:
-        names = [str(name) for name in keys]
-        count, wanted = 0, [dict(zip(names, values, strict=True)) for values in keys.itertuples(index=False, name=None)]
+        count, wanted = 0, list(keys.itertuples(index=False, name=None))
         for entry in self.quarantines(model.name):
             rows = self.quarantined_rows(entry.key)
-            kept = [row for row in rows if not any(_is_about(row, key) for key in wanted)]
+            delivered = pd.DataFrame([{name: row.values.get(name) for name in model.feed.key} for row in rows])
+            about = among(model, delivered, keys)
+            # One that could not be read is about a key where all its parts stand in the line.
+            about |= np.array([any(all(part in row.line for part in key) for key in wanted) for row in rows], dtype=bool)
+            kept = [row for row, gone in zip(rows, about, strict=True) if not gone]
             if len(kept) < len(rows):
                 self._store.put(entry.key, _as_lines(kept))
                 count += len(rows) - len(kept)
@@ -651,16 +654,10 @@ def _as_lines(rows: Sequence[QuarantinedRow]) -> bytes:
     return b"\n".join(row.model_dump_json(fallback=str).encode() for row in rows)
 
 
-def _among(rows: pd.DataFrame, keys: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def among(model: Model, rows: pd.DataFrame, keys: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """For each row, whether its key is one of these."""
-    return pd.MultiIndex.from_frame(rows.astype("str")).isin(pd.MultiIndex.from_frame(keys[list(rows.columns)].astype("str")))
-
-
-def _is_about(row: QuarantinedRow, key: dict[str, str]) -> bool:
-    """Whether a row in quarantine has a key; one that could not be read has it where all its parts stand in the line."""
-    if row.line:
-        return all(part in row.line for part in key.values())
-    return all(str(row.values.get(name)) == part for name, part in key.items())
+    texts, wanted = key_texts(model, rows), key_texts(model, keys)
+    return pd.MultiIndex.from_frame(texts).isin(pd.MultiIndex.from_frame(wanted))
 
 
 def _successor(key: str, erased: dict[str, str]) -> str:

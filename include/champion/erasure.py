@@ -9,11 +9,12 @@ had been trained or judged on some; it holds no key. Safe to run again: what a d
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from include.adapters.lake import BEGINNING
+from include.adapters.lake import BEGINNING, among
 from include.adapters.landing import Landing
 from include.champion.handover import Author, Subject, handover
 from include.champion.withdrawal import mark_versions, versions_that_saw
 from include.errors import ToolError, UnreadableFile
+from include.layout import key_texts
 from include.models.contract import Model
 from include.results import Checked, Erased
 from include.services import StepContext
@@ -48,7 +49,6 @@ def erase(context: StepContext, keys: "pd.DataFrame") -> Erased:
         begun.write("erased", Subject(f"erased {request.run_id}", None), author, evidence=counts)
         why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
         mark_versions(context, record.versions, f"Trained or judged on {record.rows:,} rows that were erased {why}")
-        begun.mirror(must_publish=False)
     return record
 
 
@@ -75,13 +75,13 @@ def _features_of(context: StepContext, keys: "pd.DataFrame") -> "pd.DataFrame":
     """What the rows to be erased look like without their key, as an example beside a version shows them."""
     lake, model = context.services.lake, context.model
     rows = lake.rows(model, BEGINNING, context.request.as_of + model.feed.period)
-    return rows.merge(keys, on=list(model.feed.key))[model.feature_names]
+    return rows[among(model, rows, keys)][model.feature_names]
 
 
 def _forget_in_statuses(context: StepContext, keys: "pd.DataFrame") -> None:
     """A status may name the first label that matched no row."""
     lake, name = context.services.lake, context.model.name
-    named = {one_line(", ".join(key), 100) for key in keys.itertuples(index=False, name=None)}
+    named = {one_line(", ".join(key), 100) for key in key_texts(context.model, keys).itertuples(index=False, name=None)}
     for status in lake.statuses(name, MonitorStatus):
         if (key := status.checked.first_unmatched) in named:
             text = status.model_dump_json().replace(of_data(key), of_data("erased"))
@@ -101,7 +101,7 @@ def _in_landing(landing: Landing, model: Model, keys: "pd.DataFrame") -> Iterato
         except UnreadableFile:
             yield f"{key} in landing cannot be read: look into it yourself"
             continue
-        if set(keys) <= set(table) and len(table.merge(keys, on=list(keys))):
+        if set(keys) <= set(table) and among(model, table, keys).any():
             yield f"{key} in landing: remove it, or let it be delivered without them"
 
 

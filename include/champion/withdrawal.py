@@ -65,7 +65,6 @@ def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal
         begun.write("withdrawn", about, Author(request.asked_by, f"{found.in_words()}. {request.reason}"), evidence=evidence)
         mark_versions(context, found.trained, f"Trained on rows that were withdrawn: {key}, {why}")
         mark_versions(context, found.judged, f"Judged on rows that were withdrawn: {key}, {why}")
-        begun.mirror(must_publish=False)
     return found
 
 

@@ -10,7 +10,7 @@ from include.errors import ToolError
 from include.request import Request
 from include.results import Erased
 from include.services import StepContext
-from tests.toy import World, day, rows
+from tests.toy import World, changed, day, rows
 
 ASKED = ("3-7", "6-2", "8-5")
 
@@ -33,6 +33,23 @@ def lived(seasoned: World) -> World:
     quality = seasoned.do("measure_quality", day(9), scored=scored)
     seasoned.do("triage", day(9), checked=checked, scored=scored, drift=drift, quality=quality)
     return seasoned
+
+
+def test_a_time_in_the_key_is_found_in_every_spelling() -> None:
+    """A key of id and time: the list writes the time otherwise than the deliveries, which differ in it, too."""
+    world = World(model=changed(key=("id", "at")))
+    table = rows(0).drop(columns="y")
+    world.deliver("features", "00", table.head(30))
+    offset = table.tail(30).assign(at=lambda part: part["at"].str.replace("+00:00", "Z"))
+    offset = offset.astype({"x": "object"})
+    offset.loc[40, "x"] = "no number"
+    world.deliver("features", "01", pd.concat([offset, rows(1).drop(columns="y"), rows(2).drop(columns="y")]).head(150))
+    world.take_in(day(3))
+    keys = pd.DataFrame({"id": ["0-3", "0-40"], "at": ["2024-01-01 01:03:00+01:00", "2024-01-01T00:40:00.000Z"]})
+    request = Request(as_of=day(12), reason="request 4711", run_id="erase", reason_given=True, asked_by="carol")
+    record = erase(StepContext(world.services, world.model, request), keys)
+    assert (record.rows, record.quarantined) == (1, 1)
+    assert naming(world, "0-3", "0-40") == []
 
 
 def texts(world: World) -> dict[str, str]:
