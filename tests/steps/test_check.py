@@ -136,7 +136,7 @@ def test_labels_that_belong_to_no_row_are_counted(world: World) -> None:
     world.deliver("labels", "08", rows(0)[["id", "at", "y"]].assign(id=lambda frame: frame["id"] + ".0"))
     checked = world.take_in(day(1))
     assert (checked.labels, checked.unmatched, checked.first_unmatched) == (120, 60, "0-0.0")
-    assert checked.summary.endswith("; 120 labels came, 60 belong to a row; first key «0-0.0»")
+    assert checked.summary.endswith("; 120 labels came, 60 belong to a row; first key of the others «0-0.0»")
     world.deliver("labels", "09", rows(0)[["id", "at", "y"]].head(7))
     again = world.take_in(day(1))
     assert (again.labels, again.unmatched) == (7, 0)

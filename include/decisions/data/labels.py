@@ -20,8 +20,11 @@ def unmatched_in_words(labels: int, unmatched: int, first_key: str) -> str:
 
     >>> unmatched_in_words(60, 60, "8-0.0")
     '60 labels came, 0 belong to a row; first key «8-0.0»'
+    >>> unmatched_in_words(60, 20, "8-0.0")
+    '60 labels came, 40 belong to a row; first key of the others «8-0.0»'
     """
-    return f"{labels:,} labels came, {labels - unmatched:,} belong to a row; first key {of_data(first_key)}"
+    others = " of the others" if unmatched < labels else ""
+    return f"{labels:,} labels came, {labels - unmatched:,} belong to a row; first key{others} {of_data(first_key)}"
 
 
 def labels_of(model: Model, rows: pd.DataFrame) -> Labels:

@@ -133,7 +133,7 @@ def test_a_page_says_what_to_do(found: Drift, quality: Quality) -> None:
         (60, 60, GOOD, "page", "60 labels came, 0 belong to a row; first key «8-0.0»"),
         (60, 60, LATE, "page", "60 labels came, 0 belong to a row"),
         (60, 60, DECAYED, "retrain", "decay"),
-        (60, 30, GOOD, "note", "60 labels came, 30 belong to a row; first key «8-0.0»; roc_auc 0.710 holds"),
+        (60, 30, GOOD, "note", "60 labels came, 30 belong to a row; first key of the others «8-0.0»; roc_auc 0.710 holds"),
         (60, 5, GOOD, "nothing", "holds"),
         (0, 0, GOOD, "nothing", "holds"),
     ],
