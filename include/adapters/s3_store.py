@@ -263,7 +263,7 @@ class S3Store(ObjectStore):
 def _refuse_what_is_not_from_s3(*, operation_model: Any, response_dict: Mapping[str, Any], **_others: object) -> None:
     """Called by botocore before it reads an answer: it would take a login page for an empty listing, or for the object."""
     status, headers, body = response_dict["status_code"], response_dict["headers"], response_dict["body"]
-    # That is an outage, whoever reports it, and botocore asks again.
+    # That is an outage, also where a proxy reports it, and botocore asks again.
     if status >= 500 or status in (408, 429) or _is_from_s3(operation_model.name, response_dict):
         return
     beginning = body if isinstance(body, bytes) else body.read(_LONGEST)
