@@ -137,6 +137,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-crash": By("tests/bench/test_crash.py"),
     "make bench-crash_steps": MINUTES,
     "make bench-door": By("tests/steps/test_deliveries.py"),
+    "make bench-intake": MINUTES,
     "make bench-drift": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,
