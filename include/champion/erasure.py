@@ -38,7 +38,8 @@ def erase(context: StepContext, keys: "pd.DataFrame") -> Erased:
         about = Erased(at=request.as_of, by=request.asked_by, reason=request.reason, keys=len(keys))
         record = services.lake.erase(model, keys, about)
         _forget_in_statuses(context, keys)
-        versions = tuple(one.number for one in versions_that_saw(services, model.name, set(record.replaced.values())))
+        snapshots = services.lake.snapshots_with(model.name, record.replaced.values())
+        versions = tuple(one.number for one in versions_that_saw(services, model.name, snapshots))
         left = [*_in_landing(services.landing, model, keys), *_in_examples(context, versions, before)]
         record = record.model_copy(update={"versions": versions, "left": tuple(left)})
         services.lake.keep_erased(model.name, record)

@@ -79,10 +79,10 @@ def take_back(context: StepContext, landing: ObjectStore, key: str, why: str) ->
     lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
 
 
-def versions_that_saw(services: Services, model_name: str, curated: Collection[str]) -> list[Version]:
-    """The versions that were trained or judged on a snapshot with any of these curated files."""
-    snapshots, versions = services.lake.snapshots_with(model_name, curated), services.registry.all_versions(model_name)
-    return [one for one in versions if snapshots & {one.tags.get(_TRAINED_ON), one.tags.get(_JUDGED_ON)}]
+def versions_that_saw(services: Services, model_name: str, snapshots: Collection[str]) -> list[Version]:
+    """The versions that were trained or judged on any of these snapshots."""
+    versions = services.registry.all_versions(model_name)
+    return [one for one in versions if {one.tags.get(_TRAINED_ON), one.tags.get(_JUDGED_ON)} & set(snapshots)]
 
 
 def mark_versions(context: StepContext, numbers: Sequence[str], words: str) -> None:
@@ -113,8 +113,8 @@ def _mark_card(context: StepContext, version: Version, mark: str) -> None:
 
 def _found(context: StepContext, key: str, delivered: Sequence[Intake]) -> Withdrawal:
     services, name = context.services, context.model.name
-    curated = services.lake.curated_from(name, key)
-    snapshots, versions = services.lake.snapshots_with(name, curated), versions_that_saw(services, name, curated)
+    snapshots = services.lake.snapshots_with(name, services.lake.curated_from(name, key))
+    versions = versions_that_saw(services, name, snapshots)
     trained = tuple(one.number for one in versions if one.tags.get(_TRAINED_ON) in snapshots)
     judged = tuple(one.number for one in versions if one.number not in trained)
     return Withdrawal(key, delivered[-1].rows if delivered else 0, tuple(sorted(snapshots)), trained, judged)
@@ -129,8 +129,8 @@ def _no_rows(model: Model, stream: str) -> "pd.DataFrame":
     import pandas as pd
 
     columns = model.features if stream == "features" else (model.label,)
-    names = dict.fromkeys([*model.feed.key, model.feed.time, *(column.name for column in columns)])
-    return sort_rows(pd.DataFrame({name: pd.Series(dtype="str") for name in names}), RowContract.of(model, columns)).good
+    contract = RowContract.of(model, columns)
+    return sort_rows(pd.DataFrame({name: pd.Series(dtype="str") for name in contract.names}), contract).good
 
 
 def _listed(versions: Sequence[str]) -> str:
