@@ -39,7 +39,7 @@ from include.services import Services, StepContext, build_services
 AS_OF = datetime(2026, 1, 5, tzinfo=UTC)
 PAGE = Path(__file__).parent.parent / "docs/registry.md"
 _READS = ("GET", "HEAD")
-_DIED, _FAILED, _DONE = "died", "failed", "done"
+_DIED, _FAILED, _DONE, _UNCLEAR = "died", "failed", "done", "failed with an error that is no outage"
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def in_a_process(work: Callable[[], None], fault: Fault) -> tuple[str, list[str]
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return _DIED, methods
-    return (_DONE if os.WEXITSTATUS(status) == 0 else _FAILED), methods
+    return {0: _DONE, 1: _FAILED}.get(os.WEXITSTATUS(status), _UNCLEAR), methods
 
 
 def _perform(work: Callable[[], None], fault: Fault, pipe: int) -> int:

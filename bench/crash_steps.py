@@ -1,12 +1,14 @@
-"""Do the lake and the registry survive? `kill -9` before and after every writing request of the steps of monitor and of train.
+"""Do the lake and the registry survive? `kill -9` and outages in the steps of monitor, and in assemble, train and validate.
 
-As crash.py does for promotion and rollback: real MLflow, real object store, a process of its own for each try, and the task
-run again. Compared with a run that nothing disturbed are the bytes of every object on the lake and the step's result; of train
-also that there is one version, with the same tags and the alias, and no run left open.
+As crash.py does for promotion and rollback: real MLflow, real object store, a process of its own for each try, killed before
+and after every writing request and cut off from each request on, and the task run again. Compared with a run that nothing
+disturbed are the bytes of every object on the lake and the step's result; of train also that there is one version, with the
+same tags and the alias, and no run left open; of validate the verdict, the tags, the decision card and the files of the run.
 """
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -23,20 +25,21 @@ from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from bench import results
-from bench.crash import _DIED, _DONE, Fault, faults_of, in_a_process
+from bench.crash import _DIED, _DONE, _FAILED, Fault, faults_of, in_a_process
 from bench.in_process import play, stores
 from include.adapters.object_store import ObjectStore
 from include.adapters.registry import CHALLENGER
 from include.models import find_model
 from include.models.contract import Model
 from include.request import Request
+from include.results import Verdict
 from include.services import Services, StepContext, build_services
 
 PAGE = Path(__file__).parent.parent / "docs/registry.md"
-STEPS = ("check", "score", "detect_drift", "measure_quality", "triage", "assemble", "train")
+STEPS = ("check", "score", "detect_drift", "measure_quality", "triage", "assemble", "train", "validate")
 _RESULTS = {
     "batch": "pull", "checked": "check", "scored": "score", "drift": "detect_drift", "quality": "measure_quality",
-    "assembled": "assemble",
+    "assembled": "assemble", "trained": "train",
 }  # fmt: skip
 _FIRST, _DAY, _ROWS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(days=1), 60
 
@@ -118,7 +121,7 @@ class Trials:
         return {entry.key: self.lake.read(entry.key) for entry in self.lake.entries()}
 
     def reset(self, step: str) -> None:
-        """The lake as it was before a step; a training of its own for each trial."""
+        """The lake as it was before a step; for each trial of train a training of its own, and of validate a version."""
         self._turn += 1
         right, there = self.before[step], self.objects()
         for key in there.keys() - right.keys():
@@ -126,55 +129,100 @@ class Trials:
         for key, data in right.items():
             if there.get(key) != data:
                 self.lake.put(key, data)
+        if step == "validate":
+            self.results["train"] = self.perform("train", self.services)
 
-    def trained(self) -> tuple[Any, ...]:
-        """How many versions this trial's training has, the names of their tags, whether it is challenger, and open runs."""
+    def left(self, step: str, result: Any) -> dict[str, Any]:
+        """What a step leaves and returns, less what no two trainings have in common."""
+        found = {"lake": self.objects()}
+        if step == "train":
+            return found | self._trained()
+        if step == "validate":
+            return found | self._judged(result)
+        return found | {"result": result}
+
+    def _trained(self) -> dict[str, Any]:
         registry, name = self.services.registry, self.model.name
         ours = [one for one in registry.all_versions(name) if one.tags.get("forced_by") == f"trial {self._turn}"]
-        challenger = registry.aliased(name, CHALLENGER)
-        client = MlflowClient(tracking_uri=self.services.settings.mlflow_tracking_uri)
-        experiments = [one.experiment_id for one in client.search_experiments()]
-        is_open = client.search_runs(experiments, "attributes.status = 'RUNNING'")
-        return len(ours), sorted(ours[0].tags) if ours else [], challenger in ours, len(is_open)
+        experiments = [one.experiment_id for one in self._mlflow.search_experiments()]
+        return {
+            "versions": len(ours),
+            "tags": sorted(ours[0].tags) if ours else [],
+            "is challenger": registry.aliased(name, CHALLENGER) in ours,
+            "open runs": len(self._mlflow.search_runs(experiments, "attributes.status = 'RUNNING'")),
+        }
+
+    def _judged(self, verdict: Verdict) -> dict[str, Any]:
+        assert verdict.version
+        registered = self._mlflow.get_model_version(self.model.name, verdict.version)
+        # The digest of a version, and what its training took, are its own.
+        own = {"version", "artifact_digest", "card_url", "mlflow_run", "tags", "reasons"}
+        return {
+            "verdict": verdict.model_dump(exclude=own),
+            "tags": sorted(registered.tags),
+            "as reported": {name: registered.tags.get(name) for name in verdict.tags} == verdict.tags,
+            "card": bool(registered.description),
+            "files": sorted(self._files(str(registered.run_id))),
+        }
+
+    @property
+    def _mlflow(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=self.services.settings.mlflow_tracking_uri)
+
+    def _files(self, run_id: str, folder: str = "") -> list[str]:
+        """The artifacts of a run; a card that is named after its evidence, which no two versions share, only by its folder."""
+        found: list[str] = []
+        for entry in self._mlflow.list_artifacts(run_id, folder):
+            found += self._files(run_id, entry.path) if entry.is_dir else [re.sub(r"[0-9a-f]{64}", "<evidence>", entry.path)]
+        return found
 
 
 def survive(trials: Trials, step: str, report: Callable[[str], object]) -> dict[str, Any]:
-    """Every death of one step; what went wrong is in `broken`."""
+    """Every fault in one step; what went wrong is in `broken`."""
     trials.before[step] = trials.objects()
     trials.reset(step)
     ended, methods = in_a_process(lambda: trials.perform(step, build_services()) and None, Fault())
     assert ended == _DONE, f"undisturbed, {step} {ended}"
-    right, result = trials.objects(), trials.perform(step, build_services())
-    trained = trials.trained() if step == "train" else ()
-    faults, broken, died = [fault for fault in faults_of(methods) if fault.how != "outage"], list[str](), 0
-    for fault in faults:
+    result = trials.perform(step, build_services())
+    right = trials.left(step, result)
+    faults, broken, died = faults_of(methods), list[str](), 0
+    for number, fault in enumerate(faults, start=1):
         trials.reset(step)
         ended, _ = in_a_process(lambda: trials.perform(step, build_services()) and None, fault)
         died += ended == _DIED
-        again = trials.perform(step, build_services())
-        there = trials.objects()
-        odd = sorted(key for key in right.keys() | there.keys() if right.get(key) != there.get(key))
-        if odd:
-            broken.append(f"{step}, {fault.how} request {fault.at}: {odd[:5]}")
-        if step != "train" and again != result:
-            broken.append(f"{step}, {fault.how} request {fault.at}: {again}, undisturbed {result}")
-        if step == "train" and trials.trained() != trained:
-            broken.append(f"{step}, {fault.how} request {fault.at}: {trials.trained()}, undisturbed {trained}")
+        left = trials.left(step, trials.perform(step, build_services()))
+        if odd := _differences(left, right):
+            broken.append(f"{step}, {fault.how} request {fault.at}: {odd}")
+        if ended not in ((_FAILED, _DONE) if fault.how == "outage" else (_DIED,)):
+            broken.append(f"{step}, {fault.how} request {fault.at}: {ended}")
+        if number % 25 == 0:
+            report(f"{step}: {number} of {len(faults)}")
     trials.results[step] = result
     report(f"{step}: {len(faults)} cases, {len(broken)} broken")
-    writes = len(faults) // 2
+    writes = (len(faults) - len(methods)) // 2
     return {"requests": len(methods), "writes": writes, "cases": len(faults), "died": died, "broken": broken}
+
+
+def _differences(left: dict[str, Any], right: dict[str, Any]) -> str:
+    """What is not as in the run that nothing disturbed, by name."""
+    there, calm = left["lake"], right["lake"]
+    odd = sorted(key for key in there.keys() | calm.keys() if there.get(key) != calm.get(key))
+    odd += [
+        f"{name}: {left[name]}, undisturbed {right[name]}" for name in right if name != "lake" and left[name] != right[name]
+    ]
+    return "; ".join(odd[:5])
 
 
 def table(figures: dict[str, Any]) -> str:
     """The table of docs/registry.md."""
     lines = [
-        "| step | requests | of them writes | killed before or after a write | broken |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| step | requests | of them writes | killed before or after a write | cut off from a request on | cases | broken |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for step in [step for step in STEPS if step in figures]:
         one = figures[step]
-        lines.append(f"| `{step}` | {one['requests']} | {one['writes']} | {one['cases']} | {len(one['broken'])} |")
+        cells = (one["requests"], one["writes"], 2 * one["writes"], one["requests"], one["cases"], len(one["broken"]))
+        lines.append(f"| `{step}` | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
