@@ -20,6 +20,7 @@ from sklearn import metrics as textbook
 
 from bench import results
 from include.decisions.scoring.bands import covariance
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, score
 from include.decisions.scoring.metrics import Metric, metrics_of
 from include.decisions.scoring.predictions import Floats
@@ -61,7 +62,7 @@ def world(rows: int) -> tuple[Floats, Said, Said, Partition]:
 
 def ours(labels: Floats, challenger: Said, champion: Said, slices: Partition) -> None:
     """The scorecard as it is shipped."""
-    score(METRICS, Answers(labels, challenger, champion), 0.5, [slices])
+    score(METRICS, Answers(labels, challenger, champion, Clusters.independent(len(labels))), 0.5, [slices])
 
 
 def our_bootstrap(labels: Floats, challenger: Said, champion: Said, slices: Partition) -> dict[str, float]:
@@ -84,7 +85,7 @@ def our_bootstrap(labels: Floats, challenger: Said, champion: Said, slices: Part
 def _width(parts: tuple[Partition, ...], influences: list[Floats], drawn: list[Floats]) -> float:
     sizes = [np.bincount(part.codes, minlength=len(part.names))[None, :, None] for part in parts]
     cells = np.concatenate([(d / n).reshape(RESAMPLES, -1) for d, n in zip(drawn, sizes, strict=True)], axis=1)
-    errors = np.sqrt(np.diag(covariance(list(zip(parts, influences, strict=True)))))
+    errors = np.sqrt(np.diag(covariance(list(zip(parts, influences, strict=True)), Clusters.independent(len(influences[0])))))
     return float(np.quantile(np.abs(cells / errors).max(axis=1), 0.95))
 
 
@@ -127,7 +128,7 @@ def _agree() -> float:
     """The middle ratio of our standard errors to those that 60 resamples of the loop find, on 1,000 rows."""
     labels, challenger, champion, slices = world(1000)
     spread = the_loop(labels, challenger, champion, slices, 60).std(axis=0)
-    cells = score(METRICS, Answers(labels, challenger, champion), 0.5, [slices]).cells
+    cells = score(METRICS, Answers(labels, challenger, champion, Clusters.independent(len(labels))), 0.5, [slices]).cells
     return float(np.median([cell.gain.error for cell in cells if cell.gain] / spread))
 
 
@@ -151,7 +152,7 @@ def main() -> int:
     bootstrap = _cpu(lambda: widths.update(our_bootstrap(*given)))
     loop = _cpu(lambda: the_loop(*given, TRIED)) / TRIED * RESAMPLES
     labels, challenger, champion, slices = given
-    shipped = score(METRICS, Answers(labels, challenger, champion), 0.5, [slices]).critical
+    shipped = score(METRICS, Answers(labels, challenger, champion, Clusters.independent(len(labels))), 0.5, [slices]).critical
     small, large = _alone(ROWS), _alone(MANY)
     against = dict(
         zip(

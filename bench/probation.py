@@ -17,8 +17,11 @@ from scipy.stats import norm
 
 from bench import results
 from include.decisions.monitoring.probation import bounds, due, gain_over, look, planned
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.evidence import Answers
 from include.decisions.scoring.metrics import Metric, roc_auc
 from include.decisions.scoring.predictions import Floats
+from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models.contract import Probation
 
 TRIALS = int(os.environ.get("TRIALS", "4000"))
@@ -65,15 +68,18 @@ def _planned(plan: Probation, labels: Floats, new: Floats, previous: Floats, end
     for periods, end in enumerate(ends, start=1):
         for number in due(plan, periods, taken):
             taken = number
-            gain = gain_over(AUC, labels[:end], new[:end], previous[:end])
+            gain = _gain(labels[:end], new[:end], previous[:end])
             if look(plan, number, periods, gain).decision == "worse":
                 return periods
     return 0
 
 
 def _z(labels: Floats, new: Floats, previous: Floats) -> float:
-    gain = gain_over(AUC, labels, new, previous)
-    return gain.value / gain.error if gain.error > 0 else 0.0
+    return _gain(labels, new, previous).z
+
+
+def _gain(labels: Floats, new: Floats, previous: Floats) -> Measured:
+    return gain_over(AUC, Answers(labels, {CLEAN: new}, None, Clusters.independent(len(labels))), previous)
 
 
 def _sizes(cell: SimulationCell, rng: np.random.Generator) -> Any:

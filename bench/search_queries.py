@@ -34,7 +34,8 @@ from demo.upstream import SEARCHES, Upstream
 from include.adapters.s3_store import S3Store
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.scoring.answering import predict
-from include.decisions.scoring.evidence import ByCondition, blend_gain, measure
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.evidence import Answers, ByCondition, blend_gain, measure
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Labels, Ranking
 from include.decisions.scoring.scorecard import CLEAN, Measured
@@ -294,7 +295,8 @@ def _gains(labels: Labels, challenger: ByCondition, other: ByCondition, affected
 
     def on(conditions: Iterable[str], noisy_share: float, chosen: Any = slice(None)) -> Measured:
         its, others = ({name: predictions[name][chosen] for name in conditions} for predictions in (challenger, other))
-        return blend_gain(METRIC, labels[chosen], its, others, noisy_share)[0]
+        answers = Answers(labels[chosen], its, None, Clusters.independent(len(labels[chosen])))
+        return blend_gain(METRIC, answers, others, noisy_share)[0]
 
     return {
         CLEAN: on([CLEAN], 0.0),

@@ -57,4 +57,6 @@ def backtest(
     for period in range(periods):
         there = np.isfinite(values[:, period])
         covariances[period] = error**2 * np.outer(there, there) * (0.9 + 0.1 * np.eye(shape[0]))
-    return Backtest(planned, values, covariances, psi, np.full(periods, 0.5), np.full(periods, 500), margin)
+    return Backtest(
+        planned, values, covariances, psi, np.full(periods, 0.5), np.full(periods, 500), np.full(periods, 500), margin
+    )

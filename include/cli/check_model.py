@@ -27,8 +27,8 @@ from include.cli.tables import read_table
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import RowContract, sort_rows
-from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_rows
-from include.decisions.scoring.evidence import standard_error
+from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_clusters, needs_more_rows
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
@@ -122,7 +122,8 @@ def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFindin
     held = rows[(times >= split.holdout_start) & (times < split.holdout_end)]
     metric, labels = primary_metric(model), labels_of(model, held)
     one, other = (metric.estimate(labels, _predictions(model, half, held)) for half in (train.iloc[::2], train.iloc[1::2]))
-    return needs_more_rows(model, len(held), standard_error(one[1] - other[1]))
+    clusters = Clusters.of_rows(held, model.feed)
+    return [*needs_more_clusters(model, clusters), *needs_more_rows(model, len(held), clusters.error(one[1] - other[1])[0])]
 
 
 def _predictions(model: Model, train: pd.DataFrame, held: pd.DataFrame) -> Any:

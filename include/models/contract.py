@@ -52,7 +52,9 @@ class Feed:
     """How fresh data arrive.
 
     Files land under `<model>/features/` and, later, `<model>/labels/`. Rows of both carry `key` and `time`; a label
-    counts as known `label_delay` after the row's time, whenever its file came.
+    counts as known `label_delay` after the row's time, whenever its file came. Rows that agree in the columns of `cluster` may
+    share what makes them easy or hard: they count as one observation where chance is weighed. Empty means the rows of a
+    day; the key, that each row stands for itself.
     """
 
     key: tuple[str, ...]
@@ -62,6 +64,7 @@ class Feed:
     schedule: str
     max_bad_share: float = 0.2
     mature_share: float = 0.95
+    cluster: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -347,6 +350,11 @@ class Model:
                 "declare it as a category, or leave it out of the key",
             ),
             (not self.feed.key, "feed.key is empty: name the columns that identify a row"),
+            (
+                isinstance(self.feed.cluster, str) or bool(set(self.feed.cluster) - {*names, *self.feed.key}),
+                f"feed.cluster {self.feed.cluster!r}: name columns of feed.key or features, one by one, such as "
+                f"{(self.feed.key or ('customer',))[:1]!r}; add one to feed.key to have it delivered with both streams",
+            ),
             (self.feed.period <= timedelta(0), f"feed.period {self.feed.period}: must be longer than nothing"),
             (
                 bool(days := [d.name for d in self.calendar if not (_DAY.fullmatch(d.first) and _DAY.fullmatch(d.last))]),

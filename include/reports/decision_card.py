@@ -93,6 +93,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
     }
     return {
         "sections": [name for name, content in sections.items() if content],
+        "clusters": _clusters(scorecard),
         "production": _production(scorecard),
         "worst": worst,
         "more": len(tested) - len(worst),
@@ -100,6 +101,16 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "others": others,
         "costs": costs,
     }
+
+
+def _clusters(scorecard: Scorecard) -> str:
+    """From how many clusters the rows are, and what that does to the error; empty where each row stands for itself."""
+    if scorecard.cluster_unit == "rows":
+        return ""
+    said = f"Rows of {scorecard.clusters:,} {scorecard.cluster_unit}; those of the same one count together."
+    if scorecard.design_effect is None:
+        return said
+    return f"{said} So the gain's variance is {scorecard.design_effect:.1f} times that of independent rows (design effect)."
 
 
 def _production(scorecard: Scorecard) -> str:

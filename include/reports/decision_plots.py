@@ -88,7 +88,7 @@ def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria) -> None:
 
 
 def _shown(cell: Cell, scorecard: Scorecard) -> Measured:
-    return cell.gain if scorecard.blend and cell.gain else Measured(cell.challenger, cell.challenger_error)
+    return cell.gain if scorecard.blend and cell.gain else cell.measured
 
 
 def _sign(scorecard: Scorecard) -> int:

@@ -20,6 +20,7 @@ from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
 from include.decisions.monitoring.quality import Judged, between_period_deviation, trend
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
 from include.decisions.scoring.estimate import Answered, estimate
 from include.decisions.scoring.evidence import measure
 from include.decisions.scoring.metrics import primary_metric
@@ -79,9 +80,12 @@ def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period:
     labels = labels_of(model, rows)
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
         return
-    now = measure(primary_metric(model), labels, from_columns(rows))
+    clusters = Clusters.of_rows(rows, model.feed)
+    told = clusters.present >= FEWEST_CLUSTERS
+    now = measure(primary_metric(model), labels, from_columns(rows), clusters if told else None)
     if math.isfinite(now.value) and math.isfinite(now.error):
-        judged = Judged(period.start, now.value, now.error, len(labels), contents)
+        freedom = now.freedom if told and math.isfinite(now.freedom) else None
+        judged = Judged(period.start, now.value, now.error, len(labels), contents, freedom)
         context.services.lake.remember(model.name, champion.number, period.start, judged)
 
 
@@ -146,8 +150,9 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
     if not periods:
         return quality
     metric, newest = primary_metric(model), periods[-1]
-    now, proved = Measured(newest.value, newest.error), _proved(champion)
     share, deviation = model.retraining.decay_share, between_period_deviation(judged.values())
+    # What the clusters within a period cannot tell, the periods beside it do.
+    now, proved = newest.alone if newest.freedom else newest.measured(deviation), _proved(champion)
     seen = trend(metric, periods, proved, share, deviation)
     reference = seen.was if seen else proved.value
     late = f"; labels {quality.overdue} periods late" if quality.overdue else ""
@@ -169,7 +174,8 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
 
 
 def _proved(champion: Version) -> Measured:
-    return Measured(champion.number_in("proved_value"), champion.number_in("proved_error"))
+    freedom = champion.number_in("proved_freedom") if "proved_freedom" in champion.tags else math.inf
+    return Measured(champion.number_in("proved_value"), champion.number_in("proved_error"), freedom)
 
 
 def _within(model: Model, frame: pd.DataFrame, start: datetime) -> pd.DataFrame:

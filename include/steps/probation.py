@@ -19,9 +19,11 @@ from include.champion.handover import Author, Subject, fact
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.periods import count_periods, is_mature
 from include.decisions.monitoring.probation import Look, due, gain_over, look, planned
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.evidence import Answers
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
-from include.decisions.scoring.scorecard import Measured
+from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.ledger.entries import Entry
 from include.ledger.state import EventName, OnProbation
 from include.models.contract import Model, Probation
@@ -144,7 +146,7 @@ def _take_looks(trial: _OnTrial, shadow: Shadow) -> Probated:
     if shadow.impossible:
         return trial.end("impossible", shadow.impossible)
     if numbers and gain is None and numbers[-1] == plan.looks:
-        return trial.end("impossible", f"{trial.model.criteria.metric} has no value on the rows of {len(mature)} periods")
+        return trial.end("impossible", _no_gain(trial.model, rows, len(mature)))
     if shadow.given_up:
         return trial.end(
             "impossible", f"only {len(mature)} of {plan.periods} periods could be judged: labels or rows are missing"
@@ -160,7 +162,7 @@ def _mature_rows(trial: _OnTrial, shadow: Shadow, at_most: int) -> tuple[pd.Data
     due_by_now = [one for one in shadow.periods if one.start + model.feed.label_delay <= as_of]
     if not due_by_now:
         return pd.DataFrame(), []
-    row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
+    row = list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))
     tables = (
         lake.read_table(one.key).merge(lake.read_table(one.shadow_key), on=row, suffixes=("", _BEFORE), validate="one_to_one")
         for one in due_by_now
@@ -180,8 +182,16 @@ def _measured(model: Model, rows: pd.DataFrame) -> Measured | None:
         return None
     before = {name: name.removesuffix(_BEFORE) for name in rows.columns if name.endswith(_BEFORE)}
     previous = from_columns(rows[list(before)].rename(columns=before))
-    gain = gain_over(primary_metric(model), labels_of(model, rows), from_columns(rows), previous)
+    answers = Answers(labels_of(model, rows), {CLEAN: from_columns(rows)}, None, Clusters.of_rows(rows, model.feed))
+    gain = gain_over(primary_metric(model), answers, previous)
     return gain if math.isfinite(gain.value) and math.isfinite(gain.error) else None
+
+
+def _no_gain(model: Model, rows: pd.DataFrame, periods: int) -> str:
+    clusters = Clusters.of_rows(rows, model.feed)
+    if clusters.present < 2:
+        return f"the rows of {periods} periods are from {clusters.present} {clusters.unit}: a loss cannot be told from chance"
+    return f"{model.criteria.metric} has no value on the rows of {periods} periods"
 
 
 @dataclass(frozen=True)
@@ -202,6 +212,7 @@ def _evidence(model: Model, plan: Probation, taken: Look, on: _Compared) -> dict
         "metric": model.criteria.metric,
         "gain": taken.gain.value,
         "error": taken.gain.error,
+        "degrees_of_freedom": taken.gain.freedom if math.isfinite(taken.gain.freedom) else None,
         "z": taken.z,
         "bound": taken.bound,
         "rows": on.rows,

@@ -26,6 +26,7 @@ from include.decisions.replay.psi import largest_psi
 from include.decisions.replay.scores import JudgedRows, PeriodValues, best_trivial, scores
 from include.decisions.replay.search import FEWEST_PERIODS
 from include.decisions.scoring.answering import predict
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
 from include.documents import to_bytes
 from include.models.contract import Model
@@ -35,6 +36,8 @@ from include.services import StepContext
 IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
 
 # Starting processes costs seconds in each: they are worth it only where what is left would take longer.
+# A replay of another form cannot be read as one of this.
+_FORM_OF_TABLES = 2
 _WORTH_PROCESSES = 60.0
 _log = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     counted = judged(later, position, plan, model)
     rows, period = later[counted], position[counted]
     labels, metric = labels_of(model, rows), primary_metric(model)
-    judged_rows = JudgedRows(labels, period)
+    judged_rows = JudgedRows(labels, period, Clusters.of_rows(rows, model.feed))
     values = PeriodValues(psi, best_trivial(model.task, metric, learned, judged_rows, len(plan.starts)))
     return scores(metric, judged_rows, predict(model, pipeline, rows), values, fit)
 
@@ -151,6 +154,8 @@ def _digest(context: StepContext, plan: BacktestPlan, files: Sequence[str]) -> s
         "criteria": model.criteria_digest,
         "seed": model.candidate.seed,
         "rows": SCORED_ROWS,
+        "clusters": list(model.feed.cluster),
+        "tables": _FORM_OF_TABLES,
         "forced_by": request.run_id if request.force else None,
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -141,7 +141,7 @@ def _score(context: StepContext, version: _Version, start: datetime) -> str | No
     rows = lake.rows(model, start, start + model.feed.period)
     if rows.empty:
         return None
-    identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time]))]
+    identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))]
     scored_rows = rows[list(dict.fromkeys([*identity, *model.feature_names]))]
     key = lake.predictions_key(model.name, start, version.number, scored_rows)
     if not lake.has_table(key):

@@ -21,6 +21,7 @@ from include.decisions.gate.budgets import Cost, calibration_error
 from include.decisions.gate.judge import Contest, judge
 from include.decisions.gate.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Predictions, same
 from include.decisions.scoring.scorecard import CLEAN, Scorecard
 from include.decisions.scoring.slices import partition
@@ -276,6 +277,7 @@ def _decide(comparison: _Comparison, answers: _Answers) -> tuple[Decision, Score
         baselines=comparison.versions["challenger"].tag(BASELINES),
         slices=[partition(rows[name]) for name in model.criteria.slices],
         features=rows[model.feature_names],
+        clusters=Clusters.of_rows(rows, model.feed),
     )
     first = answers.override and f"no champion to beat: {answers.override}"
     return judge(contest, comparison.lane, cost=answers.cost, first=first)
@@ -313,6 +315,7 @@ def _measured_tags(answers: _Answers, judgement: _Judgement) -> dict[str, str]:
         # The clean value with which this version passed: the reference that decay is measured against.
         clean = judgement.scorecard.clean
         tags |= {"proved_value": repr(clean.challenger), "proved_error": repr(clean.challenger_error)}
+        tags |= {"proved_freedom": repr(clean.challenger_freedom)}
     return tags
 
 

@@ -34,8 +34,10 @@ def cell(where: str = ALL_ROWS, condition: str = CLEAN, metric: str = "roc_auc",
     return Cell(metric, condition, where, 567, 80, 0.73, 0.01, 0.7 if gain else None, gain)
 
 
-COMPARED = Scorecard("roc_auc", True, 567, 80, (cell(),), noisy_challenger=0.7, noisy_champion=0.67, blend=GAIN)
-ALONE = Scorecard("roc_auc", True, 567, 80, (cell(gain=None),), noisy_challenger=0.7)
+COMPARED = Scorecard(
+    "roc_auc", True, 567, 80, (cell(),), 14, "days", 3.2, noisy_challenger=0.7, noisy_champion=0.67, blend=GAIN
+)
+ALONE = Scorecard("roc_auc", True, 567, 80, (cell(gain=None),), 14, "days", noisy_challenger=0.7)
 DECISION = Decision("promote", ("better", "cheaper"))
 
 

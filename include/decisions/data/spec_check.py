@@ -15,6 +15,7 @@ import pandas as pd
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import RowContract, missing_columns, sort_rows
 from include.decisions.data.values import as_numbers, as_texts
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
 from include.decisions.scoring.predictions import Floats
 from include.errors import NotEnoughHistory
 from include.models.contract import Column, Model, Task
@@ -79,6 +80,16 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
     return [
         SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)
     ]
+
+
+def needs_more_clusters(model: Model, clusters: Clusters) -> list[SpecFinding]:
+    """Whether the held-out rows are from clusters enough to tell a gain from chance."""
+    if clusters.present >= FEWEST_CLUSTERS:
+        return []
+    expected = f"at least {FEWEST_CLUSTERS}: rows of the same one count as one where chance is weighed"
+    do = _correct(model, "hold out more (holdout_periods), or name what makes rows independent (feed.cluster)")
+    value = f"held-out rows of {clusters.present} {clusters.unit}"
+    return [SpecFinding("doubt", f"holdout_periods {model.holdout_periods}", value, expected, do)]
 
 
 def _columns(model: Model) -> tuple[Column, ...]:

@@ -7,13 +7,14 @@ import pandas as pd
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.self_test import Judge, self_test
-from include.decisions.gate.verdict import Circumstances, Decision, Lane, Word, decide, unsound
+from include.decisions.gate.verdict import Circumstances, Decision, Lane, Word, decide, too_few_clusters, unsound
 from include.decisions.scoring.baselines import trivial_answers
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, ByCondition, against_baselines, blend_gain, cell_of, score
 from include.decisions.scoring.metrics import Metric, metrics_of
 from include.decisions.scoring.predictions import Labels
 from include.decisions.scoring.scorecard import CELL_ROWS, CLEAN, Cell, Scorecard
-from include.decisions.scoring.slices import Partition, search
+from include.decisions.scoring.slices import Partition, Searched, search
 from include.models.contract import Criteria, Task
 
 
@@ -23,6 +24,7 @@ class Contest:
 
     `champion` is None where there is none to compare with, `anchor` where the frozen reference is one of the two;
     `baselines` is what `learned_from` kept of the training labels; `slices` are judged, `features` are only searched.
+    `clusters` are the rows'; None where each row stands for itself.
     """
 
     task: Task
@@ -34,11 +36,13 @@ class Contest:
     baselines: str | None = None
     slices: Sequence[Partition] = ()
     features: pd.DataFrame | None = field(default=None, repr=False)
+    clusters: Clusters | None = None
 
     @property
     def answers(self) -> Answers:
         """What challenger and champion answered."""
-        return Answers(self.labels, self.challenger, self.champion, self.task == "binary")
+        clusters = self.clusters or Clusters.independent(len(self.labels))
+        return Answers(self.labels, self.challenger, self.champion, clusters, self.task == "binary")
 
 
 def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "") -> tuple[Decision, Scorecard]:
@@ -46,7 +50,7 @@ def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "
     metrics = _primary_first(contest)
     scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
     decision = decide(scorecard, contest.criteria, lane, Circumstances(cost=cost or Cost(), first=first))
-    if decision.verdict == "blocked":
+    if decision.verdict == "blocked" or too_few_clusters(scorecard):
         return decision, scorecard
     broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)
     return (Decision("blocked", (*broken, *decision.reasons)), scorecard) if broken else (decision, scorecard)
@@ -76,16 +80,16 @@ def _primary_first(contest: Contest) -> list[Metric]:
 def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
     """The evidence by some metrics, the primary one first; by default by the primary one alone."""
     metrics = metrics or _primary_first(contest)[:1]
-    criteria, labels, challenger = contest.criteria, contest.labels, contest.challenger
+    criteria, answers = contest.criteria, contest.answers
     share = criteria.noisy_share
-    scorecard = score(metrics, contest.answers, share, contest.slices, criteria.largest_harm)
+    scorecard = score(metrics, answers, share, contest.slices, criteria.largest_harm)
     if unsound(scorecard, criteria):
         return scorecard
-    answers = trivial_answers(contest.task, contest.baselines, len(labels)) if contest.baselines else {}
+    trivial = trivial_answers(contest.task, contest.baselines, len(contest.labels)) if contest.baselines else {}
     return replace(
         scorecard,
-        anchor=blend_gain(metrics[0], labels, challenger, contest.anchor, share)[0] if contest.anchor else None,
-        baselines=against_baselines(metrics[0], labels, challenger, answers),
+        anchor=blend_gain(metrics[0], answers, contest.anchor, share)[0] if contest.anchor else None,
+        baselines=against_baselines(metrics[0], answers, trivial),
     )
 
 
@@ -94,7 +98,8 @@ def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
     if contest.features is None or contest.champion is None or len(contest.labels) < CELL_ROWS:
         return ()
     searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
-    _, influence = blend_gain(metric, contest.labels, contest.challenger, contest.champion, contest.criteria.noisy_share)
-    suspects = search(searched, influence, CELL_ROWS)
-    cells = (cell_of(metric, CLEAN, suspect.name, suspect.rows, contest.answers) for suspect in suspects)
+    answers = contest.answers
+    _, influence = blend_gain(metric, answers, contest.champion, contest.criteria.noisy_share)
+    suspects = search(searched, Searched(influence, answers.clusters, CELL_ROWS))
+    cells = (cell_of(metric, CLEAN, suspect.name, suspect.rows, answers) for suspect in suspects)
     return tuple(cell for cell in cells if cell.tested)

@@ -7,8 +7,19 @@ from typing import Literal
 import numpy as np
 
 from include.decisions.gate.budgets import Cost, asks_for_budgets, over_budget, unmeasured
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.decisions.scoring.predictions import Predictions, is_constant, numbers_of
-from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, Z80, Z95, Cell, Measured, Scorecard
+from include.decisions.scoring.scorecard import (
+    ALL_ROWS,
+    CELL_POSITIVES,
+    CELL_ROWS,
+    Z80,
+    Z95,
+    Cell,
+    Measured,
+    Scorecard,
+    width,
+)
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]
@@ -56,6 +67,8 @@ def decide(
     blocked = [*circumstances.problems, *unsound(scorecard, criteria), *unmeasured(cost, criteria)]
     if blocked:
         return Decision("blocked", tuple(blocked))
+    if few := too_few_clusters(scorecard):
+        return Decision("inconclusive", (few,))
     floors = list(_missed_floors(scorecard, criteria).values())
     missed = floors + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
     harmed = _harmed(scorecard)
@@ -125,13 +138,25 @@ def _not_worse(scorecard: Scorecard, criteria: Criteria) -> dict[str, Outcome]:
     return made
 
 
+def too_few_clusters(scorecard: Scorecard) -> str:
+    """Why the error of a gain cannot be told on this holdout; empty when it can."""
+    if scorecard.clusters >= FEWEST_CLUSTERS:
+        return ""
+    seen = f"{scorecard.rows:,} holdout rows from {scorecard.clusters} {scorecard.cluster_unit}"
+    return (
+        f"{seen}, at least {FEWEST_CLUSTERS} are needed to tell a gain from chance: hold out more (holdout_periods), or name "
+        "what makes rows independent (feed.cluster)"
+    )
+
+
 def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
     """Why this holdout can decide nothing; empty when it can."""
     reasons = []
-    unknown = [cell.condition for cell in scorecard.conditions if not _is_finite(cell)]
+    told = scorecard.clusters >= FEWEST_CLUSTERS
+    unknown = [cell.condition for cell in scorecard.conditions if not _is_finite(cell, told)]
     if unknown:
         reasons.append(f"{scorecard.metric} cannot be computed on: {', '.join(unknown)}")
-    if scorecard.anchor and not (math.isfinite(scorecard.anchor.value) and math.isfinite(scorecard.anchor.error)):
+    if told and scorecard.anchor and not (math.isfinite(scorecard.anchor.value) and math.isfinite(scorecard.anchor.error)):
         reasons.append(f"{scorecard.metric} cannot be computed for the frozen reference: freeze another, by its alias")
     if scorecard.rows < criteria.min_rows:
         reasons.append(f"the holdout has {scorecard.rows} labelled rows, {criteria.min_rows} are needed")
@@ -142,9 +167,11 @@ def unsound(scorecard: Scorecard, criteria: Criteria) -> list[str]:
     return reasons
 
 
-def _is_finite(cell: Cell) -> bool:
-    gain = (cell.gain.value, cell.gain.error) if cell.gain else ()
-    return all(math.isfinite(value) for value in (cell.challenger, cell.challenger_error, cell.champion or 0.0, *gain))
+def _is_finite(cell: Cell, told: bool) -> bool:
+    """Whether the values are numbers; their errors too where clusters are enough to tell them."""
+    gain = cell.gain or Measured(0.0, 0.0)
+    errors = (cell.challenger_error, gain.error) if told else ()
+    return all(math.isfinite(value) for value in (cell.challenger, cell.champion or 0.0, gain.value, *errors))
 
 
 def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
@@ -164,7 +191,7 @@ def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
     beaten = []
     for name, gains in scorecard.baselines.items():
         for where, gain in zip(("clean", "noisy"), gains, strict=True):
-            if gain.value - Z95 * gain.error <= 0:
+            if gain.above(-Z95) <= 0:
                 beaten.append(
                     f'not shown to beat the answer "{name}" on {where} rows: gain {gain.value:+.3g} ± {gain.error:.2g}'
                 )
@@ -183,26 +210,26 @@ def _harmed(scorecard: Scorecard) -> list[str]:
 
 
 def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: Lane) -> Decision:
-    gain, error = blend.value, blend.error
-    low80, low95, high95 = gain - Z80 * error, gain - Z95 * error, gain + Z95 * error
+    gain, low80, high80 = blend.value, blend.above(-Z80), blend.above(Z80)
+    low95, high95 = blend.above(-Z95), blend.above(Z95)
     seen = f"gain on the clean/noisy mix {gain:+.3g} {scorecard.metric}"
     if lane == "routine" and low80 > 0 and low95 > -criteria.margin:
         return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.3g} is above 0",))
     if lane == "change" and low95 > 0:
         return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.3g} is above 0",))
-    if gain + Z80 * error <= 0:
-        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {gain + Z80 * error:+.3g})",))
+    if high80 <= 0:
+        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {high80:+.3g})",))
     if high95 < criteria.margin:
         return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
     return Decision(
         "inconclusive",
-        (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", rows_needed(scorecard.rows, error, criteria.margin)),
+        (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", needed(scorecard, blend, criteria.margin)),
     )
 
 
 def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Measured, margin: float) -> Decision:
     """Still `promote` where the lower 95 % bound is above minus the margin."""
-    low = gain.value - Z95 * gain.error
+    low = gain.above(-Z95)
     seen = f"{what} {gain.value:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
     if low > -margin:
         return Decision("promote", (*compared.reasons, f"{seen} is above {-margin:+.3g}"))
@@ -210,14 +237,20 @@ def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Mea
         return Decision("keep", (f"{seen}: it lost more than {margin:.3g}", *compared.reasons))
     return Decision(
         "inconclusive",
-        (f"{seen}: not shown to be above {-margin:+.3g}", rows_needed(scorecard.rows, gain.error, margin)),
+        (f"{seen}: not shown to be above {-margin:+.3g}", needed(scorecard, gain, margin)),
     )
 
 
-def rows_needed(rows: int, error: float, gain: float) -> str:
-    """Rows at which a true gain of this size would be seen at 95 % with 80 % power; `error` is the one on `rows` rows."""
-    factor = ((Z95 + Z80) * error / gain) ** 2
-    return f"about {math.ceil(rows * factor):,} rows would decide about a gain of {gain:.4g}; there are {rows:,}"
+def needed(scorecard: Scorecard, measured: Measured, gain: float) -> str:
+    """What a holdout would need to see a true gain of this size at 95 % with 80 % power; `measured` is on this one."""
+    deviations = width(Z95, measured.freedom) + width(Z80, measured.freedom)
+    times = (deviations * measured.error / gain) ** 2
+    rows = f"about {math.ceil(scorecard.rows * times):,} rows"
+    there = f"{scorecard.rows:,}"
+    if scorecard.cluster_unit != "rows":
+        rows += f" from {math.ceil(scorecard.clusters * times):,} {scorecard.cluster_unit}"
+        there += f" from {scorecard.clusters:,}"
+    return f"{rows} would decide about a gain of {gain:.4g}; there are {there}"
 
 
 def untested(scorecard: Scorecard) -> str:
@@ -227,7 +260,10 @@ def untested(scorecard: Scorecard) -> str:
     if not named:
         return ""
     shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
-    return f"not tested, fewer than {CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class, or no value: {shown}"
+    fewest = f"{CELL_ROWS} rows or {CELL_POSITIVES} of the rarer class"
+    if scorecard.cluster_unit != "rows":
+        fewest = f"{CELL_ROWS} rows, {CELL_POSITIVES} of the rarer class or {FEWEST_CLUSTERS} {scorecard.cluster_unit}"
+    return f"not tested, fewer than {fewest}, or no value: {shown}"
 
 
 def suspicious_predictions(name: str, predictions: dict[str, Predictions], clean: Predictions) -> list[str]:

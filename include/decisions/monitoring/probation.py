@@ -15,9 +15,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from include.decisions.scoring.evidence import blend_gain
+from include.decisions.scoring.evidence import Answers, blend_gain
 from include.decisions.scoring.metrics import Metric
-from include.decisions.scoring.predictions import Labels, Predictions
+from include.decisions.scoring.predictions import Predictions
 from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models.contract import Probation
 
@@ -29,7 +29,8 @@ _NODES, _FAR = 128, -6.0
 class Look:
     """What one look found: `number` of those planned, on how many periods.
 
-    `gain` is new against previous in the metric's unit, turned so that more is better; `z` is it over its standard error.
+    `gain` is new against previous in the metric's unit, turned so that more is better; `z` is it over its standard error, as a
+    normal deviate.
     The new one is worse when z is at or below `-bound`.
     """
 
@@ -69,14 +70,14 @@ def due(plan: Probation, periods: int, taken: int) -> list[int]:
     return [number for number, after in enumerate(planned(plan), start=1) if number > taken and after <= periods]
 
 
-def gain_over(metric: Metric, labels: Labels, new: Predictions, previous: Predictions) -> Measured:
-    """The paired difference on the same n rows, with the standard error that the rows' influences give."""
-    return blend_gain(metric, labels, {CLEAN: new}, {CLEAN: previous}, 0.0)[0]
+def gain_over(metric: Metric, answers: Answers, previous: Predictions) -> Measured:
+    """The paired difference of the answers to the previous ones on the same n rows, with its standard error."""
+    return blend_gain(metric, answers, {CLEAN: previous}, 0.0)[0]
 
 
 def look(plan: Probation, number: int, periods: int, gain: Measured) -> Look:
     """What a look decides. Two versions with the same predictions have a z of 0."""
-    z = gain.value / gain.error if gain.error > 0 else 0.0
+    z = gain.z
     bound = bounds(plan)[number - 1]
     over: Literal["going on", "passed"] = "passed" if number == plan.looks else "going on"
     return Look(number, periods, gain, z, bound, "worse" if z <= -bound else over)

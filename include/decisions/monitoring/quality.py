@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from include.decisions.scoring.metrics import Metric
-from include.decisions.scoring.scorecard import Measured
+from include.decisions.scoring.scorecard import Measured, weighted
 
 # A drop counts when two mature periods show it together, and it is beyond chance at this one-sided level.
 TOGETHER = 2
@@ -23,7 +23,8 @@ FIRST_PERIODS = 4
 class Judged:
     """One mature period of one version: the metric, its standard error, and on how many labelled rows.
 
-    `contents` is the digest of what had been delivered of the period by then; empty where it was not kept.
+    `contents` is the digest of what had been delivered of the period by then; empty where it was not kept. `freedom` are the
+    error's degrees of freedom; None where the period has too few clusters, and the error is that of independent rows.
     """
 
     start: datetime
@@ -31,6 +32,17 @@ class Judged:
     error: float
     rows: int
     contents: str = ""
+    freedom: float | None = None
+
+    def measured(self, spread: float) -> Measured:
+        """The value with its error, beyond which periods deviate by `spread`."""
+        own = Measured(self.value, self.error, self.freedom or math.inf)
+        return weighted([(1.0, own), (1.0, Measured(0.0, spread))])
+
+    @property
+    def alone(self) -> Measured:
+        """The value with what the period itself tells of its error."""
+        return self.measured(0.0)
 
 
 @dataclass(frozen=True)
@@ -63,12 +75,12 @@ def trend(metric: Metric, judged: Sequence[Judged], proved: Measured, share: flo
         return None
     newest, first = judged[-TOGETHER:], judged[:-TOGETHER][:FIRST_PERIODS]
     now = _together(newest, spread)
-    was = _together(first, spread) if len(first) >= TOGETHER else Measured(proved.value, math.hypot(proved.error, spread))
-    error = math.hypot(now.error, was.error)
-    loss = -metric.gain(now.value - was.value)
+    was = _together(first, spread) if len(first) >= TOGETHER else weighted([(1.0, proved), (1.0, Measured(0.0, spread))])
+    moved = weighted([(1.0, now), (-1.0, was)])
+    loss = -metric.gain(moved.value)
     each = all(-metric.gain(period.value - was.value) > 0 for period in newest)
-    decayed = bool(each and loss > share * abs(was.value) and loss > Z90 * error)
-    return Trend(now.value, was.value, error, decayed)
+    decayed = bool(each and loss > share * abs(was.value) and -metric.gain(moved.z) > Z90)
+    return Trend(now.value, was.value, moved.error, decayed)
 
 
 def between_period_deviation(versions: Iterable[Sequence[Judged]]) -> float:
@@ -87,8 +99,5 @@ def between_period_deviation(versions: Iterable[Sequence[Judged]]) -> float:
 
 def _together(judged: Sequence[Judged], spread: float) -> Measured:
     """Some periods as one, each counting by its rows."""
-    weights = np.array([period.rows for period in judged], dtype="float64")
-    weights /= weights.sum()
-    errors = np.array([math.hypot(period.error, spread) for period in judged])
-    value = float(weights @ np.array([period.value for period in judged]))
-    return Measured(value, math.sqrt(float(weights**2 @ errors**2)))
+    rows = sum(period.rows for period in judged)
+    return weighted([(period.rows / rows, period.measured(spread)) for period in judged])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from include.decisions.replay.plan import BacktestModel, BacktestPlan
 from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.baselines import learned_from, trivial_answers
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.models.contract import Task
@@ -17,10 +18,11 @@ from include.models.contract import Task
 
 @dataclass(frozen=True, eq=False)
 class JudgedRows:
-    """The rows that judge a model: the label of each, and the position of its period."""
+    """The rows that judge a model: the label of each, the position of its period, and its cluster."""
 
     labels: Labels
     period: NDArray[np.int64]
+    clusters: Clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +36,24 @@ class PeriodValues:
 def scores(
     metric: Metric, judged: JudgedRows, predictions: Predictions, periods: PeriodValues, fit: BacktestModel
 ) -> pd.DataFrame:
-    """One line a period from the first held-out one on: value, influences of its judged rows, largest PSI, trivial value.
+    """One line a period from the first held-out one on: value, deviations, rows, clusters, largest PSI, trivial value.
 
-    Values and influences are turned so that more is better. A period without a judged row has the value NaN.
+    The squares of the deviations add up to the value's variance, and their products to the covariance with another model's:
+    one for each cluster, or for each row where the period has too few clusters. Values and deviations are turned so that more
+    is better. A period without a judged row has the value NaN.
     """
     lines = []
     for number in range(fit.holdout[0], len(periods.psi)):
-        rows = judged.period == number
-        known = rows.any()
-        value, influence = metric.estimate(judged.labels[rows], predictions[rows]) if known else (float("nan"), np.zeros(0))
-        turned = metric.gain(influence).astype("float32")
-        lines.append((number, metric.gain(value), periods.psi[number], periods.trivial[number], turned))
-    return pd.DataFrame(lines, columns=["period", "value", "psi", "trivial", "influence"])
+        rows = np.flatnonzero(judged.period == number)
+        clusters, value, deviations = judged.clusters.at(rows), float("nan"), np.zeros(0)
+        if len(rows):
+            value, influence = metric.estimate(judged.labels[rows], predictions[rows], clusters)
+            told = clusters.present >= FEWEST_CLUSTERS
+            deviations = clusters.sums(influence)[clusters.sizes > 0] if told else influence / len(rows)
+        turned = metric.gain(deviations).astype("float32")
+        about = periods.psi[number], periods.trivial[number], len(rows), clusters.present
+        lines.append((number, metric.gain(value), turned, *about))
+    return pd.DataFrame(lines, columns=["period", "value", "deviations", "psi", "trivial", "rows", "clusters"])
 
 
 def best_trivial(task: Task, metric: Metric, learned: Labels, judged: JudgedRows, periods: int) -> Floats:
@@ -70,13 +78,14 @@ def backtest_of(plan: BacktestPlan, tables: Sequence[pd.DataFrame], margin: floa
         after = at > plan.fits[number].moment
         if plan.windows[0] in plan.fits[number].windows:
             trivial[at[after]] = table["trivial"].to_numpy()[after]
-    influences = [dict(zip(table["period"], table["influence"], strict=True)) for table in tables]
+    deviations = [dict(zip(table["period"], table["deviations"], strict=True)) for table in tables]
     covariances = np.zeros((shape[1], shape[0], shape[0]), dtype="float32")
-    rows = np.zeros(shape[1], dtype="int64")
+    rows, clusters = np.zeros(shape[1], dtype="int64"), np.zeros(shape[1], dtype="int64")
+    for table in tables:
+        rows[table["period"]], clusters[table["period"]] = table["rows"], table["clusters"]
     for period in range(shape[1]):
         available = [number for number in range(shape[0]) if np.isfinite(values[number, period])]
         if available:
-            stacked = np.stack([influences[number][period] for number in available]).astype("float64")
-            rows[period] = stacked.shape[1]
-            covariances[period][np.ix_(available, available)] = stacked @ stacked.T / rows[period] ** 2
-    return Backtest(plan, values, covariances, psi, trivial, rows, margin)
+            stacked = np.stack([deviations[number][period] for number in available]).astype("float64")
+            covariances[period][np.ix_(available, available)] = stacked @ stacked.T
+    return Backtest(plan, values, covariances, psi, trivial, rows, clusters, margin)

@@ -1,6 +1,6 @@
 """The backtest as a table, how good every model was in every later period; and the simulation of a policy on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from include.decisions.replay.plan import BacktestPlan
 from include.decisions.replay.policies import AgeTrigger, DecayTrigger, DriftTrigger, Policy
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.decisions.scoring.predictions import Floats
-from include.decisions.scoring.scorecard import Z80, Z95, Measured
+from include.decisions.scoring.scorecard import Z80, Z95, Measured, weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,8 @@ class Backtest:
 
     `values[f, p]` is the metric of model f on the judged rows of period p, NaN where it has none or f was trained on p;
     `covariances[p, f, g]` is that of the values of two models on the same rows of p: all that a paired interval needs;
-    `psi[f, p]` is the largest PSI of a feature; `trivial[p]` is the best answer that needs no model; `rows[p]` counts rows.
-    `margin` is the gate's.
+    `psi[f, p]` is the largest PSI of a feature; `trivial[p]` is the best answer that needs no model; `rows[p]` and
+    `clusters[p]` count rows and their clusters. `margin` is the gate's.
     """
 
     plan: BacktestPlan
@@ -29,6 +30,7 @@ class Backtest:
     psi: Floats
     trivial: Floats
     rows: NDArray[np.int64]
+    clusters: NDArray[np.int64]
     margin: float
 
     @cached_property
@@ -48,30 +50,46 @@ class Backtest:
     def _by_moment(self) -> dict[tuple[int, int | None], int]:
         return {(fit.moment, window): number for number, fit in enumerate(self.plan.fits) for window in fit.windows}
 
-    def difference(self, one: int, other: int, periods: tuple[int, ...]) -> Measured:
+    def difference(self, one: int, other: int, periods: Sequence[int]) -> Measured:
         """The gain of one model over another on periods, weighted by their rows, paired; NaN where one has no value."""
+        at, c = list(periods), self.covariances
+        variances = c[at, one, one] + c[at, other, other] - 2 * c[at, one, other]
+        return self._together(at, self.values[one, at] - self.values[other, at], variances)
+
+    def value(self, model: int, periods: Sequence[int]) -> Measured:
+        """What a model was worth on periods, weighted by their rows."""
         at = list(periods)
+        return self._together(at, self.values[model, at], self.covariances[at, model, model])
+
+    def _together(self, at: list[int], values: Floats, variances: Floats) -> Measured:
+        """Some periods as one: the error from the clusters within each or, where they have too few, from how periods differ.
+
+        That of independent rows where there are too few of both.
+        """
         weights = self.rows[at] / max(self.rows[at].sum(), 1)
-        gain = float(weights @ (self.values[one, at] - self.values[other, at]))
-        c = self.covariances
-        variance = c[at, one, one] + c[at, other, other] - 2 * c[at, one, other]
-        return Measured(gain, float(np.sqrt(weights**2 @ np.maximum(variance, 0))))
+        if len(at) >= FEWEST_CLUSTERS > self.clusters[at].min():
+            mean, freedom = float(weights @ values), len(at) - 1
+            spread = weights * (values - mean)
+            return Measured(mean, float(np.sqrt(spread @ spread * len(at) / freedom)), freedom)
+        told = (self.clusters[at] >= FEWEST_CLUSTERS).all()
+        errors = np.sqrt(np.maximum(variances, 0)).tolist()
+        freedoms = self.clusters[at] - 1.0 if told else np.full(len(at), np.inf)
+        return weighted(list(zip(weights.tolist(), map(Measured, values.tolist(), errors, freedoms.tolist()), strict=True)))
+
+    def _can_tell(self, periods: Sequence[int]) -> bool:
+        """Whether these periods have clusters enough to tell a gain from chance."""
+        return len(periods) >= FEWEST_CLUSTERS or bool((self.clusters[list(periods)] >= FEWEST_CLUSTERS).all())
 
     def passes_gate(self, challenger: int, champion: int) -> bool:
         """The routine lane on the challenger's holdout: lower 80 % bound above 0, lower 95 % bound above minus the margin."""
-        gain = self.difference(challenger, champion, self.plan.fits[challenger].holdout)
-        return gain.value - Z80 * gain.error > 0 and gain.value - Z95 * gain.error > -self.margin
+        holdout = self.plan.fits[challenger].holdout
+        gain = self.difference(challenger, champion, holdout)
+        return self._can_tell(holdout) and gain.above(-Z80) > 0 and gain.above(-Z95) > -self.margin
 
     @cached_property
     def proved(self) -> list[Measured]:
         """Each model's value on its own holdout."""
-        values = []
-        for number, fit in enumerate(self.plan.fits):
-            at = list(fit.holdout)
-            weights = self.rows[at] / max(self.rows[at].sum(), 1)
-            error = np.sqrt(weights**2 @ self.covariances[at, number, number])
-            values.append(Measured(float(weights @ self.values[number, at]), float(error)))
-        return values
+        return [self.value(number, fit.holdout) for number, fit in enumerate(self.plan.fits)]
 
     def known(self, moment: int, champion: int, count: int) -> list[int]:
         """The newest `count` periods after the champion's holdout whose labels were known at the end of a period."""
@@ -124,11 +142,9 @@ def _decayed(backtest: Backtest, decay: DecayTrigger, moment: int, champion: int
     proved, periods = backtest.proved[champion], backtest.known(moment, champion, decay.periods)
     if len(periods) < decay.periods:
         return False
-    weights = backtest.rows[periods] / backtest.rows[periods].sum()
-    lost = proved.value - backtest.values[champion, periods]
-    error = np.sqrt(proved.error**2 + weights**2 @ backtest.covariances[periods, champion, champion])
-    together = float(weights @ lost)
-    return bool((lost > 0).all() and together > decay.share * abs(proved.value) and together > decay.z * error)
+    lost = weighted([(1.0, proved), (-1.0, backtest.value(champion, periods))])
+    each = (proved.value - backtest.values[champion, periods] > 0).all()
+    return bool(each and lost.value > decay.share * abs(proved.value) and lost.z > decay.z)
 
 
 def oracle(backtest: Backtest) -> Floats:

@@ -3,7 +3,7 @@
 One interval of 95 % for each of 90 cells finds harm in nearly every equal model. The bands here hold for all cells together:
 the critical value is the 95 % quantile of the largest of the cells' |t|, drawn from a normal distribution with their own
 correlation (Hothorn, Bretz and Westfall, Biometrical Journal 50, 2008; for influences: Chernozhukov, Chetverikov and Kato,
-Ann. Stat. 41, 2013).
+Ann. Stat. 41, 2013). A cell whose error has few degrees of freedom gets the width that is as improbable for its t.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.slices import Partition
 
@@ -18,36 +19,22 @@ _DRAWS = 10_000
 _SEED = 20130101
 
 
-def covariance(differences: Sequence[tuple[Partition, Floats]]) -> Floats:
+def covariance(differences: Sequence[tuple[Partition, Floats]], clusters: Clusters) -> Floats:
     """Covariance of every cell's estimate with every other's.
 
     `differences` pairs a partition with the influences of the rows within their own slices, shape (n, conditions). The
-    cells are numbered partition by partition, then slice by slice, then condition by condition. Work is proportional to rows.
+    cells are numbered partition by partition, then slice by slice, then condition by condition. Two slices without a row in
+    common move together as well, where they have rows of the same clusters.
     """
-    cells = [len(part.names) * influence.shape[1] for part, influence in differences]
-    offsets = np.concatenate([[0], np.cumsum(cells)])
-    made = np.zeros((offsets[-1], offsets[-1]))
-    for first, (part, influence) in enumerate(differences):
-        for second, (other, also) in enumerate(differences[: first + 1]):
-            block = _block(part, influence, other, also)
-            rows, columns = slice(*offsets[first : first + 2]), slice(*offsets[second : second + 2])
-            made[rows, columns], made[columns, rows] = block, block.T
-    return made
-
-
-def _block(part: Partition, influence: Floats, other: Partition, also: Floats) -> Floats:
-    """Only rows that two slices share make their estimates move together."""
-    sizes, others = (np.bincount(p.codes[p.codes >= 0], minlength=len(p.names)) for p in (part, other))
-    joint = np.where((part.codes >= 0) & (other.codes >= 0), part.codes * len(other.names) + other.codes, -1)
-    order = np.argsort(joint.astype(np.int32), kind="stable")
-    present, starts = np.unique(joint[order], return_index=True)
-    block = np.zeros((len(part.names), influence.shape[1], len(other.names), also.shape[1]))
-    for code, start, end in zip(present, starts, [*starts[1:], len(joint)], strict=True):
-        if code >= 0:
-            one, two = divmod(int(code), len(other.names))
-            rows = order[start:end]
-            block[one, :, two, :] = influence[rows].T @ also[rows] / (sizes[one] * others[two])
-    return block.reshape(len(part.names) * influence.shape[1], -1)
+    sums = []
+    for part, influence in differences:
+        for number in range(len(part.names)):
+            rows = part.rows_of(number)
+            its = clusters.at(rows)
+            sums += [its.sums(influence[rows, condition]) for condition in range(influence.shape[1])]
+    # A slice whose rows are all of one cluster has no error that could be told: as if it did not vary.
+    stacked = np.nan_to_num(np.stack(sums), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(stacked @ stacked.T)
 
 
 def critical_value(covariances: Floats, level: float = 0.95) -> float:

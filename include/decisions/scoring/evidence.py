@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.decisions.scoring import bands as guards
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
@@ -15,29 +16,32 @@ from include.decisions.scoring.slices import Partition, everything
 ByCondition = Mapping[str, Predictions]
 
 
-def measure(metric: Metric, labels: Labels, predictions: Predictions) -> Measured:
-    """The metric with the standard error that its influences give."""
-    value, influence = metric.estimate(labels, predictions)
-    return Measured(value, standard_error(influence))
-
-
-def standard_error(influence: Floats) -> float:
-    """Standard error of a statistic from its influences, shape (n,)."""
-    return float(np.sqrt(np.mean(influence**2) / len(influence))) if len(influence) else float("nan")
+def measure(metric: Metric, labels: Labels, predictions: Predictions, clusters: Clusters | None = None) -> Measured:
+    """The metric with the standard error that its influences give; without clusters each row stands for itself."""
+    clusters = clusters or Clusters.independent(len(labels))
+    value, influence = metric.estimate(labels, predictions, clusters)
+    return Measured(value, *clusters.error(influence))
 
 
 @dataclass(frozen=True)
 class Answers:
     """What two models answered for the same n rows: labels, and predictions by condition, `clean` among them.
 
-    `champion` is None where there is none. `binary` means that labels are classes 0 and 1, of which each needs rows enough;
-    numbers may happen to be 0 and 1.
+    `champion` is None where there is none. `clusters` are the rows'. `binary` means that labels are classes 0 and 1, of which
+    each needs rows enough; numbers may happen to be 0 and 1.
     """
 
     labels: Labels
     challenger: ByCondition
     champion: ByCondition | None
+    clusters: Clusters
     binary: bool = True
+
+    def at(self, rows: NDArray[np.intp] | slice, condition: str) -> "Answers":
+        """Those for some rows under one condition."""
+        champion = None if self.champion is None else {condition: self.champion[condition][rows]}
+        challenger = {condition: self.challenger[condition][rows]}
+        return Answers(self.labels[rows], challenger, champion, self.clusters.at(rows), self.binary)
 
 
 def score(
@@ -69,6 +73,9 @@ def score(
         higher_is_better=primary.higher_is_better,
         rows=len(labels),
         positives=_positives(labels, answers.binary),
+        clusters=answers.clusters.present,
+        cluster_unit=answers.clusters.unit,
+        design_effect=_design_effect(first, weights),
         cells=tuple(cells),
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
@@ -80,28 +87,28 @@ def score(
     )
 
 
-def blend_gain(
-    metric: Metric, labels: Labels, challenger: ByCondition, other: ByCondition, noisy_share: float
-) -> tuple[Measured, Floats]:
-    """The gain on the clean/noisy mix against any other model, and each row's influence on it."""
-    weights = _weights(list(challenger), noisy_share)
+def blend_gain(metric: Metric, answers: Answers, other: ByCondition, noisy_share: float) -> tuple[Measured, Floats]:
+    """The challenger's gain on the clean/noisy mix over any other model, and each row's influence on it."""
+    labels, clusters = answers.labels, answers.clusters
+    weights = _weights(list(answers.challenger), noisy_share)
     value, influence = 0.0, np.zeros(len(labels))
     for condition, weight in weights.items():
         if weight:
-            gained, rows = _gain(metric, labels, challenger[condition], other[condition])
-            value += weight * gained
-            influence += weight * rows
-    return Measured(value, standard_error(influence)), influence
+            its, of_its = metric.estimate(labels, answers.challenger[condition], clusters)
+            others, of_others = metric.estimate(labels, other[condition], clusters)
+            value += weight * metric.gain(its - others)
+            influence += weight * metric.gain(of_its - of_others)
+    return Measured(value, *clusters.error(influence)), influence
 
 
 def against_baselines(
-    metric: Metric, labels: Labels, challenger: ByCondition, answers: Mapping[str, Predictions]
+    metric: Metric, answers: Answers, trivial: Mapping[str, Predictions]
 ) -> dict[str, tuple[Measured, Measured]]:
     """The challenger's gain over answers that need no model: on clean rows, and on the mean of the noisy conditions."""
     gains = {}
-    for name, answer in answers.items():
-        same = dict.fromkeys(challenger, answer)
-        clean, noisy = (blend_gain(metric, labels, challenger, same, share)[0] for share in (0.0, 1.0))
+    for name, answer in trivial.items():
+        same = dict.fromkeys(answers.challenger, answer)
+        clean, noisy = (blend_gain(metric, answers, same, share)[0] for share in (0.0, 1.0))
         if np.isfinite(clean.value):
             gains[name] = clean, noisy
     return gains
@@ -114,76 +121,76 @@ class _Scored:
     cells: list[Cell]
     conditions: list[str]
     differences: list[Floats]
+    clusters: Clusters
     critical: float | None
 
 
 def _scored(metric: Metric, answers: Answers, partitions: Sequence[Partition]) -> _Scored:
-    labels, challenger, champion = answers.labels, answers.challenger, answers.champion
+    conditions = list(answers.challenger)
     cells: list[Cell] = []
     differences = []
     for part in partitions:
-        slices = [part.rows_of(number) for number in range(len(part.names))]
-        difference = np.zeros((len(labels), len(challenger)))
-        for number, rows in enumerate(slices):
-            cut = slice(None) if len(rows) == len(labels) else rows
-            for column, condition in enumerate(challenger):
-                other = champion[condition] if champion is not None else None
-                cut_other = other if other is None else other[cut]
-                cell, paired = _cell(metric, labels[cut], challenger[condition][cut], cut_other, answers.binary)
-                cells.append(_placed(cell, condition, part.names[number]))
+        difference = np.zeros((len(answers.labels), len(conditions)))
+        for number, name in enumerate(part.names):
+            rows = part.rows_of(number)
+            cut = slice(None) if len(rows) == len(answers.labels) else rows
+            for column, condition in enumerate(conditions):
+                cell, paired = _cell(metric, answers.at(cut, condition), condition, name)
+                cells.append(cell)
                 if cell.tested:
                     difference[rows, column] = paired
         differences.append(difference)
-    if champion is None:
-        return _Scored(cells, list(challenger), differences, None)
-    covariances = guards.covariance(list(zip(partitions, differences, strict=True)))
-    return _Scored(cells, list(challenger), differences, guards.critical_value(covariances))
+    critical = None
+    if answers.champion is not None:
+        covariances = guards.covariance(list(zip(partitions, differences, strict=True)), answers.clusters)
+        critical = guards.critical_value(covariances)
+    return _Scored(cells, conditions, differences, answers.clusters, critical)
 
 
-def _cell(
-    metric: Metric, labels: Labels, predictions: Predictions, other: Predictions | None, binary: bool
-) -> tuple[Cell, Floats]:
-    positives = _positives(labels, binary)
-    enough = _enough(len(labels), positives)
+def _cell(metric: Metric, answers: Answers, condition: str, where: str) -> tuple[Cell, Floats]:
+    labels, clusters = answers.labels, answers.clusters
+    positives, nothing = _positives(labels, answers.binary), float("nan")
+    enough = _enough(len(labels), positives) and (clusters.present >= FEWEST_CLUSTERS or where == ALL_ROWS)
+    cell = Cell(metric.name, condition, where, len(labels), positives, nothing, nothing, tested=False)
     if metric.own and not enough:
         # A team's own function is not called on a slice that is too small to be judged.
-        nothing = float("nan")
-        champion_nothing, no_gain = (None, None) if other is None else (nothing, Measured(nothing, nothing))
-        cell = Cell(metric.name, "", "", len(labels), positives, nothing, nothing, champion_nothing, no_gain, False)
+        if answers.champion is not None:
+            cell = replace(cell, champion=nothing, gain=Measured(nothing, nothing))
         return cell, np.zeros(len(labels))
-    value, influence = metric.estimate(labels, predictions)
+    value, influence = metric.estimate(labels, answers.challenger[condition], clusters)
     tested = enough and bool(np.isfinite(value))
-    champion, gain, paired = None, None, influence
-    if other is not None:
-        champion, its = metric.estimate(labels, other)
-        paired = metric.gain(influence - its)
-        gain = Measured(metric.gain(value - champion), standard_error(paired))
-        tested = tested and bool(np.isfinite(champion))
-    error = standard_error(influence)
-    return Cell(metric.name, "", "", len(labels), positives, value, error, champion, gain, tested), paired
+    error, freedom = clusters.error(influence)
+    cell = replace(cell, challenger=value, challenger_error=error, challenger_freedom=freedom, tested=tested)
+    if answers.champion is None:
+        return cell, influence
+    champion, its = metric.estimate(labels, answers.champion[condition], clusters)
+    paired = metric.gain(influence - its)
+    gain = Measured(metric.gain(value - champion), *clusters.error(paired))
+    return replace(cell, champion=champion, gain=gain, tested=tested and bool(np.isfinite(champion))), paired
 
 
 def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], answers: Answers) -> Cell:
     """One cell, for the rows at these positions."""
-    other = answers.champion[condition][rows] if answers.champion is not None else None
-    predictions = answers.challenger[condition][rows]
-    return _placed(_cell(metric, answers.labels[rows], predictions, other, answers.binary)[0], condition, where)
-
-
-def _placed(cell: Cell, condition: str, where: str) -> Cell:
-    return replace(cell, condition=condition, where=where)
-
-
-def _gain(metric: Metric, labels: Labels, predictions: Predictions, other: Predictions) -> tuple[float, Floats]:
-    (value, influence), (its_value, its_influence) = metric.estimate(labels, predictions), metric.estimate(labels, other)
-    return metric.gain(value - its_value), metric.gain(influence - its_influence)
+    return _cell(metric, answers.at(rows, condition), condition, where)[0]
 
 
 def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
     gains = {cell.condition: cell.gain for cell in scored.cells if cell.where == ALL_ROWS and cell.gain}
-    share = np.array([weights[condition] for condition in scored.conditions])
     value = sum(weights[condition] * gain.value for condition, gain in gains.items())
-    return Measured(float(value), standard_error(scored.differences[0] @ share))
+    return Measured(float(value), *scored.clusters.error(_mixed(scored, weights)))
+
+
+def _mixed(scored: _Scored, weights: Mapping[str, float]) -> Floats:
+    """Each row's influence on a mix of conditions."""
+    return np.asarray(scored.differences[0] @ np.array([weights[condition] for condition in scored.conditions]))
+
+
+def _design_effect(scored: _Scored, weights: Mapping[str, float]) -> float | None:
+    """How many times the variance of the mix is what it would be if all rows were independent (Kish, 1965); None without."""
+    influence = _mixed(scored, weights)
+    alone = float(influence @ influence) / len(influence) ** 2 if len(influence) else 0.0
+    error, _ = scored.clusters.error(influence)
+    return error**2 / alone if alone > 0 and np.isfinite(error) else None
 
 
 def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[str, float], harm: float) -> list[Harm]:
@@ -194,13 +201,13 @@ def _harms(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[st
         where = cell.condition if cell.where == ALL_ROWS else f"{cell.where}, {cell.condition}"
         if _lost_its_value(cell):
             harms.append(Harm(where, float("-inf"), float("-inf"), "no value"))
-        elif cell.tested and cell.gain and cell.gain.value + scored.critical * cell.gain.error < 0 and cell.gain.value < -harm:
-            harms.append(Harm(where, cell.gain.value, cell.gain.value + scored.critical * cell.gain.error, "joint band"))
+        elif cell.tested and cell.gain and (high := cell.gain.above(scored.critical)) < 0 and cell.gain.value < -harm:
+            harms.append(Harm(where, cell.gain.value, high, "joint band"))
     margins = _margins(scored, partitions, weights)
-    width = guards.bonferroni(len(margins))
+    z = guards.bonferroni(len(margins))
     for where, gain in margins.items():
-        if gain.value + width * gain.error < 0 and gain.value < -harm and where not in {harmed.where for harmed in harms}:
-            harms.append(Harm(where, gain.value, gain.value + width * gain.error, "margin"))
+        if gain.above(z) < 0 and gain.value < -harm and where not in {harmed.where for harmed in harms}:
+            harms.append(Harm(where, gain.value, gain.above(z), "margin"))
     return sorted(harms, key=lambda harmed: harmed.gain)
 
 
@@ -220,7 +227,8 @@ def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[
             own = [cells[name, condition] for condition in scored.conditions]
             if all(cell.tested for cell in own):
                 value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
-                margins[name] = Measured(float(value), standard_error(difference[part.rows_of(number)] @ share))
+                rows = part.rows_of(number)
+                margins[name] = Measured(float(value), *scored.clusters.at(rows).error(difference[rows] @ share))
     return {where: gain for where, gain in margins.items() if gain is not None}
 
 

@@ -1,8 +1,8 @@
 """The metrics: a value, and each row's influence on it.
 
-An influence is what one row adds to the metric, centred on zero: the standard error of the metric over n rows is
-`sqrt(mean(influence ** 2) / n)`, and because influences of the same rows can be subtracted, paired differences between two
-models need no resampling (Hampel, J. Am. Stat. Assoc. 69, 1974).
+An influence is what one row adds to the metric, centred on zero. Where rows are independent, the standard error over n of
+them is `sqrt(mean(influence ** 2) / n)`; clusters.py says what it is where they are not. And because influences of the same
+rows can be subtracted, paired differences between two models need no resampling (Hampel, J. Am. Stat. Assoc. 69, 1974).
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import KEPT, Floats, Labels, Ranking
 from include.errors import ModelError
 from include.models.contract import Criteria, Model, Money, OwnMetric, Task
@@ -26,15 +27,22 @@ _NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 
 @dataclass(frozen=True)
 class Metric:
-    """A named metric. `estimate(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
+    """A named metric. `function(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
 
-    NaN where it has no value: a ranking metric where only one class is present, for example.
+    A team's own one takes the rows' clusters as well. NaN where it has no value: a ranking metric where only one class is
+    present, for example.
     """
 
     name: str
     higher_is_better: bool
-    estimate: Callable[[Any, Any], Estimate]
+    function: Callable[..., Estimate]
     own: bool = False
+
+    def estimate(self, labels: Any, predictions: Any, clusters: Clusters | None = None) -> Estimate:
+        """The value and the influences; without clusters the rows count as independent."""
+        if self.own:
+            return self.function(labels, predictions, clusters or Clusters.independent(len(labels)))
+        return self.function(labels, predictions)
 
     def gain(self, difference: Difference) -> Difference:
         """The difference, of values or of influences, turned so that more is better."""
@@ -264,15 +272,15 @@ def _r2(labels: Floats, predictions: Floats) -> Estimate:
     return 1 - error / spread, -(of_error - error / spread * of_spread) / spread
 
 
-def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
+def _own(own: OwnMetric) -> Callable[[Any, Any, Clusters], Estimate]:
     """A mean over rows has the rows' deviations as influences; any other number gets them from a block jackknife.
 
     Leaving out one of B blocks moves the metric by d; each of the block's rows gets the influence that makes the variance of
-    the whole the jackknife's (B - 1) / B * sum(d ** 2): Efron and Stein, Ann. Stat. 9 (1981). Blocks are the same rows for
-    both models, so differences stay paired.
+    the whole the jackknife's (B - 1) / B * sum(d ** 2): Efron and Stein, Ann. Stat. 9 (1981). A block is a cluster, or some
+    of them where there are many, the same ones for both models, so differences stay paired.
     """
 
-    def estimate(labels: Any, predictions: Any) -> Estimate:
+    def estimate(labels: Any, predictions: Any, clusters: Clusters) -> Estimate:
         def called(rows: Any) -> Any:
             chosen = predictions[rows]
             return own.function(labels[rows], chosen.labels if isinstance(chosen, Ranking) else chosen)
@@ -286,16 +294,21 @@ def _own(own: OwnMetric) -> Callable[[Any, Any], Estimate]:
                     f"own metric {own.name!r} gave an array of shape {np.shape(whole)} for {n} rows; accepted is one "
                     "number, or one per row. Correct the function in the model's file."
                 )
-            return _mean(whole) if np.ndim(whole) else jackknifed(float(whole), called, n)
+            return _mean(whole) if np.ndim(whole) else jackknifed(float(whole), called, clusters)
         except _NOT_COMPUTABLE:
             return _nothing(labels)
 
-    def jackknifed(whole: float, called: Callable[[Any], Any], n: int) -> Estimate:
-        blocks = min(_BLOCKS, n)
-        block = np.random.default_rng(n).permutation(n) % blocks
-        left_out = np.array([float(called(block != number)) for number in range(blocks)])
-        moved = left_out.mean() - left_out
-        influence = np.asarray((moved * np.sqrt(n * (blocks - 1)))[block])
+    def jackknifed(whole: float, called: Callable[[Any], Any], clusters: Clusters) -> Estimate:
+        dealt = np.random.default_rng(clusters.count).permutation(clusters.count) % _BLOCKS
+        block, n = dealt[clusters.codes], len(clusters.codes)
+        rows, squares = (np.bincount(dealt, clusters.sizes**power, minlength=_BLOCKS) for power in (1, 2))
+        moved = np.zeros(_BLOCKS)
+        for number in np.flatnonzero(rows):
+            # A mean of n rows moves by the sum of a block's influences over the n - rows that are left.
+            moved[number] = (whole - float(called(block != number))) * (n - rows[number])
+        # A block of several clusters speaks for all of them: theirs are so large that their squares add up to the block's.
+        influence = (moved / np.sqrt(np.maximum(squares, 1)))[block]
+        influence -= influence.mean()
         return (whole, influence) if np.isfinite(influence).all() else (float("nan"), np.full(n, np.nan))
 
     return estimate

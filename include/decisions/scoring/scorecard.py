@@ -1,8 +1,12 @@
 """The scorecard: what was measured of a challenger, beside the champion, and the words for it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from scipy import stats
+from scipy.special import ndtri_exp
 from scipy.stats import norm
 
 CLEAN = "clean"
@@ -14,28 +18,70 @@ _Z95_TWO_SIDED = float(norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric's value with its standard error, in the metric's own unit."""
+    """A metric's value with its standard error, in the metric's own unit, and the error's degrees of freedom."""
 
     value: float
     error: float
+    freedom: float = math.inf
+
+    def above(self, z: float) -> float:
+        """The bound so far above the value as a normal one with `z` standard errors is improbable; below it where z < 0."""
+        return self.value + math.copysign(width(abs(z), self.freedom), z) * self.error
 
     @property
     def low(self) -> float:
         """Lower end of the two-sided 95 % interval."""
-        return self.value - _Z95_TWO_SIDED * self.error
+        return self.above(-_Z95_TWO_SIDED)
 
     @property
     def high(self) -> float:
         """Upper end of the two-sided 95 % interval."""
-        return self.value + _Z95_TWO_SIDED * self.error
+        return self.above(_Z95_TWO_SIDED)
+
+    @property
+    def z(self) -> float:
+        """The normal deviate that is as improbable as the value would be if the truth were zero; 0 where nothing varies."""
+        if not self.error > 0:
+            return 0.0
+        ratio = self.value / self.error
+        if math.isinf(self.freedom):
+            return ratio
+        # In logarithms: far out, the probability itself is zero in a float.
+        tail = stats.t.logsf(abs(ratio), self.freedom)
+        return math.copysign(float(-ndtri_exp(tail)), ratio)
+
+
+def weighted(parts: Sequence[tuple[float, Measured]]) -> Measured:
+    """A sum of independent estimates, each times its weight; the degrees of freedom are Satterthwaite's (Biometrics 2, 1946).
+
+    >>> difference = weighted([(1.0, Measured(3.0, 0.3, 6)), (-1.0, Measured(2.0, 0.4, 6))])
+    >>> difference.value, round(difference.error, 6), round(difference.freedom, 2)
+    (1.0, 0.5, 11.13)
+    """
+    value = sum(weight * part.value for weight, part in parts)
+    variances = [(weight * part.error) ** 2 for weight, part in parts]
+    uncertain = sum(variance**2 / part.freedom for variance, (_, part) in zip(variances, parts, strict=True) if variance)
+    return Measured(value, math.sqrt(sum(variances)), sum(variances) ** 2 / uncertain if uncertain else math.inf)
+
+
+@lru_cache(maxsize=4096)
+def width(z: float, freedom: float) -> float:
+    """How many standard errors with so many degrees of freedom are as improbable as `z` normal ones.
+
+    >>> width(1.96, math.inf), round(width(1.96, 13), 2)
+    (1.96, 2.16)
+    """
+    if math.isinf(freedom) or not math.isfinite(z):
+        return z
+    return float(stats.t.isf(stats.norm.sf(z), freedom)) if freedom > 0 else math.inf
 
 
 @dataclass(frozen=True)
 class Cell:
     """One metric under one condition on one slice; `champion` and `gain` are None where there is no champion.
 
-    `gain` is challenger against champion, turned so that more is better. `tested` says whether the slice has rows enough to
-    be judged and the metric a value there; what has not is reported as untested, never as passed.
+    `gain` is challenger against champion, turned so that more is better. `tested` says whether the slice has rows and clusters
+    enough to be judged and the metric a value there; what has not is reported as untested, never as passed.
     """
 
     metric: str
@@ -48,6 +94,12 @@ class Cell:
     champion: float | None = None
     gain: Measured | None = None
     tested: bool = True
+    challenger_freedom: float = math.inf
+
+    @property
+    def measured(self) -> Measured:
+        """The challenger's value with its error."""
+        return Measured(self.challenger, self.challenger_error, self.challenger_freedom)
 
 
 @dataclass(frozen=True)
@@ -67,6 +119,8 @@ class Scorecard:
     `blend` is the declared mix of clean and noisy that decides, challenger against champion, and `noisy` its noisy part
     alone; `anchor` is the mix against the frozen reference; `baselines` the challenger against each trivial answer, on clean
     rows and on the mean of the noisy ones.
+    `clusters` counts those among the rows, which are `cluster_unit`; `design_effect` is how many times they make the mix's
+    variance what it would be if the rows were independent.
     `robustness` is the mean over noisy conditions of error(challenger) / error(champion): below 1 is more robust.
     `critical` is, per metric, the width in standard errors of the bands that hold for all of its cells together.
     """
@@ -76,6 +130,9 @@ class Scorecard:
     rows: int
     positives: int | None
     cells: tuple[Cell, ...]
+    clusters: int
+    cluster_unit: str = "rows"
+    design_effect: float | None = None
     noisy_challenger: float | None = None
     noisy_champion: float | None = None
     blend: Measured | None = None

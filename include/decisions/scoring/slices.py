@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Floats
-from include.decisions.scoring.scorecard import ALL_ROWS
+from include.decisions.scoring.scorecard import ALL_ROWS, Measured
 
 _QUARTERS = (0.25, 0.5, 0.75)
 _MOST_VALUES = 30
@@ -74,27 +75,38 @@ def _quarters(values: pd.Series) -> pd.Series:
     return pd.Series(texts, name=values.name).mask(values.isna().to_numpy())
 
 
-def search(frame: pd.DataFrame, influence: Floats, least_rows: int, most: int = 5) -> list[Suspect]:
-    """The slices in which `influence` (shape (n,), more is better) lies lowest: values of one feature, then pairs of them.
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What a search compares: each of n rows' influence on the gain, shape (n,), more is better; and the rows' clusters."""
+
+    influence: Floats
+    clusters: Clusters
+    least_rows: int
+
+
+def search(frame: pd.DataFrame, searched: Searched, most: int = 5) -> list[Suspect]:
+    """The slices in which the influence lies lowest: values of one feature, then pairs of them.
 
     A shallow search over many slices always finds something: what it finds is reported, and decides nothing.
     """
     partitions = {str(name): partition(frame[name].reset_index(drop=True)) for name in frame.columns}
-    single = sorted((s for part in partitions.values() for s in _suspects(part, influence, least_rows)), key=lambda s: s.z)
+    single = sorted((s for part in partitions.values() for s in _suspects(part, searched)), key=lambda s: s.z)
     pairs = (_both(one, other) for one, other in combinations(single[:10], 2) if _feature(one) != _feature(other))
-    double = [_suspect(name, rows, influence) for name, rows in pairs if len(rows) >= least_rows]
+    double = [_suspect(name, rows, searched) for name, rows in pairs if len(rows) >= searched.least_rows]
     return _distinct(sorted([*single[:_SEARCHED], *double], key=lambda suspect: suspect.z))[:most]
 
 
-def _suspects(part: Partition, influence: Floats, least_rows: int) -> list[Suspect]:
+def _suspects(part: Partition, searched: Searched) -> list[Suspect]:
     candidates = ((name, part.rows_of(number)) for number, name in enumerate(part.names))
-    return [_suspect(name, rows, influence) for name, rows in candidates if least_rows <= len(rows) < len(influence)]
+    least, all_rows = searched.least_rows, len(searched.influence)
+    return [_suspect(name, rows, searched) for name, rows in candidates if least <= len(rows) < all_rows]
 
 
-def _suspect(name: str, rows: NDArray[np.intp], influence: Floats) -> Suspect:
-    inside = influence[rows]
-    error = inside.std() / np.sqrt(len(inside))
-    return Suspect(name, rows, float(inside.mean() / error) if error > 0 else 0.0)
+def _suspect(name: str, rows: NDArray[np.intp], searched: Searched) -> Suspect:
+    inside = searched.influence[rows]
+    mean = float(inside.mean())
+    error, freedom = searched.clusters.at(rows).error(inside - mean)
+    return Suspect(name, rows, Measured(mean, error, freedom).z if error > 0 else 0.0)
 
 
 def _both(one: Suspect, other: Suspect) -> tuple[str, NDArray[np.intp]]:

@@ -132,6 +132,7 @@ def evidence(case: Case) -> Scorecard:
         case.rows,
         case.positives,
         (clean,),
+        clusters=case.rows,
         noisy_challenger=case.noisy,
         blend=blend,
         noisy=case.noisy_gain,
@@ -206,7 +207,7 @@ def test_less_error_is_better_where_the_metric_is_an_error() -> None:
     criteria = replace(CRITERIA, metric="mae", floor=600, noisy_floor=900)
     for value, verdict in ((599.0, "promote"), (601.0, "keep")):
         clean = replace(cell(value), metric="mae")
-        scorecard = Scorecard("mae", False, 1000, None, (clean,), noisy_challenger=800.0)
+        scorecard = Scorecard("mae", False, 1000, None, (clean,), 1000, noisy_challenger=800.0)
         assert decide(scorecard, criteria, "change").verdict == verdict
 
 
@@ -236,7 +237,7 @@ def test_predictions_that_cannot_be_judged_are_named(clean: list[float], noisy: 
 def test_what_cannot_be_computed_blocks() -> None:
     """A metric that is not a number misses no floor, and must not pass for that."""
     nan = float("nan")
-    decision = decide(Scorecard("roc_auc", True, 5000, None, (cell(nan),)), CRITERIA, "change")
+    decision = decide(Scorecard("roc_auc", True, 5000, None, (cell(nan),), 5000), CRITERIA, "change")
     assert decision.verdict == "blocked"
     assert "cannot be computed on: clean" in decision.reasons[0]
 

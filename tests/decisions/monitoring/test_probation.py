@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
 from include.decisions.monitoring.probation import bounds, due, gain_over, look, periods_of_probation, planned
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.evidence import Answers
 from include.decisions.scoring.metrics import Metric, roc_auc
-from include.decisions.scoring.scorecard import Measured
+from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models.contract import Probation
 from tests.toy import day
 
@@ -51,6 +54,11 @@ def test_unadjusted_daily_looks_raise_far_too_many_false_alarms() -> None:
     assert (simulated(28, 20_000) <= -1.96).any(axis=1).mean() > 5 * 0.025
 
 
+def gain(metric: Metric, labels: Any, new: Any, previous: Any) -> Measured:
+    """Of rows that stand each for itself."""
+    return gain_over(metric, Answers(labels, {CLEAN: new}, None, Clusters.independent(len(labels))), previous)
+
+
 def test_the_whole_way_from_rows_to_decisions_keeps_the_rate() -> None:
     """Rows, predictions, paired influences, looks: two equally good versions, of 400 pairs about one in twenty is blamed."""
     plan, rng, blamed = Probation(periods=4, looks=2, alpha=0.05), np.random.default_rng(11), 0
@@ -59,7 +67,7 @@ def test_the_whole_way_from_rows_to_decisions_keeps_the_rate() -> None:
         labels = (rng.random(1200) < 0.3).astype(float)
         shared = labels + rng.normal(size=1200)
         new, previous = shared + rng.normal(scale=0.5, size=(2, 1200))
-        looks = [look(plan, n, 2 * n, gain_over(auc, labels[: 600 * n], new[: 600 * n], previous[: 600 * n])) for n in (1, 2)]
+        looks = [look(plan, n, 2 * n, gain(auc, labels[: 600 * n], new[: 600 * n], previous[: 600 * n])) for n in (1, 2)]
         blamed += any(one.decision == "worse" for one in looks)
     assert 400 * 0.05 - 3 * np.sqrt(400 * 0.05 * 0.95) < blamed < 400 * 0.05 + 3 * np.sqrt(400 * 0.05 * 0.95)
 

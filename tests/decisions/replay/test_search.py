@@ -142,4 +142,4 @@ def test_a_period_without_a_value_is_left_out() -> None:
 
 
 def _other_fields(whole: Backtest) -> tuple[Any, ...]:
-    return whole.covariances, whole.psi, whole.trivial, whole.rows, whole.margin
+    return whole.covariances, whole.psi, whole.trivial, whole.rows, whole.clusters, whole.margin

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from include.decisions.scoring.bands import bonferroni, covariance, critical_value
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.slices import everything, partition
 
 RNG = np.random.default_rng(1)
@@ -16,12 +17,13 @@ def test_covariances_are_those_of_the_cell_means() -> None:
     values = pd.Series(RNG.choice(list("ab"), 500), name="s")
     parts = [everything(500), partition(values)]
     influence = RNG.normal(size=(500, 2))
-    found = covariance([(part, influence) for part in parts])
+    found = covariance([(part, influence) for part in parts], Clusters.independent(500))
     rows = np.stack(
         [
-            np.where(part.codes == number, influence[:, condition], 0) / (part.codes == number).sum()
+            np.where(part.codes == number, influence[:, condition], 0) / np.sqrt(size * (size - 1))
             for part in parts
             for number in range(len(part.names))
+            for size in [(part.codes == number).sum()]
             for condition in range(2)
         ]
     )
@@ -60,7 +62,7 @@ def test_bands_hold_for_all_cells_in_95_of_100_worlds() -> None:
         raw = rng.normal(size=(rows, 1)) + rng.normal(size=(rows, 9))
         within = raw - pd.DataFrame(raw).groupby(sizes.to_numpy()).transform("mean").to_numpy()
         influences = [raw - raw.mean(axis=0), within]
-        covariances = covariance(list(zip(parts, influences, strict=True)))
+        covariances = covariance(list(zip(parts, influences, strict=True)), Clusters.independent(rows))
         cells = np.concatenate([raw.mean(axis=0), *(raw[parts[1].rows_of(n)].mean(axis=0) for n in range(10))])
         left += bool((np.abs(cells) > critical_value(covariances) * np.sqrt(np.diag(covariances))).any())
     assert 0.02 <= left / 400 <= 0.09

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.gate.verdict import Lane, decide
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, score
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.predictions import Floats
@@ -29,11 +31,16 @@ METRICS = {
 }
 
 
+def answers(labels: Any, challenger: Any, champion: Any, binary: bool = True) -> Answers:
+    """Of rows that stand each for itself."""
+    return Answers(labels, challenger, champion, Clusters.independent(len(labels)), binary)
+
+
 def compare(
     name: str, labels: Floats, challenger: Mapping[str, Floats], champion: Mapping[str, Floats] | None, share: float
 ) -> Scorecard:
     """The scorecard of one metric, without slices."""
-    return score([METRICS[name]], Answers(labels, challenger, champion), share)
+    return score([METRICS[name]], answers(labels, challenger, champion), share)
 
 
 def world(seed: int, rows: int = 200) -> tuple[Floats, dict[str, Floats], dict[str, Floats]]:
@@ -100,7 +107,7 @@ def test_positives_are_counted_for_classes_only() -> None:
     """A regression has no rarer class to run out of."""
     labels, one, _ = world(3)
     assert compare("roc_auc", labels, one, None, 0.5).positives == labels.sum()
-    assert score([METRICS["mae"]], Answers(labels, one, None, binary=False), 0.5).positives is None
+    assert score([METRICS["mae"]], answers(labels, one, None, binary=False), 0.5).positives is None
 
 
 @given(seed=seeds, steps=st.lists(st.floats(0.001, 0.1), min_size=1, max_size=6), lane=st.sampled_from(["routine", "change"]))
@@ -149,7 +156,7 @@ def test_every_metric_is_reported_under_every_condition_on_every_slice() -> None
     """The scorecard is complete: nothing is left out because it looks bad."""
     labels, sizes = sliced(2000)
     names = ["roc_auc", "average_precision", "brier"]
-    card = score([METRICS[n] for n in names], Answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
+    card = score([METRICS[n] for n in names], answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
     assert {(c.metric, c.condition, c.where) for c in card.cells} == {
         (name, condition, where) for name in names for condition in (CLEAN, *NOISY) for where in (ALL_ROWS, *sizes.names)
     }
@@ -159,7 +166,7 @@ def test_every_metric_is_reported_under_every_condition_on_every_slice() -> None
 def test_a_slice_that_is_too_small_is_reported_as_untested() -> None:
     """Sixty rows are shown with their figures, and are never taken for a slice that passed."""
     labels, sizes = sliced(2000)
-    card = score([METRICS["roc_auc"]], Answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
+    card = score([METRICS["roc_auc"]], answers(labels, predicted(labels, 1, 1), predicted(labels, 1, 2)), 0.5, [sizes])
     assert {cell.where: cell.tested for cell in card.slices} == {"size=large": True, "size=middle": True, "size=tiny": False}
 
 
@@ -170,7 +177,7 @@ def test_harm_in_one_slice_is_found_though_the_average_is_better() -> None:
     worse_there = predicted(labels, 0.2, 3)
     middle = sizes.codes == sizes.names.index("size=middle")
     mixed = {name: np.where(middle, worse_there[name], challenger[name]) for name in challenger}
-    card = score([METRICS["roc_auc"]], Answers(labels, mixed, champion), 0.5, [sizes], harm=0.02)
+    card = score([METRICS["roc_auc"]], answers(labels, mixed, champion), 0.5, [sizes], harm=0.02)
     assert card.blend is not None
     assert card.blend.value > 0
     assert {harm.where.split(",")[0] for harm in card.harms} == {"size=middle"}
@@ -181,7 +188,7 @@ def test_harm_under_one_kind_of_noise_is_found() -> None:
     labels, _ = sliced(6000)
     champion, challenger = predicted(labels, 1.0, 1), predicted(labels, 1.6, 2)
     challenger["typo@0.2"] = predicted(labels, 0.4, 3)["typo@0.2"]
-    card = score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, harm=0.02)
+    card = score([METRICS["roc_auc"]], answers(labels, challenger, champion), 0.5, harm=0.02)
     assert [harm.where for harm in card.harms] == ["typo@0.2"]
 
 
@@ -189,8 +196,8 @@ def test_a_harm_below_the_limit_does_not_count() -> None:
     """What is certain and below the harm that criteria name refuses no challenger."""
     labels, sizes = sliced(6000)
     champion, challenger = predicted(labels, 1.0, 1), predicted(labels, 0.8, 1)
-    assert score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.01).harms
-    assert not score([METRICS["roc_auc"]], Answers(labels, challenger, champion), 0.5, [sizes], harm=0.2).harms
+    assert score([METRICS["roc_auc"]], answers(labels, challenger, champion), 0.5, [sizes], harm=0.01).harms
+    assert not score([METRICS["roc_auc"]], answers(labels, challenger, champion), 0.5, [sizes], harm=0.2).harms
 
 
 def test_relative_robustness_is_one_for_the_same_model() -> None:

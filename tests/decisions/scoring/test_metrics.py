@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as textbook
 
-from include.decisions.scoring.evidence import measure, standard_error
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.evidence import measure
 from include.decisions.scoring.metrics import (
     Metric,
     average_precision,
@@ -143,6 +144,11 @@ def test_the_error_of_precision_at_a_budget_holds_for_rare_positives(budget: flo
     scores = 2.5 * labels + rng.normal(size=8_000)
     metric = Metric("precision_at_budget", True, lambda y, p: precision_at_budget(y, p, budget))
     assert measure(metric, labels, scores).error == pytest.approx(bootstrap(metric, labels, scores), rel=0.15)
+
+
+def standard_error(influence: Floats) -> float:
+    """That of independent rows."""
+    return Clusters.independent(len(influence)).error(influence)[0]
 
 
 def without_jackknife(metric: Metric) -> Metric:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.scoring.slices import partition, search
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.slices import Searched, partition, search
 
 
 @given(st.lists(st.one_of(st.sampled_from(["a", "b", "c"]), st.none()), min_size=1, max_size=60))
@@ -42,7 +43,7 @@ def test_a_search_finds_the_planted_pair() -> None:
     frame = pd.DataFrame({name: rng.choice(list("abc"), 6000) for name in ("one", "two", "three")})
     there = (frame["one"] == "a") & (frame["two"] == "b")
     influence = rng.normal(size=6000) - 2.0 * there.to_numpy()
-    found = search(frame, influence - influence.mean(), 200)
+    found = search(frame, Searched(influence - influence.mean(), Clusters.independent(len(frame)), 200))
     assert found[0].name in ("one=a and two=b", "two=b and one=a")
     assert len(found[0].rows) == there.sum()
 
@@ -51,4 +52,6 @@ def test_a_search_tells_nothing_below_the_least_rows() -> None:
     """What holds too few rows is chance."""
     frame = pd.DataFrame({"one": ["rare"] * 50 + ["usual"] * 5000})
     influence = np.r_[np.full(50, -5.0), np.full(5000, 0.05)]
-    assert "one=rare" not in {suspect.name for suspect in search(frame, influence, 200)}
+    assert "one=rare" not in {
+        suspect.name for suspect in search(frame, Searched(influence, Clusters.independent(len(frame)), 200))
+    }
