@@ -139,6 +139,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-door": By("tests/steps/test_deliveries.py"),
     "make bench-intake": MINUTES,
     "make bench-drift": MINUTES,
+    "make bench-field": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,
     "make bench-loop": MINUTES,

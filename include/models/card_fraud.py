@@ -1,4 +1,4 @@
-"""Is a payment by card made by a thief? PendingReview when it is made; a few people look at those that seem most likely."""
+"""Is a payment by card made by a thief? Asked when it is made; a few people look at those that seem most likely."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Will a flight that leaves New York arrive more than 15 minutes late? PendingReview at its scheduled departure."""
+"""Will a flight that leaves New York arrive more than 15 minutes late? Asked at its scheduled departure."""
 
 from datetime import timedelta
 from typing import Any

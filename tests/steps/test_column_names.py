@@ -50,6 +50,7 @@ def renamed(names: dict[str, str]) -> Model:
         label=other(MODEL.label),
         features=tuple(map(other, MODEL.features)),
         key=tuple(names.get(name, name) for name in MODEL.feed.key),
+        cluster=tuple(names.get(name, name) for name in MODEL.feed.cluster),
         time=names.get("at", "at"),
     )
 
