@@ -85,7 +85,7 @@ def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period:
     now = measure(primary_metric(model), labels, from_columns(rows), clusters if told else None)
     if math.isfinite(now.value) and math.isfinite(now.error):
         freedom = now.freedom if told and math.isfinite(now.freedom) else None
-        judged = Judged(period.start, now.value, now.error, len(labels), contents, freedom)
+        judged = Judged(period.start, now.value, now.error, len(labels), contents, freedom, now.trials)
         context.services.lake.remember(model.name, champion.number, period.start, judged)
 
 
@@ -152,7 +152,7 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
     metric, newest = primary_metric(model), periods[-1]
     share, deviation = model.retraining.decay_share, between_period_deviation(judged.values())
     # What the clusters within a period cannot tell, the periods beside it do.
-    now, proved = newest.alone if newest.freedom else newest.measured(deviation), _proved(champion)
+    now, proved = newest.measured(0.0 if newest.freedom else deviation), _proved(champion)
     seen = trend(metric, periods, proved, share, deviation)
     reference = seen.was if seen else proved.value
     late = f"; labels {quality.overdue} periods late" if quality.overdue else ""

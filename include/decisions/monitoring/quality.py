@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -25,6 +25,7 @@ class Judged:
 
     `contents` is the digest of what had been delivered of the period by then; empty where it was not kept. `freedom` are the
     error's degrees of freedom; None where the period has too few clusters, and the error is that of independent rows.
+    `trials` are what the metric is a share of, None where it is none.
     """
 
     start: datetime
@@ -33,16 +34,12 @@ class Judged:
     rows: int
     contents: str = ""
     freedom: float | None = None
+    trials: float | None = None
 
     def measured(self, spread: float) -> Measured:
         """The value with its error, beyond which periods deviate by `spread`."""
         own = Measured(self.value, self.error, self.freedom or math.inf)
-        return weighted([(1.0, own), (1.0, Measured(0.0, spread))])
-
-    @property
-    def alone(self) -> Measured:
-        """The value with what the period itself tells of its error."""
-        return self.measured(0.0)
+        return replace(weighted([(1.0, own), (1.0, Measured(0.0, spread))]), trials=self.trials)
 
 
 @dataclass(frozen=True)

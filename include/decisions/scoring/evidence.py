@@ -18,9 +18,7 @@ ByCondition = Mapping[str, Predictions]
 
 def measure(metric: Metric, labels: Labels, predictions: Predictions, clusters: Clusters | None = None) -> Measured:
     """The metric with the standard error that its influences give; without clusters each row stands for itself."""
-    clusters = clusters or Clusters.independent(len(labels))
-    value, influence = metric.estimate(labels, predictions, clusters)
-    return Measured(value, *clusters.error(influence))
+    return metric.measure(labels, predictions, clusters or Clusters.independent(len(labels)))[0]
 
 
 @dataclass(frozen=True)
@@ -157,15 +155,21 @@ def _cell(metric: Metric, answers: Answers, condition: str, where: str) -> tuple
         if answers.champion is not None:
             cell = replace(cell, champion=nothing, gain=Measured(nothing, nothing))
         return cell, np.zeros(len(labels))
-    value, influence = metric.estimate(labels, answers.challenger[condition], clusters)
-    tested = enough and bool(np.isfinite(value))
-    error, freedom = clusters.error(influence)
-    cell = replace(cell, challenger=value, challenger_error=error, challenger_freedom=freedom, tested=tested)
+    its_own, influence = metric.measure(labels, answers.challenger[condition], clusters)
+    tested = enough and bool(np.isfinite(its_own.value))
+    cell = replace(
+        cell,
+        challenger=its_own.value,
+        challenger_error=its_own.error,
+        challenger_freedom=its_own.freedom,
+        challenger_trials=its_own.trials,
+        tested=tested,
+    )
     if answers.champion is None:
         return cell, influence
     champion, its = metric.estimate(labels, answers.champion[condition], clusters)
     paired = metric.gain(influence - its)
-    gain = Measured(metric.gain(value - champion), *clusters.error(paired))
+    gain = Measured(metric.gain(its_own.value - champion), *clusters.error(paired))
     return replace(cell, champion=champion, gain=gain, tested=tested and bool(np.isfinite(champion))), paired
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import KEPT, Floats, Labels, Ranking
+from include.decisions.scoring.scorecard import Measured
 from include.errors import ModelError
 from include.models.contract import Criteria, Model, Money, OwnMetric, Task
 
@@ -30,19 +31,26 @@ class Metric:
     """A named metric. `function(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
 
     A team's own one takes the rows' clusters as well. NaN where it has no value: a ranking metric where only one class is
-    present, for example.
+    present, for example. Of a share, `trials(labels, predictions)` counts what it is a share of; None where it is none.
     """
 
     name: str
     higher_is_better: bool
     function: Callable[..., Estimate]
     own: bool = False
+    trials: Callable[[Any, Any], float] | None = None
 
     def estimate(self, labels: Any, predictions: Any, clusters: Clusters | None = None) -> Estimate:
         """The value and the influences; without clusters the rows count as independent."""
         if self.own:
             return self.function(labels, predictions, clusters or Clusters.independent(len(labels)))
         return self.function(labels, predictions)
+
+    def measure(self, labels: Any, predictions: Any, clusters: Clusters) -> tuple[Measured, Floats]:
+        """The value with its standard error, and the influences."""
+        value, influence = self.estimate(labels, predictions, clusters)
+        trials = None if self.trials is None else self.trials(labels, predictions)
+        return Measured(value, *clusters.error(influence), trials), influence
 
     def gain(self, difference: Difference) -> Difference:
         """The difference, of values or of influences, turned so that more is better."""
@@ -85,14 +93,18 @@ def primary_metric(model: Model) -> Metric:
 
 
 def _binary(criteria: Criteria) -> list[Metric]:
-    threshold = criteria.threshold
+    threshold, budget = criteria.threshold, criteria.review_budget
     metrics = [
         Metric("roc_auc", True, roc_auc),
         Metric("average_precision", True, average_precision),
-        Metric(_AT_BUDGET, True, lambda y, p: precision_at_budget(y, p, criteria.review_budget)),
-        Metric("f1", True, lambda y, p: _f1(y, p >= threshold)),
-        Metric("precision", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), p >= threshold)),
-        Metric("recall", True, lambda y, p: _ratio((y > 0.5) & (p >= threshold), y > 0.5)),
+        _share(_AT_BUDGET, lambda y, p: precision_at_budget(y, p, budget), lambda y, _: max(budget * len(y), 1.0)),
+        _share("f1", lambda y, p: _f1(y, p >= threshold), lambda y, p: ((y > 0.5).sum() + (p >= threshold).sum()) / 2),
+        _share(
+            "precision",
+            lambda y, p: _ratio((y > 0.5) & (p >= threshold), p >= threshold),
+            lambda _, p: (p >= threshold).sum(),
+        ),
+        _share("recall", lambda y, p: _ratio((y > 0.5) & (p >= threshold), y > 0.5), lambda y, _: (y > 0.5).sum()),
         Metric("log_loss", False, lambda y, p: _mean(-np.log(np.clip(np.where(y > 0.5, p, 1 - p), 1e-15, 1)))),
         Metric("brier", False, lambda y, p: _mean((y - p) ** 2)),
     ]
@@ -106,11 +118,19 @@ def _multiclass(criteria: Criteria) -> list[Metric]:
         raise ModelError(f"criteria.metric {criteria.metric!r}: {KEPT} classes a row are kept; use hit_rate_at_1 to {KEPT}.")
     deep = sorted({5, *(int(depth) for depth in [criteria.metric.removeprefix("hit_rate_at_")] if depth.isdigit())})
     return [
-        Metric("accuracy", True, lambda y, ranking: _mean(ranking.labels[:, 0] == y)),
-        *(Metric(f"hit_rate_at_{depth}", True, _hit_rate(depth)) for depth in deep),
+        _share("accuracy", lambda y, ranking: _mean(ranking.labels[:, 0] == y)),
+        *(_share(f"hit_rate_at_{depth}", _hit_rate(depth)) for depth in deep),
         Metric("macro_f1", True, macro_f1),
         Metric("log_loss", False, lambda y, ranking: _mean(-np.log(np.clip(ranking.probability_of(y), 1e-15, 1)))),
     ]
+
+
+def _share(
+    name: str,
+    function: Callable[[Any, Any], Estimate],
+    trials: Callable[[Any, Any], float] = lambda labels, _: len(labels),
+) -> Metric:
+    return Metric(name, True, function, trials=lambda labels, predictions: float(trials(labels, predictions)))
 
 
 def _regression(criteria: Criteria) -> list[Metric]:

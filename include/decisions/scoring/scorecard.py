@@ -18,11 +18,16 @@ _Z95_TWO_SIDED = float(norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric's value with its standard error, in the metric's own unit, and the error's degrees of freedom."""
+    """A metric's value with its standard error, in the metric's own unit, and the error's degrees of freedom.
+
+    `trials` are what a share is a share of, None where it is none: the share of one lies between 0 and 1, and so does the
+    interval of it, which is never empty.
+    """
 
     value: float
     error: float
     freedom: float = math.inf
+    trials: float | None = None
 
     def above(self, z: float) -> float:
         """The bound so far above the value as a normal one with `z` standard errors is improbable; below it where z < 0."""
@@ -31,12 +36,29 @@ class Measured:
     @property
     def low(self) -> float:
         """Lower end of the two-sided 95 % interval."""
-        return self.above(-_Z95_TWO_SIDED)
+        return self.above(-_Z95_TWO_SIDED) if self.trials is None else self._score_interval[0]
 
     @property
     def high(self) -> float:
         """Upper end of the two-sided 95 % interval."""
-        return self.above(_Z95_TWO_SIDED)
+        return self.above(_Z95_TWO_SIDED) if self.trials is None else self._score_interval[1]
+
+    @property
+    def _score_interval(self) -> tuple[float, float]:
+        """Wilson's interval of a share (J. Am. Stat. Assoc. 22, 1927), with as many trials as its error is worth.
+
+        Near 0 and 1, where the error itself vanishes, that is as many as there were (Korn and Graubard, Survey Methodology 24,
+        1998, for clustered rows).
+        """
+        assert self.trials is not None
+        share, z = self.value, width(_Z95_TWO_SIDED, self.freedom)
+        worth = share * (1 - share) / self.error**2 if self.error > 0 else self.trials
+        trials = min(worth, self.trials)
+        if not (math.isfinite(z) and math.isfinite(share) and trials > 0):
+            return math.nan, math.nan
+        middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+        half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+        return (middle - half if share > 0 else 0.0), (middle + half if share < 1 else 1.0)
 
     @property
     def z(self) -> float:
@@ -95,11 +117,12 @@ class Cell:
     gain: Measured | None = None
     tested: bool = True
     challenger_freedom: float = math.inf
+    challenger_trials: float | None = None
 
     @property
     def measured(self) -> Measured:
         """The challenger's value with its error."""
-        return Measured(self.challenger, self.challenger_error, self.challenger_freedom)
+        return Measured(self.challenger, self.challenger_error, self.challenger_freedom, self.challenger_trials)
 
 
 @dataclass(frozen=True)
