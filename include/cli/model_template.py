@@ -52,6 +52,7 @@ MODEL = Model(
     ),
     # CHANGE: what a version must reach on clean and on noisy rows, and the loss (margin) that would not be noticed.
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
+    holdout_periods=2,  # how many of the newest periods are held out to judge by: five days at least, better fourteen
     retraining=Retraining(cadence="0 7 1 * *"),  # CHANGE: when to retrain if nothing asks for it, cron in UTC
     candidates=(
         Candidate(

@@ -3,6 +3,7 @@
 import runpy
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from include.cli import model_template, new_model
 from include.cli.__main__ import cli
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.models.contract import Model
 from tests.models.test_contract import CHECKS, Check
 
@@ -50,6 +52,16 @@ def test_columns_are_guessed_and_every_guess_is_marked(tmp_path: Path) -> None:
     guessed = [line for line in path.read_text().splitlines() if line.startswith("    Column(")]
     assert all("# GUESS:" in line for line in guessed)
     subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
+
+
+@pytest.mark.parametrize(("days", "held_out"), [(100, 2), (30, 7)])
+def test_enough_days_are_held_out_to_tell_a_gain_from_chance(days: int, held_out: int, tmp_path: Path) -> None:
+    """Weeks where there are many, else days: in both cases rows of five days or more."""
+    data = sample(tmp_path / "sample.csv")
+    pd.read_csv(data).head(2 * days).to_csv(data, index=False)
+    model: Model = runpy.run_path(str(new_model.write("shop", data, ["visit_id"], tmp_path)))["MODEL"]
+    assert model.holdout_periods == held_out
+    assert model.holdout_periods * model.feed.period >= timedelta(days=FEWEST_CLUSTERS)
 
 
 @pytest.mark.parametrize("column", ["wish", "from"])
