@@ -62,9 +62,10 @@ def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> N
 def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
     """Promote hangs in a call to MLflow when it is killed: there is a champion all the while, and the rerun completes it.
 
-    Killed at each single move of an alias: tests/steps/test_promote.py.
+    In the fifth week, which has Christmas in its holdout: the champion has never seen a holiday, and the challenger wins. Killed
+    at each single move of an alias: tests/steps/test_promote.py.
     """
-    for weeks in range(1, 6):
+    for weeks in range(5, 9):
         as_of = first_champion.as_of + WEEK * weeks
         take_in_until(loop, as_of)
         before, old = {version.version for version in loop.versions()}, loop.aliases()["champion"]
@@ -80,7 +81,7 @@ def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
         if loop.retraining(as_of).promotion.promoted:
             break
     else:
-        pytest.fail("five retrainings, and none was promoted")
+        pytest.fail("four retrainings, and none was promoted")
     new = loop.versions(pipeline_run=run)[0].version
     assert {a: n for a, n in loop.aliases().items() if a != "anchor"} == {"champion": new, "previous": old}
 
