@@ -62,8 +62,8 @@ def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> N
 def test_killed_in_promote(loop: Loop, first_champion: Story) -> None:
     """Promote hangs in a call to MLflow when it is killed: there is a champion all the while, and the rerun completes it.
 
-    In the fifth week, which has Christmas in its holdout: the champion has never seen a holiday, and the challenger wins. Killed
-    at each single move of an alias: tests/steps/test_promote.py.
+    In the fifth week, whose holdout has Christmas in it: the champion has never seen a holiday, and the challenger wins.
+    Killed at each single move of an alias: tests/steps/test_promote.py.
     """
     for weeks in range(5, 9):
         as_of = first_champion.as_of + WEEK * weeks
