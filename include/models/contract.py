@@ -394,8 +394,11 @@ class Model:
 
     @property
     def criteria_digest(self) -> str:
-        """Sixteen hex digits that change when the success criteria or the noise plan do, a team's own metrics included."""
-        parts = [asdict(self.criteria), asdict(self.noise)]
+        """Sixteen hex digits that change when what a verdict rests on does.
+
+        That is the success criteria, a team's own metrics included, the noise plan, and what counts as one observation.
+        """
+        parts = [asdict(self.criteria), asdict(self.noise), *self.feed.cluster]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
 
     @property

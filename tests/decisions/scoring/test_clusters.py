@@ -149,3 +149,10 @@ def test_a_day_in_utc_is_the_same_day_in_any_zone() -> None:
     moved = ROWS.assign(at=ROWS["at"].dt.tz_convert("America/New_York"))
     assert (Clusters.of_rows(moved, MODEL.feed).codes == Clusters.of_rows(ROWS, MODEL.feed).codes).all()
     assert datetime(2024, 1, 1, tzinfo=UTC) <= ROWS["at"].min()
+
+
+def test_what_counts_as_one_observation_is_fixed_before_training() -> None:
+    """Named otherwise after the training it is another bar to pass, and the gate refuses to judge by it."""
+    daily, by_colour = (changed(cluster=cluster) for cluster in ((), ("colour",)))
+    assert len({MODEL.criteria_digest, daily.criteria_digest, by_colour.criteria_digest}) == 3
+    assert changed(cluster=()).criteria_digest == daily.criteria_digest
