@@ -5,10 +5,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
 
 from deploy.local.stack import Ports, Stack
 from include.adapters.s3_store import S3Store
+
+# How long an example takes says something about the machine and what else it does, nothing about the property.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -199,6 +199,4 @@ class Registry(RuleBasedStateMachine):
 
 
 TestRegistry = Registry.TestCase
-TestRegistry.settings = settings(
-    max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestRegistry.settings = settings(max_examples=50, stateful_step_count=30, suppress_health_check=list(HealthCheck))

@@ -234,7 +234,7 @@ def test_many_rows_are_gathered_in_their_order() -> None:
     assert rows.table["late"].iloc[110_000] == "x"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6))
 def test_one_number_has_one_spelling(number: Decimal) -> None:
     """However many zeros and whichever exponent it was written with; and it is the same number."""
@@ -249,7 +249,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 CELL = TEXT | st.sampled_from(['"', ",", "\n", "\r\n", "a\nb", 'say "hi"', " ", "2024-01-01", "007", "1e5", "ä"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=8))
 def test_what_a_strict_writer_wrote_comes_back(rows: list[tuple[str, str, str]]) -> None:
     """Any text, in csv as Python writes it and in JSON: value by value, or the row is broken and says so; none is lost."""
@@ -350,7 +350,7 @@ CELLS |= CELLS.map(lambda text: f'"{text}"')
 LINES = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_size=12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     LINES, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.sampled_from([b"", b"\xff", b"\xed\xa0\x80"]), st.integers(8, 60)
 )

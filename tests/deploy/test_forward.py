@@ -37,7 +37,7 @@ async def exchange(sent: bytes, answer: bytes, *, is_there: bool = True) -> tupl
     return got, back
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.binary(max_size=64), st.binary(max_size=64), st.integers(1, 40_000), st.integers(1, 40_000))
 def test_every_byte_arrives_both_ways(one: bytes, other: bytes, often: int, back_often: int) -> None:
     """More than any buffer holds, too, and an answer that begins when the question has ended."""

@@ -92,14 +92,14 @@ def _case(draw: st.DrawFn, among: list[str], values: pd.Series) -> Case:
 cases = number_cases() | text_cases()
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(cases)
 def test_exactly_the_promised_cells_are_changed(case: Case) -> None:
     """Of n cells that can be corrupted, round(rate * n) are."""
     assert changed(case.column, case()).sum() == round(case.rate * case.corruptible)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases)
 def test_rows_index_and_name_are_kept(case: Case) -> None:
     """Noise adds no row, drops none, and reorders none, also where index labels repeat."""
@@ -108,7 +108,7 @@ def test_rows_index_and_name_are_kept(case: Case) -> None:
     assert noisy.name == case.column.name
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases)
 def test_dtypes_are_as_promised(case: Case) -> None:
     """Numbers come back as float64 (an object column that loses values stays object), text as it was, nothing else."""
@@ -123,7 +123,7 @@ def test_dtypes_are_as_promised(case: Case) -> None:
         assert noisy.dtype == values.dtype
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases)
 def test_the_input_is_left_alone(case: Case) -> None:
     """A corruption never writes into the column it was given."""
@@ -132,14 +132,14 @@ def test_the_input_is_left_alone(case: Case) -> None:
     pd.testing.assert_series_equal(case.column, before)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases)
 def test_the_same_seed_gives_the_same_column(case: Case) -> None:
     """Noise can be made again."""
     pd.testing.assert_series_equal(case(), case())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases)
 def test_rate_zero_is_the_identity(case: Case) -> None:
     """At severity 0 the column comes back equal, dtype and all."""
@@ -147,7 +147,6 @@ def test_rate_zero_is_the_identity(case: Case) -> None:
     pd.testing.assert_series_equal(case(), case.column)
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.floats(-1e6, 1e6), max_size=30), st.lists(words, max_size=30))
 def test_each_corruption_affects_the_cells_that_its_docstring_names(
     numbers: list[float | None], texts: list[str | None]
@@ -217,7 +216,6 @@ def test_single_and_constant_numbers_are_still_corrupted(name: str, values: list
     assert changed(column, spoilt(name, column, 1.0)).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_finite_numbers_stay_finite(numbers: list[float]) -> None:
     """No corrupted number is so large that an estimator refuses it as infinite."""

@@ -165,7 +165,7 @@ def test_the_input_is_left_alone(condition: str) -> None:
 
 
 @each_condition
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.text('abc é🙂"\\', max_size=20))
 def test_the_same_seed_gives_the_same_rows(condition: str, seed: str) -> None:
     """Noise is a function of the rows, the suite and the seed material."""
@@ -183,7 +183,7 @@ def test_another_seed_gives_other_rows(condition: str) -> None:
 
 
 @each_condition
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(order=st.permutations(list(KINDS)))
 def test_column_order_changes_no_draw(condition: str, order: list[str]) -> None:
     """Neither the order of the frame's columns nor of the model's changes what happens to any of them."""

@@ -110,7 +110,7 @@ def written(suffix: str, table: list[Row]) -> bytes:
     return text.encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_after_any_sequence_of_deliveries_what_counts_is_what_was_delivered_last(seed: int) -> None:
     """The reduced form of `make bench-door`: any columns, formats, corrections, late labels, bad rows and broken files."""

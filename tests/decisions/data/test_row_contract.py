@@ -144,7 +144,7 @@ values = st.none() | st.sampled_from(["1", "50", "101", "-1", "x", "", " ", "nan
 some_rows = st.lists(st.fixed_dictionaries({name: values for name in GOOD}), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_rows)
 def test_no_row_is_lost(rows: list[dict[str, Any]]) -> None:
     """Good and bad rows add up to what was delivered, whatever it was, and no bad row is without a reason."""
@@ -154,7 +154,7 @@ def test_no_row_is_lost(rows: list[dict[str, Any]]) -> None:
     assert set(found.reasons) <= set(range(len(rows)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some_rows)
 def test_what_goes_on_satisfies_the_contract(rows: list[dict[str, Any]]) -> None:
     """Sorting the good rows again finds nothing."""

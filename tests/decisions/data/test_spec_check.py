@@ -101,7 +101,7 @@ def test_a_wider_error_never_needs_fewer_rows(count: int, error: float, times: f
     assert bool(needs_more_rows(MODEL, count, error)) <= bool(needs_more_rows(MODEL, count, error * times))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(some.integers(0, 2**31))
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     """A shuffled table has the same severities about the same things."""

@@ -44,7 +44,7 @@ def plain(summary: Summary) -> Any:
     return {name: value for name, value in json.loads(to_bytes(summary)).items() if name != "digest"}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(ROW, min_size=1, max_size=40), st.integers(0, 40))
 def test_the_summary_of_two_parts_is_that_of_the_whole(rows: list[Any], cut: int) -> None:
     """Merging is exact, wherever rows are cut."""
@@ -56,7 +56,7 @@ def test_the_summary_of_two_parts_is_that_of_the_whole(rows: list[Any], cut: int
     assert totals[0] == pytest.approx(totals[1], abs=1e-3)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(ROW, max_size=30))
 def test_a_summary_survives_being_kept(rows: list[Any]) -> None:
     """As JSON and back, and every row is counted in it."""

@@ -28,14 +28,14 @@ backtests = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(backtest=backtests, policy=policies, gated=st.booleans())
 def test_no_policy_beats_the_oracle(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """It picks the best model of every period with hindsight, so it is the ceiling."""
     assert (served_values(backtest, simulate(backtest, policy, gated)) <= oracle(backtest) + 1e-12).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(backtest=backtests, policy=policies, gated=st.booleans(), data=st.data())
 def test_no_decision_uses_a_label_before_it_is_known(
     backtest: Backtest, policy: Policy, gated: bool, data: st.DataObject
@@ -53,7 +53,7 @@ def test_no_decision_uses_a_label_before_it_is_known(
     assert (one.retrained[: known + 1] == two.retrained[: known + 1]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(backtest=backtests, policy=policies, gated=st.booleans())
 def test_no_model_serves_before_it_is_trained(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """A model that was trained at the end of a period serves from the next one on, and never in its own training."""
@@ -63,7 +63,7 @@ def test_no_model_serves_before_it_is_trained(backtest: Backtest, policy: Policy
     assert (served[: FIRST_MOMENT + 1] == -1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(backtest=backtests, policy=policies)
 def test_retraining_every_period_retrains_most(backtest: Backtest, policy: Policy) -> None:
     """No policy retrains more often than in every period, and the one that never does never does."""
@@ -72,7 +72,7 @@ def test_retraining_every_period_retrains_most(backtest: Backtest, policy: Polic
     assert simulate(backtest, NEVER).retrained.sum() == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(backtest=backtests, policy=policies, gated=st.booleans())
 def test_retrainings_keep_the_cool_down(backtest: Backtest, policy: Policy, gated: bool) -> None:
     """Two retrainings are never closer than the policy allows, and a promotion is always one of them."""
@@ -82,7 +82,7 @@ def test_retrainings_keep_the_cool_down(backtest: Backtest, policy: Policy, gate
     assert simulation.retrained[simulation.promoted].all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(backtest=backtests, interval=st.integers(1, 8), cool_down=st.integers(1, 8))
 def test_a_longer_cool_down_never_retrains_more_on_a_cadence(backtest: Backtest, interval: int, cool_down: int) -> None:
     """What a trigger asks for, a cool-down can only put off."""
