@@ -107,10 +107,12 @@ def _clusters(scorecard: Scorecard) -> str:
     """From how many clusters the rows are, and what that does to the error; empty where each row stands for itself."""
     if scorecard.cluster_unit == "rows":
         return ""
-    said = f"Rows of {scorecard.clusters:,} {scorecard.cluster_unit}; those of the same one count together."
+    said = (
+        f"The rows are from {scorecard.clusters:,} {scorecard.cluster_unit}, and rows of the same one count as one observation"
+    )
     if scorecard.design_effect is None:
-        return said
-    return f"{said} So the gain's variance is {scorecard.design_effect:.1f} times that of independent rows (design effect)."
+        return f"{said}."
+    return f"{said}: the gain's variance is {scorecard.design_effect:.1f} times that of independent rows (design effect)."
 
 
 def _production(scorecard: Scorecard) -> str:

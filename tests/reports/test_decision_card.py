@@ -167,3 +167,11 @@ def test_a_card_that_is_too_long_keeps_what_decides() -> None:
     assert "### Other metrics" not in text
     assert "Find all results in `scorecard.json`" in text
     assert "### How to reproduce it" in text
+
+
+def test_the_card_says_from_how_many_days_the_rows_are_and_what_that_does() -> None:
+    """Beside the gain; nothing where each row stands for itself."""
+    said = "The rows are from 14 days, and rows of the same one count as one observation"
+    assert f"{said}: the gain's variance is 3.2 times that of independent rows (design effect)." in card()
+    assert f"{said}." in card(ALONE)
+    assert "observation" not in card(replace(COMPARED, cluster_unit="rows"))

@@ -45,7 +45,7 @@ class Clusters:
         """Those that the feed declares: the rows that agree in some columns, or by default those of the same day in UTC."""
         if feed.cluster and set(feed.cluster) <= set(rows.columns):
             codes = rows.groupby(list(feed.cluster), dropna=False, sort=False, observed=True).ngroup().to_numpy()
-            return cls.of(codes, f"different {' and '.join(feed.cluster)}")
+            return cls.of(codes, f"values of {' and '.join(feed.cluster)}")
         return cls.of(rows[feed.time].to_numpy(dtype="datetime64[ns]").astype("datetime64[D]"), "days")
 
     @classmethod

@@ -109,9 +109,9 @@ ROWS = pd.DataFrame(
     ("declared", "together", "unit"),
     [
         ((), [[0, 1], [2], [3]], "days"),
-        (("id",), [[0], [1], [2], [3]], "different id"),
-        (("store",), [[0, 2], [1], [3]], "different store"),
-        (("store", "id"), [[0], [1], [2], [3]], "different store and id"),
+        (("id",), [[0], [1], [2], [3]], "values of id"),
+        (("store",), [[0, 2], [1], [3]], "values of store"),
+        (("store", "id"), [[0], [1], [2], [3]], "values of store and id"),
         (("gone",), [[0, 1], [2], [3]], "days"),
     ],
 )
