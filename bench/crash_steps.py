@@ -173,7 +173,11 @@ class Trials:
         """The artifacts of a run; a card that is named after its evidence, which no two versions share, only by its folder."""
         found: list[str] = []
         for entry in self._mlflow.list_artifacts(run_id, folder):
-            found += self._files(run_id, entry.path) if entry.is_dir else [re.sub(r"[0-9a-f]{64}", "<evidence>", entry.path)]
+            found += (
+                self._files(run_id, entry.path)
+                if entry.is_dir
+                else [re.sub(r"^cards/[0-9a-f]+", "cards/<evidence>", entry.path)]
+            )
         return found
 
 
