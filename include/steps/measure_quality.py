@@ -20,7 +20,7 @@ from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
 from include.decisions.monitoring.quality import Judged, between_period_deviation, trend
-from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.estimate import Answered, estimate
 from include.decisions.scoring.evidence import measure
 from include.decisions.scoring.metrics import primary_metric
@@ -81,10 +81,9 @@ def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period:
     if len(labels) < 2 or (model.task == "binary" and len(set(labels)) < 2):
         return
     clusters = Clusters.of_rows(rows, model.feed)
-    told = clusters.present >= FEWEST_CLUSTERS
-    now = measure(primary_metric(model), labels, from_columns(rows), clusters if told else None)
+    now = measure(primary_metric(model), labels, from_columns(rows), clusters if clusters.enough else None)
     if math.isfinite(now.value) and math.isfinite(now.error):
-        freedom = now.freedom if told and math.isfinite(now.freedom) else None
+        freedom = now.freedom if clusters.enough else None
         judged = Judged(period.start, now.value, now.error, len(labels), contents, freedom, now.trials)
         context.services.lake.remember(model.name, champion.number, period.start, judged)
 

@@ -35,9 +35,9 @@ from include.services import StepContext
 
 IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
 
-# Starting processes costs seconds in each: they are worth it only where what is left would take longer.
 # A replay of another form cannot be read as one of this.
 _FORM_OF_TABLES = 2
+# Starting processes costs seconds in each: they are worth it only where what is left would take longer.
 _WORTH_PROCESSES = 60.0
 _log = logging.getLogger(__name__)
 
@@ -154,7 +154,6 @@ def _digest(context: StepContext, plan: BacktestPlan, files: Sequence[str]) -> s
         "criteria": model.criteria_digest,
         "seed": model.candidate.seed,
         "rows": SCORED_ROWS,
-        "clusters": list(model.feed.cluster),
         "tables": _FORM_OF_TABLES,
         "forced_by": request.run_id if request.force else None,
     }

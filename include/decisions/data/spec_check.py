@@ -84,7 +84,7 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
 
 def needs_more_clusters(model: Model, clusters: Clusters) -> list[SpecFinding]:
     """Whether the held-out rows are from clusters enough to tell a gain from chance."""
-    if clusters.present >= FEWEST_CLUSTERS:
+    if clusters.enough:
         return []
     expected = f"at least {FEWEST_CLUSTERS}: rows of the same one count as one where chance is weighed"
     do = _correct(model, "hold out more (holdout_periods), or name what makes rows independent (feed.cluster)")

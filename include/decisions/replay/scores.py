@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from include.decisions.replay.plan import BacktestModel, BacktestPlan
 from include.decisions.replay.simulation import Backtest
 from include.decisions.scoring.baselines import learned_from, trivial_answers
-from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.models.contract import Task
@@ -48,8 +48,7 @@ def scores(
         clusters, value, deviations = judged.clusters.at(rows), float("nan"), np.zeros(0)
         if len(rows):
             value, influence = metric.estimate(judged.labels[rows], predictions[rows], clusters)
-            told = clusters.present >= FEWEST_CLUSTERS
-            deviations = clusters.sums(influence)[clusters.sizes > 0] if told else influence / len(rows)
+            deviations = clusters.sums(influence)[clusters.sizes > 0] if clusters.enough else influence / len(rows)
         turned = metric.gain(deviations).astype("float32")
         about = periods.psi[number], periods.trivial[number], len(rows), clusters.present
         lines.append((number, metric.gain(value), turned, *about))

@@ -67,6 +67,11 @@ class Clusters:
         """How many of them have rows."""
         return int((self.sizes > 0).sum())
 
+    @property
+    def enough(self) -> bool:
+        """Whether they are enough to tell an error by."""
+        return self.present >= FEWEST_CLUSTERS
+
     def sums(self, influence: Floats) -> Floats:
         """The clusters' shares in a statistic, shape (count,): the squares add up to its variance.
 

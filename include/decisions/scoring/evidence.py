@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.decisions.scoring import bands as guards
-from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
+from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.decisions.scoring.scorecard import ALL_ROWS, CELL_POSITIVES, CELL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
@@ -35,11 +35,14 @@ class Answers:
     clusters: Clusters
     binary: bool = True
 
-    def at(self, rows: NDArray[np.intp] | slice, condition: str) -> "Answers":
-        """Those for some rows under one condition."""
-        champion = None if self.champion is None else {condition: self.champion[condition][rows]}
-        challenger = {condition: self.challenger[condition][rows]}
-        return Answers(self.labels[rows], challenger, champion, self.clusters.at(rows), self.binary)
+    def at(self, rows: NDArray[np.intp]) -> "Answers":
+        """Those for some rows."""
+
+        def cut(answers: ByCondition) -> ByCondition:
+            return {condition: predictions[rows] for condition, predictions in answers.items()}
+
+        champion = None if self.champion is None else cut(self.champion)
+        return Answers(self.labels[rows], cut(self.challenger), champion, self.clusters.at(rows), self.binary)
 
 
 def score(
@@ -73,7 +76,7 @@ def score(
         positives=_positives(labels, answers.binary),
         clusters=answers.clusters.present,
         cluster_unit=answers.clusters.unit,
-        design_effect=_design_effect(first, weights),
+        design_effect=_design_effect(first, weights) if champion is not None else None,
         cells=tuple(cells),
         noisy_challenger=_mean([cell.challenger for cell in noisy]),
         noisy_champion=_mean([cell.champion for cell in noisy if cell.champion is not None]),
@@ -131,9 +134,9 @@ def _scored(metric: Metric, answers: Answers, partitions: Sequence[Partition]) -
         difference = np.zeros((len(answers.labels), len(conditions)))
         for number, name in enumerate(part.names):
             rows = part.rows_of(number)
-            cut = slice(None) if len(rows) == len(answers.labels) else rows
+            inside = answers if len(rows) == len(answers.labels) else answers.at(rows)
             for column, condition in enumerate(conditions):
-                cell, paired = _cell(metric, answers.at(cut, condition), condition, name)
+                cell, paired = _cell(metric, inside, condition, name)
                 cells.append(cell)
                 if cell.tested:
                     difference[rows, column] = paired
@@ -148,7 +151,7 @@ def _scored(metric: Metric, answers: Answers, partitions: Sequence[Partition]) -
 def _cell(metric: Metric, answers: Answers, condition: str, where: str) -> tuple[Cell, Floats]:
     labels, clusters = answers.labels, answers.clusters
     positives, nothing = _positives(labels, answers.binary), float("nan")
-    enough = _enough(len(labels), positives) and (clusters.present >= FEWEST_CLUSTERS or where == ALL_ROWS)
+    enough = _enough(len(labels), positives) and (clusters.enough or where == ALL_ROWS)
     cell = Cell(metric.name, condition, where, len(labels), positives, nothing, nothing, tested=False)
     if metric.own and not enough:
         # A team's own function is not called on a slice that is too small to be judged.
@@ -175,7 +178,7 @@ def _cell(metric: Metric, answers: Answers, condition: str, where: str) -> tuple
 
 def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], answers: Answers) -> Cell:
     """One cell, for the rows at these positions."""
-    return _cell(metric, answers.at(rows, condition), condition, where)[0]
+    return _cell(metric, answers.at(rows), condition, where)[0]
 
 
 def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
