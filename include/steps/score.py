@@ -142,7 +142,9 @@ def _score(context: StepContext, version: _Version, start: datetime) -> str | No
     if rows.empty:
         return None
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))]
-    scored_rows = rows[list(dict.fromkeys([*identity, *model.feature_names]))]
+    # Named by the clusters' values as well, in a place of their own: without them it would be found where they are missing.
+    columns = dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names])
+    scored_rows = rows[[*columns, *model.feed.cluster]]
     key = lake.predictions_key(model.name, start, version.number, scored_rows)
     if not lake.has_table(key):
         predictions = _predicted(model, version, rows)

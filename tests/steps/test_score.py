@@ -46,6 +46,15 @@ def test_scoring_twice_changes_nothing(seasoned: World) -> None:
     assert seasoned.lake.objects == before
 
 
+def test_predictions_carry_what_the_feed_names_as_clusters(seasoned: World) -> None:
+    """Also those of periods that were scored before it was named: a table without it is another table."""
+    before = seasoned.scored(day(10)).prediction_keys
+    seasoned.model = changed(cluster=("x",))
+    after = seasoned.scored(day(10)).prediction_keys
+    assert not set(before) & set(after)
+    assert all("x" in seasoned.services.lake.read_table(key).columns for key in after)
+
+
 def test_late_rows_are_scored_too(seasoned: World) -> None:
     """Predictions are named by the rows they are about, so new rows make new predictions."""
     first = seasoned.scored(day(8)).prediction_keys[-1]
