@@ -8,7 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,18 @@ PORTS = ("5432", "6379", "8333", "8334", "9333", "8888", "9340", "23646", "5000"
 HOSTS = ("postgres", "redis", "seaweedfs", "s3", "mlflow", "api-server", "statsd-exporter")
 NEEDED = {"redis-server": "redis-server", "redis-cli": "redis-tools", "wget": "wget", "runuser": "util-linux", "bash": "bash"}
 POSTGRES_PROGRAMS = "/usr/lib/postgresql/*/bin/initdb"
+
+
+@contextmanager
+def home(name: str) -> Iterator[Path]:
+    """A folder that the user postgres may come through to.
+
+    It is not below pytest's own folder: each session of pytest closes that to other users, and a Postgres of another
+    session whose data lie there loses them and ends.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 class Composed:
@@ -49,6 +64,11 @@ class Composed:
     def s3_endpoint(self) -> str:
         """Where the object store answers."""
         return f"http://127.0.0.1:{self._numbers['8333']}"
+
+    @property
+    def postgres_data(self) -> str:
+        """The folder of Postgres's data, which its user owns."""
+        return self._volumes("postgres")["/var/lib/postgresql/data"]
 
     def environment(self) -> dict[str, str]:
         """The variables of the api-server, translated, and the object store's administrator's keys, which it has not."""
@@ -110,8 +130,8 @@ class Composed:
         if service != "postgres":
             return words
         # The image's entry point drops root's rights and names the data; so does this.
-        data = self._volumes(service)["/var/lib/postgresql/data"]
-        return [*_as_postgres(), str(self._postgres / words[0]), *words[1:], "-D", data, "-k", data]
+        data = self.postgres_data
+        return [*as_postgres(), str(self._postgres / words[0]), *words[1:], "-D", data, "-k", data]
 
     def variables(self, service: str) -> dict[str, str]:
         """Its variables, translated."""
@@ -150,25 +170,22 @@ class Composed:
 
     def _init_postgres(self) -> None:
         """What the image's entry point does with a fresh volume: user, password and database as the variables name them."""
-        variables, data = self.variables("postgres"), self._volumes("postgres")["/var/lib/postgresql/data"]
+        variables, data = self.variables("postgres"), self.postgres_data
         password = self.home / "postgres.password"
         password.write_text(variables["POSTGRES_PASSWORD"])
         if os.geteuid() == 0:
-            # The user postgres must come through to the data, and own them.
-            for folder in [self.home, *self.home.parents][:4]:
-                if folder != Path("/tmp"):  # open to all already
-                    folder.chmod(folder.stat().st_mode | 0o011)
             for path in (data, password):
                 shutil.chown(path, "postgres")
         made = ["initdb", "-D", data, "-U", variables["POSTGRES_USER"], f"--pwfile={password}", "-A", "scram-sha-256", "-N"]
-        subprocess.run([*_as_postgres(), str(self._postgres / made[0]), *made[1:]], check=True, capture_output=True, cwd="/")
+        subprocess.run([*as_postgres(), str(self._postgres / made[0]), *made[1:]], check=True, capture_output=True, cwd="/")
         single = ["--single", "-D", data, "postgres"]
         make = f"create database {variables['POSTGRES_DB']}\n"
-        program = [*_as_postgres(), str(self._postgres / "postgres"), *single]
+        program = [*as_postgres(), str(self._postgres / "postgres"), *single]
         subprocess.run(program, input=make, text=True, check=True, capture_output=True, cwd="/")
 
 
-def _as_postgres() -> list[str]:
+def as_postgres() -> list[str]:
+    """The words in front of a command that the user postgres is to run: root may not run Postgres."""
     return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 

@@ -14,7 +14,7 @@ from deploy.local.environment import PROJECT
 from deploy.local.processes import Running
 from include.adapters.s3_store import S3Store
 from include.errors import AccessDenied
-from tests.grown_up.composed import Composed
+from tests.grown_up.composed import Composed, as_postgres, home
 from tests.whole_loop.loop import Loop
 from tests.whole_loop.test_killed import kill
 from tests.whole_loop.worker_death import first_champion_despite_a_death
@@ -24,9 +24,13 @@ WORKERS = ("worker-1", "worker-2")
 
 
 @pytest.fixture(scope="module")
-def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+def composed() -> Iterator[Composed]:
     """Everything of the file that this machine has a program for, in the order of its `depends_on`, with two workers."""
-    composed = Composed(tmp_path_factory.mktemp("grown-up"))
+    with home("grown-up") as folder:
+        yield from _started(Composed(folder))
+
+
+def _started(composed: Composed) -> Iterator[Composed]:
     try:
         composed.start_and_wait("postgres", "redis", "seaweedfs", "s3")
         composed.run("prepare")
@@ -43,6 +47,15 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
         yield composed
     finally:
         composed.stop()
+
+
+def test_another_session_of_pytest_takes_nothing_from_it(composed: Composed) -> None:
+    """CI runs several at once, and each closes pytest's own temporary folder to other users: Postgres's data are not there."""
+    session = composed.home / "test_of_another_session.py"
+    session.write_text("def test_that_asks_for_a_folder(tmp_path): pass")
+    subprocess.run([sys.executable, "-m", "pytest", "-q", session], check=True, capture_output=True, cwd=composed.home)
+    asked = [*as_postgres(), "test", "-r", f"{composed.postgres_data}/PG_VERSION"]
+    assert subprocess.run(asked, check=False).returncode == 0
 
 
 def test_the_loop_survives_the_death_of_a_celery_worker(composed: Composed) -> None:

@@ -16,7 +16,7 @@ import requests
 from deploy.kubernetes.make_secrets import made, read
 from deploy.local.environment import PROJECT
 from tests.deploy.test_kubernetes import CELERY, FROM_SECRETS, at, referenced
-from tests.grown_up.composed import Composed, free_port
+from tests.grown_up.composed import Composed, free_port, home
 from tests.whole_loop.loop import FIRST, Loop
 
 pytestmark = pytest.mark.timeout(900)
@@ -101,9 +101,13 @@ class Released(Composed):
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+def released() -> Iterator[Released]:
     """In the order of docs/kubernetes.md: databases and buckets, MLflow, `airflow db migrate`, and then the services."""
-    released = Released(tmp_path_factory.mktemp("released"))
+    with home("released") as folder:
+        yield from _started(Released(folder))
+
+
+def _started(released: Released) -> Iterator[Released]:
     try:
         released.start_and_wait("postgres", "redis", "seaweedfs", "s3")
         released.run("prepare")
