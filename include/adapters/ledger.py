@@ -6,8 +6,9 @@ What an entry is, and what follows from it: `include/ledger/entries.py`.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from include.adapters.latest_status import LatestStatus
 from include.adapters.object_store import ObjectStore, read_again
@@ -92,20 +93,23 @@ class Ledger:
 
     def newest_of(self, model_name: str, event: str, key: str, within: int = _REPEATED_WITHIN) -> Entry | None:
         """The newest entry of an event about one thing, among so many of the newest."""
-        for stored in reversed(self._keys(model_name)[-within:]):
-            entry = self._read(model_name, stored)
-            if (entry.event, entry.key) == (event, key):
-                return entry
-        return None
+        newest = islice(self._backwards(model_name), within)
+        return next((entry for entry in newest if (entry.event, entry.key) == (event, key)), None)
 
     def newest_about(self, model_name: str, event: str | tuple[str, ...], version: str) -> Entry | None:
         """The newest entry of an event, or of one of several, about a version, however long ago."""
         events = (event,) if isinstance(event, str) else event
-        for stored in reversed(self._keys(model_name)):
-            entry = self._read(model_name, stored)
-            if entry.event in events and entry.version == version:
-                return entry
-        return None
+        entries = self._backwards(model_name)
+        return next((entry for entry in entries if entry.event in events and entry.version == version), None)
+
+    def newest_with(self, model_name: str, event: str, name: str, value: object) -> Entry | None:
+        """The newest entry of an event that has a value in its evidence, however long ago."""
+        entries = self._backwards(model_name)
+        return next((entry for entry in entries if entry.event == event and entry.evidence.get(name) == value), None)
+
+    def _backwards(self, model_name: str) -> Iterator[Entry]:
+        """The entries, newest first, each read when it is asked for."""
+        return (self._read(model_name, key) for key in reversed(self._keys(model_name)))
 
     def entries(self, model_name: str, after: int = 0) -> list[Entry]:
         """All entries with a sequence above `after`, oldest first."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 # What moves the alias is written twice: as an intent before, and as done (or abandoned) after.
 EventName = Literal[
     "found",
+    "compared",
     "approved",
     "rejected",
     "refused",
@@ -32,6 +33,7 @@ OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolle
 TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
 # Idempotent events: appended once per key.
 ONCE_PER_KEY = (
+    "compared",
     "approved",
     "rejected",
     "refused",

@@ -25,7 +25,7 @@ class CardFacts:
     """What the card shows beside the evidence; `champion` is None where there is none to compare with.
 
     `production_noise` lines describe the noise in production; `override` what a person allowed, and who; `plot_url` is the
-    address of the picture, `test_score` the ML Test Score in a line.
+    address of the picture, `test_score` the ML Test Score in a line, `error_budget` what the comparison spent, in words.
     """
 
     model: str
@@ -47,6 +47,7 @@ class CardFacts:
     override: str = ""
     plot_url: str | None = None
     test_score: str = ""
+    error_budget: str = ""
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:

@@ -8,18 +8,21 @@ Blocks, never passes, when a check cannot be made. Safe to run again: the same d
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, TAKEN_IN, Version, card_path
+from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
 from include.decisions.gate.budgets import Cost, calibration_error
+from include.decisions.gate.error_budget import Lane, Spent, in_words, spend
 from include.decisions.gate.judge import Contest, judge
-from include.decisions.gate.verdict import Decision, Lane, Outcome, checks, suspicious_predictions
+from include.decisions.gate.verdict import Circumstances, Decision, Outcome, checks, suspicious_predictions
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Predictions, same
@@ -27,6 +30,7 @@ from include.decisions.scoring.scorecard import CLEAN, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
+from include.ledger.entries import Entry
 from include.noise.profile import typical
 from include.noise.suite import NoiseSuite, suite_for
 from include.reports.decision_card import CardFacts, decision_card
@@ -85,11 +89,12 @@ class _Answers:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What was decided, on which evidence, and what became of each check."""
+    """What was decided, on which evidence, what became of each check, and what the comparison spent, if there was one."""
 
     decision: Decision
     scorecard: Scorecard | None
     checks: Mapping[str, Outcome]
+    spent: Spent | None = None
 
 
 def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict:
@@ -258,15 +263,10 @@ def _try_artifact(comparison: _Comparison, clean: pd.DataFrame, answers: _Answer
 
 
 def _judge(comparison: _Comparison, answers: _Answers) -> _Judgement:
-    criteria = comparison.context.model.criteria
-    decision, scorecard = _decide(comparison, answers)
-    return _Judgement(decision, scorecard, checks(decision, scorecard, criteria, comparison.lane, answers.cost))
-
-
-def _decide(comparison: _Comparison, answers: _Answers) -> tuple[Decision, Scorecard | None]:
-    if answers.problems or not answers.predictions:
-        return Decision("blocked", tuple(answers.problems)), None
     model, rows = comparison.context.model, comparison.rows
+    if answers.problems or not answers.predictions:
+        blocked = Decision("blocked", tuple(answers.problems))
+        return _Judgement(blocked, None, checks(blocked, None, model.criteria, comparison.lane))
     contest = Contest(
         task=model.task,
         criteria=model.criteria,
@@ -280,7 +280,36 @@ def _decide(comparison: _Comparison, answers: _Answers) -> tuple[Decision, Score
         clusters=Clusters.of_rows(rows, model.feed),
     )
     first = answers.override and f"no champion to beat: {answers.override}"
-    return judge(contest, comparison.lane, cost=answers.cost, first=first)
+    spent = _spend(comparison) if contest.champion is not None else None
+    circumstances = Circumstances(cost=answers.cost, first=first, level=spent.level if spent else None)
+    decision, scorecard = judge(contest, comparison.lane, circumstances)
+    made = checks(decision, scorecard, model.criteria, comparison.lane, circumstances)
+    return _Judgement(decision, scorecard, made, spent)
+
+
+def _spend(comparison: _Comparison) -> Spent:
+    """What this comparison spends of its lane's error budget, from the ledger; a repeated try of a run spends nothing more.
+
+    It is written before the verdict is known: a run that dies after it has seen the verdict has spent it.
+    """
+    services, model, request = comparison.context.services, comparison.context.model, comparison.context.request
+    versions, lane = comparison.versions, comparison.lane
+    subject = f"{comparison.number} against {versions['champion'].number} as of {request.as_of.isoformat()}"
+    named = (comparison.holdout.digest, comparison.suite.digest(), model.criteria_digest)
+    about = Subject(f"{subject} on {' '.join(digest[:16] for digest in named)}", comparison.number)
+    entry = services.ledger.newest_of(model.name, "compared", about.key)
+    if entry is None:
+        latest = services.ledger.newest_with(model.name, "compared", "lane", lane)
+        spent = spend(lane, request.as_of, _spent(latest) if latest else None)
+        evidence = {"lane": lane, "level": spent.level, "left": spent.left, "at": spent.at.isoformat()}
+        author = Author("gate", in_words(lane, spent))
+        entry = services.ledger.append(model.name, fact(request, "compared", about, author, evidence=evidence))
+    return _spent(entry)
+
+
+def _spent(entry: Entry) -> Spent:
+    evidence = entry.evidence
+    return Spent(evidence["level"], evidence["left"], datetime.fromisoformat(evidence["at"]))
 
 
 def _verdict(comparison: _Comparison, answers: _Answers, judgement: _Judgement) -> Verdict:
@@ -371,6 +400,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         production_noise=comparison.production_noise,
         override=answers.override,
         test_score=_test_score(context, judgement.checks),
+        error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
 
 

@@ -410,3 +410,32 @@ def test_labels_that_are_not_0_and_1_block(world: World) -> None:
     _, _, verdict = world.challenge(day(9))
     assert verdict.verdict == "blocked"
     assert "[1.0, 2.0]" in verdict.reasons[0]
+
+
+def compared(world: World) -> list[tuple[str, float]]:
+    """Lane and level of each comparison that the ledger holds."""
+    entries = world.services.ledger.entries(world.model.name)
+    return [(one.evidence["lane"], round(one.evidence["level"], 4)) for one in entries if one.event == "compared"]
+
+
+def test_each_comparison_with_the_champion_is_spent_once(world: World) -> None:
+    """The run that is tried again spends nothing more; there is nothing to spend without a champion."""
+    trial(world, Planted(4.0))
+    assert compared(world) == []
+    assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)), champion_version="1")
+    new = plant(world, Planted(0.3), {"recipe": "another"})
+    trained = Trained(version=new, run_id=f"run-{new}", artifact_digest=f"digest-of-{new}")
+    verdicts = [world.do("validate", day(9), assembled=assembled, trained=trained) for _ in range(3)]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+    assert compared(world) == [("change", 0.0083)]
+
+
+def test_a_holdout_that_is_used_again_is_judged_more_strictly(world: World) -> None:
+    """The second challenger on the same rows meets a smaller level, in its own lane, and its card says what is left."""
+    for _ in range(2):
+        trial(world, Planted(4.0), Planted(0.3), recipe="another")
+    trial(world, Planted(4.0), Planted(0.3))
+    assert compared(world) == [("change", 0.0083), ("change", 0.0042), ("routine", 0.2)]
+    assert "passes this comparison with a probability of 0.42%" in world.registry.descriptions["4"]
+    assert "0.0042 are left now" in world.registry.descriptions["4"]
+    assert "lower 80 % bound" in world.registry.descriptions["6"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from include.decisions.gate.budgets import Cost
+from include.decisions.gate.error_budget import Lane
 from include.decisions.gate.self_test import Judge, self_test
-from include.decisions.gate.verdict import Circumstances, Decision, Lane, Word, decide, too_few_clusters, unsound
+from include.decisions.gate.verdict import NOTHING_ELSE, Circumstances, Decision, Word, decide, too_few_clusters, unsound
 from include.decisions.scoring.baselines import trivial_answers
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, ByCondition, against_baselines, blend_gain, cell_of, score
@@ -45,11 +45,11 @@ class Contest:
         return Answers(self.labels, self.challenger, self.champion, clusters, self.task == "binary")
 
 
-def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "") -> tuple[Decision, Scorecard]:
+def judge(contest: Contest, lane: Lane, circumstances: Circumstances = NOTHING_ELSE) -> tuple[Decision, Scorecard]:
     """The verdict and the whole scorecard; where the self-test fails, the verdict is `blocked`."""
     metrics = _primary_first(contest)
     scorecard = replace(weigh(contest, metrics), suspects=_suspects(contest, metrics[0]))
-    decision = decide(scorecard, contest.criteria, lane, Circumstances(cost=cost or Cost(), first=first))
+    decision = decide(scorecard, contest.criteria, lane, circumstances)
     if decision.verdict == "blocked" or too_few_clusters(scorecard):
         return decision, scorecard
     broken = self_test(_as_it_will_be_used(contest, lane), contest.labels, contest.challenger)
@@ -57,7 +57,7 @@ def judge(contest: Contest, lane: Lane, cost: Cost | None = None, first: str = "
 
 
 def quick_verdict(contest: Contest, lane: Lane) -> Decision:
-    """The verdict alone, by the primary metric, without the self-test."""
+    """The verdict alone, by the primary metric, without the self-test, as in a lane's first comparison."""
     return decide(weigh(contest), contest.criteria, lane)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from include.decisions.gate.budgets import Cost, asks_for_budgets, over_budget, unmeasured
+from include.decisions.gate.error_budget import Lane, deviate, first_level
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.decisions.scoring.predictions import Predictions, is_constant, numbers_of
 from include.decisions.scoring.scorecard import (
@@ -23,7 +24,6 @@ from include.decisions.scoring.scorecard import (
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]
-Lane = Literal["routine", "change"]
 _MOST_HARMS = 3
 
 
@@ -39,30 +39,38 @@ class Decision:
 class Circumstances:
     """What counts beside the scorecard: `problems` are checks that failed or could not be made, and any of them blocks.
 
-    `cost` is what answering costs; `first` is the reason why there is no champion, where there is one.
+    `cost` is what answering costs; `first` is the reason why there is no champion, where there is one; `level` the
+    probability with which this comparison may promote an equal challenger, by default that of a lane's first one.
     """
 
     problems: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
     first: str = ""
+    level: float | None = None
+
+    def level_of(self, lane: Lane) -> float:
+        """The level of this comparison in a lane."""
+        return first_level(lane) if self.level is None else self.level
+
+
+NOTHING_ELSE = Circumstances()
 
 
 def decide(
     scorecard: Scorecard,
     criteria: Criteria,
     lane: Lane,
-    circumstances: Circumstances = Circumstances(),
+    circumstances: Circumstances = NOTHING_ELSE,
 ) -> Decision:
     """The verdict. Any problem blocks.
 
     Then the absolute criteria: floors, trivial answers, budgets. Then no slice and no kind of noise may be harmed. Then the
-    gain on the clean/noisy mix. Routine lane (same recipe, fresher data): its lower 80 % bound is above 0 and its lower 95 %
-    bound above minus the margin. Change lane (anything else): its lower 95 % bound is above 0. Last, two lower 95 % bounds:
-    on noisy rows alone above minus the margin, so that a gain on clean rows cannot buy a loss on noisy ones, and against the
-    frozen reference above minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute
-    criteria count.
+    gain on the clean/noisy mix: its lower bound at the level that this comparison spends of the lane's error budget is
+    above 0. The budget of the routine lane (same recipe, fresher data) is larger than that of the change lane (anything else);
+    there, the lower 95 % bound also has to be above minus the margin. Last, two lower 95 % bounds: on noisy rows alone above
+    minus the margin, so that a gain on clean rows cannot buy a loss on noisy ones, and against the frozen reference above
+    minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute criteria count.
     """
-    circumstances = circumstances or Circumstances()
     cost = circumstances.cost
     blocked = [*circumstances.problems, *unsound(scorecard, criteria), *unmeasured(cost, criteria)]
     if blocked:
@@ -80,7 +88,7 @@ def decide(
             or "first champion: it reaches the floors on clean and on noisy rows, and beats the trivial answers"
         )
         return Decision("promote", (why,))
-    compared = _compared(scorecard, scorecard.blend, criteria, lane)
+    compared = _compared(scorecard, scorecard.blend, criteria, circumstances.level_of(lane))
     for what, gain, margin in (
         ("on noisy rows alone", scorecard.noisy, criteria.margin),
         ("against the frozen reference", scorecard.anchor, criteria.anchor_tolerance),
@@ -95,17 +103,21 @@ CHECKS = ("sound", "clean_floor", "noisy_floor", "baselines", "budgets", "harm",
 
 
 def checks(
-    decision: Decision, scorecard: Scorecard | None, criteria: Criteria, lane: Lane, cost: Cost | None = None
+    decision: Decision,
+    scorecard: Scorecard | None,
+    criteria: Criteria,
+    lane: Lane,
+    circumstances: Circumstances = NOTHING_ELSE,
 ) -> dict[str, Outcome]:
     """What came of each check of `decide`, by its name in CHECKS; one that was not reached, or not asked for, was not made."""
     made: dict[str, Outcome] = dict.fromkeys(CHECKS, "not made")
     if decision.verdict == "blocked" or scorecard is None:
         return made | {"sound": "failed"}
     made["sound"] = "passed"
-    made |= _absolute(scorecard, criteria, cost or Cost())
+    made |= _absolute(scorecard, criteria, circumstances.cost)
     if scorecard.blend is None or "failed" in made.values():
         return made
-    made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, lane).verdict]
+    made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, circumstances.level_of(lane)).verdict]
     if made["gain"] == "passed":
         made |= _not_worse(scorecard, criteria)
     return made
@@ -209,21 +221,24 @@ def _harmed(scorecard: Scorecard) -> list[str]:
     return [*reasons, f"and worse in {more} other places"] if more > 0 else reasons
 
 
-def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, lane: Lane) -> Decision:
-    gain, low80, high80 = blend.value, blend.above(-Z80), blend.above(Z80)
+def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: float) -> Decision:
+    low, high80 = blend.above(-deviate(level)), blend.above(Z80)
     low95, high95 = blend.above(-Z95), blend.above(Z95)
-    seen = f"gain on the clean/noisy mix {gain:+.3g} {scorecard.metric}"
-    if lane == "routine" and low80 > 0 and low95 > -criteria.margin:
-        return Decision("promote", (f"{seen}: the lower 80 % bound {low80:+.3g} is above 0",))
-    if lane == "change" and low95 > 0:
-        return Decision("promote", (f"{seen}: the lower 95 % bound {low95:+.3g} is above 0",))
+    seen = f"gain on the clean/noisy mix {blend.value:+.3g} {scorecard.metric}"
+    shown = f"the lower {100 * (1 - level):.4g} % bound {low:+.3g}"
+    # Above 0 at a level of 5 % or less, it is above minus the margin too: this is about the routine lane.
+    if low > 0 and low95 > -criteria.margin:
+        return Decision("promote", (f"{seen}: {shown} is above 0",))
     if high80 <= 0:
         return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {high80:+.3g})",))
     if high95 < criteria.margin:
         return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
     return Decision(
         "inconclusive",
-        (f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}", needed(scorecard, blend, criteria.margin)),
+        (
+            f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}: {shown} has to be above 0",
+            needed(scorecard, blend, criteria.margin, level),
+        ),
     )
 
 
@@ -241,9 +256,9 @@ def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Mea
     )
 
 
-def needed(scorecard: Scorecard, measured: Measured, gain: float) -> str:
-    """What a holdout would need to see a true gain of this size at 95 % with 80 % power; `measured` is on this one."""
-    deviations = width(Z95, measured.freedom) + width(Z80, measured.freedom)
+def needed(scorecard: Scorecard, measured: Measured, gain: float, level: float = 0.05) -> str:
+    """What a holdout would need to see a true gain of this size at a level with 80 % power; `measured` is on this one."""
+    deviations = width(deviate(level), measured.freedom) + width(Z80, measured.freedom)
     times = (deviations * measured.error / gain) ** 2
     rows = f"about {math.ceil(scorecard.rows * times):,} rows"
     there = f"{scorecard.rows:,}"

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from include.decisions.gate.error_budget import spend
 from include.decisions.replay.plan import BacktestPlan
 from include.decisions.replay.policies import AgeTrigger, DecayTrigger, DriftTrigger, Policy
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.decisions.scoring.predictions import Floats
-from include.decisions.scoring.scorecard import Z80, Z95, Measured, weighted
+from include.decisions.scoring.scorecard import Z95, Measured, weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +81,11 @@ class Backtest:
         """Whether these periods have clusters enough to tell a gain from chance."""
         return len(periods) >= FEWEST_CLUSTERS or bool((self.clusters[list(periods)] >= FEWEST_CLUSTERS).all())
 
-    def passes_gate(self, challenger: int, champion: int) -> bool:
-        """The routine lane on the challenger's holdout: lower 80 % bound above 0, lower 95 % bound above minus the margin."""
+    def passes_gate(self, challenger: int, champion: int, z: float) -> bool:
+        """The routine lane on the challenger's hold-out: the bound `z` errors below is above 0, that of 95 % above -margin."""
         holdout = self.plan.fits[challenger].holdout
         gain = self.difference(challenger, champion, holdout)
-        return self._can_tell(holdout) and gain.above(-Z80) > 0 and gain.above(-Z95) > -self.margin
+        return self._can_tell(holdout) and gain.above(-z) > 0 and gain.above(-Z95) > -self.margin
 
     @cached_property
     def proved(self) -> list[Measured]:
@@ -115,14 +116,15 @@ def simulate(backtest: Backtest, policy: Policy, gated: bool = True) -> Simulati
     periods, begins = len(backtest.plan.starts), backtest.plan.begins
     served, retrained = np.full(periods, -1), np.zeros(periods, dtype=bool)
     promoted = retrained.copy()
-    champion, last = 0, begins
+    champion, last, spent = 0, begins, None
     for period in range(begins + 1, periods):
         moment = period - 1
         if moment > begins and moment - last >= policy.cool_down and fires(backtest, policy, moment, champion, last):
             challenger = backtest.fit_at(moment, policy.window)
             if challenger is not None:
                 retrained[period], last = True, moment
-                promoted[period] = not gated or backtest.passes_gate(challenger, champion)
+                spent = spend("routine", backtest.plan.ends[moment], spent)
+                promoted[period] = not gated or backtest.passes_gate(challenger, champion, spent.z)
                 champion = challenger if promoted[period] else champion
         served[period] = champion
     return Simulation(served, retrained, promoted)

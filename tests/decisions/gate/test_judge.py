@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import include.decisions.gate.judge as gate_module
+from include.decisions.gate.error_budget import Lane
 from include.decisions.gate.judge import Contest, judge, quick_verdict
 from include.decisions.gate.self_test import self_test
-from include.decisions.gate.verdict import Lane
 from include.decisions.scoring.predictions import Floats, best_classes, numbers_of
 from include.decisions.scoring.scorecard import CLEAN
 from include.decisions.scoring.slices import partition

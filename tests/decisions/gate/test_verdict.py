@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from include.decisions.gate.budgets import Cost
-from include.decisions.gate.verdict import CHECKS, Circumstances, Lane, checks, decide, suspicious_predictions, untested
+from include.decisions.gate.error_budget import Lane
+from include.decisions.gate.verdict import CHECKS, Circumstances, checks, decide, suspicious_predictions, untested
 from include.decisions.scoring.predictions import Predictions
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Harm, Measured, Scorecard
 from include.models.contract import Criteria
 
+LANES: tuple[Lane, ...] = ("routine", "change")
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
 BUDGETS = replace(CRITERIA, max_latency_ms=50, max_size_mb=5)
 
@@ -48,7 +50,7 @@ CASES = (
     Case("routine, clearly better", 0.03, 0.005, "promote", "lower 80 % bound"),
     Case("routine, probably better", 0.01, 0.01, "promote", "lower 80 % bound"),
     Case("routine, better but too uncertain about harm", 0.05, 0.055, "inconclusive", "90 % interval"),
-    Case("change, clearly better", 0.03, 0.005, "promote", "lower 95 % bound", lane="change"),
+    Case("change, clearly better", 0.03, 0.005, "promote", "lower 99.17 % bound", lane="change"),
     Case("change, probably better is not enough", 0.01, 0.01, "inconclusive", "90 % interval", lane="change"),
     Case("equal", 0.0, 0.0, "keep", "the challenger is not better"),
     Case("clearly worse", -0.03, 0.005, "keep", "the challenger is not better"),
@@ -156,7 +158,7 @@ def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
     """Promoted is what failed nothing, kept what failed something; a check that was not reached is not called passed."""
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
     decision = decide(evidence(case), criteria, case.lane, Circumstances(tuple(case.problems), case.cost or Cost()))
-    made = checks(decision, evidence(case), criteria, case.lane, case.cost)
+    made = checks(decision, evidence(case), criteria, case.lane, Circumstances(cost=case.cost or Cost()))
     assert tuple(made) == CHECKS
     found = set(made.values())
     assert (made["sound"] == "failed") == (case.verdict == "blocked")
@@ -187,7 +189,7 @@ def test_a_check_that_failed_is_named(id: str, summary: dict[str, str]) -> None:
     case = next(case for case in CASES if case.id == id)
     criteria = BUDGETS if case.cost != Cost() else CRITERIA
     decision = decide(evidence(case), criteria, case.lane, Circumstances(tuple(case.problems), case.cost or Cost()))
-    made = checks(decision, evidence(case), criteria, case.lane, case.cost)
+    made = checks(decision, evidence(case), criteria, case.lane, Circumstances(cost=case.cost or Cost()))
     assert {name: made[name] for name in summary} == summary
 
 
@@ -197,9 +199,9 @@ def test_every_outcome_is_in_the_table() -> None:
 
 
 def test_inconclusive_says_how_many_rows_would_decide() -> None:
-    """Rows grow with the square of the error over the margin: (1.645 + 0.842) * 0.05 / 0.02, squared, times 1,000."""
+    """Rows grow with the square of the error over the margin: (0.842 + 0.842) * 0.05 / 0.02, squared, times 1,000."""
     decision = decide(evidence(Case("", 0.0, 0.05, "inconclusive", "")), CRITERIA, "routine")
-    assert decision.reasons[1] == "about 38,641 rows would decide about a gain of 0.02; there are 1,000"
+    assert decision.reasons[1] == "about 17,709 rows would decide about a gain of 0.02; there are 1,000"
 
 
 def test_less_error_is_better_where_the_metric_is_an_error() -> None:
@@ -209,6 +211,14 @@ def test_less_error_is_better_where_the_metric_is_an_error() -> None:
         clean = replace(cell(value), metric="mae")
         scorecard = Scorecard("mae", False, 1000, None, (clean,), 1000, noisy_challenger=800.0)
         assert decide(scorecard, criteria, "change").verdict == verdict
+
+
+def test_what_a_comparison_may_spend_decides() -> None:
+    """The same gain is shown at a level of 5 % and not at one of 1 %: it is 2 standard errors."""
+    scorecard = evidence(Case("", 0.1, 0.05, "promote", ""))
+    for lane in LANES:
+        assert decide(scorecard, CRITERIA, lane, Circumstances(level=0.05)).verdict == "promote"
+        assert decide(scorecard, CRITERIA, lane, Circumstances(level=0.01)).verdict == "inconclusive"
 
 
 def test_all_problems_are_reported_at_once() -> None:

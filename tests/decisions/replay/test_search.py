@@ -22,7 +22,7 @@ def replayed(retrain: float = 50.0, point: float = 50.0, model: Model = MODEL, *
 def test_the_price_of_a_retraining_decides_how_often() -> None:
     """Where models age steadily, cheap retrainings are recommended often and dear ones rarely."""
     often, rarely = (replayed(retrain=price, noise=0.002).recommended.reporting.retrains for price in (1.0, 2000.0))
-    assert often > 10
+    assert often >= 8
     assert rarely < 4
 
 

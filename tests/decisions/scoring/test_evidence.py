@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.decisions.gate.verdict import Lane, decide
+from include.decisions.gate.error_budget import Lane
+from include.decisions.gate.verdict import decide
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, score
 from include.decisions.scoring.metrics import metrics_of
