@@ -318,6 +318,21 @@ class Trained(Result):
 SHORT = 12
 
 
+class AgainstAnchor(BaseModel):
+    """The challenger's gain over the frozen reference `version` on the clean/noisy mix, and its lower 95 % bound."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    gain: float
+    low: float
+
+    @property
+    def proved(self) -> bool:
+        """Whether the challenger was shown to be better: promoted, it becomes the reference."""
+        return self.low > 0
+
+
 class Verdict(Result):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 
@@ -338,6 +353,7 @@ class Verdict(Result):
     checks: dict[str, str] = {}
     tags: dict[str, str] = {}
     mlflow_run: str | None = None
+    against_anchor: AgainstAnchor | None = None
 
     @property
     def evidence(self) -> str:
@@ -348,7 +364,8 @@ class Verdict(Result):
     def named_evidence(self) -> dict[str, Any]:
         """The same by name, for the ledger: what a person may want to look up later."""
         named = {name: getattr(self, name) for name in _EVIDENCE} | {"reasons": list(self.reasons)[:10]}
-        return named | {"evidence": self.evidence, "card": self.card_url, "tags": self.tags, "mlflow_run": self.mlflow_run}
+        named |= {"evidence": self.evidence, "card": self.card_url, "tags": self.tags, "mlflow_run": self.mlflow_run}
+        return named | ({"against_anchor": self.against_anchor.model_dump()} if self.against_anchor else {})
 
 
 _EVIDENCE = (

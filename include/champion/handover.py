@@ -23,6 +23,7 @@ from include.ledger.entries import Entry, fact_in
 from include.ledger.state import OUTCOME, TAKES_OFFICE, EventName, Fact, State
 from include.models.contract import Model
 from include.request import Request
+from include.results import AgainstAnchor
 from include.services import Services, StepContext
 from include.untrusted_text import one_line
 
@@ -117,7 +118,7 @@ class Handover:
                 self.lock.renew()
                 registry.drop_alias(name, PREVIOUS)
         if ANCHOR not in aliases and self.state.champion:
-            # The frozen reference keeps challengers from getting worse in many small steps; a person may choose another.
+            # The frozen reference keeps challengers from getting worse in many small steps.
             first_champion = next((old for old in self.state.were_champion if registry.exists(name, old)), self.state.champion)
             self._set_alias(ANCHOR, first_champion)
         if CHALLENGER in aliases and aliases[CHALLENGER] == self.state.champion:
@@ -126,10 +127,28 @@ class Handover:
         entries = self.services.ledger.entries(name, after=self._mirrored(tags.get(_MIRRORED, "")))
         for entry in entries:
             self._mirror_entry(entry)
+            self._move_anchor(entry)
         if entries:
             self.lock.renew()
             registry.annotate_model(name, {_MIRRORED: str(entries[-1].sequence)})
         self._publish(must_publish)
+
+    def _move_anchor(self, entry: Entry) -> None:
+        """The frozen reference moves up with a proved gain over it, and away from a version that was rolled back from.
+
+        Once per entry, and only where it is what the entry is about: a person may choose another.
+        """
+        beaten = entry.evidence.get("against_anchor")
+        if entry.event == "promoted" and beaten and AgainstAnchor.model_validate(beaten).proved:
+            leaves = beaten["version"]
+        elif entry.event == "rolled_back":
+            leaves = entry.before
+        else:
+            return
+        registry, name, champion = self.services.registry, self.model.name, entry.champion
+        anchor = registry.aliased(name, ANCHOR)
+        if anchor and anchor.number == leaves and champion and registry.exists(name, champion):
+            self._set_alias(ANCHOR, champion)
 
     def _restore_tags(self) -> None:
         """Give the champion the tags back that it was promoted with: runs decide by them, so a change is recorded first."""
@@ -268,8 +287,9 @@ class Handover:
         self.repairs.append(f"the ledger begins: version {now} is champion")
 
     def _only_answers(self) -> bool:
-        """Whether the ledger holds nothing but reviewers' answers: they are written without a look at the champion."""
-        return all(entry.event in ("approved", "rejected") for entry in self.services.ledger.entries(self.model.name))
+        """Whether the ledger holds nothing but what is written without a look at the champion: comparisons and answers."""
+        answers = ("compared", "approved", "rejected")
+        return all(entry.event in answers for entry in self.services.ledger.entries(self.model.name))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ and a fresh process loads and queries the challenger's artifact.
 Blocks, never passes, when a check cannot be made. Safe to run again: the same digests give the same verdict.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,7 +27,7 @@ from include.decisions.gate.verdict import Circumstances, Decision, Outcome, che
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Predictions, same
-from include.decisions.scoring.scorecard import CLEAN, Scorecard
+from include.decisions.scoring.scorecard import CLEAN, Z95, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
@@ -36,7 +37,7 @@ from include.noise.suite import NoiseSuite, suite_for
 from include.reports.decision_card import CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
 from include.reports.ml_test_score import ScoreInputs, ml_test_score
-from include.results import Assembled, Snapshot, Trained, Verdict
+from include.results import AgainstAnchor, Assembled, Snapshot, Trained, Verdict
 from include.services import StepContext
 from include.statuses import MonitorStatus
 from include.untrusted_text import words_of
@@ -52,7 +53,10 @@ _HOW_TO_REFREEZE = f"to freeze another reference, move the alias {ANCHOR} in MLf
 
 @dataclass(frozen=True)
 class _Comparison:
-    """One comparison: its context, the snapshots, the versions by role, the hold-out's labelled rows, and the noise suite."""
+    """One comparison: its context, the snapshots, the versions by role, the hold-out's labelled rows, and the noise suite.
+
+    `anchor` is the number of the frozen reference, also where that is one of the other two versions.
+    """
 
     context: StepContext
     train: Snapshot
@@ -62,6 +66,7 @@ class _Comparison:
     rows: pd.DataFrame
     suite: NoiseSuite
     production_noise: tuple[str, ...]
+    anchor: str | None
 
     @property
     def lane(self) -> Lane:
@@ -130,25 +135,26 @@ def _comparison(context: StepContext, assembled: Assembled, trained: Trained, ro
     assert assembled.train is not None
     assert assembled.holdout is not None
     suite, production_noise = _noise(context)
+    anchor = context.services.registry.aliased(context.model.name, ANCHOR)
     return _Comparison(
         context=context,
         train=assembled.train,
         holdout=assembled.holdout,
-        versions=_versions(context, str(trained.version), assembled.champion_version),
+        versions=_versions(context, str(trained.version), assembled.champion_version, anchor),
         challenger_digest=str(trained.artifact_digest),
         rows=rows,
         suite=suite,
         production_noise=production_noise,
+        anchor=anchor.number if anchor else None,
     )
 
 
-def _versions(context: StepContext, challenger: str, champion: str | None) -> dict[str, Version]:
+def _versions(context: StepContext, challenger: str, champion: str | None, anchor: Version | None) -> dict[str, Version]:
     """The versions that take part: the frozen reference only where it is neither of the other two."""
     registry, name = context.services.registry, context.model.name
     versions = {"challenger": registry.version(name, challenger)}
     if champion:
         versions["champion"] = as_promoted(context.services, registry.version(name, champion))
-    anchor = registry.aliased(name, ANCHOR)
     if champion and anchor and anchor.number not in (challenger, champion):
         versions["anchor"] = as_promoted(context.services, anchor)
     return versions
@@ -326,8 +332,19 @@ def _verdict(comparison: _Comparison, answers: _Answers, judgement: _Judgement) 
         checks=dict(judgement.checks),
         tags=_decisive_tags(comparison, answers, judgement),
         mlflow_run=comparison.versions["challenger"].run_id,
+        against_anchor=_against_anchor(comparison, judgement.scorecard),
         summary=f"{decision.verdict}: {decision.reasons[0]}",
     )
+
+
+def _against_anchor(comparison: _Comparison, scorecard: Scorecard | None) -> AgainstAnchor | None:
+    champion = comparison.versions.get("champion")
+    if scorecard is None or comparison.anchor is None or champion is None:
+        return None
+    gain = scorecard.blend if comparison.anchor == champion.number else scorecard.anchor
+    if gain is None or not math.isfinite(low := gain.above(-Z95)):
+        return None
+    return AgainstAnchor(version=comparison.anchor, gain=gain.value, low=low)
 
 
 def _decisive_tags(comparison: _Comparison, answers: _Answers, judgement: _Judgement) -> dict[str, str]:

@@ -143,7 +143,7 @@ def test_every_part_of_the_evidence_is_on_the_card() -> None:
     text = card(whole, facts=facts)
     assert ["origin=EWR", "567", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
     assert ["f1", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
-    assert ["versus baseline v2", "", "", "+0.1", "+0.0804 to +0.12"] in cells(text)
+    assert ["over the frozen reference, v2", "", "", "+0.1", "+0.0804 to +0.12"] in cells(text)
     assert ["one answer, 95th percentile", "12 ms", "11 ms", "none"] in cells(text)
     for text_there in (
         "0.9 times the champion's",

@@ -1,5 +1,6 @@
 """Promote moves the aliases so that there is always a champion, and only if nothing changed since the verdict."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from include.champion.handover import Author, Subject, fact
 from include.errors import ArtifactChanged, ChampionMoved, RegistryUnreachable
 from include.request import Request
-from include.results import Approval, Promotion, Verdict
+from include.results import AgainstAnchor, Approval, Promotion, Verdict
 from tests.fakes import Crash
 from tests.toy import World, changed, day
 
@@ -199,3 +200,42 @@ def test_an_approval_that_the_ledger_does_not_know_is_none(contest: World, word:
     contest.services.ledger.append("toy", approval)
     assert not promote(contest, verdict, forged.model_copy(update={"by": "bob"})).promoted
     assert promote(contest, verdict, forged).promoted
+
+
+def against(version: str, gain: float, low: float) -> dict[str, AgainstAnchor]:
+    return {"against_anchor": AgainstAnchor(version=version, gain=gain, low=low)}
+
+
+def test_the_frozen_reference_moves_up_with_a_proved_gain(contest: World) -> None:
+    """A champion that was shown to be better becomes the reference; one that was not, does not."""
+    promote(contest, verdict_on("2", "1").model_copy(update=against("1", 0.01, -0.002)))
+    assert contest.registry.aliases["anchor"] == "1"
+    promote(contest, verdict_on("3", "2").model_copy(update=against("1", 0.02, 0.004)))
+    assert contest.registry.aliases["anchor"] == "3"
+
+
+def test_a_reference_that_a_person_chose_stays(contest: World) -> None:
+    """It moves once, with the promotion, and only from the version that was beaten."""
+    promote(contest, verdict_on("2", "1").model_copy(update=against("1", 0.02, 0.004)))
+    contest.registry.aliases["anchor"] = "1"
+    contest.do("reconcile", day(1))
+    assert contest.registry.aliases["anchor"] == "1"
+    contest.registry.aliases["anchor"] = "2"
+    promote(contest, verdict_on("3", "2").model_copy(update=against("1", 0.02, 0.004)))
+    assert contest.registry.aliases["anchor"] == "2"
+
+
+def test_killed_before_the_reference_moved_the_next_run_moves_it(contest: World) -> None:
+    """Whichever write is never made."""
+    before, verdict = dict(contest.lake.objects), verdict_on("2", "1").model_copy(update=against("1", 0.02, 0.004))
+    for write in range(1, 8):
+        contest.registry.versions["2"].tags.clear()
+        contest.registry.model_tags.clear()
+        contest.registry.aliases = {"champion": "1", "challenger": "2", "anchor": "1"}
+        contest.lake.objects = dict(before)
+        contest.registry.crash_at = write
+        with suppress(Crash):
+            promote(contest, verdict)
+        contest.registry.crash_at = None
+        assert promote(contest, verdict).promoted
+        assert contest.registry.aliases == {"champion": "2", "previous": "1", "anchor": "2"}

@@ -122,3 +122,10 @@ def test_a_version_brought_back_is_not_marked_any_more(promoted_twice: World) ->
     promoted_twice.do("roll_back", day(1), asked={"run_id": "other"}, verified=verify(promoted_twice, "4", override=True))
     tags = promoted_twice.registry.versions
     assert ("rolled_back" in tags["3"].tags, "rolled_back" in tags["4"].tags) == (True, False)
+
+
+def test_a_version_that_was_rolled_back_from_is_no_reference(promoted_twice: World) -> None:
+    """What failed in production is nothing to measure the next ones by."""
+    promoted_twice.registry.aliases["anchor"] = "4"
+    roll_back(promoted_twice)
+    assert promoted_twice.registry.aliases["anchor"] == "3"

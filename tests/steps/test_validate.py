@@ -323,7 +323,7 @@ def test_a_frozen_reference_takes_part(world: World) -> None:
     world.registry.aliases["anchor"] = frozen
     verdict = trial(world, Planted(0.6), Planted(0.1))
     assert verdict.verdict in ("keep", "inconclusive")
-    assert f"versus baseline v{frozen}" in world.registry.descriptions["3"]
+    assert f"over the frozen reference, v{frozen}" in world.registry.descriptions["3"]
 
 
 def test_production_decides_how_severe_the_noise_is(world: World) -> None:
@@ -439,3 +439,16 @@ def test_a_holdout_that_is_used_again_is_judged_more_strictly(world: World) -> N
     assert "passes this comparison with a probability of 0.42%" in world.registry.descriptions["4"]
     assert "0.0042 are left now" in world.registry.descriptions["4"]
     assert "lower 80 % bound" in world.registry.descriptions["6"]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_distance_to_the_frozen_reference_comes_with_the_verdict(world: World, frozen: bool) -> None:
+    """Also where the reference is the champion itself: what beats it may become it."""
+    world.with_days(8)
+    world.registry.aliases["anchor"] = plant(world, Planted(1.0), {}) if frozen else "1"
+    verdict = trial(world, Planted(4.0), Planted(0.3))
+    assert verdict.against_anchor is not None
+    assert verdict.against_anchor.version == "1"
+    assert verdict.against_anchor.proved
+    assert 0 < verdict.against_anchor.low < verdict.against_anchor.gain
+    assert verdict.named_evidence()["against_anchor"]["version"] == "1"

@@ -117,7 +117,10 @@ def against_baselines(
 
 @dataclass(frozen=True)
 class _Scored:
-    """One metric's cells; `differences` are the paired influences within slices, one array (n, conditions) a partition."""
+    """One metric's cells; `differences` are the paired influences within slices, one array (n, conditions) a partition.
+
+    They are 0 in slices that are not tested.
+    """
 
     cells: list[Cell]
     conditions: list[str]
@@ -138,7 +141,8 @@ def _scored(metric: Metric, answers: Answers, partitions: Sequence[Partition]) -
             for column, condition in enumerate(conditions):
                 cell, paired = _cell(metric, inside, condition, name)
                 cells.append(cell)
-                if cell.tested:
+                # On all rows it is what the gain's own error comes from, however few they are.
+                if cell.tested or (name == ALL_ROWS and np.isfinite(paired).all()):
                     difference[rows, column] = paired
         differences.append(difference)
     critical = None

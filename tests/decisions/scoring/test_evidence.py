@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from include.decisions.gate.error_budget import Lane
 from include.decisions.gate.verdict import decide
 from include.decisions.scoring.clusters import Clusters
-from include.decisions.scoring.evidence import Answers, score
+from include.decisions.scoring.evidence import Answers, blend_gain, score
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Measured, Scorecard
@@ -207,3 +207,15 @@ def test_relative_robustness_is_one_for_the_same_model() -> None:
     assert compare("brier", labels, one, dict(one), 0.5).robustness == pytest.approx(1.0)
     halved = {name: labels + (p - labels) / np.sqrt(2) for name, p in one.items()}
     assert compare("brier", labels, halved, one, 0.5).robustness == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@given(seed=seeds, rows=st.integers(30, 250))
+def test_the_gain_has_the_error_of_its_rows_however_few_they_are(name: str, seed: int, rows: int) -> None:
+    """Below the size from which a slice is tested, the mix's error was zero: any gain was proof."""
+    labels, one, other = world(seed, rows)
+    scorecard = compare(name, labels, one, other, 0.5)
+    expected, _ = blend_gain(METRICS[name], answers(labels, one, other), other, 0.5)
+    assert scorecard.blend is not None
+    assert (scorecard.blend.value, scorecard.blend.error) == pytest.approx((expected.value, expected.error))
+    assert scorecard.blend.error > 0 or expected.value == 0
