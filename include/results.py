@@ -68,12 +68,16 @@ class Intake(BaseModel):
 
 
 class TakenIn(BaseModel):
-    """What the newest check took in, as of a time; counted once the monitor's status of that time is there."""
+    """What the newest check took in, as of a time; counted once the monitor's status of that time is there.
+
+    `known` is since when each file is known, by its id.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: datetime
     files: tuple[LandedFile, ...]
+    known: dict[str, datetime] = {}
 
 
 class QuarantinedRow(BaseModel):
@@ -125,6 +129,7 @@ class Manifest(BaseModel):
     """What a snapshot consists of: the curated files of the periods in [start, end).
 
     `key`, `time` and `period`, in seconds, are what tells its rows apart: they stay those of its model at that time.
+    `known_by` is as of when its rows were known, where that makes a difference among these files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -137,6 +142,7 @@ class Manifest(BaseModel):
     key: tuple[str, ...] = ()
     time: str = ""
     period: float = 0.0
+    known_by: datetime | None = None
 
 
 class Batch(Result):

@@ -143,7 +143,7 @@ class World:
         """The rows of these days, fixed."""
         lake = self.services.lake
         rows = len(lake.rows(self.model, start, end))
-        return lake.snapshot(self.model, start, end, lake.files(self.model, start, end), rows)
+        return lake.snapshot(self.model, (start, end), lake.files(self.model, start, end), rows)
 
     def challenge(self, as_of: datetime, force: bool = False) -> tuple[Assembled, Trained, Verdict]:
         """Assemble, train and validate."""

@@ -22,9 +22,9 @@ Every key says what it is about, so writing twice writes the same thing. Documen
 or are named by it: what does not have its digest raises CorruptObject, also when it is read again. Once the history was taken
 in again, under a changed layout, `intake` and `curated` go on in `<model>.2`, and so on: what snapshots consist of stays.
 
-A curated file holds what one delivery of a landing file has for one period, and says so in its schema: `pg_source` is the key
-in landing, `pg_turn` counts the deliveries under it. In each period the last turn of a source counts, and may be empty: what a
-file no longer has when it is delivered again is gone.
+A curated file holds what one delivery of a landing file has for one period. In each period the last delivery of a file counts,
+and may be empty: what a file no longer has when it is delivered again is gone. Which rows count as of a time:
+`adapters/curated.py`.
 """
 
 import gzip
@@ -34,7 +34,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from include.adapters.curated import History, Origin, Stream, as_bytes, as_parquet, completed, origin_of, read_part, row_key
 from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
 from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
@@ -58,7 +59,7 @@ from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, 
 from include.statuses import MonitorStatus
 
 T = TypeVar("T")
-_SOURCE, _TURN, _DIGEST = b"pg_source", b"pg_turn", b"pg_digest"
+_DIGEST = b"pg_digest"
 _NO_DIGEST = b"0" * 64
 _ITS_DIGEST = re.compile(_DIGEST + rb":([0-9a-f]{64})")
 # No row is older: see decisions/data/row_contract.py.
@@ -159,6 +160,17 @@ class Lake(Records):
         """Keep which files a check is taking in: written before the first of them is done."""
         self._store.put(f"taken_in/{model_name}.json", to_bytes(taken_in))
 
+    def known_since(self, model_name: str, files: Iterable[LandedFile], as_of: datetime) -> dict[str, datetime]:
+        """Since when each file is known that a run as of a time takes in, by its id.
+
+        That time, or the newest one that any run was about before: what a run as of an earlier time takes in was not known
+        then. A file that the newest check began to take in keeps the time that it got there.
+        """
+        newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
+        times = [as_of, *self.status_times(model_name, MonitorStatus)[-1:], *([newest.as_of] if newest else [])]
+        begun = newest.known if newest else {}
+        return {name: begun.get(name, max(times)) for name in map(file_id, files)}
+
     def uncounted_files(self, model_name: str) -> set[str]:
         """Ids of files that the newest check took in, where its run never came to its status: the next run counts them."""
         newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
@@ -196,17 +208,20 @@ class Lake(Records):
                 f"{key} does not hold rows of quarantine. It was changed. Restore it from a backup."
             ) from error
 
-    def publish(self, model: Model, file: LandedFile, pieces: Iterable[pd.DataFrame]) -> tuple[datetime, ...]:
+    def publish(
+        self, model: Model, file: LandedFile, pieces: Iterable[pd.DataFrame], known: datetime | None
+    ) -> tuple[datetime, ...]:
         """Add rows to their curated periods, which are returned, in the place of what was delivered under this name before.
 
-        No key may be in two of the pieces. A second time finds the same files there.
+        No key may be in two of the pieces. `known` is since when the pipeline knows of it, None for what counts for every
+        time. A second time finds the same files there.
         """
         home = self._home(model.name)
         turn, before = self._earlier(home, file)
         periods, none = set[datetime](), pd.DataFrame()
 
         def keep(start: datetime, rows: pd.DataFrame) -> None:
-            data = _curated_file(rows, file.key, turn)
+            data = as_bytes(rows, Origin(file.key, turn, known))
             self._create_once(f"{_curated(home, file.stream, start)}{hashlib.sha256(data).hexdigest()}.parquet", data)
 
         for piece in pieces:
@@ -235,8 +250,8 @@ class Lake(Records):
     def _curated_of(self, home: str, stream: str, landing_key: str) -> list[str]:
         """The curated files with rows of one file in landing, by what they tell of themselves."""
         keys = [entry.key for entry in self._store.entries(f"curated/{home}/{stream}/")]
-        sources = {key: (self._open_curated(key).schema_arrow.metadata or {}).get(_SOURCE) for key in keys}
-        return [key for key, source in sources.items() if source == landing_key.encode()]
+        origins = {key: origin_of(self._open_curated(key)) for key in keys}
+        return [key for key, origin in origins.items() if origin and origin.source == landing_key]
 
     def intakes(self, model_name: str, landing_key: str) -> list[Intake]:
         """The records of all deliveries under one name in landing, in the order in which they landed."""
@@ -275,7 +290,7 @@ class Lake(Records):
             for entry in list(self._store.entries(f"curated/{home}/")):
                 table = self._open_curated(entry.key).read()
                 if set(key) <= set(table.column_names) and (gone := among(model, table.select(key).to_pandas(), keys)).any():
-                    data, rows = _as_parquet(table.filter(pa.array(~gone))), rows + int(gone.sum())
+                    data, rows = as_parquet(table.filter(pa.array(~gone))), rows + int(gone.sum())
                     replaced[entry.key] = f"{entry.key.rpartition('/')[0]}/{hashlib.sha256(data).hexdigest()}.parquet"
                     self._create_once(replaced[entry.key], data)
         snapshots = self.snapshots_with(model.name, replaced)
@@ -335,54 +350,55 @@ class Lake(Records):
             keys += [key for key in listed if low <= key and key[: len(high)] <= high]
         return keys
 
-    def read(self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows of curated files: features and label joined by key, LABEL_DELIVERED says whether a label row came.
+    def history(self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None) -> History:
+        """Rows of curated files as they were delivered: `at` a time gives those that were known by then.
 
         `features` names the feature columns that are wanted; None is all of them. Keys, time and label always come.
 
-        A row that was delivered more than once counts as delivered last. Periods do not mix: reading some of them gives
-        exactly what reading all and picking those would give.
+        Periods do not mix: reading some of them gives exactly what reading all and picking those would give.
         """
-        by = list(dict.fromkeys([*model.feed.key, PERIOD]))
         wanted = model.feature_names if features is None else list(features)
-        rows = self._newest_rows(model, by, [key for key in keys if "/features/" in key], wanted)
-        labels = self._newest_rows(model, by, [key for key in keys if "/labels/" in key], [model.label.name])
-        labels = labels[[*by, model.label.name]].assign(**{LABEL_DELIVERED: True})
-        joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one").drop(columns=PERIOD)
-        joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
-        # Stable: rows of one moment stay in the order of their files, which the keys of a snapshot fix.
-        return joined.sort_values(model.feed.time, kind="stable", ignore_index=True)
+        rows = self._stream(model, [key for key in keys if "/features/" in key], wanted)
+        return History(model, rows, self._stream(model, [key for key in keys if "/labels/" in key], [model.label.name]))
+
+    def read(
+        self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None, known_by: datetime | None = None
+    ) -> pd.DataFrame:
+        """The rows of `history` that were known by a time, by default now."""
+        return self.history(model, keys, features).at(known_by)
 
     def unmatched(self, model: Model, labels: pd.DataFrame) -> pd.DataFrame:
         """The labels, of contract rows, that `read` would join to no row of features: by key and period."""
         if labels.empty:
             return labels
-        by, periods = list(dict.fromkeys([*model.feed.key, PERIOD])), model.periods_of(labels[model.feed.time])
+        by, periods = row_key(model), model.periods_of(labels[model.feed.time])
         end = periods.max().to_pydatetime() + model.feed.period
         keys = [key for key in self.files(model, periods.min().to_pydatetime(), end) if "/features/" in key]
         wanted = {stamp(start.to_pydatetime()) for start in periods.unique()}
-        rows = self._newest_rows(model, by, [key for key in keys if key.split("/")[3] in wanted], [])[by]
+        stream = self._stream(model, [key for key in keys if key.split("/")[3] in wanted], [])
+        rows = stream.rows[by].iloc[stream.positions(None)]
         found = labels.assign(**{PERIOD: periods}).merge(rows, how="left", on=by, indicator=f"{OWN}match")
         return labels[(found[f"{OWN}match"] == "left_only").to_numpy()]
 
-    def rows(self, model: Model, start: datetime, end: datetime) -> pd.DataFrame:
-        """Rows of the periods in [start, end), as they are now."""
-        return self.read(model, self.files(model, start, end))
+    def rows(self, model: Model, start: datetime, end: datetime, known_by: datetime | None = None) -> pd.DataFrame:
+        """Rows of the periods in [start, end), as they were known by a time, by default now."""
+        return self.read(model, self.files(model, start, end), known_by=known_by)
 
-    def batches(self, model: Model, start: datetime, end: datetime, at_most: int = 250_000) -> Iterator[pd.DataFrame]:
+    def batches(
+        self, model: Model, start: datetime, end: datetime, known_by: datetime | None = None, at_most: int = 250_000
+    ) -> Iterator[pd.DataFrame]:
         """The features of the periods in [start, end), as `rows` would give them, some at a time and in no order.
 
         Memory is bounded by the largest file, and by the keys of all rows where they came in more than one.
         """
         keys = [key for key in self.files(model, start, end) if "/features/" in key]
-        by = list(dict.fromkeys([*model.feed.key, PERIOD]))
-        kept = self._kept_rows(model, by, keys) if len(keys) > 1 else {}
+        kept = self._kept_rows(model, keys, known_by) if len(keys) > 1 else {}
         wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names]))
         for key in keys:
             read = 0
             file = self._open_curated(key)
             for batch in file.iter_batches(at_most, columns=[name for name in wanted if name in file.schema_arrow.names]):
-                rows: pd.DataFrame = _completed(model, pa.Table.from_batches([batch]), wanted).to_pandas()
+                rows: pd.DataFrame = completed(model, pa.Table.from_batches([batch]), wanted).to_pandas()
                 chosen = rows[kept[key][read : read + len(rows)]] if key in kept else rows
                 read += len(rows)
                 if len(chosen):
@@ -409,22 +425,36 @@ class Lake(Records):
         }
         return {period for period, action in last_action.items() if action == "stop"}
 
-    def with_labels(self, model: Model, predictions: pd.DataFrame) -> pd.DataFrame:
-        """Predictions beside the labels of their rows as they are now; LABEL_DELIVERED is whether one was delivered."""
+    def with_labels(self, model: Model, predictions: pd.DataFrame, known_by: datetime) -> tuple[pd.DataFrame, set[datetime]]:
+        """Predictions beside the labels of their rows as they were known by a time; and the periods that changed since.
+
+        LABEL_DELIVERED is whether a label was delivered.
+        """
         times = predictions[model.feed.time]
         start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
         row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
-        labels = self.read(model, self.files(model, start, end), features=())
-        labels = labels[[*row, model.label.name, LABEL_DELIVERED]]
+        history = self.history(model, self.files(model, start, end), features=())
+        labels = history.at(known_by)[[*row, model.label.name, LABEL_DELIVERED]]
         joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
         joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
-        return joined
+        return joined, history.changed_since(known_by)
 
-    def snapshot(self, model: Model, start: datetime, end: datetime, keys: Sequence[str], rows: int) -> Snapshot:
-        """Fix the periods in [start, end) of these curated files: a manifest named by its own digest."""
+    def snapshot(
+        self,
+        model: Model,
+        span: tuple[datetime, datetime],
+        keys: Sequence[str],
+        rows: int,
+        known_by: datetime | None = None,
+    ) -> Snapshot:
+        """Fix the periods from the start to before the end of a span of these curated files: a manifest named by its digest.
+
+        With `known_by` its rows are those that were known by then.
+        """
+        start, end = span
         low, high = stamp(start), stamp(end)
         files = tuple(ManifestFile(key=key, sha256=_digest_in(key)) for key in keys if low <= key.split("/")[3] < high)
-        manifest = to_bytes(_manifest(model, start, end, files))
+        manifest = to_bytes(_manifest(model, start, end, files, known_by))
         digest = hashlib.sha256(manifest).hexdigest()
         self._create_once(f"snapshots/{model.name}/{digest}.json", manifest)
         return Snapshot(digest=digest, start=start, end=end, rows=rows, summary=f"{rows:,} rows in {len(files)} files")
@@ -439,7 +469,8 @@ class Lake(Records):
         key = f"snapshots/{model.name}/{digest}.json"
         data = self._read_named(key, "Restore the object, then clear the run.")
         manifest, erased = from_bytes(Manifest, data, key), self._erased(model.name)
-        return self.read(_at_that_time(model, manifest), [_successor(file.key, erased) for file in manifest.files], features)
+        files = [_successor(file.key, erased) for file in manifest.files]
+        return self.read(_at_that_time(model, manifest), files, features, manifest.known_by)
 
     # Predictions, reports, status
 
@@ -535,44 +566,20 @@ class Lake(Records):
 
     # Private
 
-    def _kept_rows(self, model: Model, by: list[str], keys: list[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
-        """For each file, which of its rows no later delivery has replaced."""
-        stored = [DELIVERED_AT, SOURCE, *dict.fromkeys([*model.feed.key, model.feed.time])]
-        parts = [self._read_curated(model, key, stored) for key in keys]
-        tables, last = [part.table for part in parts], _last_turns(parts)
-        rows: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-        rows[PERIOD] = model.periods_of(rows[model.feed.time])
-        current = rows[np.repeat([part in last for part in parts], [len(table) for table in tables])]
-        newest = current.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last").index
-        kept = np.zeros(len(rows), dtype=bool)
-        kept[newest] = True
-        ends = np.cumsum([len(table) for table in tables])
+    def _kept_rows(
+        self, model: Model, keys: list[str], known_by: datetime | None
+    ) -> dict[str, "np.ndarray[Any, np.dtype[np.bool_]]"]:
+        """For each file, which of its rows count."""
+        stream = self._stream(model, keys, [])
+        kept = np.zeros(len(stream.rows), dtype=bool)
+        kept[stream.positions(known_by)] = True
+        ends = np.cumsum([len(part.table) for part in stream.parts])
         return dict(zip(keys, np.split(kept, ends[:-1]), strict=True))
 
-    def _newest_rows(self, model: Model, by: list[str], keys: list[str], columns: list[str]) -> pd.DataFrame:
-        wanted = list(dict.fromkeys([*by, model.feed.time, *columns]))
-        if not keys:
-            times = pd.Series(dtype="datetime64[us, UTC]")
-            dated = (model.feed.time, PERIOD)
-            return pd.DataFrame({name: times if name in dated else pd.Series(dtype="object") for name in wanted})
-        stored = [DELIVERED_AT, SOURCE, *(name for name in wanted if name != PERIOD)]
-        # Joined as Arrow tables: turning each of hundreds of small files into a frame costs more than reading it.
-        parts = _last_turns([self._read_curated(model, key, stored) for key in keys])
-        rows: pd.DataFrame = pa.concat_tables([part.table for part in parts], promote_options="permissive").to_pandas()
-        rows[PERIOD] = model.periods_of(rows[model.feed.time])
-        rows = rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").drop_duplicates(by, keep="last")
-        return rows[wanted]
-
-    def _read_curated(self, model: Model, key: str, columns: list[str]) -> "_Part":
-        file = self._open_curated(key)
-        table = _completed(model, file.read(columns=[name for name in columns if name in file.schema_arrow.names]), columns)
-        about = file.schema_arrow.metadata or {}
-        if _TURN not in about:
-            raise CorruptObject(
-                f"{key}: an earlier release of this project wrote it. Remove curated/{model.name}/ and intake/{model.name}/ "
-                f"from the lake and run {model.name}.monitor: it takes in all files of landing again."
-            )
-        return _Part(key.split("/")[3], about[_SOURCE], int(about[_TURN]), table)
+    def _stream(self, model: Model, keys: list[str], columns: list[str]) -> Stream:
+        stored = [DELIVERED_AT, SOURCE, *(name for name in row_key(model) if name != PERIOD), model.feed.time, *columns]
+        stored = list(dict.fromkeys(stored))
+        return Stream.of(model, [read_part(model, key, self._open_curated(key), stored) for key in keys], columns)
 
     def _open_curated(self, key: str) -> pq.ParquetFile:
         return pq.ParquetFile(pa.BufferReader(self._read_named(key, "Restore the object, or deliver its rows again.")))
@@ -594,38 +601,11 @@ class Lake(Records):
             self._store.create_if_absent(key, data)
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """What one delivery has for one period: of which file in landing, and how many deliveries of that file came before."""
-
-    period: str
-    source: bytes
-    turn: int
-    table: pa.Table
-
-
-def _last_turns(parts: Sequence[_Part]) -> list[_Part]:
-    """The parts that no later delivery under the same name has replaced."""
-    last: dict[tuple[str, bytes], int] = {}
-    for part in parts:
-        last[part.period, part.source] = max(part.turn, last.get((part.period, part.source), 0))
-    return [part for part in parts if part.turn == last[part.period, part.source]]
-
-
-def _curated_file(rows: pd.DataFrame, source: str, turn: int) -> bytes:
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    return _as_parquet(table.replace_schema_metadata({_SOURCE: source.encode(), _TURN: str(turn).encode()}))
-
-
-def _as_parquet(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _manifest(model: Model, start: datetime, end: datetime, files: tuple[ManifestFile, ...]) -> Manifest:
+def _manifest(
+    model: Model, start: datetime, end: datetime, files: tuple[ManifestFile, ...], known_by: datetime | None
+) -> Manifest:
     key, time, period = model.feed.key, model.feed.time, model.feed.period.total_seconds()
-    return Manifest(model=model.name, start=start, end=end, files=files, key=key, time=time, period=period)
+    return Manifest(model=model.name, start=start, end=end, files=files, key=key, time=time, period=period, known_by=known_by)
 
 
 def _at_that_time(model: Model, manifest: Manifest) -> Model:
@@ -634,16 +614,6 @@ def _at_that_time(model: Model, manifest: Manifest) -> Model:
         return model
     period = timedelta(seconds=manifest.period)
     return replace(model, feed=replace(model.feed, key=manifest.key, time=manifest.time, period=period))
-
-
-def _completed(model: Model, table: pa.Table, columns: list[str]) -> pa.Table:
-    """With every column: one that the model gained later is missing in each row of a file of before."""
-    numbers = [column.name for column in (*model.features, model.label) if column.kind == "number"]
-    for name in columns:
-        if name not in table.column_names:
-            kind = pa.float64() if name in numbers else pa.string()
-            table = table.append_column(name, pa.nulls(len(table), kind))
-    return table.replace_schema_metadata(None)
 
 
 def _baseline(model_name: str, digest: str) -> str:

@@ -75,7 +75,7 @@ def take_back(context: StepContext, landing: ObjectStore, key: str, why: str) ->
         landing.put(f"{model.name}/_withdrawn/{key.removeprefix(f'{model.name}/')}", landing.read(key))
         landing.delete(key)
     nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=context.request.as_of)
-    lake.publish(model, nothing, [_no_rows(model, nothing.stream)])
+    lake.publish(model, nothing, [_no_rows(model, nothing.stream)], known=None)
     lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
 
 

@@ -1,6 +1,6 @@
 """Assemble: fix the rows to train on and the rows to hold out, as two snapshots.
 
-In: the lake, as of the run. Out: two snapshots, named by digest: the same digest gives the same rows, for ever.
+In: the lake, as known as of the run. Out: two snapshots, named by digest: the same digest gives the same rows, for ever.
 The holdout is the newest stretch of mature periods that neither the champion nor the challenger was trained on. Stops when a
 row's key is in both. Where there is too little history the run ends here, green, and says why. Safe to run again.
 """
@@ -13,7 +13,7 @@ from include.champion.promoted_tags import champion_of
 from include.decisions.data.periods import choose_split, count_periods
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
-from include.results import Assembled
+from include.results import Assembled, Snapshot
 from include.services import StepContext
 from include.untrusted_text import of_data
 
@@ -31,7 +31,9 @@ def run(context: StepContext) -> Assembled:
     services.lake.require_layout(model)
     champion = champion_of(services, model.name)
     files = services.lake.sound_files(model, as_of)
-    history = services.lake.read(model, files, features=())
+    # Without what came later, so that the same rows have the same digest whatever was delivered since.
+    delivered = services.lake.history(model, files, features=()).known_by(as_of)
+    history, changed = delivered.at(as_of), delivered.changed_since(as_of)
     try:
         split = choose_split(count_periods(history, model, as_of), model, champion.trained_until if champion else None)
     except NotEnoughHistory as reason:
@@ -40,8 +42,13 @@ def run(context: StepContext) -> Assembled:
     training = _between(model, history, split.train_start, split.holdout_start)
     held_out = _between(model, history, split.holdout_start, split.holdout_end)
     _refuse_overlap(model, training, held_out)
-    train = services.lake.snapshot(model, split.train_start, split.holdout_start, files, len(training))
-    holdout = services.lake.snapshot(model, split.holdout_start, split.holdout_end, files, len(held_out))
+
+    def fixed(start: datetime, end: datetime, rows: int) -> Snapshot:
+        known_by = as_of if any(start <= period < end for period in changed) else None
+        return services.lake.snapshot(model, (start, end), delivered.keys, rows, known_by)
+
+    train = fixed(split.train_start, split.holdout_start, len(training))
+    holdout = fixed(split.holdout_start, split.holdout_end, len(held_out))
     return Assembled(
         train=train,
         holdout=holdout,

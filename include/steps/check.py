@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from include.adapters.file_reader import LARGE, FileRows
+from include.adapters.lake import file_id
 from include.decisions.data.labels import unmatched_in_words
 from include.decisions.data.row_contract import (
     RowContract,
@@ -112,12 +113,13 @@ def run(context: StepContext, batch: Batch) -> Checked:
         for delivery in deliveries:
             _quarantine(services, model, delivery)
         raise broken
+    # Without those that cannot be read: the next run goes on without them.
+    files = tuple(delivery.file for delivery in deliveries)
+    known = services.lake.known_since(model.name, files, context.request.as_of)
     if deliveries:
-        # Without those that cannot be read: the next run goes on without them.
-        taken_in = TakenIn(as_of=context.request.as_of, files=tuple(delivery.file for delivery in deliveries))
-        services.lake.keep_taken_in(model.name, taken_in)
+        services.lake.keep_taken_in(model.name, TakenIn(as_of=context.request.as_of, files=files, known=known))
     for delivery in deliveries:
-        _publish(services, model, delivery)
+        _publish(services, model, delivery, known[file_id(delivery.file)])
     for file in unreadable:
         services.lake.finish_file(model.name, Intake(file=file, rows=0, reasons={"the file cannot be read": 1}))
     if unreadable:
@@ -242,11 +244,11 @@ def _unreadable(errors: list[UnreadableFile], others: int) -> UnreadableFile:
 # Writing
 
 
-def _publish(services: Services, model: Model, delivery: _Delivery) -> None:
+def _publish(services: Services, model: Model, delivery: _Delivery, known: datetime) -> None:
     """Quarantine and curated rows of a file, in one pass through its pieces, then its intake record."""
     lake, file = services.lake, delivery.file
     with lake.quarantine(model.name, file) as put_aside:
-        periods = lake.publish(model, file, _good_rows(services, model, delivery, put_aside))
+        periods = lake.publish(model, file, _good_rows(services, model, delivery, put_aside), known)
     reasons = dict(delivery.reasons.most_common())
     lake.finish_file(model.name, Intake(file=file, rows=delivery.good, reasons=reasons, periods=periods))
 

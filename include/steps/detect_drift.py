@@ -162,7 +162,7 @@ def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
     """One pass over the period's rows: their summary, which is kept, their noise, and a sample of them."""
     model, summaries, profiles, samples = check.model, [], [], list[pd.DataFrame]()
     rng = np.random.default_rng(model.seed)
-    for part in check.services.lake.batches(model, check.period, check.before(-1)):
+    for part in check.services.lake.batches(model, check.period, check.before(-1), check.as_of):
         summaries.append(summary_of_period(model, part, check.period, check.baseline.grid, check.columns))
         profiles.append(measure_profile(check.baseline.learned, part, model.features))
         samples = [_lowest([*samples, part[model.feature_names].assign(**{_DRAWN: rng.random(len(part))})])]
@@ -184,7 +184,7 @@ def _summary(check: _Check, period: datetime) -> Summary | None:
     kept = unless_spoilt(lambda: check.services.lake.summary(check.model.name, check.digest, period, Summary))
     if kept is not None:
         return kept
-    parts = check.services.lake.batches(check.model, period, period + check.model.feed.period)
+    parts = check.services.lake.batches(check.model, period, period + check.model.feed.period, check.as_of)
     summaries = [summary_of_period(check.model, part, period, check.baseline.grid, check.columns) for part in parts]
     return _keep_summary(check, period, summaries) if summaries else None
 
@@ -219,7 +219,7 @@ def _labels(check: _Check) -> Summary | None:
     period = model.period_of(check.as_of - model.feed.label_delay) - model.feed.period
     if period <= check.baseline.starts[-1]:
         return None
-    rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=())
+    rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=(), known_by=check.as_of)
     known = rows[label_known(rows, model, check.as_of)]
     is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
     return summarise(known, [model.label], check.baseline.grid) if is_mature else None

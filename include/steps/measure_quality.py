@@ -45,12 +45,14 @@ def run(context: StepContext, scored: Scored) -> Quality:
     if rows is None:
         return Quality(period=None, metric=model.criteria.metric, summary="no period since the champion's training has rows")
     champion = as_promoted(services, services.registry.version(model.name, scored.champion.version))
-    frame = services.lake.with_labels(model, rows)
+    frame, changed_since = services.lake.with_labels(model, rows, as_of)
     periods = count_periods(frame, model, as_of)
     mature = [one for one in periods if is_mature(one, model) and not services.lake.is_broken(model.name, one.start)]
     contents = services.lake.contents(model, mature[0].start, mature[-1].start + model.feed.period) if mature else {}
     for period in mature:
-        _judge(context, champion, frame, period, contents.get(period.start, ""))
+        # Measured on what is replaced by now, as a back-fill is: the next run as of a later time measures it again.
+        replaced = f" as of {as_of.isoformat()}" if period.start in changed_since else ""
+        _judge(context, champion, frame, period, contents.get(period.start, "") + replaced)
     judged = _remembered(context)
     quality = Quality(
         period=None,
@@ -68,7 +70,7 @@ def _without_champion(context: StepContext) -> Quality:
     model, as_of = context.model, context.request.as_of
     due = model.period_of(as_of - model.feed.label_delay)
     lake = context.services.lake
-    periods = count_periods(lake.read(model, lake.files(model, BEGINNING, due), features=()), model, as_of)
+    periods = count_periods(lake.read(model, lake.files(model, BEGINNING, due), features=(), known_by=as_of), model, as_of)
     overdue = 0 if any(period.known for period in periods) else len(periods)
     return Quality(period=None, metric=model.criteria.metric, overdue=overdue, summary="there is no champion yet")
 
@@ -114,8 +116,9 @@ def _overdue(
 def _newest_mature(context: StepContext, trained_until: datetime, due: datetime) -> datetime:
     """The newest period with labels since the champion's training: of its hold-out, where none has matured after that."""
     model, lake = context.model, context.services.lake
-    rows = lake.read(model, lake.files(model, trained_until, due + model.feed.period), features=())
-    periods = count_periods(rows, model, context.request.as_of)
+    as_of = context.request.as_of
+    rows = lake.read(model, lake.files(model, trained_until, due + model.feed.period), features=(), known_by=as_of)
+    periods = count_periods(rows, model, as_of)
     return max((one.start for one in periods if is_mature(one, model)), default=trained_until - model.feed.period)
 
 

@@ -138,7 +138,7 @@ def _previous(context: StepContext, number: str) -> _Version:
 
 def _score(context: StepContext, version: _Version, start: datetime) -> str | None:
     lake, model = context.services.lake, context.model
-    rows = lake.rows(model, start, start + model.feed.period)
+    rows = lake.rows(model, start, start + model.feed.period, context.request.as_of)
     if rows.empty:
         return None
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))]

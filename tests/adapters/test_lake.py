@@ -95,7 +95,7 @@ def test_a_snapshot_that_lost_a_file_is_not_read(world: World) -> None:
 def test_a_snapshot_holds_only_its_own_days(world: World) -> None:
     """Of all the files that it is given, those of its time."""
     files = lake(world).files(world.model, day(0), day(3))
-    snapshot = lake(world).snapshot(world.model, day(1), day(2), files, 60)
+    snapshot = lake(world).snapshot(world.model, (day(1), day(2)), files, 60)
     assert set(lake(world).read_snapshot(world.model, snapshot.digest)["id"]) == set(rows(1)["id"])
 
 

@@ -1,5 +1,6 @@
 """Assemble fixes what is trained on and what is held out, and refuses a comparison that would be unsound."""
 
+import pandas as pd
 import pytest
 
 from include.errors import OverlappingRows, RegistryUnreachable
@@ -23,13 +24,14 @@ def test_the_newest_mature_days_are_held_out_and_named_by_digest(world: World) -
 
 
 def test_assembling_twice_gives_the_same_digests(world: World) -> None:
-    """The same rows have the same name; other rows have another."""
+    """The same rows have the same name, whatever was delivered since; other rows have another."""
     first = world.with_days(8).do("assemble", day(9))
     assert world.do("assemble", day(9)) == first
     world.landing.now = day(20)
     world.deliver("features", "07-late", rows(7).assign(x=0.0).drop(columns="y"))
     world.take_in(day(20))
-    assert world.do("assemble", day(9)).holdout.digest != first.holdout.digest
+    assert world.do("assemble", day(9)) == first
+    assert world.do("assemble", day(20)).holdout.digest != first.holdout.digest
 
 
 def test_too_little_history_is_green_with_its_reason(world: World) -> None:
@@ -46,9 +48,14 @@ def test_an_empty_lake_is_green_with_its_reason(world: World) -> None:
 
 
 def test_as_of_an_earlier_day_nothing_later_is_seen(world: World) -> None:
-    """A back-fill assembles what would have been assembled then."""
-    then = World().with_days(8).do("assemble", day(9))
-    assert world.with_days(12).do("assemble", day(9)) == then
+    """A back-fill assembles the rows that would have been assembled then."""
+    then, later = World().with_days(8), world.with_days(12)
+    assembled, again = then.do("assemble", day(9)), later.do("assemble", day(9))
+    for one, other in ((assembled.train, again.train), (assembled.holdout, again.holdout)):
+        pd.testing.assert_frame_equal(
+            then.services.lake.read_snapshot(then.model, one.digest),
+            later.services.lake.read_snapshot(later.model, other.digest),
+        )
 
 
 def test_the_holdout_is_newer_than_the_champions_training_data(seasoned: World) -> None:

@@ -406,7 +406,7 @@ def test_labels_that_are_not_0_and_1_block(world: World) -> None:
         whole = rows(number)
         labels = whole[["id"]].assign(at=pd.to_datetime(whole["at"]).astype("datetime64[us, UTC]"), y=whole["y"] + 1.0)
         file = LandedFile(key=f"toy/labels/{number}.csv", etag="1", stream="labels", landed_at=day(90))
-        taken_in(world.model, file, [labels])
+        taken_in(world.model, file, [labels], known=None)
     _, _, verdict = world.challenge(day(9))
     assert verdict.verdict == "blocked"
     assert "[1.0, 2.0]" in verdict.reasons[0]
