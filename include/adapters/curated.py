@@ -8,6 +8,7 @@ a whole was known in its time, and what replaces a part of it later was not. Wha
 """
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from include.errors import CorruptObject
 from include.models.contract import Model
-from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
+from include.own_columns import DELIVERED_AT, KNOWN_FROM, KNOWN_UNTIL, LABEL_DELIVERED, OWN, PERIOD, SOURCE
 
 _SOURCE, _TURN, _KNOWN = b"pg_source", b"pg_turn", b"pg_known"
 _PART = f"{OWN}part"
@@ -132,7 +133,7 @@ class Stream:
 
     def positions(self, as_of: datetime | None) -> NDArray[np.intp]:
         """Positions of the rows that count, in the order in which they were delivered."""
-        if self._each_came_once:
+        if not self.contested:
             return self._in_order
         known = [part.origin.is_known_by(as_of) for part in self.parts]
         last = self._last_turns(known)
@@ -151,10 +152,24 @@ class Stream:
         counts[counted] = counts[self._first_of_their_key(self._of(late), self._of(known))] = True
         return self._in_order[counts[self._in_order]]
 
+    @cached_property
+    def contested(self) -> set[str]:
+        """The periods, as keys name them, of which any row was delivered more than once."""
+        files = Counter(map(_file_of, self.parts))
+        again = {period for (period, _), count in files.items() if count > 1}
+        twice = set(self.rows.loc[self.rows.duplicated(self.by), _PART])
+        return again | {_file_of(self.parts[number])[0] for number in twice}
+
     def known_by(self, as_of: datetime) -> "Stream":
         """Without the deliveries that came later and of which nothing counts as of a time."""
         counting = set(self.rows[_PART].iloc[self.positions(as_of)])
-        kept = [part.origin.is_known_by(as_of) or number in counting for number, part in enumerate(self.parts)]
+        return self._only([part.origin.is_known_by(as_of) or number in counting for number, part in enumerate(self.parts)])
+
+    def of_periods(self, periods: set[str], inside: bool) -> "Stream":
+        """The deliveries of these periods, or of all others."""
+        return self._only([(_file_of(part)[0] in periods) == inside for part in self.parts])
+
+    def _only(self, kept: Sequence[bool]) -> "Stream":
         if all(kept):
             return self
         rows = self.rows.iloc[np.sort(self._of(kept))].reset_index(drop=True)
@@ -163,15 +178,10 @@ class Stream:
 
     def changed_since(self, as_of: datetime) -> set[datetime]:
         """The periods of which other rows count now than did as of a time."""
-        if self._each_came_once or all(part.origin.is_known_by(as_of) for part in self.parts):
+        if not self.contested or all(part.origin.is_known_by(as_of) for part in self.parts):
             return set()
         differ = np.setxor1d(self.positions(as_of), self.positions(None))
         return {start.to_pydatetime() for start in self.rows[PERIOD].iloc[differ].unique()}
-
-    @cached_property
-    def _each_came_once(self) -> bool:
-        files = [_file_of(part) for part in self.parts]
-        return len(set(files)) == len(files) and not self.rows.duplicated(self.by).any()
 
     @cached_property
     def _in_order(self) -> NDArray[np.intp]:
@@ -208,6 +218,10 @@ class Stream:
         return came_first
 
 
+def _moments(moment: datetime | None, count: int) -> pd.Series:
+    return pd.Series([moment] * count, dtype="datetime64[us, UTC]")
+
+
 def _file_of(part: Part) -> tuple[str, str]:
     """The period, as its key names it, and the file in landing."""
     return part.key.split("/")[3], part.origin.source
@@ -240,6 +254,36 @@ class History:
     def known_by(self, as_of: datetime) -> "History":
         """Without the deliveries that came later and of which nothing counts as of a time."""
         return History(self.model, self.features.known_by(as_of), self.labels.known_by(as_of))
+
+    def versions(self) -> pd.DataFrame:
+        """The rows in all their versions, see decisions/data/versions.py; as `at` gives them where each has one."""
+        contested = self.features.contested | self.labels.contested
+        pieces = [self._of_periods(contested, inside=False).at()]
+        for period in sorted(contested):
+            pieces += self._of_periods({period}, inside=True)._its_versions()
+        if len(pieces) == 1:
+            return pieces[0]
+        own = dict.fromkeys((KNOWN_FROM, KNOWN_UNTIL), pd.Series(pd.NaT, dtype="datetime64[us, UTC]"))
+        pieces[0] = pieces[0].assign(**own)
+        rows = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1], ignore_index=True)
+        return rows.sort_values(self.model.feed.time, kind="stable", ignore_index=True)
+
+    def _its_versions(self) -> list[pd.DataFrame]:
+        """Of the rows of one period."""
+        times = sorted({part.origin.known for part in (*self.features.parts, *self.labels.parts) if part.origin.known})
+        found: list[tuple[datetime | None, pd.DataFrame]] = []
+        for begin in [None, *times]:
+            rows = self.at(begin or (times[0] - datetime.resolution if times else None))
+            if not found or not rows.equals(found[-1][1]):
+                found.append((begin, rows))
+        ends = [begin for begin, _ in found[1:]] + [None]
+        return [
+            rows.assign(**{KNOWN_FROM: _moments(begin, len(rows)), KNOWN_UNTIL: _moments(end, len(rows))})
+            for (begin, rows), end in zip(found, ends, strict=True)
+        ]
+
+    def _of_periods(self, periods: set[str], *, inside: bool) -> "History":
+        return History(self.model, self.features.of_periods(periods, inside), self.labels.of_periods(periods, inside))
 
     @property
     def keys(self) -> list[str]:

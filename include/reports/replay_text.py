@@ -61,6 +61,18 @@ def ageing_in_words(replay: Replay) -> str:
     )
 
 
+def corrections_in_words(replay: Replay) -> str:
+    """By how much corrections that came later would have flattered the past."""
+    if replay.flattered is None:
+        return "No row or label that was scored was corrected later."
+    periods, gain = replay.flattered
+    looks = minus(f"{abs(gain) / replay.point:.1f} points {'better' if gain >= 0 else 'worse'}")
+    return (
+        f"Rows or labels of {periods} of the {replay.unit}s were corrected after they had been judged. On the corrected ones, "
+        f"models would have looked {looks} there than they did: here each time uses what was known then."
+    )
+
+
 def in_points(gain: Interval, replay: Replay) -> str:
     """A gain with its 95 % interval, in points."""
     value, low, high = (end / replay.point for end in (gain.value, gain.low, gain.high))

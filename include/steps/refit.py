@@ -1,7 +1,8 @@
 """Refit: train one backtest model per period, as a retraining at its end would have, and score it in every later one.
 
 In: the lake, as of the run. Out: for each model a table on the lake, under a digest of history and recipe. All later questions
-("what if we had retrained every month?") are look-ups in these tables. A label counts only from the moment it was known.
+("what if we had retrained every month?") are look-ups in these tables. Rows and labels count as they were known at each time:
+a label from when it was due, a correction from when it was delivered.
 Where there is too little history the run ends here, green, and says why. Safe to run again: only what is missing is trained.
 """
 
@@ -13,14 +14,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import joblib
+import numpy as np
 import pandas as pd
 
 from include.adapters.compute import as_done, computing
 from include.adapters.lake import period_in
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit
+from include.decisions.data.versions import known_at, newest, was_changed
 from include.decisions.replay.plan import SCORED_ROWS, BacktestModel, BacktestPlan, judged, plan_backtest, positions
 from include.decisions.replay.psi import largest_psi
 from include.decisions.replay.scores import JudgedRows, PeriodValues, best_trivial, scores
@@ -30,13 +34,17 @@ from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
 from include.documents import to_bytes
 from include.models.contract import Model
+from include.own_columns import LABEL_DELIVERED
 from include.results import Refitted
 from include.services import StepContext
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
 
 # A replay of another form cannot be read as one of this.
-_FORM_OF_TABLES = 2
+_FORM_OF_TABLES = 3
 # Starting processes costs seconds in each: they are worth it only where what is left would take longer.
 _WORTH_PROCESSES = 60.0
 _log = logging.getLogger(__name__)
@@ -55,7 +63,7 @@ def run(context: StepContext, tell: Tell = in_log) -> Refitted:
     until = model.period_of(request.as_of)
     services.lake.require_layout(model)
     files = [key for key in services.lake.sound_files(model, request.as_of) if period_in(key) < until]
-    history = services.lake.read(model, files)
+    history = services.lake.history(model, files).known_by(request.as_of).versions()
     plan = plan_backtest(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
         why = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
@@ -98,9 +106,12 @@ def fitted(
 
 
 def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: BacktestModel) -> pd.DataFrame:
-    """Train one backtest model and score it in every period from its holdout on."""
+    """Train one backtest model and score it in every period from its holdout on.
+
+    Each time with what was known then: `history` has all versions of the rows, where there are several.
+    """
     times, columns = history[model.feed.time], model.feature_names
-    training = history[(times >= fit.train_start) & (times < fit.holdout_start)]
+    training = known_at(history[(times >= fit.train_start) & (times < fit.holdout_start)], plan.ends[fit.moment])
     training = labelled(model, training, plan.ends[fit.moment])
     learned = labels_of(model, training)
     pipeline = model.candidate.pipeline()
@@ -108,13 +119,37 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     later = history[times >= fit.holdout_start]
     position = positions(later, plan, model)
     later, position = later[position >= 0], position[position >= 0]
-    psi = largest_psi(training[columns], later[columns], position, len(plan.starts), model.features)
     counted = judged(later, position, plan, model)
-    rows, period = later[counted], position[counted]
-    labels, metric = labels_of(model, rows), primary_metric(model)
-    judged_rows = JudgedRows(labels, period, Clusters.of_rows(rows, model.feed))
-    values = PeriodValues(psi, best_trivial(model.task, metric, learned, judged_rows, len(plan.starts)))
+    rows, metric, periods = later[counted], primary_metric(model), len(plan.starts)
+    judged_rows = JudgedRows(labels_of(model, rows), position[counted], Clusters.of_rows(rows, model.feed))
+    values = PeriodValues(
+        largest_psi(training[columns], *_as_served(later, position, plan, columns), periods, model.features),
+        best_trivial(model.task, metric, learned, judged_rows, periods),
+        _on_corrected(model, pipeline, later, position, periods),
+    )
     return scores(metric, judged_rows, predict(model, pipeline, rows), values, fit)
+
+
+def _as_served(
+    later: pd.DataFrame, position: "NDArray[np.int64]", plan: BacktestPlan, columns: Sequence[str]
+) -> "tuple[pd.DataFrame, NDArray[np.int64]]":
+    """The features of the rows as they were known when their period ended, and the position of it."""
+    ends = pd.Series(pd.DatetimeIndex(plan.ends)[position], index=later.index)
+    served = known_at(later, ends)
+    return served[columns], position[later.index.isin(served.index)]
+
+
+def _on_corrected(
+    model: Model, pipeline: Any, later: pd.DataFrame, position: "NDArray[np.int64]", periods: int
+) -> "NDArray[np.float64]":
+    """What a model would be worth in each period on the rows and labels as they were corrected later; NaN where none were."""
+    metric, values = primary_metric(model), np.full(periods, np.nan)
+    for number in np.unique(position[was_changed(later).to_numpy()]):
+        rows = newest(later[position == number])
+        rows = rows[rows[LABEL_DELIVERED] & rows[model.label.name].notna()]
+        if len(rows):
+            values[number] = metric.gain(metric.estimate(labels_of(model, rows), predict(model, pipeline, rows))[0])
+    return values
 
 
 def _over_cores(

@@ -7,6 +7,7 @@ from functools import cache
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 
 from include.decisions.replay.plan import BacktestPlan, plan_backtest
@@ -16,7 +17,7 @@ from include.services import StepContext
 from include.steps import refit
 from tests.fakes import Crash
 from tests.statuses import monitor_status
-from tests.toy import DAY, World, day
+from tests.toy import DAY, World, day, rows
 
 DAYS = 21
 END = day(DAYS)
@@ -136,6 +137,31 @@ def test_a_model_of_the_past_sees_no_row_of_its_holdout_or_later(lived: World) -
     turned = refit.refit(lived.model, other, plan, fit)
     # The same scores against the opposite labels: AUC is mirrored exactly.
     assert np.allclose(turned["value"][:-1], 1 - table["value"][:-1])
+
+
+def test_a_correction_changes_nothing_of_the_time_before_it(lived: World) -> None:
+    """Models, plan and scores are those without it, and the table says what the corrected rows would have shown."""
+    before = tables(lived)
+    for number in (8, 14):
+        wrong = rows(number)[["id", "at", "y"]]
+        lived.deliver("labels", f"{number:02}", wrong.assign(y=1 - wrong["y"]))
+    lived.landing.now = END
+    lived.take_in(END + DAY)
+    after = tables(lived, END + DAY)
+    for name, table in before.items():
+        shown = after[name].set_index("period")
+        same = table.set_index("period").drop(columns="corrected").drop(index=DAYS - 1, errors="ignore")
+        pd.testing.assert_frame_equal(shown.loc[same.index, same.columns], same)
+        judged = [number for number in (8, 14) if number in same.index]
+        assert np.allclose(shown.loc[judged, "corrected"], 1 - shown.loc[judged, "value"], atol=0.05)
+        assert shown["corrected"].drop(index=judged).isna().all()
+
+
+def tables(world: World, as_of: datetime = END) -> dict[str, pd.DataFrame]:
+    """Each backtest model's scores."""
+    digest = str(ask(world, as_of=as_of)[0].digest)
+    lake = world.services.lake
+    return {one.name: lake.read_table(lake.replay_key("toy", digest, one.name)) for one in plan_of(world, digest).fits}
 
 
 def test_over_processes_the_scores_are_the_same(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from include.decisions.data.periods import PeriodCount, choose_split, count_periods, is_mature, label_known
+from include.decisions.data.versions import known_at
 from include.errors import NotEnoughHistory
 from include.models.contract import Model
-from include.own_columns import LABEL_DELIVERED
+from include.own_columns import KNOWN_FROM, KNOWN_UNTIL, LABEL_DELIVERED
 
 # So many rows of a period are scored: enough for a standard error of half a point, and a hundred models fit in memory.
 SCORED_ROWS = 10_000
@@ -65,13 +66,17 @@ class BacktestPlan:
 def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows: Sequence[int | None] = ()) -> BacktestPlan:
     """What to fit and what to score, from the rows of the periods that had ended by `until`.
 
-    Each model gets the split that a retraining at the end of its period would have got. The first of `windows` has to be the
-    model's own; none asks for the usual ones.
+    Each model gets the split that a retraining at the end of its period would have got, from what was known by then. The first
+    of `windows` has to be the model's own; none asks for the usual ones.
     """
-    starts = tuple(period.start for period in count_periods(history, model, until))
+
+    def seen_at(moment: datetime) -> list[PeriodCount]:
+        return count_periods(known_at(history, moment), model, moment)
+
+    starts = tuple(period.start for period in seen_at(until))
     windows = tuple(windows) or default_windows(model, len(starts))
     ends = tuple(start + model.feed.period for start in starts)
-    seen = [count_periods(history, model, end) for end in ends]
+    seen = [seen_at(end) for end in ends]
     fits = [fit for moment, counts in enumerate(seen) for fit in _fits_at(moment, counts, model, windows)]
     return BacktestPlan(starts, ends, _mature_at(seen, model), windows, tuple(fits))
 
@@ -91,14 +96,17 @@ def positions(history: pd.DataFrame, plan: BacktestPlan, model: Model) -> NDArra
 def judged(history: pd.DataFrame, position: NDArray[np.int64], plan: BacktestPlan, model: Model) -> NDArray[np.bool_]:
     """Which rows judge their period: those whose label had come when it became mature, and no more than are needed.
 
-    A period is judged by the labels that were known when it became mature, by every policy and at any later time.
+    A period is judged by the rows and labels that were known when it became mature, by every policy and at any later time.
     """
-    due, labels = np.zeros(len(history), dtype=bool), history[[model.feed.time, model.label.name, LABEL_DELIVERED]]
+    due, needed = (
+        np.zeros(len(history), dtype=bool),
+        [model.feed.time, model.label.name, LABEL_DELIVERED, KNOWN_FROM, KNOWN_UNTIL],
+    )
+    labels = history[[name for name in needed if name in history]].reset_index(drop=True)
     for number, known in enumerate(plan.mature_at):
         if known < len(plan.ends):
-            inside = np.flatnonzero(position == number)
-            rows = labels.iloc[inside]
-            usable = inside[(label_known(rows, model, plan.ends[known]) & rows[model.label.name].notna()).to_numpy()]
+            rows = known_at(labels[position == number], plan.ends[known])
+            usable = rows.index[label_known(rows, model, plan.ends[known]) & rows[model.label.name].notna()].to_numpy()
             if len(usable) > SCORED_ROWS:
                 usable = np.random.default_rng([model.seed, number]).choice(usable, SCORED_ROWS, replace=False)
             due[usable] = True

@@ -27,16 +27,20 @@ class JudgedRows:
 
 @dataclass(frozen=True, eq=False)
 class PeriodValues:
-    """For every period the largest PSI of a feature, and the value of the best answer that needs no model."""
+    """For every period the largest PSI of a feature, and the value of the best answer that needs no model.
+
+    `corrected` is the value of the model on the rows as they were corrected later, NaN in periods where they were not.
+    """
 
     psi: Floats
     trivial: Floats
+    corrected: Floats
 
 
 def scores(
     metric: Metric, judged: JudgedRows, predictions: Predictions, periods: PeriodValues, fit: BacktestModel
 ) -> pd.DataFrame:
-    """One line a period from the first held-out one on: value, deviations, rows, clusters, largest PSI, trivial value.
+    """One line a period from the first held-out one on: value, deviations, and what PeriodValues and JudgedRows say of it.
 
     The squares of the deviations add up to the value's variance, and their products to the covariance with another model's:
     one for each cluster, or for each row where the period has too few clusters. Values and deviations are turned so that more
@@ -50,9 +54,9 @@ def scores(
             value, influence = metric.estimate(judged.labels[rows], predictions[rows], clusters)
             deviations = clusters.sums(influence)[clusters.sizes > 0] if clusters.enough else influence / len(rows)
         turned = metric.gain(deviations).astype("float32")
-        about = periods.psi[number], periods.trivial[number], len(rows), clusters.present
+        about = periods.psi[number], periods.trivial[number], periods.corrected[number], len(rows), clusters.present
         lines.append((number, metric.gain(value), turned, *about))
-    return pd.DataFrame(lines, columns=["period", "value", "deviations", "psi", "trivial", "rows", "clusters"])
+    return pd.DataFrame(lines, columns=["period", "value", "deviations", "psi", "trivial", "corrected", "rows", "clusters"])
 
 
 def best_trivial(task: Task, metric: Metric, learned: Labels, judged: JudgedRows, periods: int) -> Floats:
@@ -77,6 +81,9 @@ def backtest_of(plan: BacktestPlan, tables: Sequence[pd.DataFrame], margin: floa
         after = at > plan.fits[number].moment
         if plan.windows[0] in plan.fits[number].windows:
             trivial[at[after]] = table["trivial"].to_numpy()[after]
+    corrected = np.full(shape, np.nan)
+    for number, table in enumerate(tables):
+        corrected[number, table["period"]] = table["corrected"] - table["value"]
     deviations = [dict(zip(table["period"], table["deviations"], strict=True)) for table in tables]
     covariances = np.zeros((shape[1], shape[0], shape[0]), dtype="float32")
     rows, clusters = np.zeros(shape[1], dtype="int64"), np.zeros(shape[1], dtype="int64")
@@ -87,4 +94,4 @@ def backtest_of(plan: BacktestPlan, tables: Sequence[pd.DataFrame], margin: floa
         if available:
             stacked = np.stack([deviations[number][period] for number in available]).astype("float64")
             covariances[period][np.ix_(available, available)] = stacked @ stacked.T
-    return Backtest(plan, values, covariances, psi, trivial, rows, clusters, margin)
+    return Backtest(plan, values, covariances, psi, trivial, rows, clusters, margin, corrected)

@@ -66,6 +66,8 @@ class Replay:
     than the current settings, in money a period, on the reporting part. `ceiling` is the gain of the best model of each
     period, chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not,
     and retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
+    `flattered` is in how many periods rows or labels were corrected later, and by how much models look better on the corrected
+    ones, in the metric's unit; None where nothing was.
     """
 
     unit: str
@@ -81,6 +83,7 @@ class Replay:
     ageing: Ageing
     tuning_periods: int
     reporting_periods: int
+    flattered: tuple[int, float] | None = None
 
 
 def replay(backtest: Backtest, model: Model, point: float) -> Replay:
@@ -105,6 +108,7 @@ def replay(backtest: Backtest, model: Model, point: float) -> Replay:
         ageing=ageing(backtest, windows[0], model.seed),
         tuning_periods=evaluator.tuning.stop,
         reporting_periods=evaluator.reporting.stop - evaluator.tuning.stop,
+        flattered=backtest.flattered(),
     )
 
 

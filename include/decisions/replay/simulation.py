@@ -22,7 +22,8 @@ class Backtest:
     `values[f, p]` is the metric of model f on the judged rows of period p, NaN where it has none or f was trained on p;
     `covariances[p, f, g]` is that of the values of two models on the same rows of p: all that a paired interval needs;
     `psi[f, p]` is the largest PSI of a feature; `trivial[p]` is the best answer that needs no model; `rows[p]` and
-    `clusters[p]` count rows and their clusters. `margin` is the gate's.
+    `clusters[p]` count rows and their clusters. `margin` is the gate's. `corrected[f, p]` is by how much model f looks better
+    on the rows of p as they were corrected later, NaN where they were not.
     """
 
     plan: BacktestPlan
@@ -33,6 +34,7 @@ class Backtest:
     rows: NDArray[np.int64]
     clusters: NDArray[np.int64]
     margin: float
+    corrected: Floats | None = None
 
     @cached_property
     def scored(self) -> list[int]:
@@ -50,6 +52,14 @@ class Backtest:
     @cached_property
     def _by_moment(self) -> dict[tuple[int, int | None], int]:
         return {(fit.moment, window): number for number, fit in enumerate(self.plan.fits) for window in fit.windows}
+
+    def flattered(self) -> tuple[int, float] | None:
+        """How many periods were corrected later, and by how much models look better on the corrected rows, on average."""
+        if self.corrected is None:
+            return None
+        by_period = [self.corrected[self.before(p), p] for p in self.scored]
+        means = [float(np.nanmean(each)) for each in by_period if np.isfinite(each).any()]
+        return (len(means), float(np.mean(means))) if means else None
 
     def difference(self, one: int, other: int, periods: Sequence[int]) -> Measured:
         """The gain of one model over another on periods, weighted by their rows, paired; NaN where one has no value."""

@@ -20,7 +20,7 @@ PREDICTIONS = [np.clip(LABELS * 0.3 + RNG.random(len(PERIODS)) * share, 0, 1) fo
 def tables(metric_name: str) -> list[object]:
     metric = metrics_of("binary", MODEL.criteria)[metric_name]
     return [
-        scores(metric, JUDGED, predictions, PeriodValues(np.arange(9) / 10, np.full(9, 0.5)), fit)
+        scores(metric, JUDGED, predictions, PeriodValues(np.arange(9) / 10, np.full(9, 0.5), np.full(9, np.nan)), fit)
         for predictions, fit in zip(PREDICTIONS, PLAN.fits, strict=True)
     ]
 
