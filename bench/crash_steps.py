@@ -134,7 +134,12 @@ class Trials:
 
     def left(self, step: str, result: Any) -> dict[str, Any]:
         """What a step leaves and returns, less what no two trainings have in common."""
-        found = {"lake": self.objects()}
+        # An entry of the ledger holds when it was written, and each version's comparison is its own.
+        entries = self.services.ledger.proved(self.model.name)
+        kept = {
+            key: data for key, data in self.objects().items() if not key.startswith(("ledger/", f"latest/{self.model.name}/"))
+        }
+        found: dict[str, Any] = {"lake": kept, "ledger": [(one.event, one.evidence.get("level")) for one in entries]}
         if step == "train":
             return found | self._trained()
         if step == "validate":

@@ -258,12 +258,57 @@ class Drift(Result):
     outdated: str = ""
 
 
+class Cause(BaseModel):
+    """One kind of cause of a loss (decisions/monitoring/causes.py): its share, a 95 % interval, and where most of it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["corruption", "mix", "inputs", "answer"]
+    share: float
+    low: float
+    high: float
+    where: tuple[str, ...] = ()
+
+    @property
+    def in_words(self) -> str:
+        """What kind of cause it is."""
+        return {
+            "corruption": "corrupted values",
+            "mix": "another mix of segments",
+            "inputs": "inputs that moved (covariate shift)",
+            "answer": "another answer to the same inputs (concept drift)",
+        }[self.kind]
+
+
+class Why(BaseModel):
+    """Why quality fell: by how much the mean `loss` rose, with a 95 % interval, and its causes, the largest first.
+
+    The shares add up to `rise`. `rows_before` and `rows_now` were compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loss: str
+    rise: float
+    low: float
+    high: float
+    rows_before: int
+    rows_now: int
+    causes: tuple[Cause, ...]
+
+    @property
+    def first(self) -> Cause | None:
+        """The largest cause, where chance explains neither it nor the rise."""
+        return self.causes[0] if min(self.low, self.causes[0].low) > 0 else None
+
+
 class Quality(Result):
     """The champion's primary metric on the newest mature period, with a 95 % interval.
 
     `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the
     newest one alone has lost more than it may. `overdue` is by how many periods the labels are late. `estimate` is for
-    `estimate_of`, the newest period, whose labels have not come: it proves nothing.
+    `estimate_of`, the newest period, whose labels have not come: it proves nothing. `why` is None where quality has not
+    fallen, or rows are too few to tell.
     """
 
     period: datetime | None
@@ -282,6 +327,7 @@ class Quality(Result):
     estimate_low: float | None = None
     estimate_high: float | None = None
     estimate_of: datetime | None = None
+    why: Why | None = None
 
 
 class Finding(Result):

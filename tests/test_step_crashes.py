@@ -113,6 +113,7 @@ def undisturbed(step: str) -> Calm:
 def perform(step: str, world: World, process: Process, results: dict[str, Any]) -> Any:
     """Run one step as the task of a run does."""
     services = process.within(world.services, world.lake)
+    services.ledger.now = lambda: AS_OF
     request = Request(as_of=AS_OF, reason="a test", run_id="run", reason_given=True, asked_by="carol")
     run = import_module(f"include.steps.{step}").run
     inputs = {name: results[RESULTS[name]] for name in signature(run).parameters if name != "context"}

@@ -60,6 +60,9 @@ class Ledger:
             recent = [self._read(model_name, key) for key in keys[-(_REPEATED_WITHIN if fact.event in ONCE_PER_KEY else 1) :]]
             repeated = [entry for entry in recent if (entry.event, entry.key) == (fact.event, fact.key)]
             if repeated and fact.event in ONCE_PER_KEY:
+                if repeated[-1] is recent[-1]:
+                    # The earlier try may have died before this.
+                    self._post(model_name, repeated[-1])
                 return repeated[-1]
             if seen is not None:
                 self._refuse_overtaken(model_name, keys, seen)

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import PlainSerializer
 
@@ -126,6 +127,15 @@ def corruption_rates(values: pd.Series, known: LearnedColumn) -> dict[str, float
         for corruption in recognise(value, known):
             corrupted[corruption] += count
     return {corruption: count / sum(counts.values()) for corruption, count in corrupted.items()}
+
+
+def corrupted_rows(values: pd.Series, known: LearnedColumn) -> "dict[str, np.ndarray[Any, np.dtype[np.bool_]]]":
+    """For each corruption that any cell has, which rows have it, shape (n,)."""
+    recognise = _in_category if known.kind == "category" else _in_text
+    texts = plain(values)
+    of_value = {value: set(recognise(value, known)) for value in _counts(values)}
+    kinds = sorted({kind for of in of_value.values() for kind in of})
+    return {kind: texts.map(lambda text, kind=kind: kind in of_value.get(text, ())).to_numpy(bool) for kind in kinds}
 
 
 def _in_category(value: str, known: LearnedColumn) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Measure quality: how good was the champion on the periods whose labels have matured, and has it got worse?
 
 In: what was scored. Out: the primary metric on the newest mature period with its interval, the newest two together beside the
-first ones, by how many periods labels are late, and an estimate for the newest period, which has none yet.
+first ones, by how many periods labels are late, and an estimate for the newest period, which has none yet. Where quality fell,
+also why.
 A label counts as known only when it was due as of the run, so a back-fill sees what would have been seen. Nothing is measured
 where no mature period is left that the champion was not trained on. Safe to run again: what is remembered of a period is named
 by version and period.
@@ -16,10 +17,13 @@ import pandas as pd
 
 from include.adapters.lake import BEGINNING, period_in
 from include.adapters.registry import Version
+from include.champion.handover import promoted_digest
 from include.champion.promoted_tags import as_promoted
-from include.decisions.data.labels import labels_of
+from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
-from include.decisions.monitoring.quality import Judged, between_period_deviation, trend
+from include.decisions.monitoring.causes import Problem, Sample, marks_of, why
+from include.decisions.monitoring.quality import FIRST_PERIODS, TOGETHER, Judged, between_period_deviation, trend
+from include.decisions.scoring.answering import predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.estimate import Answered, estimate
 from include.decisions.scoring.evidence import measure
@@ -27,10 +31,13 @@ from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
 from include.decisions.scoring.scorecard import Measured
 from include.models.contract import Model
-from include.results import Quality, Scored
+from include.noise.profile import learn_columns
+from include.results import Quality, Scored, Why
 from include.services import StepContext
 
 IF_IT_FAILS = "Fresh data are curated and scored, quality was not judged; the champion is unchanged."
+
+_COMPARED_ROWS = 5_000
 
 
 def run(context: StepContext, scored: Scored) -> Quality:
@@ -62,7 +69,10 @@ def run(context: StepContext, scored: Scored) -> Quality:
         summary="no period is mature yet",
     )
     quality = quality.model_copy(update=_estimated(model, frame, periods, as_of))
-    return _judged(model, champion, judged, quality)
+    quality = _judged(model, champion, judged, quality)
+    if not (quality.fallen or quality.decayed):
+        return quality
+    return quality.model_copy(update={"why": _why(context, champion, judged[champion.number])})
 
 
 def _without_champion(context: StepContext) -> Quality:
@@ -173,6 +183,43 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
             f"was {reference:.4g}{late}",
         }
     )
+
+
+def _why(context: StepContext, champion: Version, periods: Sequence[Judged]) -> Why | None:
+    """What the newest two mature periods lost against the first ones, or against the hold-out where these are too few."""
+    services, model = context.services, context.model
+    newest, first = periods[-TOGETHER:], periods[:-TOGETHER][:FIRST_PERIODS]
+    if len(first) >= TOGETHER:
+        before = [_rows_of(context, period.start) for period in first]
+    else:
+        before = [services.lake.read_snapshot(model, champion.tag("holdout"))]
+    pipeline = services.registry.load(model, champion.number, promoted_digest(services, model, champion.number))
+    rows = [_sampled(context, before), _sampled(context, [_rows_of(context, period.start) for period in newest])]
+    learned = learn_columns(rows[0], model.features)
+    sides = [
+        Sample(
+            features=part[model.feature_names],
+            labels=labels_of(model, part),
+            predictions=predict(model, pipeline, part),
+            clusters=Clusters.of_rows(part, model.feed),
+            marks=marks_of(part, rows[0], model.features, learned),
+        )
+        for part in rows
+        if len(part)
+    ]
+    problem = Problem(model.features, model.criteria.slices, model.task, model.criteria.metric, model.seed)
+    return why(sides[0], sides[1], problem) if len(sides) == len(rows) else None
+
+
+def _rows_of(context: StepContext, start: datetime) -> pd.DataFrame:
+    lake, model = context.services.lake, context.model
+    return lake.rows(model, start, start + model.feed.period, context.request.as_of)
+
+
+def _sampled(context: StepContext, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Labelled rows of some periods: so many that a classifier tells them apart in seconds."""
+    rows = labelled(context.model, pd.concat(parts), context.request.as_of)
+    return rows.sample(min(len(rows), _COMPARED_ROWS), random_state=context.model.seed).sort_index().reset_index(drop=True)
 
 
 def _proved(champion: Version) -> Measured:

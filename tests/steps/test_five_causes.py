@@ -83,7 +83,22 @@ def test_concept_drift_retrains(world: World) -> None:
         assert found.action == ("nothing" if number < LAST + 2 else "retrain"), (number, found)
         if found.action == "retrain":
             assert found.reason.startswith("decay: roc_auc")
+            assert "of it by another answer to the same inputs (concept drift)" in found.reason
             return
+
+
+def test_a_loss_by_corruption_pages_and_is_not_learned(world: World) -> None:
+    """A seventh of x, on which the answer hangs, is in another unit and turned round: two mature days show what it costs."""
+    for number in range(LAST, LAST + 4):
+        whole = rows(number, count=ROWS)
+        delivered(world, number, x=whole["x"].mask(whole.index % 7 == 0, -100 * whole["x"]))
+        found = monitored(world, number)
+        if found.reason.startswith("decay"):
+            assert (found.action, number < LAST + 3) == ("page", True), found
+            assert "of it by corrupted values: x: out of range in" in found.reason
+            assert "would learn the fault" in found.advice
+            return
+    pytest.fail("the loss was never seen")
 
 
 def test_a_season_is_noted(world: World) -> None:

@@ -230,7 +230,7 @@ def test_labels_of_one_class_are_no_look(bad: World) -> None:
     """The metric has no value on them: the look is taken when it has one."""
     for number in (9, 10):
         bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
-    bad.take_in(day(15))
+    bad.take_in(day(12))
     assert monitor(bad, 12).decision == "going on"
     assert written(bad) == []
     assert monitor(bad, 13).decision == "worse"
@@ -241,7 +241,7 @@ def test_a_metric_that_has_no_value_at_the_end_ends_it(bad: World) -> None:
     """Probation does not wait for a look that can never be taken, and it does not count as passed."""
     for number in range(9, 13):
         bad.deliver("labels", f"{number:02}z", rows(number)[["id", "at"]].assign(y=1))
-    bad.take_in(day(15))
+    bad.take_in(day(13))
     assert monitor(bad, 13).decision == "going on"
     assert monitor(bad, 14).summary == "roc_auc has no value on the rows of 4 periods"
     assert written(bad) == [("probation_ended", "2 on probation")]

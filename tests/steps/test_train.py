@@ -89,9 +89,9 @@ def test_training_never_reads_the_holdout(world: World) -> None:
 def test_rows_whose_label_is_unknown_are_not_trained_on(world: World) -> None:
     """A row without a label is known to be neither."""
     world.with_days(8)
-    world.landing.now = day(20)
+    world.landing.now = day(9)
     world.landing.put("toy/labels/late.csv", b"id,at,y\n0-0,2024-01-01T00:00:00Z,\n")
-    world.take_in(day(20))
+    world.take_in(day(9))
     train(world)
     assert world.registry.versions["1"].tags["labelled_rows"] == "359"
 

@@ -32,14 +32,20 @@ def area_between(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Colum
     sides = [_sample(rows, seed) for rows in (one, other)]
     if min(map(len, sides)) < _FEWEST_ROWS:
         return float("nan")
-    features = _matrix(pd.concat(sides, ignore_index=True), columns)
     side = np.repeat([0.0, 1.0], [len(rows) for rows in sides])
+    return roc_auc(side, probability_of_second(sides[0], sides[1], columns, seed))[0]
+
+
+def probability_of_second(one: pd.DataFrame, other: pd.DataFrame, columns: Sequence[Column], seed: int) -> Floats:
+    """How probable each row is to be one of the second rows, those of both in order; by a classifier that was not shown it."""
+    features = _matrix(pd.concat([one, other], ignore_index=True), columns)
+    side = np.repeat([0.0, 1.0], [len(one), len(other)])
     fold = np.random.default_rng(seed).permutation(len(side)) % _FOLDS
     probabilities = np.empty(len(side))
     for number in range(_FOLDS):
         out = fold == number
         probabilities[out] = _classifier(columns, seed).fit(features[~out], side[~out]).predict_proba(features[out])[:, 1]
-    return roc_auc(side, probabilities)[0]
+    return probabilities
 
 
 def as_statistics(area: float, rows: int) -> ChartStatistics:

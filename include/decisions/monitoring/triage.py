@@ -3,7 +3,8 @@
 * stop: the feed is broken: the run turns red, nothing is learned from the period
 * retrain: there is no champion, or it was trained under another layout, quality has decayed, or the last retraining is too
   long ago
-* page: labels that belong to no row, or noisier data than ever: a person should look upstream
+* page: labels that belong to no row, noisier data than ever, or a loss of quality by fresh corruption: a person should look
+  upstream
 * alarm: silence: no check, no label or no retraining for too long
 * wait: labels are late, or the effect of the last retraining cannot be seen yet
 * note: the data moved, harmlessly or with the season; no action needed
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
+from include.decisions.data.periods import waiting_periods
 from include.models.contract import Model
-from include.results import Checked, Drift, Finding, Moved, Quality
+from include.results import Checked, Drift, Finding, Moved, Quality, Why
 
 # In periods: how late a check, labels or an asked-for retraining may be before silence is an alarm.
 _SILENCE = 3
@@ -79,11 +81,36 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
         return None
     reason = (
         f"decay: {quality.metric} fell from {quality.reference:.3f} to {quality.recent:.3f} over the newest two mature periods"
-        f"{_explained(evidence.drift)}"
+        f"{_caused(quality.why)}{_explained(evidence.drift)}"
     )
+    if _is_fresh_corruption(model, evidence):
+        return Finding(
+            action="page",
+            reason=reason,
+            advice="Ask upstream what changed: a retraining on these rows would learn the fault. If it is here to stay, train "
+            "on it too: augment=Augment(...) in the model's file.",
+        )
     if cooling := _cooling_down(model, evidence):
         return Finding(action="wait", reason=f"{reason}; {cooling}")
     return Finding(action="retrain", reason=reason)
+
+
+def _is_fresh_corruption(model: Model, evidence: Evidence) -> bool:
+    """Whether most of the loss is corruption that has not stood for long since labels could show it: what lasts is learned."""
+    why = evidence.quality.why
+    if why is None or why.first is None or why.first.kind != "corruption" or why.first.share < why.rise / 2:
+        return False
+    recent = waiting_periods(model) + _PAGED_PERIODS
+    return all(one.in_a_row <= recent for one in evidence.drift.moved if one.kind == "noise")
+
+
+def _caused(why: Why | None) -> str:
+    """The largest cause of a loss, with where it is; empty where none is known."""
+    first = why.first if why else None
+    if why is None or first is None:
+        return ""
+    where = f": {'; '.join(first.where)}" if first.where else ""
+    return f"; {min(first.share / why.rise, 1):.0%} of it by {first.in_words}{where}"
 
 
 def _unmatched(model: Model, evidence: Evidence) -> Finding | None:

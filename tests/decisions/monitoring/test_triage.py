@@ -8,7 +8,7 @@ import pytest
 
 from include.decisions.monitoring.triage import Evidence, Times, triage
 from include.models.contract import Model
-from include.results import Checked, Drift, Finding, Moved, Quality
+from include.results import Cause, Checked, Drift, Finding, Moved, Quality, Why
 from tests.toy import DAY, MODEL, changed, day
 
 NOW = day(20)
@@ -28,12 +28,24 @@ CALM, SHIFTED = drift(), drift(moved())
 TYPOS = drift(moved("note: typo", kind="noise", what="12.0% of its values are misspelt, usually 1.0%"))
 GROWN = drift(moved("z", kind="noise", in_a_row=4, effect=0.6, before=0.03))
 STILL_TYPOS = drift(moved("note: typo", kind="noise", in_a_row=3, before=0.4))
+OLD_TYPOS = drift(moved("note: typo", kind="noise", in_a_row=6, before=0.4))
 FEW_TYPOS = drift(moved("note: typo", kind="noise", effect=0.02))
 WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", season="as in the period from 2023-01-21"))
 BROKEN = drift(moved(), broken=("x: frozen at 7",))
 GOOD = Quality(period=day(18), metric="roc_auc", value=0.71, recent=0.7, reference=0.7)
 DECAYED = GOOD.model_copy(update={"value": 0.6, "recent": 0.61, "decayed": True})
 FALLEN = GOOD.model_copy(update={"value": 0.6, "fallen": True})
+FAULT = Why(
+    loss="absolute error",
+    rise=0.1,
+    low=0.08,
+    high=0.12,
+    rows_before=5_000,
+    rows_now=5_000,
+    causes=(Cause(kind="corruption", share=0.08, low=0.06, high=0.1, where=("u: missing in 30% of the rows",)),),
+)
+CONCEPT = FAULT.model_copy(update={"causes": (FAULT.causes[0].model_copy(update={"kind": "answer", "where": ()}),)})
+BY_FAULT, BY_CONCEPT = (DECAYED.model_copy(update={"why": why}) for why in (FAULT, CONCEPT))
 NONE_YET = Quality(period=None, metric="roc_auc")
 LATE = GOOD.model_copy(update={"overdue": 1, "estimate": 0.65})
 SILENT = GOOD.model_copy(update={"overdue": 3})
@@ -49,6 +61,9 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("no labels yet", MODEL, CALM, NONE_YET, RECENT, "nothing", "no mature labels yet"),
     ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc fell from 0.700 to 0.610 over the newest"),
     ("decay, explained", MODEL, SHIFTED, DECAYED, RECENT, "retrain", "mature periods; moved: x: median 1 → 2"),
+    ("decay by a fault", MODEL, CALM, BY_FAULT, RECENT, "page", "80% of it by corrupted values: u: missing in 30%"),
+    ("decay by a fault that stays", MODEL, OLD_TYPOS, BY_FAULT, RECENT, "retrain", "80% of it by corrupted values"),
+    ("decay by concept drift", MODEL, CALM, BY_CONCEPT, RECENT, "retrain", "80% of it by another answer to the same inputs"),
     ("decay in a season", MODEL, WINTER, DECAYED, RECENT, "retrain", "decay: "),
     ("a harmless shift", MODEL, SHIFTED, GOOD, RECENT, "note", "the data moved, roc_auc 0.710 holds against 0.700: x: median"),
     ("a shift where drift asks", ON_DRIFT, SHIFTED, GOOD, RECENT, "retrain", "drift: x: median 1 → 2"),

@@ -1,0 +1,301 @@
+"""Why quality fell: the rise of the loss, split into corruption, mix of segments, other inputs, and the answer itself.
+
+Two samples of labelled rows that the champion has answered, before and now. For a set of columns Z, losses are compared on
+rows that are alike in Z: before-rows are weighted by the probability that a row like them is from now, now-rows by the
+opposite. What remains there is not explained by Z, all else is (Cai, Namkoong and Yadlowsky, "Diagnosing model performance
+under distribution shift", Operations Research 2025). Z grows in three steps, as in an Oaxaca-Blinder split, and each one's
+share is what it explains more than the one before: marks of corruption, then the declared segments, then all inputs. What no
+input explains is the answer given the inputs: concept drift. Shares add up to the whole rise. Their intervals hold the weights
+for known, and count rows by their clusters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from include.decisions.data.values import as_numbers, as_texts
+from include.decisions.drift.domain_classifier import probability_of_second
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.predictions import Floats, Labels, Predictions, Ranking
+from include.decisions.scoring.scorecard import Measured, weighted
+from include.decisions.scoring.slices import partition
+from include.models.contract import Column, Task
+from include.noise.profile import IN_WORDS
+from include.noise.recognition import LearnedColumn, corrupted_rows
+from include.results import Cause, Why
+
+Kind = Literal["corruption", "mix", "inputs", "answer"]
+KINDS: tuple[Kind, ...] = ("corruption", "mix", "inputs", "answer")
+FEWEST_ROWS = 200
+_NAMED = 3
+# Rows that are as good as certain to be from one of the samples have none like them in the other.
+_SUREST = 0.99
+# How many standard errors a segment has to lie above the others before the answer is said to have moved there.
+_STANDS_OUT = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Labelled rows that a champion answered: n features, labels, predictions, clusters, and marks of corruption.
+
+    `marks` are true where a value of a column is corrupted, by "column: kind", each of the shape (n,).
+    """
+
+    features: pd.DataFrame
+    labels: Labels
+    predictions: Predictions
+    clusters: Clusters
+    marks: Mapping[str, NDArray[np.bool_]]
+
+    def marked(self, name: str) -> NDArray[np.bool_]:
+        """Which rows have a mark, shape (n,); none where it is not among theirs."""
+        return self.marks[name] if name in self.marks else np.zeros(len(self.labels), dtype=bool)
+
+
+def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
+    """The split; None where either sample has fewer than FEWEST_ROWS rows."""
+    if min(len(before.labels), len(now.labels)) < FEWEST_ROWS:
+        return None
+    sides = before, now
+    loss = _Loss.of(problem)
+    comparison = _Comparison(problem, sides, loss, (loss.of_rows(sides[0]), loss.of_rows(sides[1])), {})
+    marks, segments = comparison.marks, [name for name in problem.segments if name in sides[0].features]
+    steps = [comparison.unexplained(), comparison.unexplained(marks), comparison.unexplained([*marks, *segments])]
+    steps.append(comparison.unexplained([*marks, *[column.name for column in problem.columns]]))
+    parts = [*(_minus(one, other) for one, other in pairwise(steps)), steps[-1]]
+    named = (
+        comparison.explained_by(marks, []),
+        comparison.explained_by(segments, marks),
+        comparison.explained_by([column.name for column in problem.columns], [*marks, *segments]),
+        comparison.moved_most(),
+    )
+    causes = [_cause(kind, comparison.measured(part), where) for kind, part, where in zip(KINDS, parts, named, strict=True)]
+    rise = comparison.measured(steps[0])
+    return Why(
+        loss=loss.name,
+        rise=rise.value,
+        low=rise.low,
+        high=rise.high,
+        rows_before=len(before.labels),
+        rows_now=len(now.labels),
+        causes=tuple(sorted(causes, key=lambda cause: -cause.share)),
+    )
+
+
+def _cause(kind: Kind, share: Measured, where: tuple[str, ...]) -> Cause:
+    return Cause(kind=kind, share=share.value, low=share.low, high=share.high, where=where)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the rows are about: the features, the columns whose values are declared segments, the task and its metric."""
+
+    columns: Sequence[Column]
+    segments: Sequence[str]
+    task: Task
+    metric: str
+    seed: int = 0
+
+
+# A difference of two means, now and before: its value, and each row's influence on the two.
+_Part = tuple[float, Floats, Floats]
+
+
+def _minus(one: _Part, other: _Part) -> _Part:
+    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """Both samples, before and now, with the loss of each row; `known` keeps the weights by the columns they are for."""
+
+    problem: Problem
+    sides: tuple[Sample, Sample]
+    loss: "_Loss"
+    losses: tuple[Floats, Floats]
+    known: dict[tuple[str, ...], tuple[Floats, Floats]]
+
+    @property
+    def marks(self) -> list[str]:
+        """The marks of corruption that tell anything: those that any row has."""
+        names = dict.fromkeys(name for side in self.sides for name in side.marks)
+        return [name for name in names if any(side.marked(name).any() for side in self.sides)]
+
+    def unexplained(self, names: Sequence[str] = ()) -> _Part:
+        """By how much the loss is higher now among rows that are alike in these columns and marks."""
+        return self._rise(self.weights(names))
+
+    def _rise(self, weights: tuple[Floats, Floats]) -> _Part:
+        before, now = (self.loss.mean(*of) for of in zip(self.sides, self.losses, weights, strict=True))
+        return now[0] - before[0], now[1], before[1]
+
+    def measured(self, part: _Part) -> Measured:
+        """A difference with its error; of rows that stand each for itself where a side has too few clusters."""
+        value, own, its = part
+        errors = []
+        for side, influence in zip(self.sides, (its, own), strict=True):
+            clusters = (
+                side.clusters if all(one.clusters.enough for one in self.sides) else Clusters.independent(len(influence))
+            )
+            errors.append((1.0, Measured(0.0, *clusters.error(influence))))
+        together = weighted(errors)
+        return Measured(value, together.error, together.freedom)
+
+    def weights(self, names: Sequence[str]) -> tuple[Floats, Floats]:
+        """What makes the samples alike in some columns: for each row, how probable it is to be from the other one."""
+        key = tuple(dict.fromkeys(names))
+        if key not in self.known:
+            self.known[key] = self._weights(key) if key else (np.ones(len(self.losses[0])), np.ones(len(self.losses[1])))
+        return self.known[key]
+
+    def _weights(self, names: tuple[str, ...]) -> tuple[Floats, Floats]:
+        columns = {column.name: column for column in self.problem.columns}
+        frames = []
+        for side in self.sides:
+            marked = pd.DataFrame({name: side.marked(name).astype("float64") for name in names if name not in columns})
+            inputs = side.features[[name for name in names if name in columns]].reset_index(drop=True)
+            frames.append(pd.concat([marked, inputs], axis=1))
+        asked = [columns.get(name, Column(name, "number")) for name in frames[0].columns]
+        chance = probability_of_second(frames[0], frames[1], asked, self.problem.seed)
+        # As if both samples were of the same size.
+        odds = chance / (1 - chance) * len(frames[0]) / len(frames[1])
+        chance = np.clip(odds / (1 + odds), 1 - _SUREST, _SUREST)
+        return chance[: len(frames[0])], 1 - chance[len(frames[0]) :]
+
+    def explained_by(self, names: Sequence[str], beyond: Sequence[str]) -> tuple[str, ...]:
+        """The columns or marks that explain most beyond others, each on its own; those that explain anything."""
+        rest = self.unexplained(beyond)
+        found = {name: self.measured(_minus(rest, self.unexplained([*beyond, name]))) for name in names if name not in beyond}
+        proved = sorted((name for name, share in found.items() if share.low > 0), key=lambda name: -found[name].value)
+        return tuple(self._in_words(name) for name in proved[:_NAMED])
+
+    def _in_words(self, name: str) -> str:
+        if name in self.marks:
+            before, now = (side.marked(name).mean() for side in self.sides)
+            return f"{name} in {now:.1%} of the rows, {before:.1%} before"
+        before, now = (side.features[name] for side in self.sides)
+        kinds = {column.name: column.kind for column in self.problem.columns}
+        if kinds.get(name) == "number" and name not in self.problem.segments:
+            return f"{name}: median {_median(now):.4g}, {_median(before):.4g} before"
+        if kinds.get(name) == "text":
+            return name
+        counts = [as_texts(values).value_counts(normalize=True) for values in (before, now)]
+        gained = counts[1].sub(counts[0], fill_value=0)
+        value = gained.idxmax()
+        return f"{name}={value} in {counts[1].get(value, 0):.1%} of the rows, {counts[0].get(value, 0):.1%} before"
+
+    def moved_most(self) -> tuple[str, ...]:
+        """The segments, of any column, in which the answer moved most among rows that are alike; none if everywhere alike."""
+        weights = self.weights([*self.marks, *(column.name for column in self.problem.columns)])
+        moved, found = self._rise(weights)[0], list[tuple[float, str]]()
+        whole = pd.concat([side.features for side in self.sides], ignore_index=True)
+        split = len(self.losses[0])
+        for name in whole.columns:
+            part = partition(whole[name])
+            for number, segment in enumerate(part.names):
+                inside = (part.codes == number).astype("float64")
+                inside = inside[:split], inside[split:]
+                if min(rows.sum() for rows in inside) < FEWEST_ROWS / 2:
+                    continue
+                here = self.measured(self._rise((weights[0] * inside[0], weights[1] * inside[1])))
+                above = Measured(here.value - moved, here.error, here.freedom)
+                if above.z > _STANDS_OUT:
+                    found.append((-above.z, f"{segment} ({here.value:+.3g}, all {moved:+.3g})"))
+        return tuple(text for _, text in sorted(found)[:_NAMED])
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """What is lost: near to what the metric counts, and so that it can be split by rows."""
+
+    name: str
+    kind: Literal["absolute", "squared", "wrong", "order"]
+
+    @classmethod
+    def of(cls, problem: Problem) -> "_Loss":
+        """That of a task and its metric."""
+        if problem.task == "multiclass":
+            return cls("share of wrong answers", "wrong")
+        if problem.task == "regression":
+            squared = problem.metric == "rmse"
+            return cls("squared error", "squared") if squared else cls("absolute error", "absolute")
+        if problem.metric in ("roc_auc", "average_precision"):
+            return cls("share of pairs in the wrong order", "order")
+        return cls("squared error of the probability", "squared")
+
+    def of_rows(self, side: Sample) -> Floats:
+        """Of each row, shape (n,); of an order, which only several rows have, the scores."""
+        if isinstance(side.predictions, Ranking):
+            return np.asarray(side.predictions.labels[:, 0] != side.labels, dtype="float64")
+        if self.kind == "order":
+            return side.predictions
+        return np.asarray(np.abs(side.predictions - side.labels.astype("float64")) ** (2 if self.kind == "squared" else 1))
+
+    def mean(self, side: Sample, losses: Floats, weights: Floats) -> tuple[float, Floats]:
+        """The mean of rows with these weights, and each row's influence on it; NaN where no row has a weight."""
+        return _misordered(side.labels > 0.5, losses, weights) if self.kind == "order" else _mean(losses, weights)
+
+
+def _median(values: pd.Series) -> float:
+    """The median of a column's numbers; NaN without any."""
+    numbers = as_numbers(values)
+    return float(np.nanmedian(numbers)) if np.isfinite(numbers).any() else float("nan")
+
+
+def _mean(values: Floats, weights: Floats) -> tuple[float, Floats]:
+    total = float(weights.sum())
+    if not total > 0:
+        return float("nan"), np.full(len(values), np.nan)
+    mean = float(weights @ values) / total
+    return mean, len(values) * weights * (values - mean) / total
+
+
+def _misordered(positive: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[float, Floats]:
+    """The weighted share of pairs, of a positive and a negative row, that scores order wrongly: 1 - AUC; ties count half."""
+    wrong, influence = np.zeros(len(scores)), np.zeros(len(scores))
+    for rows, others in ((positive, ~positive), (~positive, positive)):
+        total = weights[others].sum()
+        if not total > 0:
+            return float("nan"), np.full(len(scores), np.nan)
+        order = np.argsort(scores[others], kind="stable")
+        ordered, below = scores[others][order], np.concatenate([[0.0], np.cumsum(weights[others][order])])
+        low, high = (below[np.searchsorted(ordered, scores[rows], side)] / total for side in ("left", "right"))
+        wrong[rows] = 1 - (low + high) / 2 if rows is positive else (low + high) / 2
+    value = float(np.average(wrong[positive], weights=weights[positive]))
+    for rows in (positive, ~positive):
+        influence[rows] = len(scores) * weights[rows] * (wrong[rows] - value) / weights[rows].sum()
+    return value, influence
+
+
+def marks_of(
+    rows: pd.DataFrame, before: pd.DataFrame, columns: Sequence[Column], learned: Mapping[str, LearnedColumn]
+) -> dict[str, NDArray[np.bool_]]:
+    """The marks of corruption of rows: what is missing, far outside of the numbers of before, or written otherwise.
+
+    A value that was never seen is an input that moved, not a corruption.
+    """
+    marks = dict[str, NDArray[np.bool_]]()
+    for column in columns:
+        values = rows[column.name]
+        found = {"missing": values.isna().to_numpy(bool)}
+        if column.name in learned:
+            found |= {kind: mark for kind, mark in corrupted_rows(values, learned[column.name]).items() if kind != "unseen"}
+        elif column.kind == "number":
+            found["outlier"] = _far_out(as_numbers(values), as_numbers(before[column.name]))
+        marks |= {f"{column.name}: {IN_WORDS[kind]}": mark for kind, mark in found.items()}
+    return marks
+
+
+def _far_out(values: Floats, before: Floats) -> NDArray[np.bool_]:
+    """Which numbers lie farther beyond the range of before than that range is wide."""
+    known = before[np.isfinite(before)]
+    if not len(known):
+        return np.zeros(len(values), dtype=bool)
+    low, high = float(known.min()), float(known.max())
+    with np.errstate(invalid="ignore"):
+        return np.asarray((values < low - (high - low)) | (values > high + (high - low)))
