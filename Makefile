@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
 UV := uv==0.13.9
-BENCHES := $(sort $(filter-out __init__ deliveries in_process results,$(notdir $(basename $(wildcard bench/*.py)))))
+BENCHES := $(sort $(filter-out __init__ deliveries in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
 
 export OMP_NUM_THREADS := 1
 # Airflow puts plugins/ on the path by itself; tests and types need it too.
@@ -17,7 +17,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask check audit sbom bench bench-gate lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask check audit sbom bench bench-gate bench-field lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
@@ -65,6 +65,9 @@ sbom: $(READY) ## what the lock holds, as CycloneDX: sbom.json
 	@$(BIN)/python -m include.cli sbom
 
 bench: $(BENCHES:%=bench-%) ## every benchmark
+
+bench-field: bench-field_clusters bench-field_years bench-field_coverage bench-field_causes ## do the gate's error rates hold in the field?
+	@:
 
 bench-gate: bench-gate_rates bench-gate_speed bench-noise ## all that docs/gate.md claims
 	@:

@@ -22,8 +22,9 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from bench import results
+from include.decisions.gate.error_budget import Lane
 from include.decisions.gate.judge import Contest, weigh
-from include.decisions.gate.verdict import decide
+from include.decisions.gate.verdict import Circumstances, decide
 from include.decisions.scoring.metrics import average_precision
 from include.decisions.scoring.predictions import Floats, Ranking
 from include.decisions.scoring.scorecard import CLEAN
@@ -42,6 +43,8 @@ CLASSES = np.arange(10)
 # Of a row's variance: what both models find hard about it, what the noise does to both, and what is each model's own.
 SHARED, OF_NOISE, OWN, OWN_NOISE = 0.79, 0.05, 0.12, 0.04
 PAGE = Path(__file__).parent.parent / "docs/gate.md"
+# Of one contest for itself; what the error budget leaves of them in a year is measured by field_years.py.
+LEVELS: dict[Lane, float] = {"change": 0.05, "routine": 0.20}
 GATES = ("change lane", "routine lane", "point estimate", "mlflow")
 CRITERIA = {
     "multiclass": Criteria("accuracy", floor=0.5, noisy_floor=0.4, margin=0.01),
@@ -135,8 +138,8 @@ def verdicts(task: str, truth: Truth, rows: int, seed: int) -> dict[str, str]:
     clean = scorecard.clean
     assert clean.champion is not None
     return {
-        "change lane": decide(scorecard, one.criteria, "change").verdict,
-        "routine lane": decide(scorecard, one.criteria, "routine").verdict,
+        "change lane": decide(scorecard, one.criteria, "change", Circumstances(level=LEVELS["change"])).verdict,
+        "routine lane": decide(scorecard, one.criteria, "routine", Circumstances(level=LEVELS["routine"])).verdict,
         "point estimate": "promote" if clean.challenger > clean.champion else "keep",
         "mlflow": "promote" if _mlflow_passes(one.criteria.metric, clean.challenger, clean.champion) else "keep",
     }
@@ -183,7 +186,7 @@ def _few_positives() -> dict[str, float]:
             {c: predictions[keep] for c, predictions in (one.champion or {}).items()},
         )
         scorecard = weigh(cut)
-        words[decide(scorecard, cut.criteria, "routine").verdict] += 1
+        words[decide(scorecard, cut.criteria, "routine", Circumstances(level=LEVELS["routine"])).verdict] += 1
         point += scorecard.clean.challenger > (scorecard.clean.champion or 0)
     return {word: n / TRIALS for word, n in words.items()} | {"point estimate promotes": point / TRIALS}
 

@@ -4,7 +4,7 @@ As gate_rates.py simulates them, except that a part of what makes a row hard, an
 is common to the rows of a day. The gate is the shipped one; "by rows" is the same gate told that each row stands for itself,
 which is what it assumed until now.
 
-    make bench-field                 # twenty minutes on two cores; TRIALS=50 for a first look
+    make bench-field_clusters        # twenty minutes on two cores; TRIALS=50 for a first look
 """
 
 import os
@@ -20,9 +20,9 @@ import numpy as np
 from scipy.stats import norm
 
 from bench import results
-from bench.gate_rates import BASE, CRITERIA, LEARNED, OF_NOISE, OWN, OWN_NOISE, POSITIVES, SHARED, skill_for
+from bench.gate_rates import BASE, CRITERIA, LEARNED, LEVELS, OF_NOISE, OWN, OWN_NOISE, POSITIVES, SHARED, skill_for
 from include.decisions.gate.judge import Contest, weigh
-from include.decisions.gate.verdict import decide
+from include.decisions.gate.verdict import Circumstances, decide
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import blend_gain
 from include.decisions.scoring.metrics import metrics_of
@@ -38,7 +38,7 @@ COUNTS = (5, 14, 30, 200)
 COMMON = (0.0, 0.1, 0.6)
 CONDITIONS = (CLEAN, "noise 1", "noise 2")
 TASKS = ("binary", "multiclass", "regression")
-LANES = ("change", "routine")
+LANES = tuple(LEVELS)
 # The mean absolute error of a champion on rows whose labels vary by 1, and a point of it.
 MAE, POINT = 0.5, 0.01
 ALL_CRITERIA = CRITERIA | {"regression": Criteria("mae", floor=0.7, noisy_floor=0.8, margin=0.01)}
@@ -119,7 +119,9 @@ def judged(one: Contest) -> dict[str, Any]:
     """The verdicts of both lanes, and the interval of the gain."""
     scorecard = weigh(one)
     assert scorecard.blend is not None
-    verdicts = {lane: decide(scorecard, one.criteria, lane).verdict for lane in LANES}  # type: ignore[arg-type]
+    verdicts = {
+        lane: decide(scorecard, one.criteria, lane, Circumstances(level=level)).verdict for lane, level in LEVELS.items()
+    }
     return verdicts | {"low": scorecard.blend.low, "high": scorecard.blend.high, "design effect": scorecard.design_effect}
 
 
@@ -205,8 +207,8 @@ def main() -> int:
     against = figures_of_aims(found)
     met = all(figure >= AIMS[aim] if "cover" in aim else figure <= AIMS[aim] for aim, figure in against.items())
     figures = {"trials": TRIALS, "against aims": against, "cells": found}
-    results.write("field", figures, AIMS, met)
-    results.into_page(PAGE, "field", table(figures))
+    results.write("field_clusters", figures, AIMS, met)
+    results.into_page(PAGE, "field_clusters", table(figures))
     for aim, figure in against.items():
         print(f"{aim}: {figure:.3f} (aim {AIMS[aim]})")
     return 0
