@@ -53,6 +53,8 @@ class FieldCell:
     clusters: int
     common: float
     uneven: bool
+    rows: int = ROWS
+    positives: float = POSITIVES
 
     @property
     def name(self) -> str:
@@ -71,18 +73,18 @@ def contest(cell: FieldCell, seed: int) -> Contest:
     """One simulated contest."""
     rng = np.random.default_rng([seed, cell.clusters, int(100 * cell.common), cell.points + 10])
     shares = rng.dirichlet(np.full(cell.clusters, 4.0)) if cell.uneven else np.full(cell.clusters, 1 / cell.clusters)
-    codes = np.sort(rng.choice(cell.clusters, ROWS, p=shares))
+    codes = np.sort(rng.choice(cell.clusters, cell.rows, p=shares))
 
     def drawn(models: int) -> Floats:
         """Standard normal, partly the same for all rows of a day."""
-        of_days, of_rows = rng.normal(size=(models, cell.clusters)), rng.normal(size=(models, ROWS))
+        of_days, of_rows = rng.normal(size=(models, cell.clusters)), rng.normal(size=(models, cell.rows))
         return np.asarray(np.sqrt(cell.common) * of_days[:, codes] + np.sqrt(1 - cell.common) * of_rows)
 
-    labels = _labels(cell.task, rng)
+    labels = _labels(cell, rng)
     shared, own = drawn(1)[0], drawn(2)
     said: tuple[dict[str, Any], dict[str, Any]] = {}, {}
     for condition in CONDITIONS:
-        of_noise, own_noise = rng.normal(size=ROWS), rng.normal(size=(2, ROWS))
+        of_noise, own_noise = rng.normal(size=cell.rows), rng.normal(size=(2, cell.rows))
         for model in (0, 1):
             noise = np.sqrt(SHARED) * shared + np.sqrt(OF_NOISE) * of_noise
             noise += np.sqrt(OWN) * own[model] + np.sqrt(OWN_NOISE) * own_noise[model]
@@ -98,10 +100,10 @@ def contest(cell: FieldCell, seed: int) -> Contest:
     )
 
 
-def _labels(task: str, rng: np.random.Generator) -> Any:
-    if task == "regression":
-        return rng.normal(size=ROWS)
-    return (rng.random(ROWS) < POSITIVES).astype(float) if task == "binary" else rng.integers(0, 10, ROWS)
+def _labels(cell: FieldCell, rng: np.random.Generator) -> Any:
+    if cell.task == "regression":
+        return rng.normal(size=cell.rows)
+    return (rng.random(cell.rows) < cell.positives).astype(float) if cell.task == "binary" else rng.integers(0, 10, cell.rows)
 
 
 def _said(task: str, labels: Any, noise: Floats, noisy: bool, points: int) -> Any:

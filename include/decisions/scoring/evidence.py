@@ -92,14 +92,15 @@ def blend_gain(metric: Metric, answers: Answers, other: ByCondition, noisy_share
     """The challenger's gain on the clean/noisy mix over any other model, and each row's influence on it."""
     labels, clusters = answers.labels, answers.clusters
     weights = _weights(list(answers.challenger), noisy_share)
-    value, influence = 0.0, np.zeros(len(labels))
+    value, influence, doubt = 0.0, np.zeros(len(labels)), 0.0
     for condition, weight in weights.items():
         if weight:
+            doubt += weight**2 * metric.doubt(labels, answers.challenger[condition])
             its, of_its = metric.estimate(labels, answers.challenger[condition], clusters)
             others, of_others = metric.estimate(labels, other[condition], clusters)
             value += weight * metric.gain(its - others)
             influence += weight * metric.gain(of_its - of_others)
-    return Measured(value, *clusters.error(influence)), influence
+    return Measured(value, *clusters.error(influence)).doubted(doubt), influence
 
 
 def against_baselines(
@@ -177,7 +178,9 @@ def _cell(metric: Metric, answers: Answers, condition: str, where: str) -> tuple
     champion, its = metric.estimate(labels, answers.champion[condition], clusters)
     paired = metric.gain(influence - its)
     gain = Measured(metric.gain(its_own.value - champion), *clusters.error(paired))
-    return replace(cell, champion=champion, gain=gain, tested=tested and bool(np.isfinite(champion))), paired
+    doubt = metric.doubt(labels, answers.challenger[condition])
+    gain = gain.doubted(doubt)
+    return replace(cell, champion=champion, gain=gain, doubt=doubt, tested=tested and bool(np.isfinite(champion))), paired
 
 
 def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], answers: Answers) -> Cell:
@@ -188,7 +191,8 @@ def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], 
 def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
     gains = {cell.condition: cell.gain for cell in scored.cells if cell.where == ALL_ROWS and cell.gain}
     value = sum(weights[condition] * gain.value for condition, gain in gains.items())
-    return Measured(float(value), *scored.clusters.error(_mixed(scored, weights)))
+    doubt = sum(weights[cell.condition] ** 2 * cell.doubt for cell in scored.cells if cell.where == ALL_ROWS)
+    return Measured(float(value), *scored.clusters.error(_mixed(scored, weights))).doubted(doubt)
 
 
 def _mixed(scored: _Scored, weights: Mapping[str, float]) -> Floats:
@@ -238,8 +242,10 @@ def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[
             own = [cells[name, condition] for condition in scored.conditions]
             if all(cell.tested for cell in own):
                 value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
-                rows = part.rows_of(number)
-                margins[name] = Measured(float(value), *scored.clusters.at(rows).error(difference[rows] @ share))
+                rows, doubt = part.rows_of(number), sum(w**2 * cell.doubt for w, cell in zip(share, own, strict=True))
+                margins[name] = Measured(float(value), *scored.clusters.at(rows).error(difference[rows] @ share)).doubted(
+                    doubt
+                )
     return {where: gain for where, gain in margins.items() if gain is not None}
 
 

@@ -31,7 +31,8 @@ class Metric:
     """A named metric. `function(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
 
     A team's own one takes the rows' clusters as well. NaN where it has no value: a ranking metric where only one class is
-    present, for example. Of a share, `trials(labels, predictions)` counts what it is a share of; None where it is none.
+    present, for example. Where the value lies between 0 and 1, `trials(labels, predictions)` is at most how many trials of a
+    share its error is worth; None where it has no such ends. `is_share` says that it is the share of some rows.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Metric:
     function: Callable[..., Estimate]
     own: bool = False
     trials: Callable[[Any, Any], float] | None = None
+    is_share: bool = False
 
     def estimate(self, labels: Any, predictions: Any, clusters: Clusters | None = None) -> Estimate:
         """The value and the influences; without clusters the rows count as independent."""
@@ -51,6 +53,14 @@ class Metric:
         value, influence = self.estimate(labels, predictions, clusters)
         trials = None if self.trials is None else self.trials(labels, predictions)
         return Measured(value, *clusters.error(influence), trials), influence
+
+    def doubt(self, labels: Any, predictions: Any) -> float:
+        """Variance that a paired difference of two such values has at least, however often the two agreed.
+
+        Of shares, that of two more rows on which they differ (Bonett and Price, J. Educ. Behav. Stat. 37, 2012): two models
+        that were right on the same rows may yet differ on the next ones. 0 of other metrics.
+        """
+        return 2 / (self.trials(labels, predictions) + 2) ** 2 if self.is_share and self.trials else 0.0
 
     def gain(self, difference: Difference) -> Difference:
         """The difference, of values or of influences, turned so that more is better."""
@@ -95,8 +105,8 @@ def primary_metric(model: Model) -> Metric:
 def _binary(criteria: Criteria) -> list[Metric]:
     threshold, budget = criteria.threshold, criteria.review_budget
     metrics = [
-        Metric("roc_auc", True, roc_auc),
-        Metric("average_precision", True, average_precision),
+        Metric("roc_auc", True, roc_auc, trials=_worth_of_an_area),
+        Metric("average_precision", True, average_precision, trials=lambda y, _: float((y > 0.5).sum())),
         _share(_AT_BUDGET, lambda y, p: precision_at_budget(y, p, budget), lambda y, _: max(budget * len(y), 1.0)),
         _share("f1", lambda y, p: _f1(y, p >= threshold), lambda y, p: ((y > 0.5).sum() + (p >= threshold).sum()) / 2),
         _share(
@@ -130,7 +140,13 @@ def _share(
     function: Callable[[Any, Any], Estimate],
     trials: Callable[[Any, Any], float] = lambda labels, _: len(labels),
 ) -> Metric:
-    return Metric(name, True, function, trials=lambda labels, predictions: float(trials(labels, predictions)))
+    return Metric(name, True, function, trials=lambda labels, said: float(trials(labels, said)), is_share=True)
+
+
+def _worth_of_an_area(labels: Any, _: Any) -> float:
+    """A mean over pairs: it varies two or three times less than a share of the rarer class (Hanley, McNeil 1982)."""
+    positives = float((labels > 0.5).sum())
+    return 3 * min(positives, len(labels) - positives)
 
 
 def _regression(criteria: Criteria) -> list[Metric]:

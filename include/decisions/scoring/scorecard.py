@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from scipy import stats
@@ -20,14 +20,18 @@ _Z95_TWO_SIDED = float(norm.ppf(0.975))
 class Measured:
     """A metric's value with its standard error, in the metric's own unit, and the error's degrees of freedom.
 
-    `trials` are what a share is a share of, None where it is none: the share of one lies between 0 and 1, and so does the
-    interval of it, which is never empty.
+    `trials` are what a share is a share of, None where it is none: a share lies between 0 and 1, and so does the interval of
+    it, which is never empty.
     """
 
     value: float
     error: float
     freedom: float = math.inf
     trials: float | None = None
+
+    def doubted(self, variance: float) -> "Measured":
+        """The same with so much more variance; see Metric.doubt."""
+        return replace(self, error=math.hypot(self.error, math.sqrt(variance)))
 
     def above(self, z: float) -> float:
         """The bound so far above the value as a normal one with `z` standard errors is improbable; below it where z < 0."""
@@ -103,7 +107,8 @@ class Cell:
     """One metric under one condition on one slice; `champion` and `gain` are None where there is no champion.
 
     `gain` is challenger against champion, turned so that more is better. `tested` says whether the slice has rows and clusters
-    enough to be judged and the metric a value there; what has not is reported as untested, never as passed.
+    enough to be judged and the metric a value there; what has not is reported as untested, never as passed. `doubt` is what
+    the gain's variance is at least: see Metric.doubt.
     """
 
     metric: str
@@ -118,6 +123,7 @@ class Cell:
     tested: bool = True
     challenger_freedom: float = math.inf
     challenger_trials: float | None = None
+    doubt: float = 0.0
 
     @property
     def measured(self) -> Measured:
