@@ -68,14 +68,17 @@ def champion(task: Task) -> Callable[[pd.DataFrame], Any]:
     return predict
 
 
-def explained(task: Task, planted: str, seed: int, rows: int = 2_500) -> Why | None:
+def explained(task: Task, planted: str, seed: int, rows: int = 2_500, counts_up: bool = False) -> Why | None:
     """The split between a sample of before and one with what is planted, of so many rows each."""
     rng = np.random.default_rng(seed)
     (before, was), (now, have) = (world(rng, what, task, rows) for what in ("", planted))
-    learned = learn_columns(before, COLUMNS)
+    columns = (*COLUMNS, Column("n", "number")) if counts_up else COLUMNS
+    before, now = before.assign(n=np.arange(rows)), now.assign(n=np.arange(rows, 2 * rows))
+    learned = learn_columns(before, columns)
 
     def sample(frame: pd.DataFrame, labels: Any) -> Sample:
-        marks = marks_of(frame, before, COLUMNS, learned)
-        return Sample(frame, labels, champion(task)(frame), Clusters.independent(len(labels)), marks)
+        marks = marks_of(frame, before, columns, learned)
+        predictions = champion(task)(frame.drop(columns="n"))
+        return Sample(frame, labels, predictions, Clusters.independent(len(labels)), marks)
 
-    return why(sample(before, was), sample(now, have), Problem(COLUMNS, ["g"], task, METRICS[task], seed))
+    return why(sample(before, was), sample(now, have), Problem(columns, ["g"], task, METRICS[task], seed))

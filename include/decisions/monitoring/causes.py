@@ -9,6 +9,7 @@ input explains is the answer given the inputs: concept drift. Shares add up to t
 for known, and count rows by their clusters.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.domain_classifier import probability_of_second
@@ -33,8 +35,9 @@ Kind = Literal["corruption", "mix", "inputs", "answer"]
 KINDS: tuple[Kind, ...] = ("corruption", "mix", "inputs", "answer")
 FEWEST_ROWS = 200
 _NAMED = 3
-# Rows that are as good as certain to be from one of the samples have none like them in the other.
-_SUREST = 0.99
+# What share of the rows has to have some like it in the other sample.
+_FEWEST_ALIKE = 0.2
+_MOST_INPUTS = 30
 # How many standard errors a segment has to lie above the others before the answer is said to have moved there.
 _STANDS_OUT = 3.0
 
@@ -58,24 +61,27 @@ class Sample:
 
 
 def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
-    """The split; None where either sample has fewer than FEWEST_ROWS rows."""
+    """The split; None where a sample has fewer than FEWEST_ROWS rows, or no loss can be told (one class alone, say)."""
     if min(len(before.labels), len(now.labels)) < FEWEST_ROWS:
         return None
-    sides = before, now
     loss = _Loss.of(problem)
-    comparison = _Comparison(problem, sides, loss, (loss.of_rows(sides[0]), loss.of_rows(sides[1])), {})
-    marks, segments = comparison.marks, [name for name in problem.segments if name in sides[0].features]
-    steps = [comparison.unexplained(), comparison.unexplained(marks), comparison.unexplained([*marks, *segments])]
-    steps.append(comparison.unexplained([*marks, *[column.name for column in problem.columns]]))
+    comparison = _Comparison(problem, (before, now), loss, (loss.of_rows(before), loss.of_rows(now)), {})
+    marks, segments = comparison.marks, [name for name in problem.segments if name in before.features]
+    inputs = comparison.comparable(marks)
+    beyond: tuple[list[str], ...] = ([], marks, [*marks, *segments], [*marks, *segments, *inputs])
+    steps = [comparison.unexplained(names) for names in beyond]
     parts = [*(_minus(one, other) for one, other in pairwise(steps)), steps[-1]]
+    shares = [comparison.measured(part) for part in parts]
+    rise = comparison.measured(steps[0])
+    if not all(math.isfinite(share.value) and math.isfinite(share.error) for share in (rise, *shares)):
+        return None
     named = (
         comparison.explained_by(marks, []),
         comparison.explained_by(segments, marks),
-        comparison.explained_by([column.name for column in problem.columns], [*marks, *segments]),
-        comparison.moved_most(),
+        comparison.explained_by(comparison.moved_inputs(inputs), [*marks, *segments]),
+        comparison.moved_most(beyond[-1]),
     )
-    causes = [_cause(kind, comparison.measured(part), where) for kind, part, where in zip(KINDS, parts, named, strict=True)]
-    rise = comparison.measured(steps[0])
+    causes = [_cause(*each) for each in zip(KINDS, shares, named, strict=True)]
     return Why(
         loss=loss.name,
         rise=rise.value,
@@ -136,14 +142,11 @@ class _Comparison:
 
     def measured(self, part: _Part) -> Measured:
         """A difference with its error; of rows that stand each for itself where a side has too few clusters."""
-        value, own, its = part
-        errors = []
-        for side, influence in zip(self.sides, (its, own), strict=True):
-            clusters = (
-                side.clusters if all(one.clusters.enough for one in self.sides) else Clusters.independent(len(influence))
-            )
-            errors.append((1.0, Measured(0.0, *clusters.error(influence))))
-        together = weighted(errors)
+        value, now, before = part
+        enough = all(side.clusters.enough for side in self.sides)
+        clusters = [side.clusters if enough else Clusters.independent(len(side.labels)) for side in self.sides]
+        errors = [of.error(influence) for of, influence in zip(clusters, (before, now), strict=True)]
+        together = weighted([(1.0, Measured(0.0, *error)) for error in errors])
         return Measured(value, together.error, together.freedom)
 
     def weights(self, names: Sequence[str]) -> tuple[Floats, Floats]:
@@ -161,11 +164,40 @@ class _Comparison:
             inputs = side.features[[name for name in names if name in columns]].reset_index(drop=True)
             frames.append(pd.concat([marked, inputs], axis=1))
         asked = [columns.get(name, Column(name, "number")) for name in frames[0].columns]
-        chance = probability_of_second(frames[0], frames[1], asked, self.problem.seed)
+        chance = np.clip(probability_of_second(frames[0], frames[1], asked, self.problem.seed), 1e-9, 1 - 1e-9)
         # As if both samples were of the same size.
         odds = chance / (1 - chance) * len(frames[0]) / len(frames[1])
-        chance = np.clip(odds / (1 + odds), 1 - _SUREST, _SUREST)
+        chance = odds / (1 + odds)
         return chance[: len(frames[0])], 1 - chance[len(frames[0]) :]
+
+    def comparable(self, marks: Sequence[str]) -> list[str]:
+        """The inputs in which rows of before and now can be alike.
+
+        Without those that tell them apart nearly always, such as one that counts up: there is nothing to compare then.
+        """
+        names = sorted((column.name for column in self.problem.columns), key=self._distance)
+        while names and min(weight.mean() for weight in self.weights([*marks, *names])) < _FEWEST_ALIKE / 2:
+            names = names[:-1]
+        return [column.name for column in self.problem.columns if column.name in names]
+
+    def moved_inputs(self, names: Sequence[str]) -> list[str]:
+        """Those of some inputs that moved most: each costs a classifier."""
+        return sorted(names, key=self._distance)[-_MOST_INPUTS:]
+
+    def _distance(self, name: str) -> float:
+        """How far a column's distribution moved, from 0 to 1: Kolmogorov and Smirnov's distance, or half of all changes.
+
+        Of a text, its length is compared.
+        """
+        before, now = (side.features[name] for side in self.sides)
+        kind = next(column.kind for column in self.problem.columns if column.name == name)
+        if kind == "text":
+            before, now = as_texts(before).str.len(), as_texts(now).str.len()
+        if kind != "category":
+            numbers = [values[np.isfinite(values)] for values in map(as_numbers, (before, now))]
+            return float(ks_2samp(*numbers).statistic) if all(map(len, numbers)) else 0.0
+        shares = [as_texts(values).value_counts(normalize=True) for values in (before, now)]
+        return float(shares[1].sub(shares[0], fill_value=0).abs().sum() / 2)
 
     def explained_by(self, names: Sequence[str], beyond: Sequence[str]) -> tuple[str, ...]:
         """The columns or marks that explain most beyond others, each on its own; those that explain anything."""
@@ -186,17 +218,21 @@ class _Comparison:
             return name
         counts = [as_texts(values).value_counts(normalize=True) for values in (before, now)]
         gained = counts[1].sub(counts[0], fill_value=0)
+        if gained.empty:
+            return name
         value = gained.idxmax()
         return f"{name}={value} in {counts[1].get(value, 0):.1%} of the rows, {counts[0].get(value, 0):.1%} before"
 
-    def moved_most(self) -> tuple[str, ...]:
+    def moved_most(self, alike: Sequence[str]) -> tuple[str, ...]:
         """The segments, of any column, in which the answer moved most among rows that are alike; none if everywhere alike."""
-        weights = self.weights([*self.marks, *(column.name for column in self.problem.columns)])
+        weights = self.weights(alike)
         moved, found = self._rise(weights)[0], list[tuple[float, str]]()
         whole = pd.concat([side.features for side in self.sides], ignore_index=True)
         split = len(self.losses[0])
-        for name in whole.columns:
-            part = partition(whole[name])
+        for column in self.problem.columns:
+            if column.kind == "text":
+                continue
+            part = partition(whole[column.name])
             for number, segment in enumerate(part.names):
                 inside = (part.codes == number).astype("float64")
                 inside = inside[:split], inside[split:]

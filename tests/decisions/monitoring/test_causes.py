@@ -1,9 +1,16 @@
 """Why quality fell: a planted cause is found first, with the column that it is in, and shares add up to the loss."""
 
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from bench.planted import CASES, METRICS, PLANTED, explained
-from include.models.contract import Task
+from bench.planted import CASES, COLUMNS, METRICS, PLANTED, champion, explained, world
+from include.decisions.monitoring.causes import Problem, Sample, why
+from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.predictions import Ranking
+from include.models.contract import Column, Task
 
 
 @pytest.mark.parametrize(("task", "planted"), CASES)
@@ -30,3 +37,43 @@ def test_where_nothing_changed_there_is_no_cause(task: Task) -> None:
 def test_too_few_rows_are_not_split() -> None:
     """None instead of a guess."""
     assert explained("binary", "answer", 1, rows=100) is None
+
+
+def test_a_column_that_counts_up_hides_no_cause() -> None:
+    """No row of before is like one of now in it, so it is left out, and what the others show is found."""
+    found = explained("regression", "answer", 1, counts_up=True)
+    assert found is not None
+    assert found.first is not None
+    assert found.first.kind == "answer"
+    assert not any("n: median" in place for cause in found.causes for place in cause.where)
+
+
+def test_a_loss_that_cannot_be_told_is_not_split() -> None:
+    """One class alone has no order, a column of nothing no words."""
+    frame, labels = world(np.random.default_rng(1), "", "binary", 500)
+    frame = frame.assign(w=np.nan, g=None)
+    sample = Sample(frame, np.zeros(500), champion("binary")(frame.assign(g="alpha")), Clusters.independent(500), {})
+    assert why(sample, sample, Problem(COLUMNS, ["g"], "binary", "roc_auc")) is None
+    mixed = replace(sample, labels=labels)
+    found = why(mixed, mixed, Problem(COLUMNS, ["g"], "binary", "roc_auc"))
+    assert found is not None
+    assert found.first is None
+
+
+def test_texts_are_compared_by_their_words() -> None:
+    """Messages about something new, which the champion gets wrong, are inputs that moved."""
+    rng = np.random.default_rng(3)
+    words = {"a": ["parcel", "order", "late"], "b": ["refund", "money", "back"], "c": ["allergy", "nuts", "vegan"]}
+
+    def sample(topics: str) -> Sample:
+        topic = rng.choice(list(topics), 1_000)
+        texts = [" ".join(rng.choice(words[one], 3)) for one in topic]
+        said = np.where(topic == "a", "a", "b").astype(object)
+        right = rng.random(1_000) < 0.9
+        ranking = Ranking(np.where(right, said, "z").astype(object)[:, None], np.full((1_000, 1), 0.9), 4)
+        return Sample(pd.DataFrame({"text": texts}), topic.astype(object), ranking, Clusters.independent(1_000), {})
+
+    found = why(sample("ab"), sample("aabbc"), Problem([Column("text", "text")], [], "multiclass", "accuracy"))
+    assert found is not None
+    assert found.first is not None
+    assert (found.first.kind, found.first.where) == ("inputs", ("text",))
