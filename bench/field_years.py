@@ -21,7 +21,7 @@ import numpy as np
 
 from bench import results
 from bench.gate_rates import BASE, CRITERIA, LEARNED, LEVELS, skill_for
-from include.decisions.gate.error_budget import BUDGETS, Lane, Spent, spend
+from include.decisions.gate.error_budget import BUDGETS, Lane, Spent, deviate, spend
 from include.decisions.gate.judge import Contest, weigh
 from include.decisions.gate.verdict import Circumstances, decide
 from include.decisions.scoring.clusters import Clusters
@@ -131,7 +131,7 @@ def _walk(seed: int, every: int, moves: bool, budget: bool) -> tuple[float, int]
         card = Scorecard("accuracy", True, 10_000, None, (clean,), 28, "days", blend=gain, anchor=None if same else against)
         if decide(card, criteria, "routine", Circumstances(level=level)).verdict == "promote":
             champion, promotions, same = challenger, promotions + 1, False
-            if moves and against.above(-1.6449) > 0:
+            if moves and against.above(-deviate(0.01)) > 0:
                 anchor, same = challenger, True
             lost = max(lost, -champion)
     return lost, promotions

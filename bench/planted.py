@@ -32,10 +32,13 @@ CASES = [(task, planted) for task in METRICS for planted in PLANTED if (task, pl
 
 
 def world(rng: np.random.Generator, planted: str, task: Task, rows: int) -> tuple[pd.DataFrame, Any]:
-    """Features and labels; rows of the segment delta, and those with a large x, are harder."""
+    """Features and labels; rows of the segment delta, and those with a large x, are harder.
+
+    Beside what is in PLANTED: "all in another unit", a fault in every row, and "far away", inputs nowhere like before.
+    """
     x, u, v, w = rng.normal(size=rows), rng.normal(size=rows), rng.normal(size=rows), rng.exponential(size=rows)
     g = rng.choice(list(HARD), rows, p=[0.1, 0.2, 0.2, 0.5] if planted == "mix" else [0.4, 0.3, 0.2, 0.1])
-    x = x + 1.5 * (planted == "inputs")
+    x = x + 1.5 * (planted == "inputs") + 9 * (planted == "far away")
     hard = pd.Series(g).map(HARD).to_numpy() * (1 + 0.9 * np.maximum(x, 0))
     signal = 2 * x + u + 2 * (g == "bravo") - 2 * (g == "charlie") + np.where(g == "bravo", v, 0)
     value = signal + np.where((g == "alpha") & (planted == "answer"), 2 * v, 0) + hard * rng.normal(size=rows)
@@ -44,6 +47,8 @@ def world(rng: np.random.Generator, planted: str, task: Task, rows: int) -> tupl
         frame.loc[rng.random(rows) < 0.3, "u"] = np.nan
     if planted == "outliers":
         frame.loc[rng.random(rows) < 0.2, "u"] *= -1000
+    if planted == "all in another unit":
+        frame["u"] *= -1000
     if planted == "typos":
         frame["g"] = frame["g"].where(rng.random(rows) > 0.6, frame["g"].str[:2] + frame["g"].str[3:])
     classes = np.where(value > 1, "up", np.where(value < -1, "down", "same")).astype(object)

@@ -55,7 +55,7 @@ class LandedFile(Result):
 class Intake(BaseModel):
     """The record that a landing file is done: how many of its rows went on, into which periods, and why others did not.
 
-    `withdrawn` says who withdrew the file, and why; empty for a delivery.
+    `withdrawn` says who withdrew the file, and why; empty for a delivery. `known` is since when the pipeline knows of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +65,7 @@ class Intake(BaseModel):
     reasons: dict[str, int]
     periods: tuple[datetime, ...] = ()
     withdrawn: str = ""
+    known: datetime | None = None
 
 
 class TakenIn(BaseModel):
@@ -263,7 +264,7 @@ class Cause(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["corruption", "mix", "inputs", "answer"]
+    kind: Literal["corruption", "mix", "inputs", "answer", "unclear"]
     share: float
     low: float
     high: float
@@ -277,6 +278,7 @@ class Cause(BaseModel):
             "mix": "another mix of segments",
             "inputs": "inputs that moved (covariate shift)",
             "answer": "another answer to the same inputs (concept drift)",
+            "unclear": "inputs that are nowhere like before, or another answer to them",
         }[self.kind]
 
 
@@ -371,7 +373,10 @@ SHORT = 12
 
 
 class AgainstAnchor(BaseModel):
-    """The challenger's gain over the frozen reference `version` on the clean/noisy mix, and its lower 95 % bound."""
+    """The challenger's gain over the frozen reference `version` on the clean/noisy mix, and its lower 99 % bound.
+
+    Stricter than what most promotions need, so that the reference is not whatever was promoted last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -137,20 +137,26 @@ class Stream:
             return self._in_order
         known = [part.origin.is_known_by(as_of) for part in self.parts]
         last = self._last_turns(known)
-        current = [
-            is_known and part.origin.turn == last[_file_of(part)] for part, is_known in zip(self.parts, known, strict=True)
-        ]
-        counted = self._newest(self._of(current))
-        if all(known):
-            return counted
-        # What comes later under the name of a file that was replaced or withdrawn by then is not the first of its rows.
-        late = [
-            not is_known and part.origin.turn > last.get(_file_of(part), -1)
+        turns = [
+            (is_known, part.origin.turn, last.get(_file_of(part), -1))
             for part, is_known in zip(self.parts, known, strict=True)
         ]
+        counted = self._newest(self._of([is_known and turn == newest for is_known, turn, newest in turns]))
+        if all(known):
+            return counted
+        # What was withdrawn counts for no time; an earlier delivery of a file that was replaced by then brings nothing back.
+        late = [not is_known and turn > newest for is_known, turn, newest in turns]
+        seen = [is_known and not is_gone for is_known, is_gone in zip(known, self._withdrawn, strict=True)]
         counts = np.zeros(len(self.rows), dtype=bool)
-        counts[counted] = counts[self._first_of_their_key(self._of(late), self._of(known))] = True
+        counts[counted] = counts[self._first_of_their_key(self._of(late), self._of(seen))] = True
         return self._in_order[counts[self._in_order]]
+
+    def changed_since(self, as_of: datetime) -> set[datetime]:
+        """The periods of which other rows count now than did as of a time."""
+        if not self.contested or all(part.origin.is_known_by(as_of) for part in self.parts):
+            return set()
+        differ = np.setxor1d(self.positions(as_of), self.positions(None))
+        return {start.to_pydatetime() for start in self.rows[PERIOD].iloc[differ].unique()}
 
     @cached_property
     def contested(self) -> set[str]:
@@ -162,8 +168,9 @@ class Stream:
 
     def known_by(self, as_of: datetime) -> "Stream":
         """Without the deliveries that came later and of which nothing counts as of a time."""
-        counting = set(self.rows[_PART].iloc[self.positions(as_of)])
-        return self._only([part.origin.is_known_by(as_of) or number in counting for number, part in enumerate(self.parts)])
+        counting = np.zeros(len(self.parts), dtype=bool)
+        counting[self.rows[_PART].to_numpy()[self.positions(as_of)]] = True
+        return self._only([part.origin.is_known_by(as_of) or bool(counting[n]) for n, part in enumerate(self.parts)])
 
     def of_periods(self, periods: set[str], inside: bool) -> "Stream":
         """The deliveries of these periods, or of all others."""
@@ -172,16 +179,22 @@ class Stream:
     def _only(self, kept: Sequence[bool]) -> "Stream":
         if all(kept):
             return self
-        rows = self.rows.iloc[np.sort(self._of(kept))].reset_index(drop=True)
-        rows[_PART] = np.cumsum(kept)[rows[_PART].to_numpy()] - 1
-        return Stream(self.by, [part for part, is_kept in zip(self.parts, kept, strict=True) if is_kept], rows)
+        chosen = [number for number, is_kept in enumerate(kept) if is_kept]
+        # The rows of a part stand together.
+        ends = np.cumsum([0, *(len(part.table) for part in self.parts)])
+        positions = np.concatenate([np.arange(ends[n], ends[n + 1]) for n in chosen]) if len(chosen) else np.zeros(0, np.intp)
+        rows = self.rows.iloc[positions].reset_index(drop=True)
+        rows[_PART] = np.repeat(np.arange(len(chosen)), [len(self.parts[n].table) for n in chosen])
+        return Stream(self.by, [self.parts[n] for n in chosen], rows)
 
-    def changed_since(self, as_of: datetime) -> set[datetime]:
-        """The periods of which other rows count now than did as of a time."""
-        if not self.contested or all(part.origin.is_known_by(as_of) for part in self.parts):
-            return set()
-        differ = np.setxor1d(self.positions(as_of), self.positions(None))
-        return {start.to_pydatetime() for start in self.rows[PERIOD].iloc[differ].unique()}
+    @cached_property
+    def _withdrawn(self) -> list[bool]:
+        """For each part, whether it or a later delivery under its name was a withdrawal."""
+        last: dict[tuple[str, str], int] = {}
+        for part in self.parts:
+            if part.origin.known is None and not len(part.table):
+                last[_file_of(part)] = max(part.origin.turn, last.get(_file_of(part), -1))
+        return [part.origin.turn <= last.get(_file_of(part), -1) for part in self.parts]
 
     @cached_property
     def _in_order(self) -> NDArray[np.intp]:
@@ -208,18 +221,38 @@ class Stream:
         return newest
 
     def _first_of_their_key(self, late: NDArray[np.intp], known: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Of rows that came later, those whose key no known delivery ever had; of several with one key, the first."""
-        origins = [self.parts[number].origin for number in self.rows[_PART].iloc[late]]
-        came = pd.DataFrame({"known": [origin.known for origin in origins], "turn": [origin.turn for origin in origins]})
+        """Of rows that came later, those whose key no known delivery ever had; of several with one key, the first.
+
+        A row whose time was corrected is in another period: where the file had its key, it is not the first either.
+        """
+        part = self.rows[_PART].to_numpy()[late]
+        came = {
+            "known": pd.Series([one.origin.known for one in self.parts]).to_numpy()[part],
+            "turn": np.array([one.origin.turn for one in self.parts])[part],
+        }
         # Stable: of what was taken in by one run, what was delivered first.
-        late = late[came.sort_values(["known", "turn"], kind="stable").index.to_numpy()]
-        first = ~self.rows[self.by].iloc[np.concatenate([known, late])].duplicated(keep="first").to_numpy()
-        came_first: NDArray[np.intp] = late[first[len(known) :]]
+        late = late[pd.DataFrame(came).sort_values(["known", "turn"], kind="stable").index.to_numpy()]
+        both = np.concatenate([known, late])
+        first = np.ones(len(late), dtype=bool)
+        for names in (self.by, [SOURCE, *(name for name in self.by if name != PERIOD)]):
+            first &= ~self.rows[names].iloc[both].duplicated(keep="first").to_numpy()[len(known) :]
+        came_first: NDArray[np.intp] = late[first]
         return came_first
 
 
-def _moments(moment: datetime | None, count: int) -> pd.Series:
-    return pd.Series([moment] * count, dtype="datetime64[us, UTC]")
+def _valid(rows: pd.DataFrame, since: datetime | None, until: datetime | None) -> pd.DataFrame:
+    """Rows with the time from when, and until when, they counted."""
+    return rows.assign(**{KNOWN_FROM: _moments(since, rows.index), KNOWN_UNTIL: _moments(until, rows.index)})
+
+
+def _moments(moment: datetime | None, index: pd.Index) -> pd.Series:
+    return pd.Series([moment] * len(index), index=index, dtype="datetime64[us, UTC]")
+
+
+def _contents(rows: pd.DataFrame) -> NDArray[np.uint64]:
+    """What a row says, as a number; shape (n,)."""
+    told = rows.drop(columns=[KNOWN_FROM, KNOWN_UNTIL])
+    return np.asarray(pd.util.hash_pandas_object(told, index=False).to_numpy())
 
 
 def _file_of(part: Part) -> tuple[str, str]:
@@ -258,29 +291,28 @@ class History:
     def versions(self) -> pd.DataFrame:
         """The rows in all their versions, see decisions/data/versions.py; as `at` gives them where each has one."""
         contested = self.features.contested | self.labels.contested
-        pieces = [self._of_periods(contested, inside=False).at()]
+        calm = self._of_periods(contested, inside=False).at()
+        if not contested:
+            return calm
+        pieces = [_valid(calm, None, None)]
         for period in sorted(contested):
             pieces += self._of_periods({period}, inside=True)._its_versions()
-        if len(pieces) == 1:
-            return pieces[0]
-        own = dict.fromkeys((KNOWN_FROM, KNOWN_UNTIL), pd.Series(pd.NaT, dtype="datetime64[us, UTC]"))
-        pieces[0] = pieces[0].assign(**own)
         rows = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1], ignore_index=True)
         return rows.sort_values(self.model.feed.time, kind="stable", ignore_index=True)
 
     def _its_versions(self) -> list[pd.DataFrame]:
-        """Of the rows of one period."""
+        """Of the rows of one period: a row that does not change is there once, however often it was delivered."""
         times = sorted({part.origin.known for part in (*self.features.parts, *self.labels.parts) if part.origin.known})
-        found: list[tuple[datetime | None, pd.DataFrame]] = []
-        for begin in [None, *times]:
-            rows = self.at(begin or (times[0] - datetime.resolution if times else None))
-            if not found or not rows.equals(found[-1][1]):
-                found.append((begin, rows))
-        ends = [begin for begin, _ in found[1:]] + [None]
-        return [
-            rows.assign(**{KNOWN_FROM: _moments(begin, len(rows)), KNOWN_UNTIL: _moments(end, len(rows))})
-            for (begin, rows), end in zip(found, ends, strict=True)
-        ]
+        current = _valid(self.at(times[0] - datetime.resolution if times else None), None, None)
+        ended: list[pd.DataFrame] = []
+        for moment in times:
+            rows = _valid(self.at(moment), moment, None)
+            its, others = _contents(rows), _contents(current)
+            over = ~np.isin(others, its)
+            ended.append(current[over].assign(**{KNOWN_UNTIL: _moments(moment, current.index[over])}))
+            parts = [part for part in (current[~over], rows[~np.isin(its, others)]) if len(part)]
+            current = pd.concat(parts, ignore_index=True) if parts else current.head(0)
+        return [*ended, current]
 
     def _of_periods(self, periods: set[str], *, inside: bool) -> "History":
         return History(self.model, self.features.of_periods(periods, inside), self.labels.of_periods(periods, inside))

@@ -164,12 +164,21 @@ class Lake(Records):
         """Since when each file is known that a run as of a time takes in, by its id.
 
         That time, or the newest one that any run was about before: what a run as of an earlier time takes in was not known
-        then. A file that the newest check began to take in keeps the time that it got there.
+        then. A file that the newest check began to take in keeps the time that it got there, and so does one of a history that
+        is taken in again.
         """
         newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
         times = [as_of, *self.status_times(model_name, MonitorStatus)[-1:], *([newest.as_of] if newest else [])]
         begun = newest.known if newest else {}
-        return {name: begun.get(name, max(times)) for name in map(file_id, files)}
+        return {name: begun.get(name) or self._known_before(model_name, name) or max(times) for name in map(file_id, files)}
+
+    def _known_before(self, model_name: str, name: str) -> datetime | None:
+        """Since when a file was known that is taken in again, under a changed layout."""
+        for home in self._homes(model_name)[:-1]:
+            intake = self._optional(Intake, f"intake/{home}/{name}.json")
+            if intake and intake.known:
+                return intake.known
+        return None
 
     def uncounted_files(self, model_name: str) -> set[str]:
         """Ids of files that the newest check took in, where its run never came to its status: the next run counts them."""

@@ -7,7 +7,7 @@ What an entry is, and what follows from it: `include/ledger/entries.py`.
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from include.adapters.latest_status import LatestStatus
@@ -105,10 +105,15 @@ class Ledger:
         entries = self._backwards(model_name)
         return next((entry for entry in entries if entry.event in events and entry.version == version), None)
 
-    def newest_with(self, model_name: str, event: str, name: str, value: object) -> Entry | None:
-        """The newest entry of an event that has a value in its evidence, however long ago."""
-        entries = self._backwards(model_name)
-        return next((entry for entry in entries if entry.event == event and entry.evidence.get(name) == value), None)
+    def newest_with(self, model_name: str, about: tuple[str, str, object], within: timedelta) -> Entry | None:
+        """The newest entry of an event with a name and a value in its evidence, of those that were written within a time."""
+        event, name, value = about
+        for entry in self._backwards(model_name):
+            if self.now() - entry.at > within:
+                return None
+            if entry.event == event and entry.evidence.get(name) == value:
+                return entry
+        return None
 
     def _backwards(self, model_name: str) -> Iterator[Entry]:
         """The entries, newest first, each read when it is asked for."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from include.adapters.fresh_process import ArtifactTrial
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-# The frozen reference: the first champion, until a person moves it.
+# The frozen reference: the first champion, until a version is proved better and promoted, or a person moves it.
 ANCHOR = "anchor"
 # A tag, for people: the version was champion once. What follows from it is in the ledger.
 WAS_CHAMPION = "was_champion"

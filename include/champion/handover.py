@@ -134,21 +134,25 @@ class Handover:
         self._publish(must_publish)
 
     def _move_anchor(self, entry: Entry) -> None:
-        """The frozen reference moves up with a proved gain over it, and away from a version that was rolled back from.
+        """The frozen reference moves up with a proved gain over it, and back from a version that was rolled back from.
 
         Once per entry, and only where it is what the entry is about: a person may choose another.
         """
-        beaten = entry.evidence.get("against_anchor")
-        if entry.event == "promoted" and beaten and AgainstAnchor.model_validate(beaten).proved:
-            leaves = beaten["version"]
-        elif entry.event == "rolled_back":
-            leaves = entry.before
+        registry, name = self.services.registry, self.model.name
+        if entry.champion is None or entry.champion != self.state.champion:
+            return
+        beaten = _against_anchor(entry)
+        if entry.event == "promoted" and beaten and beaten.proved:
+            leaves, to = beaten.version, entry.champion
+        elif entry.event == "rolled_back" and entry.before:
+            promoted = self.services.ledger.newest_about(name, "promoted", entry.before)
+            before = _against_anchor(promoted) if promoted else None
+            leaves, to = entry.before, before.version if before else entry.champion
         else:
             return
-        registry, name, champion = self.services.registry, self.model.name, entry.champion
         anchor = registry.aliased(name, ANCHOR)
-        if anchor and anchor.number == leaves and champion and registry.exists(name, champion):
-            self._set_alias(ANCHOR, champion)
+        if anchor and anchor.number == leaves and registry.exists(name, to):
+            self._set_alias(ANCHOR, to)
 
     def _restore_tags(self) -> None:
         """Give the champion the tags back that it was promoted with: runs decide by them, so a change is recorded first."""
@@ -290,6 +294,11 @@ class Handover:
         """Whether the ledger holds nothing but what is written without a look at the champion: comparisons and answers."""
         answers = ("compared", "approved", "rejected")
         return all(entry.event in answers for entry in self.services.ledger.entries(self.model.name))
+
+
+def _against_anchor(entry: Entry) -> AgainstAnchor | None:
+    beaten = entry.evidence.get("against_anchor")
+    return AgainstAnchor.model_validate(beaten) if beaten else None
 
 
 @contextmanager

@@ -250,7 +250,7 @@ def _publish(services: Services, model: Model, delivery: _Delivery, known: datet
     with lake.quarantine(model.name, file) as put_aside:
         periods = lake.publish(model, file, _good_rows(services, model, delivery, put_aside), known)
     reasons = dict(delivery.reasons.most_common())
-    lake.finish_file(model.name, Intake(file=file, rows=delivery.good, reasons=reasons, periods=periods))
+    lake.finish_file(model.name, Intake(file=file, rows=delivery.good, reasons=reasons, periods=periods, known=known))
 
 
 def _quarantine(services: Services, model: Model, delivery: _Delivery) -> None:

@@ -10,7 +10,7 @@ document is named by version and period, and what a period is compared with lies
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ from include.noise.profile import NoiseProfile, measure_profile, pooled
 from include.own_columns import OWN
 from include.results import Checked, Drift, Moved, Scored
 from include.services import Services, StepContext
-from include.statuses import PeriodProfile
+from include.statuses import MonitorStatus, PeriodProfile
 
 IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the champion is unchanged."
 
@@ -93,6 +93,12 @@ class _Check:
         """The features that can be compared."""
         return self.baseline.columns(self.model)
 
+    @cached_property
+    def is_backfill(self) -> bool:
+        """Whether a later time was checked already: what is kept of a period then holds what was delivered since."""
+        times = self.services.lake.status_times(self.model.name, MonitorStatus)
+        return bool(times) and times[-1] > self.as_of
+
     def before(self, periods: int = 1) -> datetime:
         """Start of an earlier period."""
         return self.period - periods * self.model.feed.period
@@ -124,7 +130,8 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
     )
     period = NewestPeriod(summary, _summary(check, check.before()), newest.noise)
     broken = broken_signs(check.baseline, period, check.columns, model.feed)
-    services.lake.write_profile(model.name, PeriodProfile(scored.period, newest.noise, tuple(sorted(broken))))
+    if not check.is_backfill:
+        services.lake.write_profile(model.name, PeriodProfile(scored.period, newest.noise, tuple(sorted(broken))))
     moved = _judge(check, newest, learn=not broken)
     drifted = _drifted(model, moved, broken)
     return _result(check, moved, broken, _draw(check, sample, rows, drifted))
@@ -191,7 +198,8 @@ def _summary(check: _Check, period: datetime) -> Summary | None:
 
 def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> Summary:
     summary = merged(summaries)
-    check.services.lake.write_summary(check.model.name, check.digest, period, summary)
+    if not check.is_backfill:
+        check.services.lake.write_summary(check.model.name, check.digest, period, summary)
     return summary
 
 

@@ -8,6 +8,7 @@ where no mature period is left that the champion was not trained on. Safe to run
 by version and period.
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,21 +24,24 @@ from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.periods import PeriodCount, count_periods, is_mature, label_known
 from include.decisions.monitoring.causes import Problem, Sample, marks_of, why
 from include.decisions.monitoring.quality import FIRST_PERIODS, TOGETHER, Judged, between_period_deviation, trend
-from include.decisions.scoring.answering import predict
+from include.decisions.scoring.answering import CANNOT_SCORE, predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.estimate import Answered, estimate
 from include.decisions.scoring.evidence import measure
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
 from include.decisions.scoring.scorecard import Measured
+from include.errors import ProvingGroundError
 from include.models.contract import Model
 from include.noise.profile import learn_columns
 from include.results import Quality, Scored, Why
 from include.services import StepContext
+from include.untrusted_text import words_of
 
 IF_IT_FAILS = "Fresh data are curated and scored, quality was not judged; the champion is unchanged."
 
 _COMPARED_ROWS = 5_000
+_log = logging.getLogger(__name__)
 
 
 def run(context: StepContext, scored: Scored) -> Quality:
@@ -186,15 +190,24 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
 
 
 def _why(context: StepContext, champion: Version, periods: Sequence[Judged]) -> Why | None:
+    """Why quality fell; None where that cannot be said: an explanation stops no check."""
+    try:
+        return _split(context, champion, periods)
+    except (ProvingGroundError, *CANNOT_SCORE) as error:
+        _log.warning("why quality of version %s fell cannot be said: %s", champion.number, words_of(error))
+        return None
+
+
+def _split(context: StepContext, champion: Version, periods: Sequence[Judged]) -> Why | None:
     """What the newest two mature periods lost against the first ones, or against the hold-out where these are too few."""
     services, model = context.services, context.model
     newest, first = periods[-TOGETHER:], periods[:-TOGETHER][:FIRST_PERIODS]
     if len(first) >= TOGETHER:
-        before = [_rows_of(context, period.start) for period in first]
+        before = _together(context, first)
     else:
-        before = [services.lake.read_snapshot(model, champion.tag("holdout"))]
+        before = _sampled(context, services.lake.read_snapshot(model, champion.tag("holdout")), _COMPARED_ROWS)
     pipeline = services.registry.load(model, champion.number, promoted_digest(services, model, champion.number))
-    rows = [_sampled(context, before), _sampled(context, [_rows_of(context, period.start) for period in newest])]
+    rows = [before, _together(context, newest)]
     learned = learn_columns(rows[0], model.features)
     sides = [
         Sample(
@@ -204,22 +217,31 @@ def _why(context: StepContext, champion: Version, periods: Sequence[Judged]) -> 
             clusters=Clusters.of_rows(part, model.feed),
             marks=marks_of(part, rows[0], model.features, learned),
         )
-        for part in rows
+        for part in (part.reset_index(drop=True) for part in rows)
         if len(part)
     ]
     problem = Problem(model.features, model.criteria.slices, model.task, model.criteria.metric, model.seed)
     return why(sides[0], sides[1], problem) if len(sides) == len(rows) else None
 
 
-def _rows_of(context: StepContext, start: datetime) -> pd.DataFrame:
+def _together(context: StepContext, periods: Sequence[Judged]) -> pd.DataFrame:
+    """Labelled rows of some periods, each sampled as it is read: so many that a classifier tells them apart in seconds."""
     lake, model = context.services.lake, context.model
-    return lake.rows(model, start, start + model.feed.period, context.request.as_of)
+    spans = [(period.start, period.start + model.feed.period) for period in periods]
+    each = _COMPARED_ROWS // len(periods)
+    return pd.concat([_sampled(context, lake.rows(model, *span, context.request.as_of), each) for span in spans])
 
 
-def _sampled(context: StepContext, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Labelled rows of some periods: so many that a classifier tells them apart in seconds."""
-    rows = labelled(context.model, pd.concat(parts), context.request.as_of)
-    return rows.sample(min(len(rows), _COMPARED_ROWS), random_state=context.model.seed).sort_index().reset_index(drop=True)
+def _sampled(context: StepContext, rows: pd.DataFrame, at_most: int) -> pd.DataFrame:
+    """Labelled rows: of two classes as many as there are of the rarer one at least, up to half of the sample."""
+    model = context.model
+    rows, seed = labelled(model, rows, context.request.as_of), model.seed
+    if model.task != "binary" or len(rows) <= at_most:
+        return rows.sample(min(len(rows), at_most), random_state=seed).sort_index().reset_index(drop=True)
+    classes = sorted((part for _, part in rows.groupby(model.label.name)), key=len)
+    rarer = classes[0].sample(min(len(classes[0]), at_most // 2), random_state=seed)
+    others = [part.sample(min(len(part), at_most - len(rarer)), random_state=seed) for part in classes[1:]]
+    return pd.concat([rarer, *others]).sort_index().reset_index(drop=True)
 
 
 def _proved(champion: Version) -> Measured:

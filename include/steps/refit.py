@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from include.adapters.compute import as_done, computing
+from include.adapters.curated import History
 from include.adapters.lake import period_in
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit
@@ -34,7 +35,7 @@ from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
 from include.documents import to_bytes
 from include.models.contract import Model
-from include.own_columns import LABEL_DELIVERED
+from include.own_columns import KNOWN_FROM, LABEL_DELIVERED
 from include.results import Refitted
 from include.services import StepContext
 
@@ -63,12 +64,13 @@ def run(context: StepContext, tell: Tell = in_log) -> Refitted:
     until = model.period_of(request.as_of)
     services.lake.require_layout(model)
     files = [key for key in services.lake.sound_files(model, request.as_of) if period_in(key) < until]
-    history = services.lake.history(model, files).known_by(request.as_of).versions()
+    delivered = services.lake.history(model, files).known_by(request.as_of)
+    history = delivered.versions()
     plan = plan_backtest(history, model, until)
     if len(plan.scored) < FEWEST_PERIODS:
         why = f"{len(plan.scored)} periods could be replayed, {FEWEST_PERIODS} are needed. Wait for more."
         return Refitted(skipped=why, summary=f"nothing to replay: {why}")
-    digest = _digest(context, plan, files)
+    digest = _digest(context, plan, delivered)
     services.lake.keep_plan(model.name, digest, plan)
     done = services.lake.replayed(model.name, digest)
     missing = [fit for fit in plan.fits if fit.name not in done]
@@ -125,7 +127,7 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     values = PeriodValues(
         largest_psi(training[columns], *_as_served(later, position, plan, columns), periods, model.features),
         best_trivial(model.task, metric, learned, judged_rows, periods),
-        _on_corrected(model, pipeline, later, position, periods),
+        _on_corrected(model, pipeline, later, plan, rows),
     )
     return scores(metric, judged_rows, predict(model, pipeline, rows), values, fit)
 
@@ -140,15 +142,24 @@ def _as_served(
 
 
 def _on_corrected(
-    model: Model, pipeline: Any, later: pd.DataFrame, position: "NDArray[np.int64]", periods: int
+    model: Model, pipeline: Any, later: pd.DataFrame, plan: BacktestPlan, judged_rows: pd.DataFrame
 ) -> "NDArray[np.float64]":
-    """What a model would be worth in each period on the rows and labels as they were corrected later; NaN where none were."""
-    metric, values = primary_metric(model), np.full(periods, np.nan)
-    for number in np.unique(position[was_changed(later).to_numpy()]):
-        rows = newest(later[position == number])
-        rows = rows[rows[LABEL_DELIVERED] & rows[model.label.name].notna()]
-        if len(rows):
-            values[number] = metric.gain(metric.estimate(labels_of(model, rows), predict(model, pipeline, rows))[0])
+    """What a model would be worth in each period on its judged rows as they were corrected after that; NaN where none were."""
+    metric, values, key = primary_metric(model), np.full(len(plan.starts), np.nan), list(model.feed.key)
+    corrected = newest(later[was_changed(later)]) if was_changed(later).any() else later.head(0)
+    of_judged = positions(judged_rows, plan, model)
+    for number in np.unique(positions(corrected, plan, model)):
+        if not number >= 0 or plan.mature_at[number] >= len(plan.ends):
+            continue
+        now = corrected[corrected[KNOWN_FROM] > plan.ends[plan.mature_at[number]]]
+        rows = judged_rows[of_judged == number]
+        changed = rows[key].merge(now, on=key, how="inner")
+        if changed.empty:
+            continue
+        same = rows[~pd.MultiIndex.from_frame(rows[key]).isin(pd.MultiIndex.from_frame(changed[key]))]
+        whole = pd.concat([same, changed[same.columns]], ignore_index=True)
+        whole = whole[whole[LABEL_DELIVERED] & whole[model.label.name].notna()]
+        values[number] = metric.gain(metric.estimate(labels_of(model, whole), predict(model, pipeline, whole))[0])
     return values
 
 
@@ -179,11 +190,13 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _digest(context: StepContext, plan: BacktestPlan, files: Sequence[str]) -> str:
+def _digest(context: StepContext, plan: BacktestPlan, delivered: History) -> str:
     """What names a replay: everything that its tables depend on."""
     model, request = context.model, context.request
     about = {
-        "files": list(files),
+        "files": delivered.keys,
+        # Among the same files, other rows count as of another time where any of them came later.
+        "known_by": request.as_of.isoformat() if delivered.changed_since(request.as_of) else None,
         "plan": hashlib.sha256(to_bytes(plan)).hexdigest(),
         "recipe": recipe(model, model.candidate.pipeline()),
         "criteria": model.criteria_digest,

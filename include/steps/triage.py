@@ -8,7 +8,7 @@ Safe to run again: the document is named by the run's as-of time.
 
 from datetime import datetime
 
-from include.decisions.monitoring.triage import Evidence, Times, triage
+from include.decisions.monitoring.triage import PAGED_PERIODS, Evidence, Times, triage
 from include.errors import BrokenFeed
 from include.results import Checked, Drift, Event, Finding, Quality, RetrainingRequested, Scored
 from include.services import StepContext
@@ -24,7 +24,7 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
         BrokenFeed: the newest period shows that the feed is broken.
     """
     model, request = context.model, context.request
-    times = Times(_newest_check(context), _newest_retraining(context))
+    times = Times(_newest_check(context), _newest_retraining(context), _paged_for_corruption(context, quality))
     finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", reason=f"requested by hand: {request.reason}")
@@ -57,6 +57,21 @@ def _newest_check(context: StepContext) -> datetime | None:
     """As-of time of the newest earlier check: a back-fill does not see what happens after its time."""
     times = context.services.lake.status_times(context.model.name, MonitorStatus)
     return next((moment for moment in reversed(times) if moment < context.request.as_of), None)
+
+
+def _paged_for_corruption(context: StepContext, quality: Quality) -> int:
+    """How many of the newest earlier checks in a row paged because of it; only asked where it is the cause again."""
+    if quality.why is None or quality.why.first is None or quality.why.first.kind != "corruption":
+        return 0
+    lake, name, count = context.services.lake, context.model.name, 0
+    earlier = [moment for moment in lake.status_times(name, MonitorStatus) if moment < context.request.as_of]
+    for moment in earlier[: -PAGED_PERIODS - 1 : -1]:
+        status = lake.status(name, MonitorStatus, moment)
+        first = status.quality.why.first if status and status.quality.why else None
+        if status is None or status.finding.action != "page" or first is None or first.kind != "corruption":
+            break
+        count += 1
+    return count
 
 
 def _newest_retraining(context: StepContext) -> datetime | None:

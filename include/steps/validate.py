@@ -3,7 +3,7 @@
 In: the snapshots and the challenger. Out: the verdict. The decision card becomes the version's description in MLflow; picture,
 scorecard and the noise suite as used go beside its run. Each version predicts from raw rows through its own logged pipeline,
 and a fresh process loads and queries the challenger's artifact.
-Blocks, never passes, when a check cannot be made. Safe to run again: the same digests give the same verdict.
+Blocks, never passes, when a check cannot be made. Safe to run again: a repeated run gives the same verdict and spends no more.
 """
 
 import math
@@ -21,13 +21,13 @@ from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
 from include.decisions.gate.budgets import Cost, calibration_error
-from include.decisions.gate.error_budget import Lane, Spent, in_words, spend
+from include.decisions.gate.error_budget import YEAR, Lane, Spent, deviate, in_words, spend
 from include.decisions.gate.judge import Contest, judge
 from include.decisions.gate.verdict import Circumstances, Decision, Outcome, checks, suspicious_predictions
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Predictions, same
-from include.decisions.scoring.scorecard import CLEAN, Z95, Scorecard
+from include.decisions.scoring.scorecard import CLEAN, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
@@ -47,6 +47,8 @@ IF_IT_FAILS = "The challenger is registered but was not judged; the champion is 
 _TRIED_ROWS = 50
 _PROFILES = 8
 _COSTS = ("latency_ms", "size_mb", "memory_mb")
+# At which a gain over the frozen reference is proved.
+_REFERENCE_LEVEL = 0.01
 _HOW_TO_OVERRIDE = "to replace a champion that cannot be scored, run retrain with replace_unscorable_champion and a reason"
 _HOW_TO_REFREEZE = f"to freeze another reference, move the alias {ANCHOR} in MLflow"
 
@@ -303,7 +305,8 @@ def _spend(comparison: _Comparison) -> Spent:
     subject = f"{comparison.number} against {versions['champion'].number} as of {request.as_of.isoformat()}"
     named = (comparison.holdout.digest, comparison.suite.digest(), model.criteria_digest)
     about = Subject(f"{subject} on {' '.join(digest[:16] for digest in named)}", comparison.number)
-    latest = services.ledger.newest_with(model.name, "compared", "lane", lane)
+    # After a year the budget is full again, whatever was spent before.
+    latest = services.ledger.newest_with(model.name, ("compared", "lane", lane), within=YEAR)
     spent = spend(lane, request.as_of, _spent(latest) if latest else None)
     evidence = {"lane": lane, "level": spent.level, "left": spent.left, "at": spent.at.isoformat()}
     author = Author("gate", in_words(lane, spent))
@@ -340,7 +343,7 @@ def _against_anchor(comparison: _Comparison, scorecard: Scorecard | None) -> Aga
     if scorecard is None or comparison.anchor is None or champion is None:
         return None
     gain = scorecard.blend if comparison.anchor == champion.number else scorecard.anchor
-    if gain is None or not math.isfinite(low := gain.above(-Z95)):
+    if gain is None or not math.isfinite(low := gain.above(-deviate(_REFERENCE_LEVEL))):
         return None
     return AgainstAnchor(version=comparison.anchor, gain=gain.value, low=low)
 

@@ -9,6 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.champion.withdrawal import take_back
+from include.decisions.data.versions import known_at
+from include.request import Request
+from include.services import StepContext
 from tests.statuses import monitor_status
 from tests.toy import DAY, World, day, rows
 
@@ -131,10 +135,6 @@ def test_a_backfill_takes_in_nothing_for_its_own_time(known: World) -> None:
 
 def test_what_was_withdrawn_is_gone_for_every_time(known: World) -> None:
     """Also for runs as of before."""
-    from include.champion.withdrawal import take_back
-    from include.request import Request
-    from include.services import StepContext
-
     context = StepContext(known.services, known.model, Request(as_of=THEN + DAY, reason="wrong", run_id="r"))
     take_back(context, known.landing, "toy/features/03.csv", "wrong")
     assert known.services.lake.rows(known.model, day(3), day(4), known_by=day(5)).empty
@@ -160,3 +160,55 @@ def test_quality_that_was_measured_as_of_before_is_measured_again(known: World) 
     assert turned < 0.5 < fresh
     assert quality(before) == fresh
     assert quality(after) == turned
+
+
+def test_a_row_that_does_not_change_is_there_once(known: World) -> None:
+    """However often its file is delivered again: the replay holds the versions of rows, not of files."""
+    for turn in range(5):
+        known.deliver("features", "03", rows(3).drop(columns="y").assign(x=rows(3)["x"].mask(rows(3).index == turn, 9.0)))
+        taken_in(known, THEN + (turn + 1) * DAY)
+    lake, model = known.services.lake, known.model
+    history = lake.history(model, lake.files(model, day(0), day(8)))
+    versions = history.versions()
+    assert 8 * 60 < len(versions) <= 8 * 60 + 10
+    for turn in range(6):
+        moment = THEN + turn * DAY
+        then = known_at(versions, moment).drop(columns=["_pg_known_from", "_pg_known_until"]).reset_index(drop=True)
+        right = history.at(moment).sort_values("id", ignore_index=True)
+        pd.testing.assert_frame_equal(then.sort_values("id", ignore_index=True), right)
+
+
+def test_where_every_period_was_corrected_no_row_is_made_up(known: World) -> None:
+    """Days that all came twice: as many rows as before, and none without a key."""
+    for number in range(8):
+        known.deliver("labels", f"{number:02}", rows(number)[["id", "at", "y"]].assign(y=0))
+    taken_in(known, THEN + DAY)
+    lake, model = known.services.lake, known.model
+    versions = lake.history(model, lake.files(model, day(0), day(8))).versions()
+    assert versions["id"].notna().all()
+    assert len(known_at(versions, THEN)) == len(known_at(versions, THEN + DAY)) == 8 * 60
+
+
+def test_a_row_whose_time_was_corrected_is_there_once(known: World) -> None:
+    """It moved to another day: as of before, it is where it was."""
+    whole = rows(3).drop(columns="y")
+    moved = whole.assign(at=whole["at"].where(whole.index > 0, day(4).isoformat()))
+    known.deliver("features", "03", moved)
+    taken_in(known, THEN + DAY)
+    lake, model = known.services.lake, known.model
+    for as_of, on_day in ((THEN, 3), (THEN + DAY, 4)):
+        there = lake.rows(model, day(0), day(8), known_by=as_of)
+        assert there["id"].is_unique
+        assert model.period_of(there.set_index("id")["at"]["3-0"].to_pydatetime()) == day(on_day)
+
+
+def test_rows_that_were_withdrawn_and_delivered_again_count_from_when_they_were_due(known: World) -> None:
+    """Not for some times, and for others not."""
+    context = StepContext(known.services, known.model, Request(as_of=THEN, reason="wrong", run_id="r"))
+    take_back(context, known.landing, "toy/features/03.csv", "wrong")
+    known.landing.now += DAY
+    known.deliver("features", "03", rows(3).drop(columns="y"))
+    taken_in(known, THEN + 3 * DAY)
+    lake, model = known.services.lake, known.model
+    for as_of in (day(4), day(6), THEN, THEN + 2 * DAY, THEN + 3 * DAY):
+        assert len(lake.rows(model, day(3), day(4), known_by=as_of)) == 60, as_of

@@ -4,9 +4,9 @@ import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved
 from include.results import RolledBack
-from tests.steps.test_promote import promote, verdict_on
+from tests.steps.test_promote import against, promote, verdict_on
 from tests.steps.test_verify_target import promoted_twice, verify
-from tests.toy import World, day
+from tests.toy import World, day, fitted
 
 __all__ = ["promoted_twice"]
 
@@ -129,3 +129,16 @@ def test_a_version_that_was_rolled_back_from_is_no_reference(promoted_twice: Wor
     promoted_twice.registry.aliases["anchor"] = "4"
     roll_back(promoted_twice)
     assert promoted_twice.registry.aliases["anchor"] == "3"
+
+
+def test_the_reference_goes_back_to_what_it_was(world: World) -> None:
+    """Not to the version that is champion again, which was never proved better."""
+    for _ in range(3):
+        world.registry.add(fitted(), {})
+    world.registry.aliases = {"champion": "1", "challenger": "2"}
+    world.do("reconcile", day(0))
+    promote(world, verdict_on("2", "1").model_copy(update=against("1", -0.01, -0.02)))
+    promote(world, verdict_on("3", "2").model_copy(update=against("1", 0.02, 0.01)))
+    assert world.registry.aliases["anchor"] == "3"
+    roll_back(world)
+    assert (world.registry.aliases["champion"], world.registry.aliases["anchor"]) == ("2", "1")

@@ -86,7 +86,7 @@ def in_words(lane: Lane, spent: Spent) -> str:
     budget = BUDGETS[lane]
     monthly = budget.added_in(timedelta(days=30))
     return (
-        f"An equal challenger passes this comparison with a probability of {spent.level:.2%}. The {lane} lane may promote "
-        f"{budget.yearly:g} by chance in any 365 days: {spent.left:.2g} are left now, and 30 days add {monthly:.2g}. "
+        f"An equal challenger passes this comparison with a probability of {100 * spent.level:.2g} %. The {lane} lane may "
+        f"promote {budget.yearly:g} by chance in any 365 days: {spent.left:.2g} are left now, and 30 days add {monthly:.2g}. "
         "Comparing again soon is stricter."
     )

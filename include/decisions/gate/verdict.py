@@ -225,7 +225,7 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: 
     low, high80 = blend.above(-deviate(level)), blend.above(Z80)
     low95, high95 = blend.above(-Z95), blend.above(Z95)
     seen = f"gain on the clean/noisy mix {blend.value:+.3g} {scorecard.metric}"
-    shown = f"the lower {100 * (1 - level):.4g} % bound {low:+.3g}"
+    shown = f"the lower {100 - float(f'{100 * level:.2g}'):.8g} % bound {low:+.3g}"
     # Above 0 at a level of 5 % or less, it is above minus the margin too: this is about the routine lane.
     if low > 0 and low95 > -criteria.margin:
         return Decision("promote", (f"{seen}: {shown} is above 0",))

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
+from scipy.stats import kruskal, ks_2samp
 
 from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.drift.domain_classifier import probability_of_second
@@ -31,13 +31,15 @@ from include.noise.profile import IN_WORDS
 from include.noise.recognition import LearnedColumn, corrupted_rows
 from include.results import Cause, Why
 
-Kind = Literal["corruption", "mix", "inputs", "answer"]
+Kind = Literal["corruption", "mix", "inputs", "answer", "unclear"]
 KINDS: tuple[Kind, ...] = ("corruption", "mix", "inputs", "answer")
 FEWEST_ROWS = 200
 _NAMED = 3
 # What share of the rows has to have some like it in the other sample.
 _FEWEST_ALIKE = 0.2
 _MOST_INPUTS = 30
+# A loss that depends on a column is no chance at this level, over groups of so many rows.
+_SURELY, _FEWEST_IN_GROUP = 1e-4, 20
 # How many standard errors a segment has to lie above the others before the answer is said to have moved there.
 _STANDS_OUT = 3.0
 
@@ -67,9 +69,12 @@ def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
     loss = _Loss.of(problem)
     comparison = _Comparison(problem, (before, now), loss, (loss.of_rows(before), loss.of_rows(now)), {})
     marks, segments = comparison.marks, [name for name in problem.segments if name in before.features]
-    inputs = comparison.comparable(marks)
+    inputs, apart = comparison.comparable(marks)
     beyond: tuple[list[str], ...] = ([], marks, [*marks, *segments], [*marks, *segments, *inputs])
     steps = [comparison.unexplained(names) for names in beyond]
+    if not comparison.are_alike(marks):
+        # Hardly any row of now is unmarked: what is left to explain is what those lost, or nothing.
+        steps = [steps[0], *[comparison.unmarked(marks)] * 3]
     parts = [*(_minus(one, other) for one, other in pairwise(steps)), steps[-1]]
     shares = [comparison.measured(part) for part in parts]
     rise = comparison.measured(steps[0])
@@ -81,7 +86,9 @@ def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
         comparison.explained_by(comparison.moved_inputs(inputs), [*marks, *segments]),
         comparison.moved_most(beyond[-1]),
     )
-    causes = [_cause(*each) for each in zip(KINDS, shares, named, strict=True)]
+    kinds: list[Kind] = [*KINDS[:-1], "unclear" if apart else "answer"]
+    named = (*named[:-1], tuple(map(comparison.in_words, apart)) or named[-1])
+    causes = [_cause(*each) for each in zip(kinds, shares, named, strict=True)]
     return Why(
         loss=loss.name,
         rise=rise.value,
@@ -170,15 +177,42 @@ class _Comparison:
         chance = odds / (1 + odds)
         return chance[: len(frames[0])], 1 - chance[len(frames[0]) :]
 
-    def comparable(self, marks: Sequence[str]) -> list[str]:
-        """The inputs in which rows of before and now can be alike.
+    def are_alike(self, names: Sequence[str]) -> bool:
+        """Whether enough rows of each side have some like them on the other, in these columns and marks."""
+        return bool(min(weight.mean() for weight in self.weights(names)) >= _FEWEST_ALIKE / 2)
 
-        Without those that tell them apart nearly always, such as one that counts up: there is nothing to compare then.
+    def comparable(self, marks: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The inputs in which rows of before and now can be alike; and those that tell them apart nearly always.
+
+        Without the latter the others are compared. What these explain is then not known, unless the loss does not depend on
+        them within before and within now: then they explain nothing, as a number that counts up.
         """
         names = sorted((column.name for column in self.problem.columns), key=self._distance)
-        while names and min(weight.mean() for weight in self.weights([*marks, *names])) < _FEWEST_ALIKE / 2:
-            names = names[:-1]
-        return [column.name for column in self.problem.columns if column.name in names]
+        apart = list[str]()
+        while names and not self.are_alike([*marks, *names]):
+            apart.append(names.pop())
+        inputs = [column.name for column in self.problem.columns if column.name in names]
+        return inputs, [name for name in apart if self._matters(name)]
+
+    def _matters(self, name: str) -> bool:
+        """Whether the loss of a row, before or now, depends on a column: on which tenth of its numbers, on which category."""
+        is_number = next(column.kind for column in self.problem.columns if column.name == name) == "number"
+        for side, losses in zip(self.sides, self.losses, strict=True):
+            values = side.features[name].reset_index(drop=True)
+            tenths = pd.qcut(as_numbers(values), 10, labels=False, duplicates="drop") if is_number else None
+            codes = pd.factorize(as_texts(values))[0] if tenths is None else np.nan_to_num(np.asarray(tenths), nan=-1.0)
+            groups = [losses[codes == code] for code in np.unique(codes)]
+            groups = [group for group in groups if len(group) >= _FEWEST_IN_GROUP]
+            if len(groups) > 1 and kruskal(*groups).pvalue < _SURELY:
+                return True
+        return False
+
+    def unmarked(self, marks: Sequence[str]) -> _Part:
+        """By how much the loss is higher among rows without any mark; by nothing where next to none is left."""
+        free = [~np.logical_or.reduce([side.marked(name) for name in marks]) for side in self.sides]
+        if min(rows.sum() for rows in free) < FEWEST_ROWS / 2:
+            return 0.0, np.zeros(len(self.losses[1])), np.zeros(len(self.losses[0]))
+        return self._rise((free[0].astype("float64"), free[1].astype("float64")))
 
     def moved_inputs(self, names: Sequence[str]) -> list[str]:
         """Those of some inputs that moved most: each costs a classifier."""
@@ -204,9 +238,10 @@ class _Comparison:
         rest = self.unexplained(beyond)
         found = {name: self.measured(_minus(rest, self.unexplained([*beyond, name]))) for name in names if name not in beyond}
         proved = sorted((name for name, share in found.items() if share.low > 0), key=lambda name: -found[name].value)
-        return tuple(self._in_words(name) for name in proved[:_NAMED])
+        return tuple(self.in_words(name) for name in proved[:_NAMED])
 
-    def _in_words(self, name: str) -> str:
+    def in_words(self, name: str) -> str:
+        """A column or mark with what changed in it."""
         if name in self.marks:
             before, now = (side.marked(name).mean() for side in self.sides)
             return f"{name} in {now:.1%} of the rows, {before:.1%} before"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
-from include.decisions.data.periods import waiting_periods
 from include.models.contract import Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
 
@@ -27,7 +26,7 @@ _SURGE = 0.04
 # However short a period is, a check is not expected more often than every few days.
 _SPARSEST = timedelta(days=3)
 # A page that is sent every week is soon ignored.
-_PAGED_PERIODS = 2
+PAGED_PERIODS = 2
 # What share of all that the champion uses must have moved before drift alone requests a retraining.
 _MOVED_WEIGHT = 0.2
 _MOST_LISTED = 3
@@ -35,10 +34,14 @@ _MOST_LISTED = 3
 
 @dataclass(frozen=True)
 class Times:
-    """As-of times of the newest earlier check and retraining, or None."""
+    """As-of times of the newest earlier check and retraining, or None.
+
+    `paged_for_corruption` counts the newest earlier checks in a row that paged because corruption costs quality.
+    """
 
     last_check: datetime | None = None
     last_retrain: datetime | None = None
+    paged_for_corruption: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
         f"decay: {quality.metric} fell from {quality.reference:.3f} to {quality.recent:.3f} over the newest two mature periods"
         f"{_caused(quality.why)}{_explained(evidence.drift)}"
     )
-    if _is_fresh_corruption(model, evidence):
+    if _is_fresh_corruption(evidence):
         return Finding(
             action="page",
             reason=reason,
@@ -95,13 +98,12 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
     return Finding(action="retrain", reason=reason)
 
 
-def _is_fresh_corruption(model: Model, evidence: Evidence) -> bool:
-    """Whether most of the loss is corruption that has not stood for long since labels could show it: what lasts is learned."""
+def _is_fresh_corruption(evidence: Evidence) -> bool:
+    """Whether most of the loss is corruption, and not for long: what a person was told and did not mend has to be learned."""
     why = evidence.quality.why
     if why is None or why.first is None or why.first.kind != "corruption" or why.first.share < why.rise / 2:
         return False
-    recent = waiting_periods(model) + _PAGED_PERIODS
-    return all(one.in_a_row <= recent for one in evidence.drift.moved if one.kind == "noise")
+    return evidence.times.paged_for_corruption < PAGED_PERIODS
 
 
 def _caused(why: Why | None) -> str:
@@ -148,7 +150,7 @@ def _noise(model: Model, evidence: Evidence) -> Finding | None:
 
 def _is_news(one: Moved) -> bool:
     """Whether it began lately, or has become much worse since the last period."""
-    return one.in_a_row <= _PAGED_PERIODS or one.effect >= 2 * one.before
+    return one.in_a_row <= PAGED_PERIODS or one.effect >= 2 * one.before
 
 
 def _silence(model: Model, evidence: Evidence) -> Finding | None:

@@ -69,9 +69,11 @@ def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows:
     Each model gets the split that a retraining at the end of its period would have got, from what was known by then. The first
     of `windows` has to be the model's own; none asks for the usual ones.
     """
+    needed = (model.feed.time, LABEL_DELIVERED, KNOWN_FROM, KNOWN_UNTIL)
+    counted = history[[name for name in needed if name in history]]
 
     def seen_at(moment: datetime) -> list[PeriodCount]:
-        return count_periods(known_at(history, moment), model, moment)
+        return count_periods(known_at(counted, moment), model, moment)
 
     starts = tuple(period.start for period in seen_at(until))
     windows = tuple(windows) or default_windows(model, len(starts))

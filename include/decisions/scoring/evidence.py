@@ -1,5 +1,6 @@
 """Evidence: two models on the same rows under the same noise, with paired intervals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -95,12 +96,12 @@ def blend_gain(metric: Metric, answers: Answers, other: ByCondition, noisy_share
     value, influence, doubt = 0.0, np.zeros(len(labels)), 0.0
     for condition, weight in weights.items():
         if weight:
-            doubt += weight**2 * metric.doubt(labels, answers.challenger[condition])
+            doubt += weight * math.sqrt(metric.doubt(labels, answers.challenger[condition]))
             its, of_its = metric.estimate(labels, answers.challenger[condition], clusters)
             others, of_others = metric.estimate(labels, other[condition], clusters)
             value += weight * metric.gain(its - others)
             influence += weight * metric.gain(of_its - of_others)
-    return Measured(value, *clusters.error(influence)).doubted(doubt), influence
+    return Measured(value, *clusters.error(influence)).doubted(doubt**2), influence
 
 
 def against_baselines(
@@ -191,8 +192,9 @@ def cell_of(metric: Metric, condition: str, where: str, rows: NDArray[np.intp], 
 def _blended(scored: _Scored, weights: Mapping[str, float]) -> Measured:
     gains = {cell.condition: cell.gain for cell in scored.cells if cell.where == ALL_ROWS and cell.gain}
     value = sum(weights[condition] * gain.value for condition, gain in gains.items())
-    doubt = sum(weights[cell.condition] ** 2 * cell.doubt for cell in scored.cells if cell.where == ALL_ROWS)
-    return Measured(float(value), *scored.clusters.error(_mixed(scored, weights))).doubted(doubt)
+    # The conditions are the same rows: the models differ on them together.
+    doubt = sum(weights[cell.condition] * math.sqrt(cell.doubt) for cell in scored.cells if cell.where == ALL_ROWS)
+    return Measured(float(value), *scored.clusters.error(_mixed(scored, weights))).doubted(doubt**2)
 
 
 def _mixed(scored: _Scored, weights: Mapping[str, float]) -> Floats:
@@ -242,7 +244,7 @@ def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[
             own = [cells[name, condition] for condition in scored.conditions]
             if all(cell.tested for cell in own):
                 value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
-                rows, doubt = part.rows_of(number), sum(w**2 * cell.doubt for w, cell in zip(share, own, strict=True))
+                rows, doubt = part.rows_of(number), sum(w * math.sqrt(cell.doubt) for w, cell in zip(share, own, strict=True))
                 margins[name] = Measured(float(value), *scored.clusters.at(rows).error(difference[rows] @ share)).doubted(
                     doubt
                 )

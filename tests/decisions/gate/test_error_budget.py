@@ -52,6 +52,6 @@ def test_the_card_says_what_is_left() -> None:
     """In the unit that a team can count: promotions by chance in a year."""
     (first,) = spent_at("change", [0])
     assert in_words("change", first) == (
-        "An equal challenger passes this comparison with a probability of 0.83%. The change lane may promote 0.05 by chance "
+        "An equal challenger passes this comparison with a probability of 0.83 %. The change lane may promote 0.05 by chance "
         "in any 365 days: 0.0083 are left now, and 30 days add 0.0027. Comparing again soon is stricter."
     )

@@ -48,6 +48,24 @@ def test_a_column_that_counts_up_hides_no_cause() -> None:
     assert not any("n: median" in place for cause in found.causes for place in cause.where)
 
 
+def test_a_fault_in_every_row_is_no_concept_drift() -> None:
+    """No row of now is like one of before: what they lose is the fault's."""
+    for task in METRICS:
+        found = explained(task, "all in another unit", 1)
+        assert found is not None
+        assert found.first is not None
+        assert found.first.kind == "corruption", found
+        assert found.first.share > 0.9 * found.rise
+
+
+def test_inputs_that_are_nowhere_like_before_are_not_called_concept_drift() -> None:
+    """It cannot be told, and the column is named."""
+    found = explained("regression", "far away", 1)
+    assert found is not None
+    assert found.first is not None
+    assert (found.first.kind, found.first.where[0][:9]) == ("unclear", "x: median")
+
+
 def test_a_loss_that_cannot_be_told_is_not_split() -> None:
     """One class alone has no order, a column of nothing no words."""
     frame, labels = world(np.random.default_rng(1), "", "binary", 500)
