@@ -69,7 +69,7 @@ def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
     loss = _Loss.of(problem)
     comparison = _Comparison(problem, (before, now), loss, (loss.of_rows(before), loss.of_rows(now)), {})
     marks, segments = comparison.marks, [name for name in problem.segments if name in before.features]
-    inputs, apart = comparison.comparable(marks)
+    inputs, apart = comparison.comparable(marks) if comparison.are_alike(marks) else ([], [])
     beyond: tuple[list[str], ...] = ([], marks, [*marks, *segments], [*marks, *segments, *inputs])
     steps = [comparison.unexplained(names) for names in beyond]
     if not comparison.are_alike(marks):
@@ -81,7 +81,7 @@ def why(before: Sample, now: Sample, problem: "Problem") -> Why | None:
     if not all(math.isfinite(share.value) and math.isfinite(share.error) for share in (rise, *shares)):
         return None
     named = (
-        comparison.explained_by(marks, []),
+        comparison.explained_by(comparison.increased(marks), []),
         comparison.explained_by(segments, marks),
         comparison.explained_by(comparison.moved_inputs(inputs), [*marks, *segments]),
         comparison.moved_most(beyond[-1]),
@@ -213,6 +213,15 @@ class _Comparison:
         if min(rows.sum() for rows in free) < FEWEST_ROWS / 2:
             return 0.0, np.zeros(len(self.losses[1])), np.zeros(len(self.losses[0]))
         return self._rise((free[0].astype("float64"), free[1].astype("float64")))
+
+    def increased(self, marks: Sequence[str]) -> list[str]:
+        """Those of some marks that more rows have than before, by most: each costs a classifier."""
+
+        def increase(name: str) -> float:
+            before, now = (side.marked(name).mean() for side in self.sides)
+            return float(now - before)
+
+        return sorted((name for name in marks if increase(name) > 0), key=increase)[-_MOST_INPUTS:]
 
     def moved_inputs(self, names: Sequence[str]) -> list[str]:
         """Those of some inputs that moved most: each costs a classifier."""
