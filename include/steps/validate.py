@@ -309,7 +309,7 @@ def _spend(comparison: _Comparison) -> Spent:
     latest = services.ledger.newest_with(model.name, ("compared", "lane", lane), within=YEAR)
     spent = spend(lane, request.as_of, _spent(latest) if latest else None)
     evidence = {"lane": lane, "level": spent.level, "left": spent.left, "at": spent.at.isoformat()}
-    author = Author("gate", in_words(lane, spent))
+    author = Author("the gate", in_words(lane, spent))
     # Where an earlier try has written it, the ledger returns that.
     return _spent(services.ledger.append(model.name, fact(request, "compared", about, author, evidence=evidence)))
 
