@@ -190,10 +190,7 @@ class Stream:
     @cached_property
     def _withdrawn(self) -> list[bool]:
         """For each part, whether it or a later delivery under its name was a withdrawal."""
-        last: dict[tuple[str, str], int] = {}
-        for part in self.parts:
-            if part.origin.known is None and not len(part.table):
-                last[_file_of(part)] = max(part.origin.turn, last.get(_file_of(part), -1))
+        last = self._last_turns([part.origin.known is None and not len(part.table) for part in self.parts])
         return [part.origin.turn <= last.get(_file_of(part), -1) for part in self.parts]
 
     @cached_property
@@ -203,10 +200,11 @@ class Stream:
             return np.zeros(0, np.intp)
         return np.asarray(self.rows.sort_values([DELIVERED_AT, SOURCE], kind="stable").index, dtype=np.intp)
 
-    def _last_turns(self, known: Sequence[bool]) -> dict[tuple[str, str], int]:
+    def _last_turns(self, among: Sequence[bool]) -> dict[tuple[str, str], int]:
+        """The last turn of each file and period among some parts."""
         last: dict[tuple[str, str], int] = {}
-        for part, is_known in zip(self.parts, known, strict=True):
-            if is_known:
+        for part, is_among in zip(self.parts, among, strict=True):
+            if is_among:
                 last[_file_of(part)] = max(part.origin.turn, last.get(_file_of(part), -1))
         return last
 

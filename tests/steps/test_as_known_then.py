@@ -29,6 +29,10 @@ def taken_in(world: World, as_of: datetime) -> None:
 @pytest.fixture
 def known(world: World) -> World:
     """Eight days, taken in day by day as of the next morning, and a champion."""
+    return lived(world)
+
+
+def lived(world: World) -> World:
     for number in range(8):
         world.deliver_day(number)
         taken_in(world, day(number + 1))
@@ -78,13 +82,7 @@ KINDS = (
 @given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(KINDS)), min_size=1, max_size=4, unique_by=lambda one: one[0]))
 def test_a_correction_that_comes_later_changes_no_earlier_decision(corrections: list[tuple[int, str]]) -> None:
     """Whatever is corrected, and how often: the same runs as of before decide the same."""
-    world = World()
-    for number in range(8):
-        world.deliver_day(number)
-        taken_in(world, day(number + 1))
-    taken_in(world, THEN)
-    _, trained, _ = world.challenge(THEN)
-    world.registry.aliases["champion"] = str(trained.version)
+    world = lived(World())
     before = decided(world, THEN)
     for turn, (number, kind) in enumerate(corrections):
         stream, name, frame = corrected(number, kind)

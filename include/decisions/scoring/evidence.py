@@ -245,9 +245,8 @@ def _margins(scored: _Scored, partitions: Sequence[Partition], weights: Mapping[
             if all(cell.tested for cell in own):
                 value = sum(w * cell.gain.value for w, cell in zip(share, own, strict=True) if cell.gain)
                 rows, doubt = part.rows_of(number), sum(w * math.sqrt(cell.doubt) for w, cell in zip(share, own, strict=True))
-                margins[name] = Measured(float(value), *scored.clusters.at(rows).error(difference[rows] @ share)).doubted(
-                    doubt
-                )
+                error = scored.clusters.at(rows).error(difference[rows] @ share)
+                margins[name] = Measured(float(value), *error).doubted(doubt**2)
     return {where: gain for where, gain in margins.items() if gain is not None}
 
 

@@ -15,7 +15,7 @@ from include.decisions.gate.verdict import decide
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, blend_gain, score
 from include.decisions.scoring.metrics import metrics_of
-from include.decisions.scoring.predictions import Floats
+from include.decisions.scoring.predictions import Floats, Ranking
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Measured, Scorecard
 from include.decisions.scoring.slices import Partition, partition
 from include.models.contract import Criteria
@@ -219,3 +219,24 @@ def test_the_gain_has_the_error_of_its_rows_however_few_they_are(name: str, seed
     assert scorecard.blend is not None
     assert (scorecard.blend.value, scorecard.blend.error) == pytest.approx((expected.value, expected.error))
     assert scorecard.blend.error > 0 or expected.value == 0
+
+
+def test_a_slice_that_lost_shares_is_harmed_over_all_conditions() -> None:
+    """Its margin has the error of its rows: what two more rows could change is a variance, not a deviation."""
+    rng = np.random.default_rng(5)
+    labels, slices = (
+        rng.integers(0, 3, 4_000).astype(str).astype(object),
+        partition(pd.Series(["a", "b", "c", "d"] * 1_000, name="g")),
+    )
+    lost = (rng.random(4_000) < 0.06) & (slices.codes == 0)
+    right, wrong = (Ranking(said[:, None], np.full((4_000, 1), 0.9), 3) for said in (labels, np.where(lost, "z", labels)))
+    accuracy = metrics_of("multiclass", replace(CRITERIA, metric="accuracy"))["accuracy"]
+    both = Answers(
+        labels,
+        dict.fromkeys((CLEAN, *NOISY), wrong),
+        dict.fromkeys((CLEAN, *NOISY), right),
+        Clusters.independent(4_000),
+        False,
+    )
+    harms = score([accuracy], both, 0.5, [slices], harm=0.02).harms
+    assert (slices.names[0], "margin") in [(harm.where, harm.by) for harm in harms]
