@@ -152,6 +152,15 @@ def test_the_cluster_gives_the_same_result(cluster: Cluster) -> None:
         sys.stderr.write(f"{what}: {local_seconds:.1f} s here, {seconds:.1f} s on two workers, {tasks} tasks\n")
 
 
+def challenged_as_airflow_does(there: There) -> tuple[Verdict, Any, Any]:
+    """The same; a task that lost what a worker held is tried once more."""
+    try:
+        return challenged(there)
+    except ClusterUnreachable as error:
+        sys.stderr.write(f"tried again: {error}\n")
+        return challenged(there)
+
+
 def growing(watching: Client, began: float) -> set[str]:
     """The workers that have grown trees since then."""
     tasks = watching.get_task_stream(start=began)  # type: ignore[no-untyped-call]
@@ -161,11 +170,11 @@ def growing(watching: Client, began: float) -> set[str]:
 def test_a_worker_that_dies_in_training_is_done_without(cluster: Cluster) -> None:
     """Killed with everything in it: the other one grows its trees, and the forest is the same.
 
-    From when both hold the rows: what the killed one alone held is gone, and then the whole task is tried again.
+    What the killed one alone held may be gone; then the whole task is tried again, as Airflow does it.
     """
     here, there = world(build=large_forest), world(cluster.address, large_forest)
     found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(challenged(there)), daemon=True)
+    thread = threading.Thread(target=lambda: found.append(challenged_as_airflow_does(there)), daemon=True)
     with Client(cluster.address, set_as_default=False) as watching:  # type: ignore[no-untyped-call]
         began = time.time()
         thread.start()
@@ -176,7 +185,7 @@ def test_a_worker_that_dies_in_training_is_done_without(cluster: Cluster) -> Non
         assert process is not None
         process.kill()
         assert thread.is_alive(), "it was done before a worker could be killed"
-        thread.join(timeout=90)
+        thread.join(timeout=180)
     assert found, "it did not finish"
     assert found[0][1] == challenged(here)[1]
 
