@@ -36,10 +36,10 @@ from include.results import Verdict
 from include.services import Services, StepContext, build_services
 
 PAGE = Path(__file__).parent.parent / "docs/registry.md"
-STEPS = ("check", "score", "detect_drift", "measure_quality", "triage", "assemble", "train", "validate")
+STEPS = ("check", "score", "detect_drift", "measure_quality", "triage", "assemble", "train", "select", "validate")
 _RESULTS = {
     "batch": "pull", "checked": "check", "scored": "score", "drift": "detect_drift", "quality": "measure_quality",
-    "assembled": "assemble", "trained": "train",
+    "assembled": "assemble", "trained": "select",
 }  # fmt: skip
 _FIRST, _DAY, _ROWS = datetime(2024, 1, 1, tzinfo=UTC), timedelta(days=1), 60
 
@@ -111,9 +111,13 @@ class Trials:
 
     def perform(self, step: str, services: Services) -> Any:
         """One step, as the task of this trial's run does it."""
-        request = Request(_FIRST + 10 * _DAY, "bench", f"trial {self._turn if step == 'train' else 0}", force=step == "train")
+        request = Request(
+            _FIRST + 10 * _DAY, "bench", f"trial {self._turn if step == 'select' else 0}", force=step == "select"
+        )
         run = import_module(f"include.steps.{step}").run
-        inputs = {name: self.results[_RESULTS[name]] for name in signature(run).parameters if name != "context"}
+        given = {"candidate": self.model.candidate.name, "tried": [self.results.get("train")]}
+        needed = [name for name in signature(run).parameters if name != "context"]
+        inputs = {name: given[name] if name in given else self.results[_RESULTS[name]] for name in needed}
         return run(StepContext(services, self.model, request), **inputs)
 
     def objects(self) -> dict[str, bytes]:
@@ -121,7 +125,7 @@ class Trials:
         return {entry.key: self.lake.read(entry.key) for entry in self.lake.entries()}
 
     def reset(self, step: str) -> None:
-        """The lake as it was before a step; for each trial of train a training of its own, and of validate a version."""
+        """The lake as it was before a step; for each trial of select a training of its own, and of validate a version."""
         self._turn += 1
         right, there = self.before[step], self.objects()
         for key in there.keys() - right.keys():
@@ -130,7 +134,7 @@ class Trials:
             if there.get(key) != data:
                 self.lake.put(key, data)
         if step == "validate":
-            self.results["train"] = self.perform("train", self.services)
+            self.results["select"] = self.perform("select", self.services)
 
     def left(self, step: str, result: Any) -> dict[str, Any]:
         """What a step leaves and returns, less what no two trainings have in common."""
@@ -141,6 +145,8 @@ class Trials:
         }
         found: dict[str, Any] = {"lake": kept, "ledger": [(one.event, one.evidence.get("level")) for one in entries]}
         if step == "train":
+            return found
+        if step == "select":
             return found | self._trained()
         if step == "validate":
             return found | self._judged(result)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.stack import Ports, Stack
-from include.models.contract import Model
+from include.models.contract import Model, candidate_names
 from include.request import Request
 from include.results import Checked, Drift, Finding, Promotion, Quality, Verdict
 from include.services import Services, StepContext
@@ -60,7 +60,8 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
         return Week(as_of, checked, drift, quality, finding)
     request = Request(as_of=as_of, reason=finding.reason, run_id=request.run_id)
     assembled = step("assemble", request)
-    trained = step("train", request, assembled)
+    tried = [step("train", request, assembled, name) for name in candidate_names(model)]
+    trained = step("select", request, assembled, tried)
     verdict = step("validate", request, assembled, trained)
     approval = step("review", request, verdict)
     promotion = step("promote", request, verdict, approval)

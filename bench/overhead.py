@@ -25,7 +25,7 @@ from include.adapters.s3_store import S3Store
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
-from include.models.contract import Model
+from include.models.contract import Model, candidate_names
 from include.noise.suite import default_suite
 from include.request import Request
 from include.services import Services, build_services
@@ -103,7 +103,8 @@ def _retrain(services: Services, model: Model, request: Request) -> dict[str, fl
         return reference
 
     assembled = timed("assemble")
-    timed("validate", assembled, timed("train", assembled))
+    tried = [timed("train", assembled, name) for name in candidate_names(model)]
+    timed("validate", assembled, timed("select", assembled, tried))
     return took
 
 

@@ -40,7 +40,7 @@ from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Labels, Ranking
 from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models import find_model
-from include.models.contract import Model
+from include.models.contract import Model, candidate_names
 from include.noise.spelling import misspelling
 from include.noise.suite import suite_for
 from include.request import Request
@@ -236,7 +236,8 @@ def _passes_clean_gate(challenger: float, champion: float | None) -> bool:
 def _trained(services: Services, what: str, when: datetime) -> tuple[Assembled, Trained]:
     model, request = MODELS[what], _request(when, what)
     assembled: Assembled = _step(services, model, "assemble", request)
-    return assembled, _step(services, model, "train", request, assembled)
+    tried = [_step(services, model, "train", request, assembled, name) for name in candidate_names(model)]
+    return assembled, _step(services, model, "select", request, assembled, tried)
 
 
 def _request(when: datetime, reason: str) -> Request:

@@ -1,8 +1,10 @@
 """### Retrain: does a challenger deserve to replace the champion?
 
-`assemble → train → validate → review → promote → announce`
+`assemble → train (each candidate) → select → validate → review → promote → announce`
 
 * **Runs** when triage requests it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
+* **Candidates are compared** on rows before the hold-out: `train` runs once for each, and for a linear baseline; `select` fits
+  the winner on its whole window and registers it as the challenger. A candidate that fails is named, the others go on.
 * **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
   `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
 * **A person is asked** in `review`, where the model declares it: in Airflow, or by a tag on the version in MLflow. No answer
@@ -21,7 +23,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, task
 
 from airflow_tasks import RETRAINING, run_step
-from include.models.contract import Model
+from include.models.contract import Model, candidate_names
 from parsed_models import parsed_models
 from review_operator import ReviewOperator
 from run_form import form, override
@@ -49,9 +51,13 @@ def retrain(model: Model) -> DAG:
         def assemble(**context: Any) -> dict[str, Any]:
             return run_step("assemble", model, context)
 
+        @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
+        def train(assembled: Any, candidate: str, **context: Any) -> dict[str, Any]:
+            return run_step("train", model, context, assembled=assembled, candidate=candidate)
+
         @task
-        def train(assembled: Any, **context: Any) -> dict[str, Any]:
-            return run_step("train", model, context, assembled=assembled)
+        def select(assembled: Any, tried: Any, **context: Any) -> dict[str, Any]:
+            return run_step("select", model, context, assembled=assembled, tried=list(tried))
 
         @task
         def validate(assembled: Any, trained: Any, **context: Any) -> dict[str, Any]:
@@ -66,7 +72,8 @@ def retrain(model: Model) -> DAG:
             return run_step("announce", model, context, verdict=verdict, approval=approval, promotion=promotion)
 
         assembled = assemble()
-        verdict = validate(assembled, train(assembled))
+        tried = train.partial(assembled=assembled).expand(candidate=candidate_names(model))
+        verdict = validate(assembled, select(assembled, tried))
         review = ReviewOperator(task_id="review", model=model, verdict=verdict)
         announce(verdict, review.output, promote(verdict, review.output))
     return dag

@@ -1,5 +1,6 @@
 """The commit of the code that runs."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,12 @@ def commit() -> str:
     if not sha:
         return "unknown"
     return f"{sha}+changes" if _git("status", "--porcelain", "--", *_CODE) else sha
+
+
+def lock_digest() -> str:
+    """Sixteen hex digits of the versions of all libraries; "unlocked" where the file that fixes them is not there."""
+    lock = _PROJECT / "requirements.txt"
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "unlocked"
 
 
 def _git(*words: str) -> str:

@@ -77,8 +77,16 @@ class DataError(ProvingGroundError):
     """Curated data do not allow what was asked of them."""
 
 
+class NoValue(DataError):
+    """The metric that decides has no value on some rows."""
+
+
 class NotEnoughHistory(DataError):
     """There are too few labelled periods to train and to hold out."""
+
+
+class NoCandidateLeft(ModelError):
+    """No candidate of a model could be fitted and scored."""
 
 
 class OverlappingRows(DataError):

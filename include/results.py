@@ -349,19 +349,73 @@ class Snapshot(Result):
     rows: int
 
 
+class Window(BaseModel):
+    """Where the rows begin that a candidate is fitted on: to be compared (None: nothing is compared), and to be challenger."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    compared: datetime | None
+    trained: datetime
+
+
 class Assembled(Result):
-    """The two snapshots of one retraining; `skipped` says why there is nothing to train."""
+    """The two snapshots of one retraining; `skipped` says why there is nothing to train.
+
+    Candidates are compared on the rows of `train` from `compared_from` on, where there is enough history for that; `windows`
+    are those of each candidate, by name.
+    """
 
     train: Snapshot | None = None
     holdout: Snapshot | None = None
+    compared_from: datetime | None = None
+    windows: dict[str, Window] = {}
     champion_version: str | None = None
     skipped: str | None = None
 
 
+class Tried(Result):
+    """One candidate, scored on the rows that candidates are compared on: where its values are kept.
+
+    `key` is None where it was not compared; `problem` says why it could not be. Fitting it took `seconds`, where it was fitted
+    now.
+    """
+
+    candidate: str
+    key: str | None = None
+    problem: str = ""
+    seconds: float | None = None
+
+
+class Contestant(BaseModel):
+    """One of the pool that the challenger was chosen from: by how much the winner is ahead of it, with a 95 % interval.
+
+    `value` is the primary metric on the clean/noisy mix. `problem` says why it could not be compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    value: float | None = None
+    ahead: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seconds: float | None = None
+    problem: str = ""
+
+
 class Trained(Result):
-    """A registered challenger, and the pages of its version and its run; `version` is None when there was nothing to train."""
+    """A registered challenger, and the pages of its version and its run; `version` is None when there was nothing to train.
+
+    It was fitted on `train`, and is the `candidate` of that name, chosen from a `pool` because of `choice`. One that `returns`
+    was champion before, and is what it was.
+    """
 
     version: str | None
+    candidate: str = ""
+    choice: str = ""
+    pool: tuple[Contestant, ...] = ()
+    train: Snapshot | None = None
+    returns: bool = False
     run_id: str | None = None
     artifact_digest: str | None = None
     version_url: str | None = None
@@ -394,7 +448,8 @@ class Verdict(Result):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 
     `evidence` names all that the decision rests on: 64 hex digits that change when any of it does. An approval repeats them.
-    `tags` are those of the version that later runs decide by, and `mlflow_run` is the run that made it: the ledger keeps both.
+    The challenger `returns` where it was champion before. `tags` are those of the version that later runs decide by, and
+    `mlflow_run` is the run that made it: the ledger keeps both.
     """
 
     verdict: Literal["promote", "keep", "inconclusive", "blocked"]
@@ -411,6 +466,7 @@ class Verdict(Result):
     tags: dict[str, str] = {}
     mlflow_run: str | None = None
     against_anchor: AgainstAnchor | None = None
+    returns: bool = False
 
     @property
     def evidence(self) -> str:

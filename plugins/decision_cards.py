@@ -66,7 +66,7 @@ def _card(dag_id: str, run_id: str) -> str:
         return _findings(model_name, dag_id, run_id)
     if stage != "retrain":
         raise NoCard(404, "Only monitors and retrainings have a decision card; this is a run of something else.")
-    trained, verdict = (_reference(returned(dag_id, run_id, task_id)) for task_id in ("train", "validate"))
+    trained, verdict = (_reference(returned(dag_id, run_id, task_id)) for task_id in ("select", "validate"))
     if not verdict:
         raise NoCard(404, "Not judged yet: the card is here once the task validate has succeeded. If it failed, see its log.")
     if not verdict.get("card_url"):

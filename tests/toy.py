@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
+from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining, candidate_names
 from include.request import Request
 from include.results import Assembled, Batch, Champion, Checked, Scored, Snapshot, Trained, Verdict
 from include.services import Services, StepContext
@@ -146,10 +146,17 @@ class World:
         return lake.snapshot(self.model, (start, end), lake.files(self.model, start, end), rows)
 
     def challenge(self, as_of: datetime, force: bool = False) -> tuple[Assembled, Trained, Verdict]:
-        """Assemble, train and validate."""
+        """Assemble, train, select and validate."""
         assembled: Assembled = self.do("assemble", as_of, force=force)
-        trained: Trained = self.do("train", as_of, force=force, assembled=assembled)
+        trained = self.train(as_of, assembled, force)
         return assembled, trained, self.do("validate", as_of, force=force, assembled=assembled, trained=trained)
+
+    def train(self, as_of: datetime, assembled: Assembled, force: bool = False) -> Trained:
+        """Train each of the pool, and select the challenger."""
+        names = candidate_names(self.model)
+        tried = [self.do("train", as_of, force=force, assembled=assembled, candidate=name) for name in names]
+        trained: Trained = self.do("select", as_of, force=force, assembled=assembled, tried=tried)
+        return trained
 
     def promote(self, as_of: datetime, verdict: Verdict) -> Any:
         """Review and promote."""

@@ -468,6 +468,19 @@ class Lake(Records):
         self._create_once(f"snapshots/{model.name}/{digest}.json", manifest)
         return Snapshot(digest=digest, start=start, end=end, rows=rows, summary=f"{rows:,} rows in {len(files)} files")
 
+    def narrowed(self, model: Model, snapshot: Snapshot, start: datetime, rows: int) -> Snapshot:
+        """Of a snapshot the periods from a start on, as a snapshot of its own; `rows` is how many rows they have."""
+        if start == snapshot.start:
+            return snapshot
+        key = f"snapshots/{model.name}/{snapshot.digest}.json"
+        manifest = from_bytes(Manifest, self._read_named(key, "Restore the object, then clear the run."), key)
+        keys = [file.key for file in manifest.files]
+        return self.snapshot(model, (start, snapshot.end), keys, rows, manifest.known_by)
+
+    def trial_key(self, model_name: str, digest: str, candidate: str) -> str:
+        """Where the values of one candidate are kept that candidates are compared by; the digest names all they depend on."""
+        return f"trials/{model_name}/{digest}/{candidate}.parquet"
+
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a snapshot: the same digest gives the same rows, less those that were erased. `features` as for `read`.
 

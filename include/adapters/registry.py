@@ -26,6 +26,8 @@ ROLLED_BACK = "rolled_back"
 EVIDENCE = "evidence"
 # A tag: what trivial answers would have learned from the training's labels.
 BASELINES = "baselines"
+# A tag: the recipes of all candidates that the version was chosen from.
+POOL = "pool"
 # A tag: how often the history had been taken in as a whole when the version was trained on it.
 TAKEN_IN = "taken_in"
 # A tag: what was withdrawn or erased of the rows that the version was trained or judged on, when, by whom and why.

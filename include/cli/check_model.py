@@ -31,7 +31,7 @@ from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, ne
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
-from include.models.contract import Model
+from include.models.contract import Model, candidate_names
 from include.own_columns import LABEL_DELIVERED
 from include.request import Request
 from include.results import Verdict
@@ -40,7 +40,7 @@ from include.services import StepContext, serverless_services
 CARDS = PROJECT / ".check-model"
 # As an upstream would: old periods come in one file, the newest ones one by one.
 _ONE_BY_ONE = 8
-_STEPS = ("pull", "check", "assemble", "train", "validate")
+_STEPS = ("pull", "check", "assemble", "train", "select", "validate")
 _MLFLOW = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
@@ -73,7 +73,7 @@ def check(name: str, data: Path, console: Console) -> int:
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     ) as bar:
-        task = bar.add_task("deliver", total=len(_STEPS) + 1)
+        task = bar.add_task("deliver", total=len(_STEPS) + len(model.candidates) + 1)
 
         def show(what: str) -> None:
             bar.update(task, advance=1, description=what)
@@ -105,7 +105,8 @@ def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[s
 
         step("check", step("pull"))
         assembled = step("assemble")
-        trained = step("train", assembled)
+        tried = [step("train", assembled, candidate) for candidate in candidate_names(model)]
+        trained = step("select", assembled, tried)
         verdict: Verdict = step("validate", assembled, trained)
         return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
 

@@ -94,7 +94,7 @@ def filled_in(template: str, draft: Guess) -> str:
         template, count = re.subn(pattern, line.replace("\\", r"\\"), template)
         assert count == 1, pattern
     if any(column.kind == "text" for column in draft.features):
-        template = re.sub(r"trusted_types=\((.*?),\)", r'trusted_types=("numpy.dtype", \1)', template)
+        template = re.sub(r"TYPES = \((.*?),\)", r'TYPES = ("numpy.dtype", \1)', template)
     return template.replace("HistGradientBoostingClassifier", _TREES[draft.task])
 
 

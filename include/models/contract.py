@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _SEED = 20130101
+# The candidate that is in every pool (decisions/data/linear_baseline.py).
+BASELINE = "baseline"
+BASELINE_TYPES = ("numpy.dtype",)
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -262,7 +265,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to solve a model's problem.
+    """One way to solve a model's problem; `name` tells it from the other candidates.
 
     `build(seed)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It is made of
     scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the types
@@ -275,6 +278,16 @@ class Candidate:
     augment: Augment | None = None
     train_periods: int | None = None
     seed: int = _SEED
+    name: str = "main"
+
+    @property
+    def fault(self) -> str | None:
+        """What cannot be used, in a sentence; None where all can."""
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name) or self.name == BASELINE:
+            return f"a candidate's name {self.name!r}: use lower-case letters, digits and _, at most 50; {BASELINE} is taken"
+        if self.train_periods is not None and self.train_periods < 1:
+            return f"train_periods {self.train_periods} of candidate {self.name}: at least 1, or None for all history"
+        return None
 
     def pipeline(self) -> Any:
         """A new, unfitted pipeline."""
@@ -293,13 +306,25 @@ def _odd_names(names: Sequence[str]) -> str:
     return ""
 
 
+def _faults_of(candidates: Sequence[Candidate]) -> list[tuple[bool, str | None]]:
+    """What is wrong with some candidates, each with whether it is."""
+    if not isinstance(candidates, tuple):
+        return []
+    names = [candidate.name for candidate in candidates]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    one_name = (bool(twice), f"{len(names)} candidates, of which several are called {', '.join(twice)}: name each one")
+    return [(bool(candidate.fault), candidate.fault) for candidate in candidates] + [one_name]
+
+
 @dataclass(frozen=True)
 class Model:
     """One problem: what is predicted, from what, under which success criteria; and the candidates that may solve it.
 
-    `candidates` holds exactly one for now. `retraining` says when it is trained again, `review` who is asked before a
-    promotion. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed` fixes
-    every draw that all candidates share: the noise on the hold-out, and samples of rows.
+    Each retraining compares all `candidates`, and a linear baseline, on rows before the hold-out; the winner alone meets the
+    champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
+    trained again, `review` who is asked before a promotion. After a promotion comes its `probation`, or None. `calendar` names
+    days on which drift is expected. `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples
+    of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
     PROVING_GROUND_DASK_SCHEDULER names, with the same results.
@@ -364,9 +389,10 @@ class Model:
             (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
             (
-                not isinstance(self.candidates, tuple) or len(self.candidates) != 1,
-                f"candidates {self.candidates!r:.80}: exactly one is accepted, as (Candidate(…),) with the comma",
+                not isinstance(self.candidates, tuple) or not self.candidates,
+                f"candidates {self.candidates!r:.80}: at least one is needed, as (Candidate(…),) with the comma",
             ),
+            *_faults_of(self.candidates),
             (
                 min(self.retraining.worth.retrain, self.retraining.worth.point) <= 0,
                 f"retraining.worth {self.retraining.worth}: both must be above 0",
@@ -403,17 +429,18 @@ class Model:
 
     @property
     def candidate(self) -> Candidate:
-        """The one candidate."""
+        """The candidate that is declared first."""
         return self.candidates[0]
 
     def with_candidate(self, **changes: Any) -> "Model":
-        """The same problem with its candidate changed."""
+        """The same problem with one candidate: the first one, changed."""
         return replace(self, candidates=(replace(self.candidate, **changes),))
 
     @property
     def trusted_types(self) -> tuple[str, ...]:
         """The types beyond skops' defaults that loading a version of this model may create."""
-        return tuple(dict.fromkeys(name for candidate in self.candidates for name in candidate.trusted_types))
+        declared = (name for candidate in self.candidates for name in candidate.trusted_types)
+        return tuple(dict.fromkeys([*declared, *BASELINE_TYPES]))
 
     @property
     def effective_cool_down(self) -> timedelta:
@@ -442,3 +469,8 @@ class Model:
     def periods_of(self, moments: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
         """Start of each moment's period, for a whole column of UTC times."""
         return _A_MONDAY + (moments - _A_MONDAY) // self.feed.period * self.feed.period
+
+
+def candidate_names(model: Model) -> list[str]:
+    """The names of all that are compared in a retraining: the declared candidates, and the linear baseline last."""
+    return [*(candidate.name for candidate in model.candidates), BASELINE]

@@ -10,7 +10,7 @@ from include.decisions.gate.verdict import Decision, untested
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.pages import render
-from include.results import Snapshot
+from include.results import Contestant, Snapshot
 from include.untrusted_text import plain
 
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
@@ -25,7 +25,8 @@ class CardFacts:
     """What the card shows beside the evidence; `champion` is None where there is none to compare with.
 
     `production_noise` lines describe the noise in production; `override` what a person allowed, and who; `plot_url` is the
-    address of the picture, `test_score` the ML Test Score in a line, `error_budget` what the comparison spent, in words.
+    address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
+    from, `test_score` the ML Test Score in a line, `error_budget` what the comparison spent, in words.
     """
 
     model: str
@@ -39,7 +40,7 @@ class CardFacts:
     git_commit: str
     suite_digest: str
     criteria_digest: str
-    seed: int
+    seed: str
     anchor: str | None = None
     cost: Cost = field(default_factory=Cost)
     champion_cost: Cost | None = None
@@ -48,6 +49,9 @@ class CardFacts:
     plot_url: str | None = None
     test_score: str = ""
     error_budget: str = ""
+    candidate: str = ""
+    choice: str = ""
+    pool: Sequence[Contestant] = ()
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
@@ -87,6 +91,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
     costs = _costs(criteria, facts)
     sections = {
         "conditions": True,
+        "pool": facts.pool,
         "slices": scorecard.slices,
         "others": others,
         "costs": costs,
@@ -101,6 +106,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "untested": untested(scorecard),
         "others": others,
         "costs": costs,
+        "contestants": [_contestant(one) for one in facts.pool],
     }
 
 
@@ -114,6 +120,16 @@ def _clusters(scorecard: Scorecard) -> str:
     if scorecard.design_effect is None:
         return f"{said}."
     return f"{said}: the gain's variance is {scorecard.design_effect:.1f} times that of independent rows (design effect)."
+
+
+def _contestant(one: Contestant) -> str:
+    """One of the pool, as a row of a table."""
+    if one.value is None:
+        return _row(plain(one.name), plain(one.problem[:80]), "", "", "")
+    seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
+    if one.ahead is None or one.low is None or one.high is None:
+        return _row(plain(one.name), f"{one.value:.4g}", "", "", seconds)
+    return _row(plain(one.name), f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
 
 
 def _production(scorecard: Scorecard) -> str:

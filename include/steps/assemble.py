@@ -1,4 +1,4 @@
-"""Assemble: fix the rows to train on and the rows to hold out, as two snapshots.
+"""Assemble: fix the rows to train on and the rows to hold out, as two snapshots; and which of them each candidate gets.
 
 In: the lake, as known as of the run. Out: two snapshots, named by digest: the same digest gives the same rows, for ever.
 The holdout is the newest stretch of mature periods that neither the champion nor the challenger was trained on. Stops when a
@@ -10,6 +10,7 @@ from datetime import datetime
 import pandas as pd
 
 from include.champion.promoted_tags import champion_of
+from include.decisions.contest.windows import compared_from, windows
 from include.decisions.data.periods import choose_split, count_periods
 from include.errors import NotEnoughHistory, OverlappingRows
 from include.models.contract import Model
@@ -52,6 +53,8 @@ def run(context: StepContext) -> Assembled:
     return Assembled(
         train=train,
         holdout=holdout,
+        compared_from=compared_from(model, split.periods),
+        windows=windows(model, split.periods),
         champion_version=champion.number if champion else None,
         summary=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
         f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",

@@ -89,7 +89,7 @@ def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:
         )
     if now == verdict.version:
         raise ChampionMoved(f"{name}: version {now} is champion already, and not by this verdict. No action needed.")
-    if verdict.version in begun.state.were_champion:
+    if verdict.version in begun.state.were_champion and not verdict.returns:
         raise ChampionMoved(
             f"{name}: version {verdict.version} was champion before, and version {now or 'none'} is in its place. It is not "
             f"promoted again: to train anew on the same data, run {name}.retrain with force."

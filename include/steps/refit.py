@@ -117,7 +117,7 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     training = labelled(model, training, plan.ends[fit.moment])
     learned = labels_of(model, training)
     pipeline = model.candidate.pipeline()
-    pipeline.fit(*rows_to_fit(model, training, learned, fit.name))
+    pipeline.fit(*rows_to_fit(model, model.candidate, training, learned, fit.name))
     later = history[times >= fit.holdout_start]
     position = positions(later, plan, model)
     later, position = later[position >= 0], position[position >= 0]
@@ -198,7 +198,7 @@ def _digest(context: StepContext, plan: BacktestPlan, delivered: History) -> str
         # Among the same files, other rows count as of another time where any of them came later.
         "known_by": request.as_of.isoformat() if delivered.changed_since(request.as_of) else None,
         "plan": hashlib.sha256(to_bytes(plan)).hexdigest(),
-        "recipe": recipe(model, model.candidate.pipeline()),
+        "recipe": recipe(model, model.candidate, model.candidate.pipeline()),
         "criteria": model.criteria_digest,
         "seed": model.candidate.seed,
         "rows": SCORED_ROWS,

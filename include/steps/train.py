@@ -1,128 +1,89 @@
-"""Train: fit the model's pipeline on the training snapshot and register the challenger.
+"""Train: fit one candidate, and score it on the rows that candidates are compared on; one task for each of the pool.
 
-In: the snapshots. Out: a version with the alias `challenger`. The run in MLflow records data set digest, commit, seed, lock,
-parameters, signature and example; the artifact is a skops file, never a pickle.
-Safe to run again: the training is named by everything that goes into it, so a second run finds the first one's version, and
-closes what a killed one left open.
+In: the snapshots, and the candidate's name. Out: where its values are kept. It is fitted on the part of the training rows
+before these rows, which are scored clean and under noise; no row of the hold-out is read. What a candidate's own code raises
+is told, and the others go on: `select` stops where all fail.
+Safe to run again: values are named by everything that they depend on, and what was computed before is found.
 """
 
-import hashlib
-import inspect
 import time
-from dataclasses import dataclass
-from importlib.metadata import version as installed
-from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 
-from include.adapters.compute import computing
-from include.adapters.registry import BASELINES, CHALLENGER, TAKEN_IN, Training, Version
+from include.adapters.compute import computing, in_parallel
+from include.code_version import lock_digest
+from include.decisions.contest.compared import ComparedRows
+from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit, training_key
-from include.decisions.scoring.baselines import learned_from
-from include.models.contract import Model
-from include.results import Assembled, Snapshot, Trained
+from include.decisions.scoring.answering import predict
+from include.decisions.scoring.conditions import measured_suite
+from include.errors import NoValue, ProvingGroundError
+from include.models.contract import Candidate
+from include.noise.suite import NoiseSuite
+from include.results import Assembled, Tried
 from include.services import StepContext
+from include.untrusted_text import words_of
 
-IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
-
-_EXAMPLE_ROWS = 5
-_RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
+IF_IT_FAILS = "This candidate was not compared; no challenger was registered, and the champion is unchanged."
 
 
-@dataclass(frozen=True)
-class _Work:
-    """One training: its context, the two snapshots, the unfitted pipeline, the labelled rows, and the facts that name it."""
-
-    context: StepContext
-    train: Snapshot
-    holdout: Snapshot
-    pipeline: Any
-    rows: pd.DataFrame
-    facts: dict[str, str]
-
-
-def run(context: StepContext, assembled: Assembled) -> Trained:
-    """The challenger, trained now or found."""
-    if assembled.train is None or assembled.holdout is None:
-        return Trained(version=None, summary=f"nothing to train: {assembled.skipped}")
-    registry, name = context.services.registry, context.model.name
-    work = _work(context, assembled.train, assembled.holdout)
-    known = registry.find_trained(name, training_key(work.facts))
-    version = known or _train(work)
-    if version.number != assembled.champion_version:
-        registry.set_alias(name, CHALLENGER, version.number)
-    how = "found: exactly this training was done before" if known else "trained now"
-    return Trained(
-        version=version.number,
-        run_id=version.run_id,
-        artifact_digest=registry.artifact_digest(name, version.number),
-        version_url=registry.version_url(name, version.number),
-        run_url=registry.run_url(version.run_id),
-        summary=f"challenger is version {version.number}, {how}",
-    )
+def run(context: StepContext, assembled: Assembled, candidate: str) -> Tried:
+    """One candidate, scored now or before."""
+    window = assembled.windows.get(candidate)
+    if assembled.train is None or window is None:
+        return Tried(candidate=candidate, summary=f"nothing to train: {assembled.skipped or 'another pool was assembled'}")
+    if window.compared is None:
+        return Tried(candidate=candidate, summary="there is too little history to compare candidates on")
+    chosen = candidate_named(context.model, candidate)
+    try:
+        return _tried(context, assembled, chosen)
+    except NoValue as error:
+        # That is the rows' fault, and the same for all: the gate says what is wrong with them.
+        return Tried(candidate=candidate, summary=f"candidates are not compared: {error}")
+    except ProvingGroundError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a candidate is a team's own code, and the others go on
+        problem = f"{type(error).__name__}: {words_of(error)}"
+    return Tried(candidate=candidate, problem=problem, summary=f"candidate {candidate} cannot be compared: {problem}")
 
 
-def _work(context: StepContext, train: Snapshot, holdout: Snapshot) -> _Work:
-    services, model, request = context.services, context.model, context.request
-    pipeline = model.candidate.pipeline()
-    rows = labelled(model, services.lake.read_snapshot(model, train.digest), request.as_of)
+def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> Tried:
+    lake, model = context.services.lake, context.model
+    assert assembled.train is not None
+    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, context.request.as_of)])
     facts = {
-        "train_digest": train.digest,
-        "labelled_rows": str(len(rows)),
-        "recipe": recipe(model, pipeline),
+        "train_digest": assembled.train.digest,
+        "rows": f"{assembled.windows[candidate.name].compared} {assembled.compared_from}",
+        "recipe": recipe(model, candidate, candidate.pipeline()),
         "criteria": model.criteria_digest,
-        "seed": str(model.candidate.seed),
-        "git": services.settings.git_commit,
-        "lock": _lock_digest(),
+        "seed": f"{candidate.seed} {model.seed}",
+        "suite": suite.digest(),
+        "git": context.services.settings.git_commit,
+        "lock": lock_digest(),
     }
-    if request.force:
-        facts["forced_by"] = request.run_id
-    return _Work(context, train, holdout, pipeline, rows, facts)
+    key = lake.trial_key(model.name, training_key(facts), candidate.name)
+    if lake.has_table(key):
+        return Tried(candidate=candidate.name, key=key, summary=f"candidate {candidate.name} was fitted and scored before")
+    values, seconds = _scored(context, assembled, candidate, suite)
+    lake.write_table(key, values)
+    summary = f"candidate {candidate.name} is fitted in {seconds:.1f} s, and scored"
+    return Tried(candidate=candidate.name, key=key, seconds=seconds, summary=summary)
 
 
-def _lock_digest() -> str:
-    lock = files("include").joinpath("..", "requirements.txt")
-    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "unlocked"
-
-
-def _train(work: _Work) -> Version:
-    services, model, request = work.context.services, work.context.model, work.context.request
-    labels = labels_of(model, work.rows)
-    began = time.perf_counter()
+def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, suite: NoiseSuite) -> tuple[pd.DataFrame, float]:
+    """Each compared row's influence on the clean/noisy mix, and the mix itself; and the seconds that fitting took."""
+    services, model = context.services, context.model
+    assert assembled.train is not None
+    digest, window = assembled.train.digest, assembled.windows[candidate.name]
+    rows = labelled(model, services.lake.read_snapshot(model, digest), context.request.as_of)
+    times = rows[model.feed.time]
+    fitted_on = rows[(times >= window.compared) & (times < assembled.compared_from)]
+    compared = ComparedRows.of(model, rows[times >= assembled.compared_from], suite, digest)
+    pipeline, began = candidate.pipeline(), time.perf_counter()
     with computing(services.settings, model):
-        work.pipeline.fit(*rows_to_fit(model, work.rows, labels, work.train.digest))
-    fit_seconds = time.perf_counter() - began
-    tags = work.facts | {
-        "model": model.name,
-        "trained_from": work.train.start.isoformat(),
-        "trained_until": work.train.end.isoformat(),
-        "holdout_digest": work.holdout.digest,
-        "trigger": request.reason[:500],
-        "pipeline_run": request.run_id,
-        "pipeline_run_url": request.url,
-        BASELINES: learned_from(model.task, labels),
-        TAKEN_IN: str(services.lake.times_taken_in(model.name)),
-    }
-    build = model.candidate.build
-    training = Training(
-        key=training_key(work.facts),
-        params=_params(work.pipeline),
-        metrics={"fit_seconds": fit_seconds},
-        tags=tags,
-        requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
-        dataset_name=model.name,
-        dataset_digest=work.train.digest,
-        files={"model_source.py": inspect.getsource(inspect.getmodule(build) or build)},
-    )
-    return services.registry.register(model, work.pipeline, _example(model, work.rows), training)
-
-
-def _params(pipeline: Any) -> dict[str, Any]:
-    """The last step's own parameters; whole estimators in them would only repeat it."""
-    return {name: str(value)[:500] for name, value in pipeline[-1].get_params(deep=False).items()}
-
-
-def _example(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[model.feature_names].head(_EXAMPLE_ROWS)
+        pipeline.fit(*rows_to_fit(model, candidate, fitted_on, labels_of(model, fitted_on), digest))
+        seconds = time.perf_counter() - began
+        predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
+    scored = compared.scored(candidate.name, predicted)
+    return pd.DataFrame({"value": scored.value, "influence": scored.influence}), seconds

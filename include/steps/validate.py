@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, TAKEN_IN, Version, card_path
+from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
 from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
@@ -26,14 +26,14 @@ from include.decisions.gate.judge import Contest, judge
 from include.decisions.gate.verdict import Circumstances, Decision, Outcome, checks, suspicious_predictions
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.conditions import frames_of, measured_suite
 from include.decisions.scoring.predictions import Predictions, same
 from include.decisions.scoring.scorecard import CLEAN, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
 from include.ledger.entries import Entry
-from include.noise.profile import typical
-from include.noise.suite import NoiseSuite, suite_for
+from include.noise.suite import NoiseSuite
 from include.reports.decision_card import CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
 from include.reports.ml_test_score import ScoreInputs, ml_test_score
@@ -45,7 +45,6 @@ from include.untrusted_text import words_of
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
 
 _TRIED_ROWS = 50
-_PROFILES = 8
 _COSTS = ("latency_ms", "size_mb", "memory_mb")
 # At which a gain over the frozen reference is proved.
 _REFERENCE_LEVEL = 0.01
@@ -61,6 +60,7 @@ class _Comparison:
     """
 
     context: StepContext
+    trained: Trained
     train: Snapshot
     holdout: Snapshot
     versions: Mapping[str, Version]
@@ -72,10 +72,13 @@ class _Comparison:
 
     @property
     def lane(self) -> Lane:
-        """Routine where the champion was made by the same recipe."""
+        """Routine where the champion was made by the same recipe, or chosen from the same pool of recipes."""
         champion, challenger = self.versions.get("champion"), self.versions["challenger"]
-        same_recipe = champion is not None and champion.tags.get("recipe") == challenger.tag("recipe")
-        return "routine" if same_recipe else "change"
+        if champion is None:
+            return "change"
+        same_recipe = champion.tags.get("recipe") == challenger.tag("recipe")
+        same_pool = POOL in challenger.tags and champion.tags.get(POOL) == challenger.tags[POOL]
+        return "routine" if same_recipe or same_pool else "change"
 
     @property
     def number(self) -> str:
@@ -107,7 +110,7 @@ class _Judgement:
 def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict:
     """The verdict on a challenger."""
     number = assembled.champion_version
-    if trained.version is None or assembled.holdout is None or assembled.train is None:
+    if trained.version is None or assembled.holdout is None or trained.train is None:
         return _no_contest(assembled, assembled.skipped or "nothing was trained", trained)
     if number == trained.version:
         reason = f"the same data and recipe made version {number} before, and it is the champion"
@@ -134,15 +137,17 @@ def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
 
 
 def _comparison(context: StepContext, assembled: Assembled, trained: Trained, rows: pd.DataFrame) -> _Comparison:
-    assert assembled.train is not None
+    assert trained.train is not None
     assert assembled.holdout is not None
-    suite, production_noise = _noise(context)
+    kept = context.services.lake.profiles(context.model.name, context.request.as_of)
+    suite, production_noise = measured_suite(context.model, [period.profile for period in kept])
     anchor = context.services.registry.aliased(context.model.name, ANCHOR)
     return _Comparison(
         context=context,
-        train=assembled.train,
+        trained=trained,
+        train=trained.train,
         holdout=assembled.holdout,
-        versions=_versions(context, str(trained.version), assembled.champion_version, anchor),
+        versions=_versions(context, trained, assembled.champion_version, anchor),
         challenger_digest=str(trained.artifact_digest),
         rows=rows,
         suite=suite,
@@ -151,22 +156,16 @@ def _comparison(context: StepContext, assembled: Assembled, trained: Trained, ro
     )
 
 
-def _versions(context: StepContext, challenger: str, champion: str | None, anchor: Version | None) -> dict[str, Version]:
+def _versions(context: StepContext, trained: Trained, champion: str | None, anchor: Version | None) -> dict[str, Version]:
     """The versions that take part: the frozen reference only where it is neither of the other two."""
-    registry, name = context.services.registry, context.model.name
-    versions = {"challenger": registry.version(name, challenger)}
+    registry, name, challenger = context.services.registry, context.model.name, str(trained.version)
+    version = registry.version(name, challenger)
+    versions = {"challenger": as_promoted(context.services, version) if trained.returns else version}
     if champion:
         versions["champion"] = as_promoted(context.services, registry.version(name, champion))
     if champion and anchor and anchor.number not in (challenger, champion):
         versions["anchor"] = as_promoted(context.services, anchor)
     return versions
-
-
-def _noise(context: StepContext) -> tuple[NoiseSuite, tuple[str, ...]]:
-    """The suite, with its severities from what was measured in production in recent periods, and that in words."""
-    kept = context.services.lake.profiles(context.model.name, context.request.as_of)[-_PROFILES:]
-    profile = typical([one.profile for one in kept]) if kept else None
-    return suite_for(context.model, profile), tuple(profile.in_words()) if profile else ()
 
 
 def _unsound(comparison: _Comparison, delivered: pd.DataFrame) -> list[str]:
@@ -195,20 +194,13 @@ def _ask_all(comparison: _Comparison, problems: list[str]) -> _Answers:
     answers = _Answers(problems=problems)
     if problems:
         return answers
-    frames = _frames(comparison)
+    # Made once, so that all versions get the same bytes.
+    frames = frames_of(comparison.context.model, comparison.rows, comparison.suite, comparison.holdout.digest)
     for role in comparison.versions:
         _ask(comparison, role, frames, answers)
     if "challenger" in answers.predictions:
         _try_artifact(comparison, frames[CLEAN], answers)
     return answers
-
-
-def _frames(comparison: _Comparison) -> dict[str, pd.DataFrame]:
-    """The rows under every condition: made once, so that all versions get the same bytes."""
-    model, suite = comparison.context.model, comparison.suite
-    clean = comparison.rows[model.feature_names]
-    seed_material = f"{comparison.holdout.digest}:{suite.digest()}:{model.seed}"
-    return {CLEAN: clean} | {condition: suite.apply(clean, condition, seed_material) for condition in suite.conditions}
 
 
 def _ask(comparison: _Comparison, role: str, frames: dict[str, pd.DataFrame], answers: _Answers) -> None:
@@ -333,6 +325,7 @@ def _verdict(comparison: _Comparison, answers: _Answers, judgement: _Judgement) 
         checks=dict(judgement.checks),
         tags=_decisive_tags(comparison, answers, judgement),
         mlflow_run=comparison.versions["challenger"].run_id,
+        returns=comparison.trained.returns,
         against_anchor=_against_anchor(comparison, judgement.scorecard),
         summary=f"{decision.verdict}: {decision.reasons[0]}",
     )
@@ -352,7 +345,7 @@ def _decisive_tags(comparison: _Comparison, answers: _Answers, judgement: _Judge
     """The tags that later runs decide by, from what was computed here and not from what MLflow says by then."""
     challenger, train = comparison.versions["challenger"], comparison.train
     trained = {"trained_until": train.end.isoformat(), "train_digest": train.digest}
-    as_trained = {name: challenger.tags[name] for name in ("recipe", TAKEN_IN) if name in challenger.tags}
+    as_trained = {name: challenger.tags[name] for name in ("recipe", POOL, TAKEN_IN) if name in challenger.tags}
     return trained | as_trained | _measured_tags(answers, judgement)
 
 
@@ -411,7 +404,10 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         git_commit=context.services.settings.git_commit,
         suite_digest=comparison.suite.digest(),
         criteria_digest=model.criteria_digest,
-        seed=model.candidate.seed,
+        seed=versions["challenger"].tag("seed"),
+        candidate=comparison.trained.candidate,
+        choice=comparison.trained.choice,
+        pool=comparison.trained.pool,
         anchor=anchor.number if anchor else None,
         cost=answers.cost,
         champion_cost=_cost_on(champion) if champion else None,

@@ -167,7 +167,7 @@ def test_every_step_is_a_task_of_some_dag() -> None:
         ("monitor", "score", ["check", "reconcile"]),
         ("monitor", "probation", ["score"]),
         ("monitor", "triage", ["check", "detect_drift", "measure_quality", "score"]),
-        ("retrain", "validate", ["assemble", "train"]),
+        ("retrain", "validate", ["assemble", "select"]),
         ("retrain", "promote", ["review", "validate"]),
         ("rollback", "roll_back", ["verify_target"]),
         ("replay", "recommend", ["refit"]),

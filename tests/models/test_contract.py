@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,9 @@ def survives_the_registry(model: Model) -> None:
     """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous."""
     saved = skops.io.dumps(fitted(model, 1))
     found = set(skops.io.get_untrusted_types(data=saved))
-    assert found == set(model.trusted_types), f"set trusted_types to {sorted(found)}"
-    loaded = skops.io.loads(saved, trusted=list(model.trusted_types))
+    trusted = model.candidate.trusted_types
+    assert found == set(trusted), f"set trusted_types to {sorted(found)}"
+    loaded = skops.io.loads(saved, trusted=list(trusted))
     frame, _ = rows(model, 50, 3)
     assert same(predict(model, loaded, frame), predict(model, fitted(model, 1), frame), tolerance=0)
 
@@ -161,7 +163,7 @@ def its_slices_are_features(model: Model) -> None:
 def its_recipe_has_a_name_that_lasts(model: Model) -> None:
     """No parameter prints its address in memory: else every training would look like another recipe."""
     assert " at 0x" not in repr(sorted(model.candidate.build(1).get_params().items(), key=lambda item: item[0]))
-    assert recipe(model, model.candidate.build(1)) == recipe(model, model.candidate.build(1))
+    assert recipe(model, model.candidate, model.candidate.build(1)) == recipe(model, model.candidate, model.candidate.build(1))
 
 
 @check
@@ -172,10 +174,22 @@ def it_is_described(model: Model) -> None:
     assert [len(cron.split()) for cron in (model.feed.schedule, model.retraining.cadence)] == [5, 5]
 
 
+def each_candidate() -> list[Any]:
+    """Every model with each of its candidates alone; named after the model, and the candidate where there are several."""
+    return [
+        pytest.param(
+            replace(model, candidates=(candidate,)),
+            id=model.name if len(model.candidates) == 1 else f"{model.name}-{candidate.name}",
+        )
+        for model in all_models()
+        for candidate in model.candidates
+    ]
+
+
 @pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
-@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", each_candidate())
 def test_model(model: Model, examine: Check) -> None:
-    """Each model passes each check."""
+    """Each candidate of each model passes each check."""
     examine(model)
 
 

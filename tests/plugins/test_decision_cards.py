@@ -127,7 +127,7 @@ class Page(NamedTuple):
 def judged(run_id: object, **more: str) -> dict[str, Any]:
     train = {"version": "2", "run_id": run_id, "version_url": VERSION} | more
     return {
-        "train": train,
+        "select": train,
         "validate": {"verdict": "promote", "card_url": "http://mlflow.example/card", "summary": "promote: x"},
     }
 
@@ -178,9 +178,13 @@ RETURNED = [
     *([f"{kind}.retrain", RUN, judged(run)] for kind, run in RUNS.items()),
     *([f"{kind}.retrain", RUN, judged(run)] for kind, run in NO_RUNS.items()),
     ["script.retrain", RUN, judged(RUNS["plain"], version_url="javascript:alert(4)")],
-    ["trained.retrain", RUN, {"train": judged(RUNS["good"])["train"]}],
-    ["idle.retrain", RUN, {"train": {"version": None}, "validate": {"card_url": None, "summary": "keep: <b>no</b> new data"}}],
-    ["odd.retrain", RUN, {"train": ["run_id"], "validate": "card_url"}],
+    ["trained.retrain", RUN, {"select": judged(RUNS["good"])["select"]}],
+    [
+        "idle.retrain",
+        RUN,
+        {"select": {"version": None}, "validate": {"card_url": None, "summary": "keep: <b>no</b> new data"}},
+    ],
+    ["odd.retrain", RUN, {"select": ["run_id"], "validate": "card_url"}],
     ["toy.other", RUN, judged(RUNS["good"])],
     ["early.monitor", RUN, {"pull": {}}],
     [

@@ -37,15 +37,15 @@ RUN = "https://mlflow.example/#/experiments/1/runs/2"
 REPLAY = "http://mlflow.example/replay.html"
 RETURNED = {
     "toy.retrain": {
-        "train": {"version": "2", "version_url": VERSION, "run_url": RUN},
+        "select": {"version": "2", "version_url": VERSION, "run_url": RUN},
         "validate": {"verdict": "keep", "card_url": CARD},
     },
     "toy.monitor": {"detect_drift": {"report_url": REPORT}},
     "toy.replay": {"refit": {"digest": "d"}, "recommend": {"report_url": REPLAY}},
-    "idle.retrain": {"train": {"version": None, "version_url": None}},
-    "evil.retrain": {"train": {"version_url": "javascript:alert(1)"}, "validate": ["card_url"]},
+    "idle.retrain": {"select": {"version": None, "version_url": None}},
+    "evil.retrain": {"select": {"version_url": "javascript:alert(1)"}, "validate": ["card_url"]},
     "evil.monitor": {"detect_drift": "http://not.in.a.reference"},
-    "somebody_else": {"train": {"version_url": VERSION}, "detect_drift": {"report_url": REPORT}},
+    "somebody_else": {"select": {"version_url": VERSION}, "detect_drift": {"report_url": REPORT}},
 }
 
 
@@ -74,7 +74,7 @@ STORED = {
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, str], dict[str, str]], list[str]]:
     """The addresses of all buttons, by DAG and task; and those found in STORED."""
-    tasks = ("pull", "detect_drift", "assemble", "train", "validate", "review", "promote", "announce", "refit", "recommend")
+    tasks = ("pull", "detect_drift", "assemble", "select", "validate", "review", "promote", "announce", "refit", "recommend")
     asked = [(dag_id, task_id) for dag_id in [*RETURNED, "never.retrain"] for task_id in tasks]
     home = tmp_path_factory.mktemp("airflow")
     links, addresses = answers_of(ASK, home, [RETURNED, asked, list(STORED)])
@@ -107,7 +107,7 @@ def test_version_run_and_card_are_one_click_away(links: Any) -> None:
     both = {"Version in MLflow": VERSION, "Run in MLflow": RUN, "Decision card": CARD}
     assert drawn(links, "toy.retrain", "assemble") == {}
     assert drawn(links, "toy.retrain", "validate") == drawn(links, "toy.retrain", "review") == both
-    for task_id in ("train", "promote", "announce"):
+    for task_id in ("select", "promote", "announce"):
         assert drawn(links, "toy.retrain", task_id) == {"Version in MLflow": VERSION, "Run in MLflow": RUN}
 
 

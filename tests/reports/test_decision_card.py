@@ -25,7 +25,7 @@ FACTS = CardFacts(
     suite_digest="feed",
     criteria_digest="c0ffee",
     as_of=day(9),
-    seed=7,
+    seed="7",
 )
 GAIN = Measured(0.03, 0.01)
 

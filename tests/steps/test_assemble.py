@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from include.errors import OverlappingRows, RegistryUnreachable
-from include.results import Drift, Finding
+from include.results import Drift, Finding, Window
 from tests.statuses import monitor_status
 from tests.toy import World, changed, day, rows
 
@@ -39,7 +39,7 @@ def test_too_little_history_is_green_with_its_reason(world: World) -> None:
     assembled = world.with_days(3).do("assemble", day(9))
     assert assembled.train is None
     assert "3 periods with mature labels, 6 are needed" in assembled.skipped
-    assert world.do("train", day(9), assembled=assembled).version is None
+    assert world.train(day(9), assembled).version is None
 
 
 def test_an_empty_lake_is_green_with_its_reason(world: World) -> None:
@@ -94,9 +94,14 @@ def test_a_registry_outage_is_not_taken_for_a_missing_champion(seasoned: World) 
 
 
 def test_training_rows_can_be_limited(world: World) -> None:
-    """A model that forgets the old trains on its newest periods only."""
+    """A model that forgets the old trains on its newest periods only; candidates are compared after such a window too."""
     world.model = changed(train_periods=4)
-    assert world.with_days(9).do("assemble", day(10)).train.start == day(3)
+    assembled = world.with_days(9).do("assemble", day(10))
+    assert (assembled.train.start, assembled.compared_from) == (day(1), day(5))
+    assert assembled.windows["main"] == Window(compared=day(1), trained=day(3))
+    trained_on = world.train(day(10), assembled).train
+    assert trained_on is not None
+    assert trained_on.start == day(3)
 
 
 def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) -> None:

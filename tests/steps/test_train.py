@@ -1,6 +1,7 @@
 """Train makes a challenger once for the same rows, recipe and seed, and records what made it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.toy import MODEL, World, build, changed, day
 
 def train(world: World, force: bool = False) -> str:
     assembled = world.do("assemble", day(9))
-    number = world.do("train", day(9), force=force, assembled=assembled).version
+    number = world.train(day(9), assembled, force).version
     assert number is not None
     return str(number)
 
@@ -53,7 +54,7 @@ def test_other_rows_are_another_training(world: World) -> None:
     world.deliver_day(8)
     world.take_in(day(10))
     assembled = world.do("assemble", day(10))
-    assert world.do("train", day(10), assembled=assembled).version == "2"
+    assert world.train(day(10), assembled).version == "2"
 
 
 @pytest.mark.parametrize("changes", [{"seed": 7}, {"margin": 0.03}, {"min_train_periods": 4}], ids=str)
@@ -83,7 +84,7 @@ def test_training_never_reads_the_holdout(world: World) -> None:
     files = json.loads(world.lake.read(manifest))["files"]
     for key in [manifest, *(file["key"] for file in files)]:
         world.lake.delete(key)
-    assert world.do("train", day(9), assembled=assembled).version == "1"
+    assert world.train(day(9), assembled).version == "1"
 
 
 def test_rows_whose_label_is_unknown_are_not_trained_on(world: World) -> None:
@@ -100,27 +101,27 @@ def test_a_champion_that_is_found_again_is_no_challenger(seasoned: World) -> Non
     """Same rows, same recipe: the champion keeps its alias and gets no second one."""
     seasoned.registry.versions["1"].tags["trained_until"] = day(6).isoformat()
     assembled = seasoned.do("assemble", day(9))
-    assert seasoned.do("train", day(9), assembled=assembled).version == "1"
+    assert seasoned.train(day(9), assembled).version == "1"
     assert seasoned.registry.aliases == {"champion": "1", "anchor": "1"}
 
 
 def test_a_recipe_changes_with_features_and_parameters_and_with_nothing_else() -> None:
     """The routine lane is for equal recipes on fresher rows, so they must be told apart."""
-    same = recipe(MODEL, build(1))
-    assert recipe(MODEL, build(1)) == same
-    assert recipe(changed(cadence="0 0 * * *"), build(1)) == same
-    assert recipe(MODEL, build(1).set_params(logisticregression__C=2.0)) != same
-    assert recipe(changed(features=MODEL.features[:2]), build(1)) != same
+    same = recipe(MODEL, MODEL.candidate, build(1))
+    assert recipe(MODEL, MODEL.candidate, build(1)) == same
+    assert recipe(changed(cadence="0 0 * * *"), MODEL.candidate, build(1)) == same
+    assert recipe(MODEL, MODEL.candidate, build(1).set_params(logisticregression__C=2.0)) != same
+    assert recipe(changed(features=MODEL.features[:2]), MODEL.candidate, build(1)) != same
 
 
 def test_augmentation_is_another_recipe() -> None:
     """A model that is trained on noise is in the change lane, and so is one that is trained on other noise."""
     plans = [None, Augment(), Augment(copies=2), Augment(corruptions=("missing",))]
-    recipes = [recipe(changed(augment=plan), build(1)) for plan in plans]
+    recipes = [recipe(MODEL, replace(MODEL.candidate, augment=plan), build(1)) for plan in plans]
     assert len(set(recipes)) == 4
     dropped = changed(augment=Augment(), noise=NoisePlan(drop=("typo",)))
-    assert recipe(dropped, build(1)) not in recipes
-    assert recipe(changed(noise=NoisePlan(drop=("typo",))), build(1)) == recipes[0]
+    assert recipe(dropped, dropped.candidate, build(1)) not in recipes
+    assert recipe(changed(noise=NoisePlan(drop=("typo",))), MODEL.candidate, build(1)) == recipes[0]
 
 
 def test_an_augmented_training_is_fitted_on_corrupted_copies_too(world: World) -> None:
@@ -148,10 +149,10 @@ def test_an_outage_registers_nothing(world: World) -> None:
     assembled = world.with_days(8).do("assemble", day(9))
     world.registry.down = True
     with pytest.raises(RegistryUnreachable):
-        world.do("train", day(9), assembled=assembled)
+        world.train(day(9), assembled)
 
 
 def test_the_page_of_the_version_comes_with_it(world: World) -> None:
     """Airflow's page links it without a request to MLflow."""
     assembled = world.with_days(8).do("assemble", day(9))
-    assert world.do("train", day(9), assembled=assembled).version_url == "http://registry.example/toy/1"
+    assert world.train(day(9), assembled).version_url == "http://registry.example/toy/1"

@@ -50,10 +50,16 @@ def plant(world: World, pipeline: Any, tags: dict[str, str], until: int = 6) -> 
         "trained_until": day(until).isoformat(),
         "criteria": world.model.criteria_digest,
         "recipe": "same",
+        "seed": "1",
         "train_digest": world.snapshot(day(0), day(6)).digest,
         "baselines": '{"mean": 0.5, "median": 0.5}',
     }
     return world.registry.add(pipeline, made | tags).number
+
+
+def trained_as(number: str, assembled: Assembled) -> Trained:
+    """The result of select for a version that was fitted on all training rows."""
+    return Trained(version=number, run_id=f"run-{number}", artifact_digest=f"digest-of-{number}", train=assembled.train)
 
 
 def trial(
@@ -69,7 +75,7 @@ def trial(
         holdout=world.snapshot(day(6), day(8)),
         champion_version=old,
     )
-    trained = Trained(version=new, run_id=f"run-{new}", artifact_digest=f"digest-of-{new}")
+    trained = trained_as(new, assembled)
     verdict: Verdict = world.do("validate", day(9), override=override, assembled=assembled, trained=trained)
     return verdict
 
@@ -180,7 +186,12 @@ def test_a_registry_outage_gives_no_verdict(world: World) -> None:
     world.registry.down = True
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
     with pytest.raises(RegistryUnreachable):
-        world.do("validate", day(9), assembled=assembled, trained=Trained(version="1", artifact_digest="x"))
+        world.do(
+            "validate",
+            day(9),
+            assembled=assembled,
+            trained=trained_as("1", assembled).model_copy(update={"artifact_digest": "x"}),
+        )
 
 
 def test_an_outage_at_any_moment_is_no_verdict(world: World) -> None:
@@ -192,7 +203,7 @@ def test_an_outage_at_any_moment_is_no_verdict(world: World) -> None:
     )
     world.registry.aliases = {"anchor": plant(world, Planted(3.5), {})}
     new = plant(world, Planted(0.3), {})
-    trained = Trained(version=new, artifact_digest=f"digest-of-{new}")
+    trained = trained_as(new, assembled)
     asked = 0
     while True:
         world.registry.unanswered = asked = asked + 1
@@ -213,9 +224,7 @@ def test_an_artifact_that_is_not_the_trained_one_is_not_judged(world: World) -> 
     world.registry.tamper(number)
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
     with pytest.raises(ArtifactChanged):
-        world.do(
-            "validate", day(9), assembled=assembled, trained=Trained(version=number, artifact_digest=f"digest-of-{number}")
-        )
+        world.do("validate", day(9), assembled=assembled, trained=trained_as(number, assembled))
 
 
 class Fails(Planted):
@@ -258,7 +267,7 @@ def test_an_override_without_a_reason_is_refused(world: World) -> None:
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
     request = Request(as_of=day(9), reason="manual", run_id="run", override=True)
     with pytest.raises(DataError, match="replace_unscorable_champion was ticked without a reason"):
-        validate.run(StepContext(world.services, world.model, request), assembled, Trained(version="1"))
+        validate.run(StepContext(world.services, world.model, request), assembled, trained_as("1", assembled))
 
 
 def test_a_challenger_that_cannot_be_scored_blocks(world: World) -> None:
@@ -297,9 +306,7 @@ def test_rows_that_the_champion_was_trained_on_block(world: World) -> None:
     old = plant(world, Planted(0.3), {"train_digest": seen})
     new = plant(world, Planted(4.0), {})
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)), champion_version=old)
-    verdict = world.do(
-        "validate", day(9), assembled=assembled, trained=Trained(version=new, artifact_digest=f"digest-of-{new}")
-    )
+    verdict = world.do("validate", day(9), assembled=assembled, trained=trained_as(new, assembled))
     assert verdict.verdict == "blocked"
     assert "120 rows of the holdout are in champion 1's training data" in verdict.reasons[0]
 
@@ -309,9 +316,7 @@ def test_immature_labels_block(world: World) -> None:
     world.with_days(8)
     new = plant(world, Planted(4.0), {})
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)))
-    verdict = world.do(
-        "validate", day(8), assembled=assembled, trained=Trained(version=new, artifact_digest=f"digest-of-{new}")
-    )
+    verdict = world.do("validate", day(8), assembled=assembled, trained=trained_as(new, assembled))
     assert verdict.verdict == "blocked"
     assert "labels of the holdout are immature" in verdict.reasons[0]
 
@@ -367,7 +372,7 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
 def test_a_champion_that_was_trained_again_keeps_its_place(seasoned: World) -> None:
     """The gate compared the challenger with itself: here it says so and judges nothing."""
     assembled = seasoned.do("assemble", day(9))
-    trained = seasoned.do("train", day(9), assembled=assembled)
+    trained = seasoned.train(day(9), assembled)
     verdict = seasoned.do("validate", day(9), assembled=assembled, trained=trained)
     assert (verdict.verdict, verdict.version) == ("keep", None)
     assert "it is the champion" in verdict.reasons[0]
@@ -389,7 +394,7 @@ def test_a_regression_is_judged_on_its_values(world: World) -> None:
 
     world.model = changed(task="regression", metric="mae", floor=0.5, noisy_floor=0.6, build=build)
     assert trial(world, Values(4.0), Values(0.3)).verdict == "promote"
-    assert recipe(world.model, build(1)) != recipe(MODEL, build(1))
+    assert recipe(world.model, world.model.candidate, build(1)) != recipe(MODEL, MODEL.candidate, build(1))
 
 
 def test_the_card_is_kept_and_its_page_comes_with_the_verdict(world: World) -> None:
@@ -424,7 +429,7 @@ def test_each_comparison_with_the_champion_is_spent_once(world: World) -> None:
     assert compared(world) == []
     assembled = Assembled(train=world.snapshot(day(0), day(6)), holdout=world.snapshot(day(6), day(8)), champion_version="1")
     new = plant(world, Planted(0.3), {"recipe": "another"})
-    trained = Trained(version=new, run_id=f"run-{new}", artifact_digest=f"digest-of-{new}")
+    trained = trained_as(new, assembled)
     verdicts = [world.do("validate", day(9), assembled=assembled, trained=trained) for _ in range(3)]
     assert verdicts[0] == verdicts[1] == verdicts[2]
     assert compared(world) == [("change", 0.0083)]

@@ -27,11 +27,16 @@ class PeriodCount:
 
 @dataclass(frozen=True)
 class Split:
-    """Training is [train_start, holdout_start), the holdout [holdout_start, holdout_end)."""
+    """Training is [train_start, holdout_start), the holdout [holdout_start, holdout_end).
+
+    `periods` are the starts of the mature training periods, in order. There are so many more than the longest window of a
+    candidate as candidates are compared on.
+    """
 
     train_start: datetime
     holdout_start: datetime
     holdout_end: datetime
+    periods: tuple[datetime, ...]
 
 
 def waiting_periods(model: Model) -> int:
@@ -57,7 +62,7 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
 
 
 def choose_split(periods: list[PeriodCount], model: Model, champion_trained_until: datetime | None) -> Split:
-    """Hold out the newest stretch of mature periods; train on all that comes before, or on the newest `train_periods` of it.
+    """Hold out the newest stretch of mature periods; train on what comes before, as far back as any candidate looks.
 
     The labels that a period has early are not like those that it gets late, so no period of the holdout may be immature; among
     the training periods, one that never matures does not count.
@@ -73,14 +78,16 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
             f"{model.name} has {mature} periods with mature labels, {needed} are needed "
             f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more."
         )
-    if model.candidate.train_periods:
-        train = train[-model.candidate.train_periods :]
+    looks_back = [candidate.train_periods for candidate in model.candidates]
+    if None not in looks_back:
+        train = train[-(max(periods for periods in looks_back if periods) + model.holdout_periods) :]
     if champion_trained_until and holdout[0].start < champion_trained_until:
         raise NotEnoughHistory(
             f"{model.name}: the champion was trained on rows until {champion_trained_until:%Y-%m-%d}, the newest mature "
             f"holdout starts on {holdout[0].start:%Y-%m-%d}. Wait until {model.holdout_periods} newer periods are labelled."
         )
-    return Split(train[0].start, holdout[0].start, holdout[-1].start + model.feed.period)
+    starts = tuple(period.start for period in train)
+    return Split(starts[0], holdout[0].start, holdout[-1].start + model.feed.period, starts)
 
 
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:

@@ -4,12 +4,13 @@ import hashlib
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from include.decisions.scoring.predictions import Labels
-from include.models.contract import Model
+from include.models.contract import Candidate, Model
 from include.noise.augment import augmented
 from include.noise.suite import suite_for
 
@@ -19,24 +20,40 @@ def training_key(facts: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def recipe(model: Model, pipeline: Any) -> str:
+def recipe(model: Model, candidate: Candidate, pipeline: Any) -> str:
     """Digest of features, task, hyper-parameters and augmentation: equal recipes on fresher data are the routine lane."""
     parts = [
         repr(model.features),
         model.task,
         _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
     ]
-    if model.candidate.augment is not None:
-        parts += [repr(model.candidate.augment), suite_for(model, None).digest()]
-    return hashlib.sha256("\n".join([*parts, inspect.getsource(model.candidate.build)]).encode()).hexdigest()[:16]
+    if candidate.augment is not None:
+        parts += [repr(candidate.augment), suite_for(model, None).digest()]
+    return hashlib.sha256("\n".join([*parts, inspect.getsource(candidate.build)]).encode()).hexdigest()[:16]
 
 
-def rows_to_fit(model: Model, rows: pd.DataFrame, labels: Labels, drawn_by: str) -> tuple[pd.DataFrame, Labels]:
-    """The rows as they are, and, if the model asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
+def recipes(model: Model, pool: Sequence[Candidate]) -> str:
+    """Digest of the recipes of a whole pool, whatever their order."""
+    each = sorted(_recipe_or_source(model, candidate) for candidate in pool)
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
+
+
+def _recipe_or_source(model: Model, candidate: Candidate) -> str:
+    """The recipe; of a candidate that cannot be built, which is no reason for the others to fail, its source."""
+    try:
+        return recipe(model, candidate, candidate.pipeline())
+    except Exception:  # noqa: BLE001 - a team's own code: `train` has told what it raises
+        return inspect.getsource(candidate.build)
+
+
+def rows_to_fit(
+    model: Model, candidate: Candidate, rows: pd.DataFrame, labels: Labels, drawn_by: str
+) -> tuple[pd.DataFrame, Labels]:
+    """The rows as they are, and, if the candidate asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
     frame = rows[model.feature_names]
-    if model.candidate.augment is None:
+    if candidate.augment is None:
         return frame, labels
-    return augmented(frame, labels, model.candidate.augment, suite_for(model, None), f"{drawn_by}:{model.candidate.seed}")
+    return augmented(frame, labels, candidate.augment, suite_for(model, None), f"{drawn_by}:{candidate.seed}")
 
 
 def _without_addresses(text: str) -> str:

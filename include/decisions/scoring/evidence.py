@@ -104,6 +104,17 @@ def blend_gain(metric: Metric, answers: Answers, other: ByCondition, noisy_share
     return Measured(value, *clusters.error(influence)).doubted(doubt**2), influence
 
 
+def blended(metric: Metric, answers: Answers, noisy_share: float) -> tuple[float, Floats]:
+    """The challenger's own clean/noisy mix, turned so that more is better, and each row's influence on it."""
+    labels, clusters = answers.labels, answers.clusters
+    value, influence = 0.0, np.zeros(len(labels))
+    for condition, weight in _weights(list(answers.challenger), noisy_share).items():
+        if weight:
+            its, of_its = metric.estimate(labels, answers.challenger[condition], clusters)
+            value, influence = value + weight * metric.gain(its), influence + weight * metric.gain(of_its)
+    return value, influence
+
+
 def against_baselines(
     metric: Metric, answers: Answers, trivial: Mapping[str, Predictions]
 ) -> dict[str, tuple[Measured, Measured]]:

@@ -1,0 +1,29 @@
+"""The conditions that rows are scored under: clean, and under each kind of noise, with the same bytes for every model."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from include.decisions.scoring.scorecard import CLEAN
+from include.models.contract import Model
+from include.noise.profile import NoiseProfile, typical
+from include.noise.suite import NoiseSuite, suite_for
+
+# Of so many newest periods the noise counts.
+_PROFILES = 8
+
+
+def measured_suite(model: Model, profiles: Sequence[NoiseProfile]) -> tuple[NoiseSuite, tuple[str, ...]]:
+    """The suite, with its severities from what was measured in production in recent periods, and that in words.
+
+    `profiles` are those of all periods, in order.
+    """
+    profile = typical(profiles[-_PROFILES:]) if profiles else None
+    return suite_for(model, profile), tuple(profile.in_words()) if profile else ()
+
+
+def frames_of(model: Model, rows: pd.DataFrame, suite: NoiseSuite, drawn_by: str) -> dict[str, pd.DataFrame]:
+    """The features of some rows under every condition of a suite; `drawn_by` and the model's seed fix the draw."""
+    clean = rows[model.feature_names]
+    material = f"{drawn_by}:{suite.digest()}:{model.seed}"
+    return {CLEAN: clean} | {condition: suite.apply(clean, condition, material) for condition in suite.conditions}

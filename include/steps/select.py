@@ -1,0 +1,300 @@
+"""Select: choose the challenger from the pool, fit it on its whole window, and register it.
+
+In: the snapshots, and the candidates as they were scored before the hold-out. Out: a version with the alias `challenger`.
+Earlier champions take part with what they answer now: worlds come back. The winner is fitted on all rows of its window before
+the hold-out. The run in MLflow records data set digest, commit, seed, lock, parameters, signature and example; the artifact
+is a skops file, never a pickle.
+Safe to run again: the training is named by everything that goes into it, so a second run finds the first one's version, and
+closes what a killed one left open.
+"""
+
+import inspect
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version as installed
+from typing import Any
+
+import pandas as pd
+
+from include.adapters.compute import computing, in_parallel
+from include.adapters.registry import BASELINES, CHALLENGER, POOL, TAKEN_IN, Training, Version
+from include.champion.earlier import earlier_champions
+from include.champion.handover import promoted_digest
+from include.champion.promoted_tags import champion_of
+from include.code_version import lock_digest
+from include.decisions.contest.choice import Choice, Scored, as_good, choose, gain
+from include.decisions.contest.compared import ComparedRows
+from include.decisions.contest.linear_baseline import candidate_named, pool
+from include.decisions.data.labels import labelled, labels_of
+from include.decisions.data.training import recipe, recipes, rows_to_fit, training_key
+from include.decisions.scoring.answering import CANNOT_SCORE, predict
+from include.decisions.scoring.baselines import learned_from
+from include.decisions.scoring.conditions import measured_suite
+from include.decisions.scoring.metrics import primary_metric
+from include.errors import NoCandidateLeft, ProvingGroundError
+from include.models.contract import BASELINE, Candidate, Model
+from include.results import Assembled, Contestant, Snapshot, Trained, Tried
+from include.services import StepContext
+from include.untrusted_text import words_of
+
+IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
+
+_EXAMPLE_ROWS = 5
+_RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
+# So many of the newest earlier champions are asked: each costs what scoring costs.
+_EARLIER = 6
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """Who won and why; `table` is the pool as the card shows it. `version` is the earlier champion that won, if one did."""
+
+    name: str
+    why: str
+    table: tuple[Contestant, ...] = ()
+    version: Version | None = None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One training: its context, the candidate, the snapshots, the unfitted pipeline, the rows, and the facts that name it."""
+
+    context: StepContext
+    candidate: Candidate
+    train: Snapshot
+    holdout: Snapshot
+    pipeline: Any
+    rows: pd.DataFrame
+    facts: dict[str, str]
+
+
+def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Trained:
+    """The challenger, trained now or found.
+
+    Raises:
+        NoCandidateLeft: none of the declared candidates could be fitted and scored.
+    """
+    if assembled.train is None or assembled.holdout is None:
+        return Trained(version=None, summary=f"nothing to train: {assembled.skipped}")
+    selected = _select(context, assembled, tried)
+    registry, name = context.services.registry, context.model.name
+    if selected.version:
+        version, train, how = selected.version, _trained_on(selected.version), "which was champion before"
+    else:
+        work = _work(context, assembled, candidate_named(context.model, selected.name))
+        known = registry.find_trained(name, training_key(work.facts))
+        version, train = known or _train(work), work.train
+        how = "found: exactly this training was done before" if known else "trained now"
+    if version.number != assembled.champion_version:
+        registry.set_alias(name, CHALLENGER, version.number)
+    return Trained(
+        version=version.number,
+        run_id=version.run_id,
+        artifact_digest=registry.artifact_digest(name, version.number),
+        version_url=registry.version_url(name, version.number),
+        run_url=registry.run_url(version.run_id),
+        candidate=selected.name,
+        choice=selected.why,
+        pool=selected.table,
+        train=train,
+        returns=selected.version is not None,
+        summary=f"challenger is version {version.number}, candidate {selected.name}, {how}",
+    )
+
+
+# Who wins
+
+
+def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) -> _Selected:
+    model, declared = context.model, [one for one in tried if one.candidate != BASELINE]
+    failed = [f"{one.candidate}: {one.problem}" for one in declared if one.problem]
+    if failed and len(failed) == len(declared):
+        raise NoCandidateLeft(
+            f"{model.name}: no candidate could be fitted and scored: {'; '.join(failed)}. "
+            f"Correct include/models/{model.name}.py, and try it: python -m include.cli check-model {model.name} data.csv"
+        )
+    if assembled.compared_from is None or not any(one.key for one in tried):
+        why = next((one.summary for one in tried if one.summary), "there is nothing to compare candidates on")
+        return _Selected(model.candidate.name, f"The first candidate was taken: {why}.")
+    compared = _compared_rows(context, assembled)
+    scored = [_read(context, one) for one in tried if one.key]
+    earlier, champion = _earlier_scored(context, assembled, compared)
+    baseline = [one for one in scored if one.name == BASELINE]
+    contestants = [*(one for one in scored if one.name != BASELINE), *(one for one, _ in earlier), *baseline]
+    choice = choose(contestants, compared.clusters, model.criteria.margin)
+    shown = _Shown(context, compared, choice)
+    failures = [Contestant(name=one.candidate, problem=one.problem) for one in tried if one.problem]
+    table = (*shown.lines([*contestants, *champion], tried), *failures)
+    version = next((version for one, version in earlier if one.name == choice.winner), None)
+    return _Selected(choice.winner, shown.why(contestants), table, version)
+
+
+def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
+    lake, model, as_of = context.services.lake, context.model, context.request.as_of
+    assert assembled.train is not None
+    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of)])
+    rows = labelled(model, lake.read_snapshot(model, assembled.train.digest), as_of)
+    return ComparedRows.of(model, rows[rows[model.feed.time] >= assembled.compared_from], suite, assembled.train.digest)
+
+
+def _read(context: StepContext, tried: Tried) -> Scored:
+    kept = context.services.lake.read_table(str(tried.key))
+    return Scored(tried.candidate, float(kept["value"].iloc[0]), kept["influence"].to_numpy())
+
+
+def _earlier_scored(
+    context: StepContext, assembled: Assembled, compared: ComparedRows
+) -> tuple[list[tuple[Scored, Version]], list[Scored]]:
+    """Earlier champions on the compared rows, each with its version; and the champion, where it was not trained on them."""
+    services, model = context.services, context.model
+    assert assembled.compared_from is not None
+    versions = earlier_champions(services, model, assembled.compared_from, _EARLIER)
+    earlier = [(one, version) for version in versions if (one := _asked(context, version, compared, "version"))]
+    champion = champion_of(services, model.name)
+    if champion is None or champion.trained_until > assembled.compared_from:
+        return earlier, []
+    return earlier, [one] if (one := _asked(context, champion, compared, "the champion, version")) else []
+
+
+def _asked(context: StepContext, version: Version, compared: ComparedRows, called: str) -> Scored | None:
+    """What a version is worth on the compared rows; None where it cannot answer them any more."""
+    services, model = context.services, context.model
+    try:
+        pipeline = services.registry.load(model, version.number, promoted_digest(services, model, version.number) or None)
+        with computing(services.settings, model):
+            predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
+        return compared.scored(f"{called} {version.number}", predicted)
+    except (ProvingGroundError, *CANNOT_SCORE) as error:
+        if getattr(error, "transient", False):
+            raise
+        _log.warning("version %s takes no part: %s", version.number, words_of(error))
+        return None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The choice in words and as a table."""
+
+    context: StepContext
+    compared: ComparedRows
+    choice: Choice
+
+    def why(self, contestants: Sequence[Scored]) -> str:
+        """Who won, on what, and which others are as good."""
+        model, rows = self.context.model, self.compared.rows
+        since = rows[model.feed.time].min()
+        said = f"{self.choice.winner} was taken, compared on {len(rows):,} rows from {since:%Y-%m-%d} until the hold-out"
+        better = [o.name for o in contestants if self.choice.ahead[o.name].value < 0]
+        others = [o for o in contestants if o.name not in (self.choice.winner, BASELINE, *better)]
+        good = [o.name for o in others if as_good(self.choice.ahead[o.name], model.criteria.margin)]
+        said += f"; {', '.join(better)} did better, no more than chance explains" if better else ""
+        said += f"; {', '.join(good)} did as well" if good else ""
+        baseline = self.choice.ahead.get(BASELINE)
+        if baseline and self.choice.winner != BASELINE and as_good(baseline, model.criteria.margin):
+            said += ". The linear baseline is as good: ask what the rest of the model is for"
+        return f"{said}."
+
+    def lines(self, scored: Sequence[Scored], tried: Sequence[Tried]) -> list[Contestant]:
+        """The table, in the metric's own unit."""
+        metric, seconds = primary_metric(self.context.model), {one.candidate: one.seconds for one in tried}
+        winner = next(one for one in scored if one.name == self.choice.winner)
+        lines = []
+        for one in scored:
+            ahead = gain(winner, one, self.compared.clusters)
+            told = one is not winner and math.isfinite(ahead.error)
+            lines.append(
+                Contestant(
+                    name=one.name,
+                    value=metric.gain(one.value),
+                    ahead=ahead.value if told else None,
+                    low=ahead.low if told else None,
+                    high=ahead.high if told else None,
+                    seconds=seconds.get(one.name),
+                )
+            )
+        return lines
+
+
+# The winner
+
+
+def _trained_on(version: Version) -> Snapshot:
+    """The rows that a version was trained on, from its tags."""
+    start, rows = version.tags.get("trained_from"), version.tags.get("labelled_rows", "0")
+    return Snapshot(
+        digest=version.tag("train_digest"),
+        start=datetime.fromisoformat(start) if start else version.trained_until,
+        end=version.trained_until,
+        rows=int(rows) if rows.isdecimal() else 0,
+    )
+
+
+def _work(context: StepContext, assembled: Assembled, candidate: Candidate) -> _Work:
+    services, model, request = context.services, context.model, context.request
+    assert assembled.train is not None
+    assert assembled.holdout is not None
+    pipeline, start = candidate.pipeline(), assembled.windows[candidate.name].trained
+    delivered = services.lake.read_snapshot(model, assembled.train.digest)
+    delivered = delivered[delivered[model.feed.time] >= start]
+    train = services.lake.narrowed(model, assembled.train, start, len(delivered))
+    rows = labelled(model, delivered, request.as_of)
+    facts = {
+        "train_digest": train.digest,
+        "labelled_rows": str(len(rows)),
+        "candidate": candidate.name,
+        "recipe": recipe(model, candidate, pipeline),
+        "criteria": model.criteria_digest,
+        "seed": str(candidate.seed),
+        "git": services.settings.git_commit,
+        "lock": lock_digest(),
+    }
+    if request.force:
+        facts["forced_by"] = request.run_id
+    return _Work(context, candidate, train, assembled.holdout, pipeline, rows, facts)
+
+
+def _train(work: _Work) -> Version:
+    services, model, request = work.context.services, work.context.model, work.context.request
+    labels = labels_of(model, work.rows)
+    began = time.perf_counter()
+    with computing(services.settings, model):
+        work.pipeline.fit(*rows_to_fit(model, work.candidate, work.rows, labels, work.train.digest))
+    fit_seconds = time.perf_counter() - began
+    tags = work.facts | {
+        "model": model.name,
+        "trained_from": work.train.start.isoformat(),
+        "trained_until": work.train.end.isoformat(),
+        "holdout_digest": work.holdout.digest,
+        "trigger": request.reason[:500],
+        "pipeline_run": request.run_id,
+        "pipeline_run_url": request.url,
+        BASELINES: learned_from(model.task, labels),
+        POOL: recipes(model, pool(model)),
+        TAKEN_IN: str(services.lake.times_taken_in(model.name)),
+    }
+    build = work.candidate.build
+    training = Training(
+        key=training_key(work.facts),
+        params=_params(work.pipeline),
+        metrics={"fit_seconds": fit_seconds},
+        tags=tags,
+        requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
+        dataset_name=model.name,
+        dataset_digest=work.train.digest,
+        files={"model_source.py": inspect.getsource(inspect.getmodule(build) or build)},
+    )
+    return services.registry.register(model, work.pipeline, _example(model, work.rows), training)
+
+
+def _params(pipeline: Any) -> dict[str, Any]:
+    """The last step's own parameters; whole estimators in them would only repeat it."""
+    return {name: str(value)[:500] for name, value in pipeline[-1].get_params(deep=False).items()}
+
+
+def _example(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[model.feature_names].head(_EXAMPLE_ROWS)
