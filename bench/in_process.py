@@ -58,7 +58,7 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     finding = step("triage", request, checked, scored, drift, quality)
     if finding.action != "retrain":
         return Week(as_of, checked, drift, quality, finding)
-    request = Request(as_of=as_of, reason=finding.reason, run_id=request.run_id)
+    request = Request(as_of=as_of, reason=finding.reason, run_id=request.run_id, routine=finding.routine)
     assembled = step("assemble", request)
     tried = [step("train", request, assembled, name) for name in candidate_names(model)]
     trained = step("select", request, assembled, tried)

@@ -46,7 +46,7 @@ class Request:
     that cannot be scored, or a version come back that was rolled back from; `asked_by` is the person or the event that started
     the run, `by_person` whether a person did. `target` and `dry_run` are a rollback's, and so is `instead_of`: the champion
     that an event wants to go back from. `started` is when the run started: recorded, and never used in a decision. `url`,
-    `answer_url` and `orchestrator` are as in `Run`.
+    `answer_url` and `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what comes of it.
     """
 
     as_of: datetime
@@ -64,6 +64,7 @@ class Request:
     orchestrator: str = "the orchestrator"
     url: str = ""
     answer_url: str = ""
+    routine: bool = False
 
     @property
     def by_hand(self) -> str:
@@ -104,6 +105,7 @@ def request_for(run: Run) -> Request:
         orchestrator=run.orchestrator,
         url=run.url,
         answer_url=run.answer_url,
+        routine=event.get("routine") is True and not run.by_hand,
     )
 
 

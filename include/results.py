@@ -27,9 +27,11 @@ class Event(BaseModel):
 
 
 class RetrainingRequested(Event):
-    """Triage requests a retraining."""
+    """Triage requests a retraining; a `routine` one as in `Finding`."""
 
     name: ClassVar[str] = "needs_retraining"
+
+    routine: bool = False
 
 
 class RollbackRequested(Event):
@@ -333,11 +335,17 @@ class Quality(Result):
 
 
 class Finding(Result):
-    """The result of triage: one word, its reason, and what a person may do about it."""
+    """The result of triage: one word, its reason, and what a person may do about it.
+
+    `page` is what a person has to know whatever the action; empty where there is nothing. A `routine` retraining is the usual
+    look whether a fresh model pays: people hear of it when something comes of it.
+    """
 
     action: Literal["nothing", "note", "wait", "page", "alarm", "retrain", "stop"]
     reason: str
     advice: str = ""
+    page: str = ""
+    routine: bool = False
 
 
 class Snapshot(Result):
@@ -448,7 +456,8 @@ class Verdict(Result):
     """What validation decided, and on which evidence; `card_url` is None when there was nothing to judge.
 
     `evidence` names all that the decision rests on: 64 hex digits that change when any of it does. An approval repeats them.
-    The challenger `returns` where it was champion before. `tags` are those of the version that later runs decide by, and
+    The challenger `returns` where it was champion before. A `rescue` is better than the champion, and still below the floors.
+    `tags` are those of the version that later runs decide by, and
     `mlflow_run` is the run that made it: the ledger keeps both.
     """
 
@@ -467,6 +476,7 @@ class Verdict(Result):
     mlflow_run: str | None = None
     against_anchor: AgainstAnchor | None = None
     returns: bool = False
+    rescue: bool = False
 
     @property
     def evidence(self) -> str:

@@ -63,7 +63,7 @@ def _triage(model_name: str, request: Request, _: Inputs, result: Result) -> lis
 def _assembled(model_name: str, request: Request, _: Inputs, result: Result) -> list[Message]:
     """A retraining that has something to train: once, however often its run is cleared."""
     assert isinstance(result, Assembled)
-    if not result.train:
+    if not result.train or request.routine:
         return []
     cause = texts.cause_in_words(request.reason, request.asked_by if request.by_person else "")
     return [_message("started", model_name, request, texts.started_text(model_name, cause, result, request.url), about="")]
@@ -90,6 +90,8 @@ def _announced(model_name: str, request: Request, inputs: Inputs, _: Result) -> 
     if promotion.promoted:
         text = texts.promoted_text(model_name, verdict, promotion, approval.by, request.url)
         return [_message("promoted", model_name, request, text, about)]
+    if request.routine and verdict.verdict in ("keep", "inconclusive") and not approval.question:
+        return []
     text = texts.verdict_text(model_name, verdict, promotion, approval, request.url)
     return [_message("verdict", model_name, request, text, about)]
 

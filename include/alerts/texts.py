@@ -110,9 +110,10 @@ def promoted_text(model_name: str, verdict: Verdict, promotion: Promotion, appro
     """A new champion, why, and who approved it."""
     before = promotion.previous_version
     instead = f", instead of {_escaped(before)}" if before else ", the first"
+    title = f"*{_escaped(model_name)}* · version {_escaped(promotion.champion_version)} is champion{instead}"
     return _message(
-        _GREEN,
-        f"*{_escaped(model_name)}* · version {_escaped(promotion.champion_version)} is champion{instead}",
+        _RED if verdict.rescue else _GREEN,
+        f"{title}: better, and still below what was asked for" if verdict.rescue else title,
         _first_reason(verdict),
         f"Approved by {_escaped(approved_by)}. " + (f"To go back, run {_escaped(model_name)}.rollback." if before else ""),
         _card(verdict, run_url),
@@ -134,11 +135,12 @@ def rolled_back_text(model_name: str, result: RolledBack, by: str, reason: str, 
 
 
 def finding_text(model_name: str, finding: Finding, run_url: str = "") -> str | None:
-    """What triage found: `alarm` is silence, `page` noisier data than ever; None where no action is needed."""
-    if finding.action not in ("page", "alarm"):
+    """What triage found: `alarm` is silence, `page` asks a person to look; None where that is not needed."""
+    if finding.action not in ("page", "alarm") and not finding.page:
         return None
-    sign, title = _YELLOW if finding.action == "page" else _RED, f"*{_escaped(model_name)}* · {finding.action}"
-    return _message(sign, title, _escaped(finding.reason), _escaped(finding.advice), _link(run_url, "Run"))
+    sign = _YELLOW if finding.action == "page" and not finding.page else _RED
+    title, told = f"*{_escaped(model_name)}* · {finding.action}", "; ".join(filter(None, [finding.page, finding.reason]))
+    return _message(sign, title, _escaped(told), _escaped(finding.advice), _link(run_url, "Run"))
 
 
 def probation_text(model_name: str, probated: Probated, run_url: str = "") -> str | None:

@@ -7,6 +7,7 @@ model's file, imports a science library; `build` does, in its body.
 import hashlib
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -30,6 +31,7 @@ _SEED = 20130101
 # The candidate that is in every pool (decisions/data/linear_baseline.py).
 BASELINE = "baseline"
 BASELINE_TYPES = ("numpy.dtype",)
+_A_YEAR = timedelta(days=366)
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -223,14 +225,17 @@ class Probation:
 class Retraining:
     """When a model is retrained, and what one retraining is worth.
 
-    `cadence` is a cron expression in UTC. A retraining is requested as well when quality has lost more than `decay_share` of
-    what it was, on two mature periods and beyond chance, and when the last retraining is `max_model_age` ago (None: thirteen
-    periods of the feed, at least 30 days). Within `cool_down` of the last one (None: the label delay) no other is requested.
-    Drift alone requests one only with `on_drift`, for models whose labels are too late to wait for. `worth` is what a replay
-    weighs a cadence by.
+    `cadence` is a cron expression in UTC. `when` is "it pays": a fresh model is tried against the champion whenever a period
+    has matured, or as rarely as makes one retraining worth a point a period (`worth`); the gate spends its error budget on
+    each. Or "decay": only when quality has lost more than `decay_share` of what it was, on two mature periods and beyond
+    chance, which is told in both cases. A retraining is requested as well when the last one is `max_model_age` ago (None:
+    thirteen periods of the feed, at least 30 days and at most a year). Within `cool_down` of the last one (None: the label
+    delay) decay requests no other. Drift alone requests one only with `on_drift`, for models whose labels are too late to
+    wait for. `worth` is also what a replay weighs a cadence by.
     """
 
     cadence: str
+    when: Literal["it pays", "decay"] = "it pays"
     decay_share: float = 0.05
     on_drift: bool = False
     cool_down: timedelta | None = None
@@ -394,6 +399,10 @@ class Model:
             ),
             *_faults_of(self.candidates),
             (
+                self.retraining.when not in ("it pays", "decay"),
+                f"retraining.when {self.retraining.when!r}: accepted are 'it pays', 'decay'",
+            ),
+            (
                 min(self.retraining.worth.retrain, self.retraining.worth.point) <= 0,
                 f"retraining.worth {self.retraining.worth}: both must be above 0",
             ),
@@ -449,9 +458,20 @@ class Model:
 
     @property
     def max_model_age(self) -> timedelta:
-        """After what time without a retraining one is requested."""
+        """After what time without a retraining one is requested: within a year, unless a model says otherwise."""
         declared = self.retraining.max_model_age
-        return max(13 * self.feed.period, timedelta(days=30)) if declared is None else declared
+        usual = min(max(13 * self.feed.period, timedelta(days=30)), max(_A_YEAR, self.feed.period))
+        return usual if declared is None else declared
+
+    @property
+    def shortest_interval(self) -> timedelta:
+        """Where retraining is asked for as often as it pays: the least time between two.
+
+        So many periods that one retraining costs what a point is worth in all of them; a declared cool-down is kept.
+        """
+        worth = self.retraining.worth
+        periods = max(1, math.ceil(worth.retrain / worth.point))
+        return max(periods * self.feed.period, self.retraining.cool_down or timedelta(0))
 
     @property
     def feature_names(self) -> list[str]:

@@ -2,8 +2,9 @@
 
 In: the verdict, and the answer once there is one. Out: an approval, or the question that a person has to answer first.
 With review "none" the gate's verdict counts. Otherwise a person is asked about what the gate would promote, and about what it
-found inconclusive; never about what lost, what was blocked, or a first champion that did not pass. An answer is bound
-to its evidence: if champion, artifact or verdict have changed, it is void, and that is reported. No answer means no.
+found inconclusive, unless that was the routine look whether a fresh model pays; never about what lost, what was blocked, or a
+first champion that did not pass. An answer is bound to its evidence: if champion, artifact or verdict have changed, it is
+void, and that is reported. No answer means no.
 Safe to run again: an answer about the same evidence is found in the ledger, and no person is asked twice.
 """
 
@@ -44,7 +45,8 @@ def run(context: StepContext, verdict: Verdict, answer: Answer | None = None) ->
     """The gate's own approval, a person's, or the question to one; `answer` without a decision means that the time is over."""
     model = context.model
     where = context.services.settings.review.get(model.name, model.review.where)
-    if where == "none" or not needs_a_person(verdict):
+    undecided_routine = context.request.routine and verdict.verdict == "inconclusive"
+    if where == "none" or undecided_routine or not needs_a_person(verdict):
         return _by_the_gate(verdict)
     review = _Review(context, verdict)
     recorded = _recorded_answer(context, verdict)

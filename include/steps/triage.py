@@ -8,7 +8,7 @@ Safe to run again: the document is named by the run's as-of time.
 
 from datetime import datetime
 
-from include.decisions.monitoring.triage import PAGED_PERIODS, Evidence, Times, triage
+from include.decisions.monitoring.triage import PAGED_PERIODS, Evidence, Times, below_floor, triage
 from include.errors import BrokenFeed
 from include.results import Checked, Drift, Event, Finding, Quality, RetrainingRequested, Scored
 from include.services import StepContext
@@ -24,7 +24,13 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
         BrokenFeed: the newest period shows that the feed is broken.
     """
     model, request = context.model, context.request
-    times = Times(_newest_check(context), _newest_retraining(context), _paged_for_corruption(context, quality))
+    checked_last = _newest_check(context)
+    times = Times(
+        last_check=checked_last,
+        last_retrain=_newest_retraining(context),
+        paged_for_corruption=_paged_for_corruption(context, quality),
+        was_below_floor=_was_below_floor(context, checked_last),
+    )
     finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", reason=f"requested by hand: {request.reason}")
@@ -50,7 +56,7 @@ def events(context: StepContext, finding: Finding) -> tuple[Event, ...]:
     request = context.request
     # The reason on the form goes with it; where it forced the retraining, it is the reason already.
     reason = finding.reason + ("" if request.force else request.by_hand)
-    return (RetrainingRequested(as_of=request.as_of, reason=reason),)
+    return (RetrainingRequested(as_of=request.as_of, reason=reason, routine=finding.routine),)
 
 
 def _newest_check(context: StepContext) -> datetime | None:
@@ -72,6 +78,11 @@ def _paged_for_corruption(context: StepContext, quality: Quality) -> int:
             break
         count += 1
     return count
+
+
+def _was_below_floor(context: StepContext, newest: datetime | None) -> bool:
+    before = context.services.lake.status(context.model.name, MonitorStatus, newest) if newest else None
+    return before is not None and below_floor(context.model, before.quality)
 
 
 def _newest_retraining(context: StepContext) -> datetime | None:

@@ -326,6 +326,7 @@ def _verdict(comparison: _Comparison, answers: _Answers, judgement: _Judgement) 
         tags=_decisive_tags(comparison, answers, judgement),
         mlflow_run=comparison.versions["challenger"].run_id,
         returns=comparison.trained.returns,
+        rescue=decision.rescue,
         against_anchor=_against_anchor(comparison, judgement.scorecard),
         summary=f"{decision.verdict}: {decision.reasons[0]}",
     )
@@ -396,7 +397,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         model=model.name,
         challenger=comparison.number,
         champion=champion.number if champion and not answers.override else None,
-        lane=comparison.lane,
+        lane="rescue" if judgement.decision.rescue else comparison.lane,
         trigger=request.reason,
         as_of=request.as_of,
         train=comparison.train,
@@ -442,7 +443,7 @@ def _tags(comparison: _Comparison, answers: _Answers, judgement: _Judgement, ver
     tags = {
         "verdict": verdict.verdict,
         "reason": verdict.reasons[0][:500],
-        "lane": comparison.lane,
+        "lane": "rescue" if judgement.decision.rescue else comparison.lane,
         "holdout": str(verdict.holdout_digest),
         EVIDENCE: verdict.evidence,
         "judged_in": comparison.context.request.url,

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.alerts import texts
 from include.decisions.data.training import recipe
 from include.errors import ArtifactChanged, DataError, RegistryUnreachable
 from include.noise.profile import NoiseProfile
 from include.noise.suite import suite_for
 from include.request import Request
-from include.results import Assembled, LandedFile, Trained, Verdict
+from include.results import Assembled, LandedFile, Promotion, Trained, Verdict
 from include.services import StepContext
 from include.statuses import PeriodProfile
 from include.steps import validate
@@ -457,3 +458,17 @@ def test_the_distance_to_the_frozen_reference_comes_with_the_verdict(world: Worl
     assert verdict.against_anchor.proved
     assert 0 < verdict.against_anchor.low < verdict.against_anchor.gain
     assert verdict.named_evidence()["against_anchor"]["version"] == "1"
+
+
+def test_a_floor_is_no_reason_to_keep_a_champion_that_is_below_it_and_worse(world: World) -> None:
+    """Better, and still below what was asked for: promoted in a lane of its own; the criteria stay, and the card says it."""
+    world.model = changed(floor=0.99, noisy_floor=0.99)
+    verdict = trial(world, Planted(2.0), Planted(0.1))
+    assert (verdict.verdict, verdict.rescue) == ("promote", True)
+    assert verdict.reasons[0].startswith("better, and still below what was asked for: gain on the clean/noisy mix")
+    assert "the success criteria ask for 0.99; the champion's is 0.5" in verdict.reasons[1]
+    assert world.registry.versions["2"].tags["lane"] == "rescue"
+    assert "lane **rescue**" in world.registry.reports["run-2", "decision_card.md"]
+    assert "asked for" in texts.promoted_text(
+        "toy", verdict, Promotion(promoted=True, champion_version="2", previous_version="1"), "the gate", ""
+    )

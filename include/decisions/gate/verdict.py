@@ -1,6 +1,7 @@
 """The verdict: what the evidence allows, under criteria that were fixed before training."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,10 +30,14 @@ _MOST_HARMS = 3
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict and its reasons, the deciding one first."""
+    """A verdict and its reasons, the deciding one first.
+
+    A `rescue` promotes what is better than the champion and still below the floors that were asked for.
+    """
 
     verdict: Word
     reasons: tuple[str, ...]
+    rescue: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ def decide(
     there, the lower 95 % bound also has to be above minus the margin. Last, two lower 95 % bounds: on noisy rows alone above
     minus the margin, so that a gain on clean rows cannot buy a loss on noisy ones, and against the frozen reference above
     minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute criteria count.
+
+    A floor guards against a challenger that is too bad to answer. It is no reason to keep a champion that is below the same
+    floor and shown to be worse: then the challenger is promoted all the same, as a rescue, and people are told.
     """
     cost = circumstances.cost
     blocked = [*circumstances.problems, *unsound(scorecard, criteria), *unmeasured(cost, criteria)]
@@ -77,11 +85,10 @@ def decide(
         return Decision("blocked", tuple(blocked))
     if few := too_few_clusters(scorecard):
         return Decision("inconclusive", (few,))
-    floors = list(_missed_floors(scorecard, criteria).values())
-    missed = floors + _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria)
-    harmed = _harmed(scorecard)
-    if missed or harmed:
-        return Decision("keep", tuple(missed + harmed))
+    floors, rescue = list(_missed_floors(scorecard, criteria).values()), _champion_misses_them_too(scorecard, criteria)
+    refused = _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria) + _harmed(scorecard)
+    if refused or (floors and not rescue):
+        return Decision("keep", (*floors, *refused))
     if scorecard.blend is None:
         why = (
             circumstances.first
@@ -95,7 +102,15 @@ def decide(
     ):
         if compared.verdict == "promote" and gain is not None:
             compared = _not_inferior(scorecard, compared, what, gain, margin)
-    return compared
+    return _rescued(compared, floors) if floors else compared
+
+
+def _rescued(compared: Decision, floors: Sequence[str]) -> Decision:
+    """What was decided about a challenger below floors that the champion misses too."""
+    if compared.verdict != "promote":
+        return Decision("keep", (*floors, *compared.reasons))
+    first, *others = compared.reasons
+    return Decision("promote", (f"better, and still below what was asked for: {first}", *floors, *others), rescue=True)
 
 
 Outcome = Literal["passed", "failed", "undecided", "not made"]
@@ -115,7 +130,8 @@ def checks(
         return made | {"sound": "failed"}
     made["sound"] = "passed"
     made |= _absolute(scorecard, criteria, circumstances.cost)
-    if scorecard.blend is None or "failed" in made.values():
+    floors = ("clean_floor", "noisy_floor") if _champion_misses_them_too(scorecard, criteria) else ()
+    if scorecard.blend is None or any(outcome == "failed" and name not in floors for name, outcome in made.items()):
         return made
     made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, circumstances.level_of(lane)).verdict]
     if made["gain"] == "passed":
@@ -188,15 +204,33 @@ def _is_finite(cell: Cell, told: bool) -> bool:
 
 def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
     """On which rows, clean or noisy, and in words."""
-    sign = 1 if scorecard.higher_is_better else -1
     missed = {}
-    for where, value, floor in (
-        ("clean", scorecard.clean.challenger, criteria.floor),
-        ("noisy", scorecard.noisy_challenger, criteria.noisy_floor),
-    ):
-        if value is not None and sign * (value - floor) < 0:
-            missed[where] = f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}"
+    for where, (value, champion, floor) in _floors(scorecard, criteria).items():
+        if _is_below(scorecard, value, floor):
+            beside = "" if champion is None else f"; the champion's is {champion:.4g}"
+            missed[where] = (
+                f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}{beside}"
+            )
     return missed
+
+
+def _champion_misses_them_too(scorecard: Scorecard, criteria: Criteria) -> bool:
+    """Whether the champion is below every floor that the challenger misses, one at least."""
+    floors = [floor for floor in _floors(scorecard, criteria).values() if _is_below(scorecard, floor[0], floor[2])]
+    return bool(floors) and all(_is_below(scorecard, champion, floor) for _, champion, floor in floors)
+
+
+def _floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, tuple[float | None, float | None, float]]:
+    """On clean and on noisy rows: the challenger's value, the champion's, and the floor."""
+    clean = scorecard.clean
+    return {
+        "clean": (clean.challenger, clean.champion, criteria.floor),
+        "noisy": (scorecard.noisy_challenger, scorecard.noisy_champion, criteria.noisy_floor),
+    }
+
+
+def _is_below(scorecard: Scorecard, value: float | None, floor: float) -> bool:
+    return value is not None and (value - floor if scorecard.higher_is_better else floor - value) < 0
 
 
 def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:

@@ -1,8 +1,8 @@
 """Triage: one finding, one named action, one reason in words.
 
 * stop: the feed is broken: the run turns red, nothing is learned from the period
-* retrain: there is no champion, or it was trained under another layout, quality has decayed, or the last retraining is too
-  long ago
+* retrain: there is no champion, or it was trained under another layout, quality has decayed, a fresh model may pay, or the
+  last retraining is too long ago
 * page: labels that belong to no row, noisier data than ever, or a loss of quality by fresh corruption: a person should look
   upstream
 * alarm: silence: no check, no label or no retraining for too long
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
+from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
 
@@ -37,11 +38,13 @@ class Times:
     """As-of times of the newest earlier check and retraining, or None.
 
     `paged_for_corruption` counts the newest earlier checks in a row that paged because corruption costs quality.
+    `was_below_floor` says that the newest earlier check found the champion below its floor.
     """
 
     last_check: datetime | None = None
     last_retrain: datetime | None = None
     paged_for_corruption: int = 0
+    was_below_floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,33 @@ class Evidence:
 
 
 def triage(model: Model, evidence: Evidence) -> Finding:
-    """What to do now. The first of the causes above that holds decides; the others explain it."""
+    """What to do now. The first of the causes above that holds decides; the others explain it.
+
+    A champion that has fallen below its floor is told beside it, once.
+    """
+    finding = _first_cause(model, evidence)
+    if not below_floor(model, evidence.quality) or evidence.times.was_below_floor:
+        return finding
+    quality = evidence.quality
+    told = f"the champion is below its floor: {quality.metric} {quality.value:.4g}, asked for is {model.criteria.floor:.4g}"
+    if finding.action in ("nothing", "note", "wait"):
+        advice = (
+            "A retraining promotes what is better, even if that is below the floor too. Ask whether the model should answer."
+        )
+        return Finding(action="page", reason=f"{told}; {finding.reason}", advice=advice, page=told)
+    return finding.model_copy(update={"page": told})
+
+
+def below_floor(model: Model, quality: Quality) -> bool:
+    """Whether the champion is shown to be below the floor for clean rows, in the newest mature period."""
+    if quality.value is None or quality.low is None or quality.high is None:
+        return False
+    metric = primary_metric(model)
+    best = quality.high if metric.higher_is_better else quality.low
+    return bool(metric.gain(best - model.criteria.floor) < 0)
+
+
+def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if evidence.drift.broken:
         return Finding(action="stop", reason="the feed is broken: " + "; ".join(evidence.drift.broken))
     if not evidence.has_champion and evidence.quality.overdue >= _SILENCE:
@@ -65,7 +94,7 @@ def triage(model: Model, evidence: Evidence) -> Finding:
         return _alarm(never, "Ask who delivers the labels.")
     if not evidence.has_champion:
         return Finding(action="retrain", reason="first champion: none is in production yet")
-    for judge in (_outdated, _decay, _unmatched, _noise, _silence, _stale, _moved, _late, _mostly_matched, _harmless):
+    for judge in (_outdated, _decay, _unmatched, _noise, _silence, _stale, _pays, _moved, _late, _mostly_matched, _harmless):
         if finding := judge(model, evidence):
             return finding
     return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
@@ -93,6 +122,11 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
             advice="Ask upstream what changed: a retraining on these rows would learn the fault. If it is here to stay, train "
             "on it too: augment=Augment(...) in the model's file.",
         )
+    if model.retraining.when == "it pays" and evidence.times.last_retrain:
+        if _pays(model, evidence):
+            return Finding(action="retrain", reason=reason)
+        since = f"nothing has matured since the last retraining, as of {evidence.times.last_retrain:%Y-%m-%d}"
+        return Finding(action="wait", reason=f"{reason}; {since}")
     if cooling := _cooling_down(model, evidence):
         return Finding(action="wait", reason=f"{reason}; {cooling}")
     return Finding(action="retrain", reason=reason)
@@ -174,6 +208,18 @@ def _stale(model: Model, evidence: Evidence) -> Finding | None:
     if last is None or evidence.as_of - last < model.max_model_age:
         return None
     return Finding(action="retrain", reason=f"the last retraining is {_days(evidence.as_of - last)} ago")
+
+
+def _pays(model: Model, evidence: Evidence) -> Finding | None:
+    """As often as a retraining may pay for itself, where a period has matured since the last one."""
+    last, newest = evidence.times.last_retrain, evidence.quality.period
+    if model.retraining.when != "it pays" or last is None or newest is None:
+        return None
+    if evidence.as_of - last < model.shortest_interval or newest + model.feed.period + model.feed.label_delay <= last:
+        return None
+    moved = _explained(evidence.drift)
+    reason = f"a fresh model may pay: {_calm_in_words(evidence.quality)}{moved}"
+    return Finding(action="retrain", reason=reason, routine=True)
 
 
 def _moved(model: Model, evidence: Evidence) -> Finding | None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from include.decisions.monitoring.triage import Evidence, Times, triage
-from include.models.contract import Model
+from include.models.contract import Model, Worth
 from include.results import Cause, Checked, Drift, Finding, Moved, Quality, Why
 from tests.toy import DAY, MODEL, changed, day
 
@@ -45,18 +45,46 @@ FAULT = Why(
 )
 CONCEPT = FAULT.model_copy(update={"causes": (FAULT.causes[0].model_copy(update={"kind": "answer", "where": ()}),)})
 BY_FAULT, BY_CONCEPT = (DECAYED.model_copy(update={"why": why}) for why in (FAULT, CONCEPT))
+BELOW = FALLEN.model_copy(update={"value": 0.5, "low": 0.45, "high": 0.55})
 NONE_YET = Quality(period=None, metric="roc_auc")
 LATE = GOOD.model_copy(update={"overdue": 1, "estimate": 0.65})
 SILENT = GOOD.model_copy(update={"overdue": 3})
 ON_DRIFT = changed(on_drift=True)
 PATIENT = changed(cool_down=timedelta(days=3))
+PAYS = changed(when="it pays")
+DEAR = changed(when="it pays", worth=Worth(retrain=300, point=50))
 STALE = changed(max_model_age=timedelta(days=5))
 TAKEN_IN = Checked(rows=60, quarantined=0, reasons={}, labels=60)
 RECENT = Times(last_check=day(19), last_retrain=day(15))
+JUST_NOW, BELOW_BEFORE = replace(RECENT, last_retrain=NOW), replace(RECENT, was_below_floor=True)
 TOLD = replace(RECENT, paged_for_corruption=2)
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("calm", MODEL, CALM, GOOD, RECENT, "nothing", "roc_auc 0.710 holds against 0.700"),
+    ("a fresh model may pay", PAYS, CALM, GOOD, RECENT, "retrain", "a fresh model may pay: roc_auc 0.710 holds"),
+    ("nothing new has matured", PAYS, CALM, GOOD, JUST_NOW, "nothing", "holds against 0.700"),
+    ("a dear one is tried more rarely", DEAR, CALM, GOOD, RECENT, "nothing", "holds against 0.700"),
+    ("and is tried then", DEAR, CALM, GOOD, replace(RECENT, last_retrain=day(14)), "retrain", "a fresh model may pay"),
+    ("decay is told where a fresh model may pay", PAYS, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc fell from 0.700"),
+    (
+        "nothing new since decay was answered",
+        PAYS,
+        CALM,
+        DECAYED,
+        replace(RECENT, last_retrain=NOW),
+        "wait",
+        "nothing has matured",
+    ),
+    ("below the floor", MODEL, CALM, BELOW, RECENT, "page", "the champion is below its floor: roc_auc 0.5, asked for is 0.6"),
+    (
+        "below it, told before",
+        MODEL,
+        CALM,
+        BELOW,
+        replace(RECENT, was_below_floor=True),
+        "nothing",
+        "one period is not enough",
+    ),
     ("one bad period", MODEL, CALM, FALLEN, RECENT, "nothing", "roc_auc 0.600 after 0.700: one period is not enough"),
     ("no labels yet", MODEL, CALM, NONE_YET, RECENT, "nothing", "no mature labels yet"),
     ("decay", MODEL, CALM, DECAYED, RECENT, "retrain", "decay: roc_auc fell from 0.700 to 0.610 over the newest"),
