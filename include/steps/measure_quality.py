@@ -64,7 +64,7 @@ def run(context: StepContext, scored: Scored) -> Quality:
         # Measured on what is replaced by now, as a back-fill is: the next run as of a later time measures it again.
         replaced = f" as of {as_of.isoformat()}" if period.start in changed_since else ""
         _judge(context, champion, frame, period, contents.get(period.start, "") + replaced)
-    judged = _remembered(context)
+    judged = _remembered(context, mature[-1].start if mature else None)
     quality = Quality(
         period=None,
         metric=model.criteria.metric,
@@ -104,10 +104,14 @@ def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period:
         context.services.lake.remember(model.name, champion.number, period.start, judged)
 
 
-def _remembered(context: StepContext) -> dict[str, list[Judged]]:
-    """Every version's mature periods, in order, as far as they were known by then."""
+def _remembered(context: StepContext, newest: datetime | None) -> dict[str, list[Judged]]:
+    """Every version's mature periods, in order, as far as they were known by then; `newest` is the newest mature one.
+
+    A period counts as soon as so many of its labels are due as a mature one needs, not only when all of them are.
+    """
     model, lake = context.model, context.services.lake
     due = context.request.as_of - model.feed.label_delay - model.feed.period
+    due = max(due, newest) if newest else due
     remembered = lake.remembered_of_all(model.name, Judged, due + model.feed.period.resolution)
     return {version: list(periods.values()) for version, periods in remembered.items()}
 

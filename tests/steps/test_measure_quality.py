@@ -166,3 +166,15 @@ def test_a_label_that_never_came_is_missed_without_a_champion_too(world: World) 
     world.deliver_day(4)
     world.take_in(day(6))
     assert world.do("measure_quality", day(6), scored=world.scored(day(6))).overdue == 0
+
+
+def test_a_period_counts_as_soon_as_nearly_all_of_its_labels_are_due(world: World) -> None:
+    """58 of 60 labels of the newest day are due: a collapse in it is seen now, and not a period later."""
+    world.with_champion()
+    for number in (8, 9):
+        world.deliver_day(number, turned=number == 9)
+    as_of = day(10) + timedelta(minutes=57)
+    world.take_in(as_of)
+    quality = world.do("measure_quality", as_of, scored=world.scored(as_of))
+    assert (quality.period, quality.rows) == (day(9), 58)
+    assert quality.value < 0.5
