@@ -37,7 +37,7 @@ from include.decisions.drift.comparison import (
 )
 from include.decisions.drift.domain_classifier import ROWS, area_between, areas_within
 from include.decisions.drift.importance import importance_of
-from include.decisions.drift.season import as_a_year_ago, known_days, year_before
+from include.decisions.drift.season import as_a_year_ago, half_a_year_before, known_days, year_before
 from include.decisions.drift.summaries import Summary, column_of, merged, summarise
 from include.decisions.drift.words import Record, as_moved, in_words, kind_of
 from include.decisions.scoring.answering import predict
@@ -308,7 +308,8 @@ def _seasons(check: _Check, newest: Newest, reported: list[Compared]) -> dict[st
     then = _summary(check, a_year_ago) if reported else None
     if then is None:
         return {}
-    alike = as_a_year_ago(reported, check.baseline, newest.features, then)
+    between = _summary(check, half_a_year_before(check.model, check.period))
+    alike = as_a_year_ago(reported, check.baseline, newest.features, then, between)
     return {view: f"as in the period from {a_year_ago:%Y-%m-%d}" for view, is_alike in alike.items() if is_alike}
 
 

@@ -18,6 +18,11 @@ def year_before(model: Model, period: datetime) -> datetime:
     return model.period_of(period - A_YEAR)
 
 
+def half_a_year_before(model: Model, period: datetime) -> datetime:
+    """Start of the period half a year before: what stood there then too came to stay, and is no season."""
+    return model.period_of(period - A_YEAR / 2)
+
+
 def known_days(model: Model, period: datetime) -> str:
     """The name of the days in the model's calendar that a period touches; empty when it touches none."""
     days = {(period + timedelta(days=day)).strftime("%m-%d") for day in range(max(1, model.feed.period.days))}
@@ -27,13 +32,19 @@ def known_days(model: Model, period: datetime) -> str:
     return ""
 
 
-def as_a_year_ago(moved: Sequence[Compared], baseline: Baseline, now: Summary, then: Summary) -> Mapping[str, bool]:
+def as_a_year_ago(
+    moved: Sequence[Compared], baseline: Baseline, now: Summary, then: Summary, between: Summary | None = None
+) -> Mapping[str, bool]:
     """For each view that moved, whether it is closer to the same period a year ago than half of what it moved.
 
+    A season comes and goes: what was alike half a year ago too, in `between`, is there to stay.
     The classifier's result and the champion's predictions follow from the columns: they count as alike where every column that
     moved does. Anything else that is no column has no counterpart a year ago.
     """
-    alike = {one.view: _is_alike(one, baseline, now, then) for one in moved}
+    alike = {
+        one.view: _is_alike(one, baseline, now, then) and not (between and _is_alike(one, baseline, now, between))
+        for one in moved
+    }
     columns = [alike[one.view] for one in moved if one.view in baseline.views]
     return alike | {view: bool(columns) and all(columns) for view in _FOLLOWING if view in alike}
 

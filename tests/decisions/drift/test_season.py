@@ -62,6 +62,10 @@ def test_what_is_closer_to_a_year_ago_than_to_the_usual_is_a_season() -> None:
     )
     moved = [Compared(view, "level", 0.001, 1.0, 1.0, 0.0) for view in ("x", "z", LABEL)]
     assert as_a_year_ago(moved, baseline, now, then) == {"x": True, "z": False, LABEL: False}
+    half_a_year_ago = summary_of_period(model, days(8, 1, x=1.9), FIRST, baseline.grid)
+    assert as_a_year_ago(moved, baseline, now, then, half_a_year_ago)["x"] is False, "a shift that stayed is no season"
+    calm_in_between = summary_of_period(model, days(8, 1), FIRST, baseline.grid)
+    assert as_a_year_ago(moved, baseline, now, then, calm_in_between)["x"] is True
     followed = Compared(TOGETHER, "told apart", 0.001, 0.3, 0.8, 0.5)
     assert as_a_year_ago([moved[0], followed], baseline, now, then)[TOGETHER]
     assert not as_a_year_ago([*moved, followed], baseline, now, then)[TOGETHER]
