@@ -65,5 +65,6 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     verdict = step("validate", request, assembled, trained)
     approval = step("review", request, verdict)
     promotion = step("promote", request, verdict, approval)
-    step("announce", request, verdict, approval, promotion)
+    refreshed = step("refresh", request, assembled, trained, verdict, promotion)
+    step("announce", request, verdict, approval, promotion, refreshed)
     return Week(as_of, checked, drift, quality, finding, verdict, promotion)

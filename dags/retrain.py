@@ -1,12 +1,14 @@
 """### Retrain: does a challenger deserve to replace the champion?
 
-`assemble → train (each candidate) → select → validate → review → promote → announce`
+`assemble → train (each candidate) → select → validate → review → promote → refresh → announce`
 
 * **Runs** when triage requests it (asset `<model>.needs_retraining`), on the model's cadence, or by hand with the form.
 * **Candidates are compared** on rows before the hold-out: `train` runs once for each, and for a linear baseline; `select` fits
   the winner on its whole window and registers it as the challenger. A candidate that fails is named, the others go on.
 * **The gate gates:** champion and challenger predict the same held-out rows, clean and under the same noise. Only the verdict
   `promote` moves the alias; `keep`, `inconclusive` and `blocked` leave the champion where it is, and the run is green.
+* **The hold-out is learned too**, where the model declares it: `refresh` fits the promoted recipe once more with these rows;
+  that version answers if it stays close to the validated one, and is on probation against it.
 * **A person is asked** in `review`, where the model declares it: in Airflow, or by a tag on the version in MLflow. No answer
   means no. Only `inconclusive` may be overridden, with a reason.
 * **Stops, red,** when rows are in training and hold-out, when an artifact is not the validated one, or when the champion was
@@ -68,14 +70,22 @@ def retrain(model: Model) -> DAG:
             return run_step("promote", model, context, verdict=verdict, approval=approval)
 
         @task
-        def announce(verdict: Any, approval: Any, promotion: Any, **context: Any) -> dict[str, Any]:
-            return run_step("announce", model, context, verdict=verdict, approval=approval, promotion=promotion)
+        def refresh(assembled: Any, trained: Any, verdict: Any, promotion: Any, **context: Any) -> dict[str, Any]:
+            results = {"assembled": assembled, "trained": trained, "verdict": verdict, "promotion": promotion}
+            return run_step("refresh", model, context, **results)
+
+        @task
+        def announce(verdict: Any, approval: Any, promotion: Any, refreshed: Any, **context: Any) -> dict[str, Any]:
+            results = {"verdict": verdict, "approval": approval, "promotion": promotion, "refreshed": refreshed}
+            return run_step("announce", model, context, **results)
 
         assembled = assemble()
         tried = train.partial(assembled=assembled).expand(candidate=candidate_names(model))
-        verdict = validate(assembled, select(assembled, tried))
+        trained = select(assembled, tried)
+        verdict = validate(assembled, trained)
         review = ReviewOperator(task_id="review", model=model, verdict=verdict)
-        announce(verdict, review.output, promote(verdict, review.output))
+        promotion = promote(verdict, review.output)
+        announce(verdict, review.output, promotion, refresh(assembled, trained, verdict, promotion))
     return dag
 
 

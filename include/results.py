@@ -581,6 +581,14 @@ class Promotion(Result):
     previous_version: str | None
 
 
+class Refreshed(Result):
+    """The champion that also learned the hold-out's rows, instead of the validated one; `problems` say why there is none."""
+
+    version: str | None = None
+    instead_of: str | None = None
+    problems: tuple[str, ...] = ()
+
+
 class Reconciled(Result):
     """Who is champion, now that registry and ledger agree; `by_hand` says that it was changed outside of the pipeline.
 

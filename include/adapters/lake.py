@@ -477,6 +477,17 @@ class Lake(Records):
         keys = [file.key for file in manifest.files]
         return self.snapshot(model, (start, snapshot.end), keys, rows, manifest.known_by)
 
+    def joined(self, model: Model, one: Snapshot, next_one: Snapshot, start: datetime) -> Snapshot:
+        """Two snapshots, the second of which follows on the first, as one from a start on."""
+        manifests = []
+        for snapshot in (one, next_one):
+            key = f"snapshots/{model.name}/{snapshot.digest}.json"
+            manifests.append(from_bytes(Manifest, self._read_named(key, "Restore the object, then clear the run."), key))
+        keys = list(dict.fromkeys(file.key for manifest in manifests for file in manifest.files))
+        known_by = next((manifest.known_by for manifest in manifests if manifest.known_by), None)
+        whole = self.snapshot(model, (start, next_one.end), keys, 0, known_by)
+        return whole.model_copy(update={"rows": len(self.read_snapshot(model, whole.digest, features=()))})
+
     def trial_key(self, model_name: str, digest: str, candidate: str) -> str:
         """Where the values of one candidate are kept that candidates are compared by; the digest names all they depend on."""
         return f"trials/{model_name}/{digest}/{candidate}.parquet"

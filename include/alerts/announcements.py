@@ -14,6 +14,7 @@ from include.results import (
     Probated,
     Promotion,
     Reconciled,
+    Refreshed,
     Result,
     RolledBack,
     Verdict,
@@ -89,6 +90,8 @@ def _announced(model_name: str, request: Request, inputs: Inputs, _: Result) -> 
     about = json.dumps([verdict.model_dump(mode="json"), promotion.promoted, promotion.champion_version], sort_keys=True)
     if promotion.promoted:
         text = texts.promoted_text(model_name, verdict, promotion, approval.by, request.url)
+        refreshed = inputs.get("refreshed")
+        text += texts.refreshed_text(model_name, refreshed) if isinstance(refreshed, Refreshed) else ""
         return [_message("promoted", model_name, request, text, about)]
     if request.routine and verdict.verdict in ("keep", "inconclusive") and not approval.question:
         return []

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from include.errors import ProvingGroundError
-from include.results import Approval, Assembled, Finding, Probated, Promotion, Question, RolledBack, Verdict
+from include.results import Approval, Assembled, Finding, Probated, Promotion, Question, Refreshed, RolledBack, Verdict
 from include.untrusted_text import one_line, without_data
 
 _LONGEST = 600
@@ -104,6 +104,13 @@ def verdict_text(model_name: str, verdict: Verdict, promotion: Promotion, approv
         f"{champion_text}. {advice}",
         _card(verdict, run_url),
     )
+
+
+def refreshed_text(model_name: str, refreshed: Refreshed) -> str:
+    """That the promoted version also learned the hold-out's rows; empty where it did not."""
+    if not refreshed.version:
+        return f"\n{_escaped(refreshed.summary)}" if refreshed.problems else ""
+    return f"\n{_escaped(model_name)} answers with version {_escaped(refreshed.version)}: {_escaped(refreshed.summary)}"
 
 
 def promoted_text(model_name: str, verdict: Verdict, promotion: Promotion, approved_by: str, run_url: str) -> str:

@@ -269,6 +269,17 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Refresh:
+    """A promoted version is fitted once more with the hold-out's rows, and that version answers.
+
+    Its answers to these rows, clean and over all kinds of noise, may lie `largest_shift` away from those of the validated
+    version, on average: in standard deviations of these answers or, of classes, as the share of rows with another first one.
+    """
+
+    largest_shift: float = 0.25
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One way to solve a model's problem; `name` tells it from the other candidates.
 
@@ -327,9 +338,9 @@ class Model:
 
     Each retraining compares all `candidates`, and a linear baseline, on rows before the hold-out; the winner alone meets the
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
-    trained again, `review` who is asked before a promotion. After a promotion comes its `probation`, or None. `calendar` names
-    days on which drift is expected. `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples
-    of rows.
+    trained again, `review` who is asked before a promotion. With `refresh` the promoted version learns the rows of the
+    hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed`
+    fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
     PROVING_GROUND_DASK_SCHEDULER names, with the same results.
@@ -349,6 +360,7 @@ class Model:
     holdout_periods: int = 2
     min_train_periods: int = 4
     probation: Probation | None = field(default_factory=Probation)
+    refresh: Refresh | None = None
     calendar: tuple[KnownDays, ...] = ()
     review: Review = field(default_factory=Review)
     compute: Compute = "local"
@@ -408,6 +420,10 @@ class Model:
             ),
             (bool(fault := self.probation.fault if self.probation else None), fault),
             (bool(fault := self.review.fault), fault),
+            (
+                bool(self.refresh and not self.refresh.largest_shift > 0),
+                f"refresh {self.refresh}: largest_shift must be above 0",
+            ),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (
                 bool(unknown := [name for name in self.criteria.slices if name not in names]),

@@ -1,17 +1,22 @@
 """Announce: report the decision, and keep it as the run's status.
 
-In: verdict, approval and promotion. Out: one line for people. Safe to run again: the status is named by the run's as-of time.
+In: verdict, approval, promotion, and what came of refreshing it. Out: one line for people. Safe to run again: the status is
+named by the run's as-of time.
 """
 
-from include.results import Approval, Promotion, Result, Verdict
+from include.results import Approval, Promotion, Refreshed, Result, Verdict
 from include.services import StepContext
 from include.statuses import RetrainStatus
 
 IF_IT_FAILS = "The decision stands and was carried out; only its announcement is missing."
 
 
-def run(context: StepContext, verdict: Verdict, approval: Approval, promotion: Promotion) -> Result:
+def run(
+    context: StepContext, verdict: Verdict, approval: Approval, promotion: Promotion, refreshed: Refreshed | None = None
+) -> Result:
     """The announcement."""
+    if refreshed and refreshed.version:
+        promotion = promotion.model_copy(update={"champion_version": refreshed.version, "summary": refreshed.summary})
     services, model, request = context.services, context.model, context.request
     url = services.registry.version_url(model.name, verdict.version) if verdict.version else None
     outcome = f"{model.name}: {verdict.summary}; {promotion.summary}"

@@ -73,11 +73,15 @@ def _unknown_approval(begun: Handover, verdict: Verdict, approval: Approval) -> 
 
 
 def _is_done(begun: Handover, verdict: Verdict) -> bool:
-    """Whether an earlier try of this very promotion got through, and nothing has happened since."""
+    """Whether an earlier try of this very promotion got through, and nothing but its refreshing has happened since."""
+    champion, ledger, name = begun.state.champion, begun.services.ledger, begun.model.name
     # The ledger is only asked where it can say yes: it is read entry by entry.
-    return begun.state.champion == verdict.version and bool(
-        begun.services.ledger.newest_of(begun.model.name, "promoted", verdict.evidence)
-    )
+    if champion != verdict.version and (champion is None or verdict.version not in begun.state.were_champion):
+        return False
+    refreshed = ledger.newest_about(name, "promoted", str(champion)) if champion != verdict.version else None
+    if champion != verdict.version and (refreshed is None or refreshed.evidence.get("refreshes") != verdict.version):
+        return False
+    return bool(ledger.newest_of(name, "promoted", verdict.evidence))
 
 
 def _refuse_moved_champion(begun: Handover, verdict: Verdict) -> None:

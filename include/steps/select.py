@@ -8,43 +8,33 @@ Safe to run again: the training is named by everything that goes into it, so a s
 closes what a killed one left open.
 """
 
-import inspect
 import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version as installed
-from typing import Any
-
-import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import BASELINES, CHALLENGER, POOL, TAKEN_IN, Training, Version
+from include.adapters.registry import CHALLENGER, Version
 from include.champion.earlier import earlier_champions
 from include.champion.handover import promoted_digest
 from include.champion.promoted_tags import champion_of
-from include.code_version import lock_digest
+from include.champion.training import Work
 from include.decisions.contest.choice import Choice, Scored, as_good, choose, gain
 from include.decisions.contest.compared import ComparedRows
-from include.decisions.contest.linear_baseline import candidate_named, pool
-from include.decisions.data.labels import labelled, labels_of
-from include.decisions.data.training import recipe, recipes, rows_to_fit, training_key
+from include.decisions.contest.linear_baseline import candidate_named
+from include.decisions.data.labels import labelled
 from include.decisions.scoring.answering import CANNOT_SCORE, predict
-from include.decisions.scoring.baselines import learned_from
 from include.decisions.scoring.conditions import measured_suite
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import NoCandidateLeft, ProvingGroundError
-from include.models.contract import BASELINE, Candidate, Model
+from include.models.contract import BASELINE, Candidate
 from include.results import Assembled, Contestant, Snapshot, Trained, Tried
 from include.services import StepContext
 from include.untrusted_text import words_of
 
 IF_IT_FAILS = "No challenger was registered; the champion is unchanged."
 
-_EXAMPLE_ROWS = 5
-_RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
 # So many of the newest earlier champions are asked: each costs what scoring costs.
 _EARLIER = 6
 _log = logging.getLogger(__name__)
@@ -58,19 +48,6 @@ class _Selected:
     why: str
     table: tuple[Contestant, ...] = ()
     version: Version | None = None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One training: its context, the candidate, the snapshots, the unfitted pipeline, the rows, and the facts that name it."""
-
-    context: StepContext
-    candidate: Candidate
-    train: Snapshot
-    holdout: Snapshot
-    pipeline: Any
-    rows: pd.DataFrame
-    facts: dict[str, str]
 
 
 def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Trained:
@@ -87,8 +64,8 @@ def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Train
         version, train, how = selected.version, _trained_on(selected.version), "which was champion before"
     else:
         work = _work(context, assembled, candidate_named(context.model, selected.name))
-        known = registry.find_trained(name, training_key(work.facts))
-        version, train = known or _train(work), work.train
+        known = work.find()
+        version, train = known or work.train_now({"holdout_digest": assembled.holdout.digest}), work.train
         how = "found: exactly this training was done before" if known else "trained now"
     if version.number != assembled.champion_version:
         registry.set_alias(name, CHALLENGER, version.number)
@@ -234,67 +211,11 @@ def _trained_on(version: Version) -> Snapshot:
     )
 
 
-def _work(context: StepContext, assembled: Assembled, candidate: Candidate) -> _Work:
-    services, model, request = context.services, context.model, context.request
+def _work(context: StepContext, assembled: Assembled, candidate: Candidate) -> Work:
+    lake, model = context.services.lake, context.model
     assert assembled.train is not None
     assert assembled.holdout is not None
-    pipeline, start = candidate.pipeline(), assembled.windows[candidate.name].trained
-    delivered = services.lake.read_snapshot(model, assembled.train.digest)
-    delivered = delivered[delivered[model.feed.time] >= start]
-    train = services.lake.narrowed(model, assembled.train, start, len(delivered))
-    rows = labelled(model, delivered, request.as_of)
-    facts = {
-        "train_digest": train.digest,
-        "labelled_rows": str(len(rows)),
-        "candidate": candidate.name,
-        "recipe": recipe(model, candidate, pipeline),
-        "criteria": model.criteria_digest,
-        "seed": str(candidate.seed),
-        "git": services.settings.git_commit,
-        "lock": lock_digest(),
-    }
-    if request.force:
-        facts["forced_by"] = request.run_id
-    return _Work(context, candidate, train, assembled.holdout, pipeline, rows, facts)
-
-
-def _train(work: _Work) -> Version:
-    services, model, request = work.context.services, work.context.model, work.context.request
-    labels = labels_of(model, work.rows)
-    began = time.perf_counter()
-    with computing(services.settings, model):
-        work.pipeline.fit(*rows_to_fit(model, work.candidate, work.rows, labels, work.train.digest))
-    fit_seconds = time.perf_counter() - began
-    tags = work.facts | {
-        "model": model.name,
-        "trained_from": work.train.start.isoformat(),
-        "trained_until": work.train.end.isoformat(),
-        "holdout_digest": work.holdout.digest,
-        "trigger": request.reason[:500],
-        "pipeline_run": request.run_id,
-        "pipeline_run_url": request.url,
-        BASELINES: learned_from(model.task, labels),
-        POOL: recipes(model, pool(model)),
-        TAKEN_IN: str(services.lake.times_taken_in(model.name)),
-    }
-    build = work.candidate.build
-    training = Training(
-        key=training_key(work.facts),
-        params=_params(work.pipeline),
-        metrics={"fit_seconds": fit_seconds},
-        tags=tags,
-        requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
-        dataset_name=model.name,
-        dataset_digest=work.train.digest,
-        files={"model_source.py": inspect.getsource(inspect.getmodule(build) or build)},
-    )
-    return services.registry.register(model, work.pipeline, _example(model, work.rows), training)
-
-
-def _params(pipeline: Any) -> dict[str, Any]:
-    """The last step's own parameters; whole estimators in them would only repeat it."""
-    return {name: str(value)[:500] for name, value in pipeline[-1].get_params(deep=False).items()}
-
-
-def _example(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[model.feature_names].head(_EXAMPLE_ROWS)
+    start = assembled.windows[candidate.name].trained
+    delivered = lake.read_snapshot(model, assembled.train.digest, features=())
+    count = int((delivered[model.feed.time] >= start).sum())
+    return Work.of(context, candidate, lake.narrowed(model, assembled.train, start, count))
