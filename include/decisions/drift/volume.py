@@ -38,6 +38,8 @@ _A_WEEK = timedelta(days=7)
 _FEWEST_WEEKS, _NEWEST_WEEKS = 4, 8
 _PERIODS_BEFORE = 4
 
+# Under which name it is reported.
+VOLUME = "(volume)"
 Verdict = Literal["usual", "rare", "implausible", "accepted"]
 
 
@@ -77,6 +79,11 @@ class Volume:
     def effect(self) -> float:
         """The relative change: -0.5 where half of the rows are lost."""
         return self.rows / max(self.expected, 1.0) - 1
+
+    @property
+    def miss(self) -> float:
+        """The same in logarithms."""
+        return math.log((self.rows + 0.5) / (self.expected + 0.5))
 
     @property
     def in_words(self) -> str:
@@ -240,7 +247,7 @@ class _Chart:
         self.waiting.clear()
 
     def _teaches(self, exception: _Point) -> bool:
-        """Whether a period that stood out for itself is how the feed moves: it was plausible, or such periods keep coming back."""
+        """Whether a period that stood out alone is how the feed moves: it was plausible, or such periods come back."""
         if exception.period.trained or self._alone(exception) != "implausible":
             return True
         self.exceptions.append(exception.period.start)
