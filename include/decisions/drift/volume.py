@@ -25,7 +25,7 @@ _STAYS = 3
 _STAYS_AT_LEAST = timedelta(days=1)
 # As many implausible periods within four times as many periods are how the feed moves, although it recovers in between.
 _OFTEN = 4
-_FALSE_ALARMS = 0.003
+_FALSE_ALARMS = 0.01
 # From a fifth fewer, or a quarter more, a number matters.
 _MATERIAL = math.log(1.25)
 # A loss that may stop a run takes two in five rows, and is twice the farthest miss so far: of n misses with an exponential
@@ -33,7 +33,8 @@ _MATERIAL = math.log(1.25)
 _LOST, _FARTHER = math.log(1 / 0.6), 2.0
 # With too little history for limits: what is fewer than a tenth of the smallest number so far is implausible.
 _IMPLAUSIBLE = 10
-_ALIKE = math.log(1.5)
+# Numbers of one new level: up to a factor of two, because few rows vary by much.
+_ALIKE = math.log(2)
 _A_WEEK = timedelta(days=7)
 _FEWEST_WEEKS, _NEWEST_WEEKS = 4, 8
 _PERIODS_BEFORE = 4
@@ -195,8 +196,8 @@ class _Chart:
 
     @property
     def _tolerance(self) -> float:
-        """How far apart two numbers of one level may be."""
-        return max(_ALIKE, self._farthest)
+        """How far from the level is nothing special."""
+        return max(_MATERIAL, self._farthest)
 
     def _verdict(self, point: _Point) -> Verdict:
         if not self.level:
@@ -212,7 +213,7 @@ class _Chart:
             fewest = min(one.period.rows for one in self.usual)
             return "implausible" if point.period.rows * _IMPLAUSIBLE < fewest else "usual"
         miss = point.log - self._forecast
-        if abs(miss) <= max(_MATERIAL, self._farthest) or self._p(point, miss) > _FALSE_ALARMS:
+        if abs(miss) <= self._tolerance or self._p(point, miss) > _FALSE_ALARMS:
             return "usual"
         is_far = -miss > max(_LOST, _FARTHER * self._farthest)
         return "implausible" if is_far and not self._returns(point) else "rare"
@@ -231,7 +232,7 @@ class _Chart:
         """The periods just before it that stand out and have about as many rows."""
         alike: list[_Point] = []
         for one in reversed(self.waiting):
-            if abs(one.log - point.log) > self._tolerance:
+            if abs(one.log - point.log) > max(_ALIKE, self._farthest):
                 break
             alike.insert(0, one)
         return alike

@@ -24,7 +24,7 @@ _SILENCE = 3
 # From how much more noise than usual, as a share of the rows, a person is paged.
 _SURGE = 0.04
 # From which loss of rows a person is paged.
-_FEW_ROWS = -0.4
+FEW_ROWS = -0.4
 # However short a period is, a check is not expected more often than every few days.
 _SPARSEST = timedelta(days=3)
 # A page that is sent every week is soon ignored.
@@ -163,7 +163,7 @@ def _noise(model: Model, evidence: Evidence) -> Finding | None:
 
 
 def _few_rows(model: Model, evidence: Evidence) -> Finding | None:
-    few = [one for one in evidence.drift.moved if one.kind == "volume" and one.effect <= _FEW_ROWS and not one.season]
+    few = [one for one in evidence.drift.moved if one.kind == "volume" and one.effect <= FEW_ROWS and not one.season]
     if not few or few[0].in_a_row > PAGED_PERIODS or evidence.drift.accepted_by:
         return None
     return Finding(
