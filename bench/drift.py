@@ -223,7 +223,7 @@ class SimulatedFeed:
 
     def counts(self, weeks: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Negative binomial numbers of rows, with the season's phase by chance."""
-        mean = self.mean(np.arange(weeks) + rng.uniform(0, WEEKS))
+        mean = self.mean(np.arange(weeks, dtype="float64") + float(rng.uniform(0, WEEKS)))
         return np.asarray(rng.poisson(rng.gamma(self.shape, mean / self.shape)), dtype="int64")
 
 
@@ -446,7 +446,7 @@ def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
     ours = {rows: of_size["ours"] for rows, of_size in cost.items()}
     faster = million["evidently"]["cpu_seconds"] / million["ours"]["cpu_seconds"] if million else 0.0
     volume = statistics.get("volume", {})
-    steady = next(iter(volume.values()), {})
+    steady: dict[str, float] = next(iter(volume.values()), {})
     growth = ours["10,000,000"]["peak_mb"] / ours["1,000,000"]["peak_mb"] if ours else 9.0
     return {
         "at most one false alarm a year at each size": all(of_size["false alarms a year"] <= 1 for of_size in years.values()),

@@ -86,7 +86,8 @@ def test_twice_the_rows_stop_nothing(seasoned: World) -> None:
     assert (moved.what, moved.effect, moved.weight) == ("120 rows, usually about 60", 1.0, 0.0)
     assert action == "note"
     (moved,) = (one for one in monitored(seasoned, 9, 120)[0].moved if one.kind == "volume")
-    assert (moved.in_a_row, moved.before) == (2, pytest.approx(1.0, abs=0.02))
+    assert moved.in_a_row == 2
+    assert moved.before == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_person_calls_a_number_normal(seasoned: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from include.decisions.drift.baseline import Baseline, make_baseline, summary_of_period
 from include.decisions.drift.broken_feeds import NewestPeriod, broken_signs
 from include.decisions.drift.summaries import Summary
-from include.decisions.drift.volume import Volume
+from include.decisions.drift.volume import Verdict, Volume
 from include.models.contract import Column, Feed, Model
 from include.noise.profile import NoiseProfile
 from include.own_columns import LABEL_DELIVERED
@@ -49,7 +49,7 @@ def summarised(rows: pd.DataFrame, usual: Baseline) -> Summary:
 
 def sometimes_without_speed() -> Baseline:
     """Every second period has no speed at all."""
-    parts = [frame(number, **({"speed": NEVER} if number % 2 else {})) for number in range(8)]
+    parts = [frame(number, speed=NEVER) if number % 2 else frame(number) for number in range(8)]
     return make_baseline(MODEL, pd.concat(parts, ignore_index=True), {}, [])
 
 
@@ -108,7 +108,12 @@ def test_a_delivery_that_ends_before_the_period_is_not_whole() -> None:
 def test_too_few_rows_are_a_broken_feed_only_where_they_are_implausible() -> None:
     """What is rare is reported, and does not stop."""
     usual = baseline()
-    for verdict, found in (("implausible", {"(volume)": "40 rows, usually about 100"}), ("rare", {}), ("accepted", {})):
+    cases: list[tuple[Verdict, dict[str, str]]] = [
+        ("implausible", {"(volume)": "40 rows, usually about 100"}),
+        ("rare", {}),
+        ("accepted", {}),
+    ]
+    for verdict, found in cases:
         volume = Volume(40, 100.0, verdict)
         period = NewestPeriod(summarised(frame(), usual), None, CALM, volume)
         assert broken_signs(usual, period, MODEL.features, MODEL.feed) == found
