@@ -5,7 +5,11 @@ Zipf), each with a season and weekly weather of its own: what moves a column by 
 a tenth from week to week. A year to learn from, a year to check; nothing drifts. Then single columns are shifted. Beside ours
 stand Evidently's preset as it comes (any column, and its share of half of them) and "any column's PSI above 0.2".
 
-    make bench-drift        # about an hour on two cores; YEARS=20 for a first look, PARTS=years,cost for some
+The number of rows is simulated by itself: feeds that are steady, bursty, seasonal and growing, half a year to learn from and a
+year to check; how often a check stops for nothing, and what it makes of a lost half and of a level that has moved for good.
+
+    make bench-drift                                   # about an hour on two cores; YEARS=20 for a first look
+    .venv/bin/python -m bench.drift years volume       # some parts: years, evidently, volume, cost
 """
 
 import os
@@ -15,8 +19,10 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -32,11 +38,13 @@ from bench import results
 from include.decisions.drift.chart_statistics import ViewBaseline, view_baseline
 from include.decisions.drift.comparison import AT_ONCE, IN_A_ROW, Compared, compare, standing
 from include.decisions.drift.summaries import Numbers, Summary, Values, lay_grid, merged, summarise
+from include.decisions.drift.volume import PeriodRows, judge_volume
+from include.decisions.monitoring.triage import FEW_ROWS
 from include.models.contract import Column
 
 PAGE = Path(__file__).parent.parent / "docs/drift.md"
 YEARS = int(os.environ.get("YEARS", "200"))
-PARTS = os.environ.get("PARTS", "years,evidently,cost").split(",")
+PARTS = ("years", "evidently", "volume", "cost")
 SIZES = (500, 2_000, 10_000)
 WEEKS = 52
 SEASON, WEATHER, STICKY = 0.2, 0.1, 0.6
@@ -55,6 +63,8 @@ SHIFTED_WEEKS = (3, 17, 31, 45)
 EVIDENTLY_WEEKS = 26
 COST_ROWS = (100_000, 1_000_000, 10_000_000)
 EVIDENTLY_ROWS = 1_000_000
+LEARNED_WEEKS, SHIFTED_TO = 26, 0.35
+A_WEEK, MONDAY = timedelta(days=7), datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -201,6 +211,77 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> int:
     return int(report["metrics"][0]["value"]["count"])
 
 
+# How many rows there are
+
+
+@dataclass(frozen=True)
+class SimulatedFeed:
+    """A feed's mean number of rows in each of so many weeks, and the shape of its gamma distribution: 1 is bursty."""
+
+    mean: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    shape: float
+
+    def counts(self, weeks: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Negative binomial numbers of rows, with the season's phase by chance."""
+        mean = self.mean(np.arange(weeks, dtype="float64") + float(rng.uniform(0, WEEKS)))
+        return np.asarray(rng.poisson(rng.gamma(self.shape, mean / self.shape)), dtype="int64")
+
+
+FEEDS = {
+    "steady (5 % from week to week)": SimulatedFeed(lambda week: 500 + 0 * week, 400),
+    "bursty (100 %)": SimulatedFeed(lambda week: 500 + 0 * week, 1),
+    "seasonal (three times as many in summer as in winter)": SimulatedFeed(
+        lambda week: 500 * np.exp(np.log(3) / 2 * np.sin(2 * np.pi * week / WEEKS)), 50
+    ),
+    "growing (twice as many each year)": SimulatedFeed(lambda week: 100 * 2 ** (week / WEEKS), 50),
+}
+
+
+def volume_year(seed: int, feed: str) -> list[dict[str, Any]]:
+    """A year of checks of one feed, and what they make of a lost half and a lower level that begin in some of its weeks."""
+    rng = np.random.default_rng((seed, list(FEEDS).index(feed)))
+    counts, events = FEEDS[feed].counts(LEARNED_WEEKS + WEEKS + 2 * len(SHIFTED_WEEKS), rng), list[dict[str, Any]]()
+    for week in range(LEARNED_WEEKS, LEARNED_WEEKS + WEEKS):
+        events.append({"event": "calm", "verdict": _verdict(counts[: week + 1])})
+    for week in (LEARNED_WEEKS + week for week in SHIFTED_WEEKS):
+        half = np.append(counts[:week], rng.binomial(counts[week], 0.5))
+        events.append({"event": "half", "verdict": _verdict(half)})
+        lower = np.append(counts[:week], rng.binomial(counts[week:], SHIFTED_TO))
+        verdicts = [_verdict(lower[: week + 1 + after]) for after in range(8)]
+        events.append({"event": "level", "stopped": verdicts.count("stop"), "accepted": _settled(verdicts)})
+    return events
+
+
+def _verdict(counts: NDArray[np.int64]) -> str:
+    """What triage does about the last of these weeks: stop, page, note or nothing."""
+    weeks = [PeriodRows(MONDAY + at * A_WEEK, int(rows), trained=at < LEARNED_WEEKS) for at, rows in enumerate(counts)]
+    volume = judge_volume(weeks[:-1], weeks[-1], A_WEEK)
+    if volume.verdict == "rare":
+        return "page" if volume.effect <= FEW_ROWS else "note"
+    return "stop" if volume.verdict == "implausible" else "nothing"
+
+
+def _settled(verdicts: Sequence[str]) -> int:
+    """In which period of a new level nothing was wrong with it any more."""
+    wrong = [at for at, verdict in enumerate(verdicts) if verdict != "nothing"]
+    return wrong[-1] + 2 if wrong else 1
+
+
+def _volume_summed_up(years: list[list[dict[str, Any]]]) -> dict[str, float]:
+    events = pd.DataFrame([event for one in years for event in one])
+    calm, half, level = (events[events["event"] == name] for name in ("calm", "half", "level"))
+    a_year = {action: float((calm["verdict"] == action).sum() / len(years)) for action in ("stop", "page", "note")}
+    return {
+        "years": len(years),
+        **{f"false {action}s a year": often for action, often in a_year.items()},
+        "halves found": float(half["verdict"].isin(["stop", "page", "note"]).mean()),
+        "halves that stop": float((half["verdict"] == "stop").mean()),
+        "periods stopped by a new level": float(level["stopped"].mean()),
+        "new levels that stop at most two periods": float((level["stopped"] <= 2).mean()),
+        "periods until a new level is usual": float(level["accepted"].mean()),
+    }
+
+
 # What a check costs
 
 
@@ -275,26 +356,32 @@ def _own_peak(otherwise: float) -> float:
 # The report
 
 
-def main() -> int:
-    """Simulate, measure, print, write; parts that are left out keep their last result."""
-    statistics = results.read("drift").get("statistics", {})
+def main(names: Sequence[str]) -> int:
+    """Simulate, measure, print, write: these parts or all; parts that are left out keep their last result."""
+    if unknown := set(names) - set(PARTS):
+        raise SystemExit(f"{', '.join(sorted(unknown))}: no part; accepted are {', '.join(PARTS)}")
+    parts, statistics = names or PARTS, results.read("drift").get("figures", {}) if names else {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for rows in SIZES if "years" in PARTS else ():
+        for rows in SIZES if "years" in parts else ():
             years = list(pool.map(partial(year, rows=rows), range(YEARS)))
             statistics.setdefault("years", {})[f"{rows:,}"] = _summed_up(years)
             print(f"{rows:,} rows a week", statistics["years"][f"{rows:,}"], flush=True)
         for rows, columns in (
-            zip(SIZES, pool.map(partial(evidently_year, 1), SIZES), strict=True) if "evidently" in PARTS else ()
+            zip(SIZES, pool.map(partial(evidently_year, 1), SIZES), strict=True) if "evidently" in parts else ()
         ):
             statistics.setdefault("evidently", {})[f"{rows:,}"] = columns
             print(f"{rows:,} rows a week, Evidently", columns, flush=True)
-    if "cost" in PARTS:
+        for feed in FEEDS if "volume" in parts else ():
+            simulated = list(pool.map(partial(volume_year, feed=feed), range(YEARS)))
+            statistics.setdefault("volume", {})[feed] = _volume_summed_up(simulated)
+            print(feed, statistics["volume"][feed], flush=True)
+    if "cost" in parts:
         statistics["cost"] = cost()
     aims = _aims(statistics)
     for aim, met in aims.items():
         print(f"{'reached    ' if met else 'NOT REACHED'} {aim}")
     results.write("drift", statistics, aims, all(aims.values()))
-    if {"years", "evidently", "cost"} <= set(statistics):
+    if set(PARTS) <= set(statistics):
         results.into_page(PAGE, "drift", tables(statistics))
     return 0
 
@@ -336,7 +423,21 @@ def tables(statistics: dict[str, Any]) -> str:
         ours, peer = who["ours"], who.get("evidently", {})
         theirs = (f"{peer['cpu_seconds']:.0f}", f"{peer['peak_mb']:,.0f}") if peer else ("not tried", "not tried")
         lines.append(f"| {rows} | {ours['cpu_seconds']:.2f} | {theirs[0]} | {ours['peak_mb']:,.0f} | {theirs[1]} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_volume_table(statistics["volume"])])
+
+
+def _volume_table(volume: dict[str, Any]) -> list[str]:
+    lines = [
+        "| rows a week | false stops a year | false pages | false notes | lost halves found at once | of them stopped "
+        "| periods stopped by a level of 35 % | usual from period |",
+        "| --- |" + " ---: |" * 7,
+    ]
+    for feed, of_feed in volume.items():
+        false = [f"{of_feed[f'false {action}s a year']:.2f}" for action in ("stop", "page", "note")]
+        found, stopped = of_feed["halves found"], of_feed["halves that stop"]
+        level = f"{of_feed['periods stopped by a new level']:.1f} | {of_feed['periods until a new level is usual']:.1f}"
+        lines.append(f"| {feed} | {' | '.join(false)} | {found:.0%} | {stopped:.0%} | {level} |")
+    return lines
 
 
 def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
@@ -344,6 +445,8 @@ def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
     million = cost.get("1,000,000", {})
     ours = {rows: of_size["ours"] for rows, of_size in cost.items()}
     faster = million["evidently"]["cpu_seconds"] / million["ours"]["cpu_seconds"] if million else 0.0
+    volume = statistics.get("volume", {})
+    steady: dict[str, float] = next(iter(volume.values()), {})
     growth = ours["10,000,000"]["peak_mb"] / ours["1,000,000"]["peak_mb"] if ours else 9.0
     return {
         "at most one false alarm a year at each size": all(of_size["false alarms a year"] <= 1 for of_size in years.values()),
@@ -351,6 +454,12 @@ def _aims(statistics: dict[str, Any]) -> dict[str, bool]:
         and years["2,000"]["found in the first week"]["0.5"] >= 0.9,
         f"at a million rows at least 20 times less CPU than Evidently ({faster:.0f} times)": faster >= 20,
         f"memory is flat: ten million rows against one ({growth:.2f} times)": growth <= 1.2,
+        "at most one false stop a year of any feed for its number of rows": bool(volume)
+        and all(of_feed["false stops a year"] <= 1 for of_feed in volume.values()),
+        "a lost half of a steady feed found at once: nineteen in twenty": steady.get("halves found", 0.0) >= 0.95,
+        "a steady feed's new level stops at most two periods: ninety-nine in a hundred": (
+            steady.get("new levels that stop at most two periods", 0.0) >= 0.99
+        ),
     }
 
 
@@ -358,4 +467,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["measure"]:
         measure(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ that starts `<model>.retrain`.
 * **Changed by hand:** reconcile records it in the ledger and reports it.
 * **Safe to run again** at any point: a file is new until its intake record is written, and every write is keyed by what it is
   about.
+* **Fewer rows for good?** *This is normal now* in the form goes on at once; otherwise the third such period does.
 * `as_of` runs it as of another time: labels and periods that were not there yet are not seen.
 """
 
@@ -24,7 +25,7 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, t
 from airflow_tasks import RETRAINING, ROLLBACK, alias_of, run_step
 from include.models.contract import Model
 from parsed_models import parsed_models
-from run_form import form
+from run_form import form, normal_now
 from task_policy import task_defaults
 
 
@@ -40,7 +41,7 @@ def monitor(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Request a retraining, whatever is found."),
+        params=form(force="Request a retraining, whatever is found.") | normal_now(),
         tags=[model.name, model.owner, "monitor"],
         description=f"{model.description} Checks the newest data.",
         doc_md=__doc__,

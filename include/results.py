@@ -215,12 +215,12 @@ class Moved(Result):
     """One thing that moved: what, by how much, and for how many periods in a row it has stood.
 
     `view` is a column, one side of it, or in brackets something about all of them; `weight` is its share of what the champion
-    uses; `effect` is in standard deviations of the rank, or a difference of shares; `before` is that of the period before, 0
-    where it did not stand.
+    uses; `effect` is in standard deviations of the rank, a difference of shares, or of the number of rows its relative change;
+    `before` is that of the period before, 0 where it did not stand.
     """
 
     view: str
-    kind: Literal["shift", "new", "noise", "predictions", "label", "together"]
+    kind: Literal["shift", "new", "noise", "predictions", "label", "together", "volume"]
     what: str
     effect: float
     before: float = 0.0
@@ -249,7 +249,9 @@ class Probated(Result):
 class Drift(Result):
     """How the newest period differs from what the champion was trained on; `drifted` names the columns of `moved`.
 
-    `outdated` says why the champion's training rows cannot be compared with it any more; empty where they can.
+    `outdated` says why the champion's training rows cannot be compared with it any more; empty where they can. `sound_again`
+    are earlier periods that were called broken for their number of rows alone, which is the usual one by now; `accepted_by`
+    is the person who called this period's number normal.
     """
 
     period: datetime | None
@@ -259,6 +261,8 @@ class Drift(Result):
     broken: tuple[str, ...] = ()
     report_url: str | None = None
     outdated: str = ""
+    sound_again: tuple[datetime, ...] = ()
+    accepted_by: str = ""
 
 
 class Cause(BaseModel):

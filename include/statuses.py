@@ -53,7 +53,11 @@ class RetrainStatus(Status):
 
 @dataclass(frozen=True)
 class PeriodProfile:
-    """The noise profile of one period, and the signs that its feed was broken."""
+    """The noise profile of one period, and the signs that its feed was broken.
+
+    `accepted_by` is the person who called its number of rows normal; `counts_again` is whether it was called broken for this
+    number alone, and a later check found that the feed has stayed there.
+    """
 
     way_out: ClassVar[str] = (
         "Run the model's monitor again as of the end of that period, which writes it anew, or restore it from a backup "
@@ -63,6 +67,8 @@ class PeriodProfile:
     period: datetime
     profile: NoiseProfile
     broken: tuple[str, ...] = ()
+    accepted_by: str = ""
+    counts_again: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,19 @@ def override() -> dict[str, Param]:
     }
 
 
+def normal_now() -> dict[str, Param]:
+    """One more field, for a feed whose number of rows has changed for good: a person says so before it shows by itself."""
+    return {
+        "normal_now": Param(
+            False,
+            type="boolean",
+            title="This is normal now",
+            description="The newest period's number of rows is how it will be: do not stop for it, and compare later periods "
+            "with it. Say why above; who said so is kept with the period. Any other sign of a broken feed still stops.",
+        )
+    }
+
+
 def rollback_form() -> dict[str, Param]:
     """The fields of a rollback; the reason has no usable default, so the button waits for one."""
     return {

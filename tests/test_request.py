@@ -138,6 +138,12 @@ def test_force_is_off_unless_asked_for() -> None:
     assert request(params={"force": True}).force
 
 
+def test_a_number_of_rows_is_called_normal_only_in_the_form() -> None:
+    """By no accident."""
+    assert not request().normal_now
+    assert request(params={"normal_now": True}).normal_now
+
+
 def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> None:
     """No one replaces an unscorable champion anonymously: the user is Airflow's, the reason is from the form."""
     dag_run = SimpleNamespace(run_after=AFTER, run_type="manual", run_id="run-1", conf=None, triggering_user_name="carol")
@@ -147,7 +153,7 @@ def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> 
     assert (unasked.override, unasked.reason_given, unasked.asked_by) == (False, False, "the schedule")
 
 
-@pytest.mark.parametrize("field", ["force", "override", "dry_run", "replace_unscorable_champion"])
+@pytest.mark.parametrize("field", ["force", "override", "dry_run", "replace_unscorable_champion", "normal_now"])
 def test_a_box_that_is_neither_ticked_nor_empty_is_refused(field: str) -> None:
     """Airflow does not check a field that this DAG's form lacks: the text "false" must not tick it."""
     with pytest.raises(DataError, match=f"{field}='false' is no answer; accepted are true and false"):

@@ -427,11 +427,11 @@ class Lake(Records):
 
     def _broken_periods(self, model: Model, as_of: datetime) -> set[datetime]:
         """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
-        last_action = {
-            status.drift.period: status.finding.action
-            for status in self.statuses(model.name, MonitorStatus)
-            if status.drift.period and status.as_of <= as_of
-        }
+        last_action: dict[datetime, str] = {}
+        for status in self.statuses(model.name, MonitorStatus):
+            if status.drift.period and status.as_of <= as_of:
+                last_action |= dict.fromkeys(status.drift.sound_again, "sound again")
+                last_action[status.drift.period] = status.finding.action
         return {period for period, action in last_action.items() if action == "stop"}
 
     def with_labels(self, model: Model, predictions: pd.DataFrame, known_by: datetime) -> tuple[pd.DataFrame, set[datetime]]:

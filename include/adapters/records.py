@@ -5,8 +5,9 @@ Light, because the api-server loads it; keys and meaning are in `lake.py`, which
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -68,7 +69,14 @@ class Records:
     def is_broken(self, model_name: str, period: datetime) -> bool:
         """Whether the last check of a period called its feed broken: then no version is judged by it."""
         profile = self.profile(model_name, period)
-        return profile is not None and bool(profile.broken)
+        return profile is not None and bool(profile.broken) and not profile.counts_again
+
+    def count_again(self, model_name: str, periods: Iterable[datetime]) -> None:
+        """Let periods that were called broken be judged and learned from again."""
+        for period in periods:
+            profile = self.profile(model_name, period)
+            if profile is not None and not profile.counts_again:
+                self.write_profile(model_name, replace(profile, counts_again=True))
 
     def remember(self, model_name: str, version: str, period: datetime, document: object) -> None:
         """Keep what a period showed about a version; the same period again overwrites the document."""

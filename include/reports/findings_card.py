@@ -10,6 +10,7 @@ _KINDS = {
     "predictions": "the champion's predictions",
     "label": "the labels",
     "together": "separable",
+    "volume": "number of rows",
 }
 
 

@@ -8,7 +8,7 @@ document is named by version and period, and what a period is compared with lies
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -39,12 +39,21 @@ from include.decisions.drift.domain_classifier import ROWS, area_between, areas_
 from include.decisions.drift.importance import importance_of
 from include.decisions.drift.season import as_a_year_ago, half_a_year_before, known_days, year_before
 from include.decisions.drift.summaries import Summary, column_of, merged, summarise
+from include.decisions.drift.volume import (
+    VOLUME,
+    PeriodRows,
+    Volume,
+    is_as_a_year_ago,
+    judge_volume,
+    periods_to_stay,
+)
 from include.decisions.drift.words import Record, as_moved, in_words, kind_of
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.predictions import from_columns
 from include.models.contract import Column, Model
 from include.noise.profile import NoiseProfile, measure_profile, pooled
 from include.own_columns import OWN
+from include.request import Request
 from include.results import Checked, Drift, Moved, Scored
 from include.services import Services, StepContext
 from include.statuses import MonitorStatus, PeriodProfile
@@ -53,6 +62,8 @@ IF_IT_FAILS = "Fresh data are curated and scored, drift was not judged; the cham
 
 _SAMPLED_ROWS, _SHUFFLED_ROWS, _PICTURED_ROWS = 6_000, 1_000, 2_000
 _REMEMBERED_PERIODS = 26
+# Periods that no check has seen, such as those of the hold-out, are read once: the usual number may have moved in them.
+_FILLED_PERIODS = 5
 _DRAWN = f"{OWN}drawn"
 
 
@@ -74,14 +85,19 @@ class PredictionsMemory:
 
 @dataclass(frozen=True)
 class _Check:
-    """One check: of which model and version, as of when, and the baseline that the version is judged by."""
+    """One check: of which model and version, for which request, and the baseline that the version is judged by."""
 
     services: Services
     model: Model
     champion: Version
     baseline: Baseline
     period: datetime
-    as_of: datetime
+    request: Request
+
+    @property
+    def as_of(self) -> datetime:
+        """Later rows and labels are not seen."""
+        return self.request.as_of
 
     @property
     def digest(self) -> str:
@@ -99,6 +115,22 @@ class _Check:
         times = self.services.lake.status_times(self.model.name, MonitorStatus)
         return bool(times) and times[-1] > self.as_of
 
+    @cached_property
+    def kept(self) -> PeriodProfile | None:
+        """What an earlier check of the same period kept."""
+        return unless_spoilt(lambda: self.services.lake.profile(self.model.name, self.period))
+
+    @property
+    def accepted_by(self) -> str:
+        """Who called this period's number of rows normal, in this run or an earlier one of the same period."""
+        return self.request.asked_by if self.request.normal_now else self.kept.accepted_by if self.kept else ""
+
+    @cached_property
+    def before_it(self) -> list[PeriodProfile]:
+        """What checks kept of the newest periods before this one, in order."""
+        newest = max(_REMEMBERED_PERIODS, 4 * periods_to_stay(self.model.feed.period))
+        return self.services.lake.profiles(self.model.name, self.period, newest)
+
     def before(self, periods: int = 1) -> datetime:
         """Start of an earlier period."""
         return self.period - periods * self.model.feed.period
@@ -114,7 +146,7 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
         older = f"version {champion.number} was trained before the history was taken in again under a changed layout"
         return Drift(period=scored.period, outdated=older, summary=f"{older}: nothing to compare with")
     baseline = baseline_of(services, model, champion)
-    check = _Check(services, model, champion, baseline, scored.period, context.request.as_of)
+    check = _Check(services, model, champion, baseline, scored.period, context.request)
     summary, noise, rows = _gather(check)
     if summary is None:
         nothing = f"nothing was delivered for the period from {scored.period:%Y-%m-%d}"
@@ -128,13 +160,15 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
         separability=area_between(sample, rows, check.columns, model.seed),
         separability_rows=min(len(rows), ROWS),
     )
-    period = NewestPeriod(summary, _summary(check, check.before()), newest.noise)
+    volume = _volume(check, summary)
+    period = NewestPeriod(summary, _summary(check, check.before()), newest.noise, volume)
     broken = broken_signs(check.baseline, period, check.columns, model.feed)
-    if not check.is_backfill:
-        services.lake.write_profile(model.name, PeriodProfile(scored.period, newest.noise, tuple(sorted(broken))))
-    moved = _judge(check, newest, learn=not broken)
+    _keep_profile(check, newest.noise, broken)
+    sound_again = () if broken else _sound_again(check, volume)
+    moved = [*_moved_volume(check, volume), *_judge(check, newest, learn=not broken)]
     drifted = _drifted(model, moved, broken)
-    return _result(check, moved, broken, _draw(check, sample, rows, drifted))
+    result = _result(check, moved, broken, _draw(check, sample, rows, drifted))
+    return result.model_copy(update={"sound_again": sound_again, "accepted_by": check.accepted_by})
 
 
 def baseline_of(services: Services, model: Model, champion: Version) -> Baseline:
@@ -205,9 +239,8 @@ def _keep_summary(check: _Check, period: datetime, summaries: list[Summary]) -> 
 
 def _with_quarantine(check: _Check, checked: Checked, noise: NoiseProfile) -> NoiseProfile:
     """The noise of this period, rows in quarantine included; a run without a delivery keeps what an earlier one measured."""
-    kept = unless_spoilt(lambda: check.services.lake.profile(check.model.name, check.period))
-    if not checked.rows and kept is not None:
-        return kept.profile
+    if not checked.rows and check.kept is not None:
+        return check.kept.profile
     return noise.with_quarantine(checked.reasons, checked.bad_features, checked.rows + checked.bad_features)
 
 
@@ -231,6 +264,90 @@ def _labels(check: _Check) -> Summary | None:
     known = rows[label_known(rows, model, check.as_of)]
     is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
     return summarise(known, [model.label], check.baseline.grid) if is_mature else None
+
+
+# How many rows there are
+
+
+def _volume(check: _Check, summary: Summary) -> Volume:
+    """The period's number of rows beside those of the periods before it, and the season that explains it, where one does."""
+    current, history = PeriodRows(check.period, summary.rows, bool(check.accepted_by)), _rows_before(check)
+    volume = judge_volume(list(history.values()), current, check.model.feed.period)
+    if volume.verdict not in ("rare", "implausible"):
+        return volume
+    if name := known_days(check.model, check.period):
+        return volume.explained_by(f"these days are in the calendar as {name}")
+    year_ago = _rows_a_year_ago(check, history)
+    if not year_ago or not is_as_a_year_ago(list(history.values()), current, year_ago, abs(volume.miss)):
+        return volume
+    return volume.explained_by(f"as in the period from {year_before(check.model, check.period):%Y-%m-%d}")
+
+
+def _rows_before(check: _Check) -> dict[datetime, PeriodRows]:
+    """The rows of the periods before, in order: trained on, checked since, or, where no check was, read now and kept.
+
+    A period that was called broken for another reason teaches nothing.
+    """
+    kept = {one.period: one for one in check.before_it}
+    rows = {start: PeriodRows(start, one.profile.rows, bool(one.accepted_by)) for start, one in kept.items()}
+    for start, summary in zip(check.baseline.starts, check.baseline.features, strict=True):
+        accepted = start in kept and bool(kept[start].accepted_by)
+        rows[start] = PeriodRows(start, summary.rows, accepted, trained=True)
+    for start in (check.before(back) for back in range(1, _FILLED_PERIODS + 1)):
+        if start not in rows and start > check.baseline.starts[0] and (summary_then := _summary(check, start)) is not None:
+            rows[start] = PeriodRows(start, summary_then.rows)
+    sound = {start for start in rows if start not in kept or set(kept[start].broken) <= {VOLUME}}
+    return {start: rows[start] for start in sorted(sound) if start < check.period}
+
+
+def _rows_a_year_ago(check: _Check, known: Mapping[datetime, PeriodRows]) -> list[PeriodRows]:
+    """The rows of the same period a year ago, of five before and of one after it, in order; empty where one is not known."""
+    rows, a_year_ago = list[PeriodRows](), year_before(check.model, check.period)
+    for start in (a_year_ago - back * check.model.feed.period for back in range(-1, 6)):
+        summary = None if start in known else _summary(check, start)
+        if start not in known and summary is None:
+            return []
+        rows.insert(0, known[start] if summary is None else PeriodRows(start, summary.rows))
+    return rows
+
+
+def _keep_profile(check: _Check, noise: NoiseProfile, broken: Mapping[str, str]) -> None:
+    """Keep the period's noise and signs; a back-fill keeps what it was called by a person, and nothing else."""
+    lake, name, kept = check.services.lake, check.model.name, check.kept
+    if not check.is_backfill:
+        lake.write_profile(name, PeriodProfile(check.period, noise, tuple(sorted(broken)), check.accepted_by))
+    elif check.request.normal_now and kept is not None:
+        again = kept.broken == (VOLUME,) or kept.counts_again
+        lake.write_profile(name, replace(kept, accepted_by=check.accepted_by, counts_again=again))
+
+
+def _sound_again(check: _Check, volume: Volume) -> tuple[datetime, ...]:
+    """Earlier periods that were called broken for their number of rows alone, which is usual by now: they count again."""
+    again = tuple(one.period for one in check.before_it if one.broken == (VOLUME,) and one.period in volume.usual)
+    if not check.is_backfill:
+        check.services.lake.count_again(check.model.name, again)
+    return again
+
+
+def _moved_volume(check: _Check, volume: Volume) -> list[Moved]:
+    """The number of rows as a finding, where it stands out and does not stop the run."""
+    if volume.verdict in ("usual", "implausible"):
+        return []
+    what = volume.in_words
+    if volume.verdict == "accepted":
+        what += f", normal from now on ({check.accepted_by})" if check.accepted_by else ", the usual number from now on"
+    return [
+        Moved(
+            view=VOLUME,
+            kind="volume",
+            what=what,
+            effect=round(volume.effect, 4),
+            before=round(volume.before, 4),
+            in_a_row=volume.in_a_row,
+            season=volume.season,
+            summary=f"{VOLUME}: {what}",
+        )
+    ]
 
 
 # What follows from it

@@ -8,8 +8,10 @@ Safe to run again: the document is named by the run's as-of time.
 
 from datetime import datetime
 
+from include.decisions.drift.volume import VOLUME
 from include.decisions.monitoring.triage import PAGED_PERIODS, Evidence, Times, below_floor, triage
 from include.errors import BrokenFeed
+from include.models.contract import Model
 from include.results import Checked, Drift, Event, Finding, Quality, RetrainingRequested, Scored
 from include.services import StepContext
 from include.statuses import MonitorStatus, RetrainStatus
@@ -45,8 +47,18 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
     )
     context.services.lake.write_status(model.name, status)
     if finding.action == "stop":
-        raise BrokenFeed(f"{model.name}: {finding.reason}. Ask upstream; when it is fixed, deliver again and clear this run.")
+        raise BrokenFeed(
+            f"{model.name}: {finding.reason}. Ask upstream; when it is fixed, deliver again and clear this run."
+            + _way_out(model, drift)
+        )
     return finding.model_copy(update={"summary": f"{finding.action}: {finding.reason}"})
+
+
+def _way_out(model: Model, drift: Drift) -> str:
+    """What else to do where rows are few and nothing else is wrong."""
+    if not drift.broken or not all(sign.startswith(VOLUME) for sign in drift.broken):
+        return ""
+    return f" If so many rows are normal now, start {model.name}.monitor with *This is normal now*."
 
 
 def events(context: StepContext, finding: Finding) -> tuple[Event, ...]:

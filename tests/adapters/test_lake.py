@@ -119,6 +119,17 @@ def test_noise_profiles_come_back_in_order_and_none_from_the_future(world: World
     assert records.profile("toy", day(8)) is None
 
 
+def test_a_period_that_counts_again_is_no_longer_broken(world: World) -> None:
+    """What it was called stays on its record; a period without one is passed over."""
+    records = Records(world.lake)
+    records.write_profile("toy", PeriodProfile(day(7), NoiseProfile(7), ("(volume)",)))
+    assert records.is_broken("toy", day(7))
+    records.count_again("toy", [day(7), day(8)])
+    assert not records.is_broken("toy", day(7))
+    assert records.profile("toy", day(7)) == PeriodProfile(day(7), NoiseProfile(7), ("(volume)",), counts_again=True)
+    assert records.profile("toy", day(8)) is None
+
+
 def test_batches_give_the_rows_that_count(world: World) -> None:
     """Some at a time, and exactly the features of `rows`: a row that was delivered again counts as delivered last."""
     world.landing.now += DAY

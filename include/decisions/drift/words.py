@@ -22,7 +22,7 @@ from include.noise.profile import IN_WORDS
 from include.results import Moved
 from include.untrusted_text import of_data
 
-Kind = Literal["shift", "new", "noise", "predictions", "label", "together"]
+Kind = Literal["shift", "new", "noise", "predictions", "label", "together", "volume"]
 _SPECIAL: dict[str, Kind] = {PREDICTIONS: "predictions", LABEL: "label", TOGETHER: "together", QUARANTINE: "noise"}
 _SHAPES = {
     "spread": ("wider", "narrower"),

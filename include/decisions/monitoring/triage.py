@@ -3,8 +3,8 @@
 * stop: the feed is broken: the run turns red, nothing is learned from the period
 * retrain: there is no champion, or it was trained under another layout, quality has decayed, a fresh model may pay, or the
   last retraining is too long ago
-* page: labels that belong to no row, noisier data than ever, or a loss of quality by fresh corruption: a person should look
-  upstream
+* page: labels that belong to no row, noisier data than ever, far fewer rows than usual, a loss of quality by fresh
+  corruption, or a champion that fell below its floor: a person should look
 * alarm: silence: no check, no label or no retraining for too long
 * wait: labels are late, or the effect of the last retraining cannot be seen yet
 * note: the data moved, harmlessly or with the season; no action needed
@@ -24,6 +24,8 @@ from include.results import Checked, Drift, Finding, Moved, Quality, Why
 _SILENCE = 3
 # From how much more noise than usual, as a share of the rows, a person is paged.
 _SURGE = 0.04
+# From which loss of rows a person is paged.
+FEW_ROWS = -0.4
 # However short a period is, a check is not expected more often than every few days.
 _SPARSEST = timedelta(days=3)
 # A page that is sent every week is soon ignored.
@@ -94,7 +96,20 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
         return _alarm(never, "Ask who delivers the labels.")
     if not evidence.has_champion:
         return Finding(action="retrain", reason="first champion: none is in production yet")
-    for judge in (_outdated, _decay, _unmatched, _noise, _silence, _stale, _pays, _moved, _late, _mostly_matched, _harmless):
+    for judge in (
+        _outdated,
+        _decay,
+        _unmatched,
+        _noise,
+        _few_rows,
+        _silence,
+        _stale,
+        _pays,
+        _moved,
+        _late,
+        _mostly_matched,
+        _harmless,
+    ):
         if finding := judge(model, evidence):
             return finding
     return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
@@ -182,6 +197,18 @@ def _noise(model: Model, evidence: Evidence) -> Finding | None:
     )
 
 
+def _few_rows(model: Model, evidence: Evidence) -> Finding | None:
+    few = [one for one in evidence.drift.moved if one.kind == "volume" and one.effect <= FEW_ROWS and not one.season]
+    if not few or few[0].in_a_row > PAGED_PERIODS or evidence.drift.accepted_by:
+        return None
+    return Finding(
+        action="page",
+        reason=f"fewer rows than usual: {_listed(few)}",
+        advice="Ask upstream whether rows are missing. If it is here to stay, "
+        f"start {model.name}.monitor with *This is normal now*, or wait: a number that stays becomes the usual one.",
+    )
+
+
 def _is_news(one: Moved) -> bool:
     """Whether it began lately, or has become much worse since the last period."""
     return one.in_a_row <= PAGED_PERIODS or one.effect >= 2 * one.before
@@ -224,7 +251,7 @@ def _pays(model: Model, evidence: Evidence) -> Finding | None:
 
 def _moved(model: Model, evidence: Evidence) -> Finding | None:
     """Drift alone, where the labels are too late to wait for."""
-    moved = [one for one in evidence.drift.moved if one.kind != "noise" and not one.season]
+    moved = [one for one in evidence.drift.moved if one.kind not in ("noise", "volume") and not one.season]
     if not model.retraining.on_drift or sum(one.weight for one in moved) < _MOVED_WEIGHT:
         return None
     if cooling := _cooling_down(model, evidence):

@@ -30,6 +30,11 @@ GROWN = drift(moved("z", kind="noise", in_a_row=4, effect=0.6, before=0.03))
 STILL_TYPOS = drift(moved("note: typo", kind="noise", in_a_row=3, before=0.4))
 FEW_TYPOS = drift(moved("note: typo", kind="noise", effect=0.02))
 WINTER = drift(moved(season="as in the period from 2023-01-21"), moved("z", season="as in the period from 2023-01-21"))
+HALVED = moved("(volume)", kind="volume", weight=0.0, effect=-0.5, what="50 rows, usually about 100")
+FEWER, MORE = drift(HALVED), drift(HALVED.model_copy(update={"effect": 1.0}))
+STILL_FEWER = drift(HALVED.model_copy(update={"in_a_row": 3}))
+FEWER_AT_YULE = drift(HALVED.model_copy(update={"season": "as in the period from 2023-01-21"}))
+ACCEPTED = FEWER.model_copy(update={"accepted_by": "carol"})
 BROKEN = drift(moved(), broken=("x: frozen at 7",))
 GOOD = Quality(period=day(18), metric="roc_auc", value=0.71, recent=0.7, reference=0.7)
 DECAYED = GOOD.model_copy(update={"value": 0.6, "recent": 0.61, "decayed": True})
@@ -127,6 +132,12 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(11)), "alarm", "no retraining for 9 days, although it was due"),
     ("asked in vain, reported", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
     ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "noise surge: "),
+    ("half of the rows", MODEL, FEWER, GOOD, RECENT, "page", "fewer rows than usual: (volume): 50 rows, usually about 100"),
+    ("half of the rows, already reported", MODEL, STILL_FEWER, GOOD, RECENT, "note", "(period 3 of it)"),
+    ("half of the rows, which is normal", MODEL, ACCEPTED, GOOD, RECENT, "note", "the data moved"),
+    ("half of the rows, as last year", MODEL, FEWER_AT_YULE, GOOD, RECENT, "note", "season: "),
+    ("half of the rows where drift asks", ON_DRIFT, STILL_FEWER, GOOD, RECENT, "note", "the data moved"),
+    ("twice the rows", MODEL, MORE, GOOD, RECENT, "note", "the data moved"),
     ("broken", MODEL, BROKEN, GOOD, RECENT, "stop", "the feed is broken: x: frozen at 7"),
     ("broken and decayed", MODEL, BROKEN, DECAYED, RECENT, "stop", "the feed is broken"),
     ("cooling down", PATIENT, CALM, DECAYED, Times(day(19), day(18)), "wait", "cooling down: last retrained as of 2024-01-19"),
@@ -164,7 +175,7 @@ def test_five_causes_have_five_actions() -> None:
     assert actions == ["stop", "page", "retrain", "note", "wait"]
 
 
-@pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (CALM, SILENT)])
+@pytest.mark.parametrize(("found", "quality"), [(TYPOS, GOOD), (FEWER, GOOD), (CALM, SILENT)])
 def test_a_page_says_what_to_do(found: Drift, quality: Quality) -> None:
     """A page offers to train on such noise; an alarm says who can help."""
     assert triage(MODEL, Evidence(NOW, True, found, quality, RECENT, TAKEN_IN)).advice
