@@ -36,6 +36,7 @@ MODEL = Model(
     features=FEATURES,
     feed=Feed(key=("hour",), time="hour", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="30 6 * * MON"),
     criteria=Criteria(metric="mae", floor=600, noisy_floor=900, margin=20),
-    retraining=Retraining(cadence="30 7 1 * *"),
+    # Nothing drifts here: a fresh model is tried when the old one has lost, and not every week.
+    retraining=Retraining(cadence="30 7 1 * *", when="decay"),
     candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
 )

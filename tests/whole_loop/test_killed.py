@@ -37,7 +37,7 @@ def test_killed_in_pull(loop: Loop, first_champion: Story) -> None:
     loop.settle(run, start + WEEK)
 
 
-def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> None:
+def test_killed_in_select_with_its_worker(loop: Loop, first_champion: Story) -> None:
     """The process and its supervisor die while a model is logged, as when a machine loses power.
 
     Missing heartbeats tell Airflow; the rerun closes the run that was left open in MLflow and registers one version.
@@ -45,16 +45,16 @@ def test_killed_in_train_with_its_worker(loop: Loop, first_champion: Story) -> N
     start = loop.next_week()
     loop.take_in(start)
     before = {version.version for version in loop.versions()}
-    run = loop.trigger("retrain", as_of=(start + WEEK).isoformat(), reason="killed in train", force=True)
-    task = performing(loop, "retrain", run, "train")
-    wait_for(lambda: loop.mlflow_runs("attributes.status = 'RUNNING'"), "train to open its run", seconds=30, every=0.05)
+    run = loop.trigger("retrain", as_of=(start + WEEK).isoformat(), reason="killed in select", force=True)
+    task = performing(loop, "retrain", run, "select")
+    wait_for(lambda: loop.mlflow_runs("attributes.status = 'RUNNING'"), "select to open its run", seconds=30, every=0.05)
     with frozen(loop.stack.ports.mlflow):
-        wait_for(lambda: is_calling(task, loop.stack.ports.mlflow), "train to call MLflow", seconds=20)
+        wait_for(lambda: is_calling(task, loop.stack.ports.mlflow), "select to call MLflow", seconds=20)
         kill(supervising(task), task)
     left = loop.mlflow_runs("attributes.status = 'RUNNING'")
     assert len(left) == 1
     assert loop.finished("retrain", run) == "success", loop.tasks("retrain", run)
-    assert loop.task("retrain", run, "train")["try_number"] == 2
+    assert loop.task("retrain", run, "select")["try_number"] == 2
     assert loop.mlflow.get_run(left[0].info.run_id).info.status == "KILLED"
     require_nothing_twice(loop, run, start + WEEK, before)
 

@@ -23,7 +23,7 @@ MONITORED = dict.fromkeys(
     ("reconcile", "pull", "check", "score", "probation", "detect_drift", "measure_quality", "triage"), "success"
 )
 STOPPED = dict.fromkeys(MONITORED, "upstream_failed") | {"reconcile": "success", "pull": "success", "check": "failed"}
-RETRAINED = dict.fromkeys(("assemble", "train", "validate", "review", "promote", "announce"), "success")
+RETRAINED = dict.fromkeys(("assemble", "train", "select", "validate", "review", "promote", "refresh", "announce"), "success")
 
 
 def test_a_delivery_leads_to_the_first_champion(loop: Loop, first_champion: Story) -> None:

@@ -1,4 +1,4 @@
-"""The story that every grown-up stack has to survive: one of its Celery workers dies in mid-train."""
+"""The story that every grown-up stack has to survive: one of its Celery workers dies in mid-training."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,16 +20,16 @@ def first_champion_despite_a_death(
 
     def performing() -> str | None:
         # Airflow gives a task's process the task instance's id as its title.
-        task = loop.task("retrain", retrain, "train")
-        assert task["state"] not in ("success", "failed", "upstream_failed"), "train ended before its worker could be killed"
+        task = loop.task("retrain", retrain, "select")
+        assert task["state"] not in ("success", "failed", "upstream_failed"), "select ended before its worker could be killed"
         return next((worker for worker in workers if task["id"] in command_lines(worker)), None)
 
-    kill(wait_for(performing, "train to run", seconds=120, every=0.05))
+    kill(wait_for(performing, "select to run", seconds=120, every=0.05))
 
     assert loop.finished("retrain", retrain, seconds=300) == "success", loop.tasks("retrain", retrain)
-    assert loop.task("retrain", retrain, "train")["try_number"] == 2
+    assert loop.task("retrain", retrain, "select")["try_number"] == 2
     assert loop.aliases()["champion"] == loop.versions(pipeline_run=retrain)[0].version
     assert len(loop.versions()) == 1
     assert loop.mlflow_runs("attributes.status = 'RUNNING'") == []
     # Written by a worker, read by the api-server.
-    assert "train" in loop.log("retrain", retrain, "train")
+    assert "select" in loop.log("retrain", retrain, "select")
