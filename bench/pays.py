@@ -19,13 +19,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
 from bench import results
@@ -67,6 +66,7 @@ class Played:
 
 def main(names: list[str]) -> int:
     """Measure the histories of these names, or all; print the table, write the result."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     names = names or os.environ.get("NAMES", "").split()
     if unknown := sorted(set(names) - set(HISTORIES)):
         print(f"{', '.join(unknown)}: no such history; there are: {', '.join(HISTORIES)}.", file=sys.stderr)
