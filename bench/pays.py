@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
 import pandas as pd
 
@@ -174,7 +175,9 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
         RuntimeError: the first training led to no champion.
     """
     model, played = history.model, Played([], [], [])
-    with tempfile.TemporaryDirectory() as folder:
+    # Evidently's page of each check is a picture for people, by which nothing is decided, and a third of a check's time.
+    not_drawn = patch("include.steps.detect_drift.draw_report", lambda *_: None)
+    with tempfile.TemporaryDirectory() as folder, not_drawn:
         landing = MemoryStore("landing")
         services = serverless_services(model, Path(folder), landing)
         deliver(landing, model, rows, (None, history.first))
