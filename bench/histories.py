@@ -258,7 +258,7 @@ HISTORIES = {
             models.PET_NAMES,
             "no drift, texts",
             _pickled("openintro/seattlepets", pets),
-            datetime(2017, 5, 1, tzinfo=UTC),
+            datetime(2017, 11, 6, tzinfo=UTC),
             one_in=2,
         ),
         History(
@@ -273,9 +273,9 @@ HISTORIES = {
             _pickled("modeldata/hotel_rates", hotel),
             datetime(2016, 10, 3, tzinfo=UTC),
         ),
-        _shipped(FLIGHTS, PLAYED["flight_delays"].first, 3, "season"),
+        _shipped(FLIGHTS, PLAYED["flight_delays"].first, 4, "season"),
         _shipped(SEARCHES, datetime(2010, 5, 31, tzinfo=UTC), 6, "new products every week, texts"),
         _shipped(INTENTS, PLAYED["support_intents"].first, 2, "simulated: new questions, texts"),
-        _shipped(FRAUD, PLAYED["card_fraud"].first, 3, "simulated: thieves who adapt"),
+        _shipped(FRAUD, PLAYED["card_fraud"].first, 4, "simulated: thieves who adapt"),
     )
 }
