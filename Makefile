@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
 UV := uv==0.13.9
-BENCHES := $(sort $(filter-out __init__ deliveries in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
+BENCHES := $(sort $(filter-out __init__ deliveries histories history_models in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
 
 export OMP_NUM_THREADS := 1
 # Airflow puts plugins/ on the path by itself; tests and types need it too.

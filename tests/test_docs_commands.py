@@ -143,6 +143,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-field_years": MINUTES,
     "make bench-field_coverage": MINUTES,
     "make bench-field_causes": MINUTES,
+    "make bench-pays": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,
     "make bench-loop": MINUTES,

@@ -22,7 +22,7 @@ def outlier(values: pd.Series, rate: float, rng: np.random.Generator, reach: tup
     """Numbers land 5 to 15 spreads (`reach`) away from the median, on either side.
 
     The spread is the interquartile range, or the standard deviation, or the median's own size, or 1: the first that is not
-    zero. Columns of whole numbers get whole numbers.
+    zero. Columns of whole numbers get whole numbers, at least one away.
 
     >>> outlier(pd.Series([10, 12, 14, 16, 18]), 0.2, np.random.default_rng(1)).tolist()
     [10.0, 12.0, 72.0, 16.0, 18.0]
@@ -32,8 +32,10 @@ def outlier(values: pd.Series, rate: float, rng: np.random.Generator, reach: tup
 
     def far_away(chosen: Positions) -> Floats:
         centre, spread = centre_and_spread(numbers[held])
-        away = rng.uniform(*reach, chosen.size) * spread * rng.choice([-1.0, 1.0], chosen.size)
         whole = _whole(numbers[held])
+        away = rng.uniform(*reach, chosen.size) * spread
+        # Of a count that is nearly always 0 the spread is so small that the nearest whole number is the old one.
+        away = (np.maximum(away, 1.0) if whole is np.rint else away) * rng.choice([-1.0, 1.0], chosen.size)
         moved, mirrored = whole(centre + away), whole(centre - away)
         return np.where(moved == numbers[chosen], mirrored, moved)
 

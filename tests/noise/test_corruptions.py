@@ -216,6 +216,15 @@ def test_single_and_constant_numbers_are_still_corrupted(name: str, values: list
     assert changed(column, spoilt(name, column, 1.0)).all()
 
 
+@given(seeds, st.sampled_from([-1.0, 1.0, 7.0]))
+def test_a_count_that_is_nearly_always_zero_gets_outliers(seed: int, rare: float) -> None:
+    """Its spread is far below 1, and yet the outlier is another whole number."""
+    column = pd.Series([0.0] * 999 + [rare])
+    noisy = spoilt("outlier", column, 1.0, seed)
+    assert changed(column, noisy).all()
+    assert (noisy % 1 == 0).all()
+
+
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_finite_numbers_stay_finite(numbers: list[float]) -> None:
     """No corrupted number is so large that an estimator refuses it as infinite."""
