@@ -4,12 +4,14 @@
     ├── SettingsError            the environment holds a value that cannot be used
     ├── ToolError                a tool was asked for something that it cannot do
     ├── ModelError               a file in include/models does not keep the model contract
-    │   └── LayoutChanged        it reads deliveries otherwise than the rows in the lake were taken in
+    │   ├── LayoutChanged        it reads deliveries otherwise than the rows in the lake were taken in
+    │   └── NoCandidateLeft      no candidate could be fitted and scored
     ├── FeedError                deliveries cannot be used as they are
     │   ├── UnreadableFile       one file in landing is not what its name says
     │   └── BrokenFeed           so much of a delivery is wrong that nothing may be learned from it
     ├── DataError                curated data do not allow what was asked of them
     │   ├── NotEnoughHistory     too few labelled periods to train and to hold out
+    │   ├── NoValue              the metric that decides has no value on some rows
     │   └── OverlappingRows      a row would be in training and in the holdout
     ├── StoreError               the object store refused or failed
     │   ├── StoreUnreachable     no answer, or an answer that says "later"            (transient)

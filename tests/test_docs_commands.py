@@ -139,6 +139,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-door": By("tests/steps/test_deliveries.py"),
     "make bench-intake": MINUTES,
     "make bench-drift": MINUTES,
+    ".venv/bin/python -m bench.drift volume": MINUTES,
     "make bench-field_clusters": MINUTES,
     "make bench-field_years": MINUTES,
     "make bench-field_coverage": MINUTES,
