@@ -84,9 +84,9 @@ def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows:
 
 
 def default_windows(model: Model, periods: int) -> tuple[int | None, ...]:
-    """The model's own window first, then all of the history, and what sliding windows of a third and a sixth would see."""
+    """The windows of the candidates first, then all of the history, and what windows of a third and a sixth would see."""
     sliding = [size for size in (round(periods / 3), round(periods / 6)) if size >= model.min_train_periods]
-    return tuple(dict.fromkeys([model.candidate.train_periods, None, *sliding]))
+    return tuple(dict.fromkeys([*(candidate.train_periods for candidate in model.candidates), None, *sliding]))
 
 
 def positions(history: pd.DataFrame, plan: BacktestPlan, model: Model) -> NDArray[np.int64]:

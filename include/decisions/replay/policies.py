@@ -107,7 +107,11 @@ def default_policy(model: Model) -> Policy:
 
 
 def current_policy(model: Model) -> Policy:
-    """The settings of the model's file: its decay, its cadence or age (whichever is sooner), its cool-down, its window."""
+    """The settings of the model's file: as often as it pays, or its decay, cadence, age and cool-down; and its window."""
+    if model.retraining.when == "it pays":
+        return Policy(
+            (AgeTrigger(max(1, round(model.shortest_interval / model.feed.period))),), 1, model.candidate.train_periods
+        )
     cool_down = max(1, -(-model.effective_cool_down // model.feed.period))
     age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.period))
     return Policy(

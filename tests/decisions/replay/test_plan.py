@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.decisions.contest.windows import windows
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.replay import plan as plan_module
 from include.decisions.replay.plan import BacktestPlan, default_windows, judged, plan_backtest, positions
@@ -31,8 +32,9 @@ def test_each_model_has_the_split_of_a_retraining_at_its_time(delay: timedelta) 
     for fit in plan_backtest(rows, model, day(14), (None, 4)).fits:
         for window in fit.windows:
             then = count_periods(rows, model, day(fit.moment + 1))
-            split = choose_split(then, model.with_candidate(train_periods=window), None)
-            assert (fit.train_start, fit.holdout_start) == (split.train_start, split.holdout_start)
+            split = choose_split(then, retrained := model.with_candidate(train_periods=window), None)
+            assert fit.train_start == windows(retrained, split.periods)["main"].trained
+            assert fit.holdout_start == split.holdout_start
             assert (day(fit.holdout[0]), day(fit.holdout[-1] + 1)) == (split.holdout_start, split.holdout_end)
 
 
