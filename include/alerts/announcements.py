@@ -17,6 +17,7 @@ from include.results import (
     Refreshed,
     Result,
     RolledBack,
+    Trained,
     Verdict,
 )
 
@@ -70,6 +71,16 @@ def _assembled(model_name: str, request: Request, _: Inputs, result: Result) -> 
     return [_message("started", model_name, request, texts.started_text(model_name, cause, result, request.url), about="")]
 
 
+def _selected(model_name: str, request: Request, _: Inputs, result: Result) -> list[Message]:
+    """Candidates that failed: once for what they raised, however many retrainings meet it."""
+    assert isinstance(result, Trained)
+    failed = [one for one in result.pool if one.problem]
+    if not failed:
+        return []
+    text = texts.failed_candidates_text(model_name, failed, request.url)
+    return [Message("page", text, once=_name("page", model_name, *(f"{one.name} {one.problem}" for one in failed)))]
+
+
 def _review(model_name: str, request: Request, inputs: Inputs, result: Result) -> list[Message]:
     """A question that waits for a person: once for its evidence and its time."""
     assert isinstance(result, Approval)
@@ -112,6 +123,7 @@ _ANNOUNCED: dict[str, Callable[[str, Request, Inputs, Result], list[Message]]] =
     "probation": _probation,
     "triage": _triage,
     "assemble": _assembled,
+    "select": _selected,
     "review": _review,
     "announce": _announced,
     "roll_back": _rolled_back,

@@ -10,7 +10,18 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from include.errors import ProvingGroundError
-from include.results import Approval, Assembled, Finding, Probated, Promotion, Question, Refreshed, RolledBack, Verdict
+from include.results import (
+    Approval,
+    Assembled,
+    Contestant,
+    Finding,
+    Probated,
+    Promotion,
+    Question,
+    Refreshed,
+    RolledBack,
+    Verdict,
+)
 from include.untrusted_text import one_line, without_data
 
 _LONGEST = 600
@@ -104,6 +115,13 @@ def verdict_text(model_name: str, verdict: Verdict, promotion: Promotion, approv
         f"{champion_text}. {advice}",
         _card(verdict, run_url),
     )
+
+
+def failed_candidates_text(model_name: str, failed: Sequence[Contestant], run_url: str = "") -> str:
+    """Candidates that could not be compared; the others went on without them."""
+    named = "; ".join(f"{_escaped(one.name)}: {_escaped(one.problem)}" for one in failed)
+    advice = f"The others were compared. Correct include/models/{_escaped(model_name)}.py."
+    return _message(_YELLOW, f"*{_escaped(model_name)}* · a candidate failed", named, advice, _link(run_url, "Run"))
 
 
 def refreshed_text(model_name: str, refreshed: Refreshed) -> str:

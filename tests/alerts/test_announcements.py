@@ -12,14 +12,17 @@ from include.request import Request
 from include.results import (
     Approval,
     Assembled,
+    Contestant,
     Finding,
     Probated,
     Promotion,
     Question,
     Reconciled,
+    Refreshed,
     Result,
     RolledBack,
     Snapshot,
+    Trained,
     Verdict,
 )
 from tests.toy import day
@@ -136,3 +139,43 @@ def test_a_question_is_asked_once_for_its_evidence_and_time() -> None:
     assert messages[0].once == messages[1].once != messages[2].once
     assert "keep: no better" in messages[0].text
     assert "alice" in messages[0].text
+
+
+def test_a_candidate_that_failed_is_told_once_for_what_it_raised() -> None:
+    """The others go on; the next week's retraining says nothing new. None failed: nothing is sent."""
+    broken = Contestant(name="trees", problem="ValueError: <no> column")
+    result = Trained(version="2", pool=(Contestant(name="linear", value=0.7), broken))
+    (first,), (again,) = (after("select", result, {"run_id": run}) for run in ("week 1", "week 2"))
+    assert "a candidate failed\ntrees: ValueError: &lt;no&gt; column" in first.text
+    assert (first.kind, first.once) == ("page", again.once)
+    assert after("select", Trained(version="2", pool=(Contestant(name="linear", value=0.7),))) == []
+
+
+def test_the_usual_look_whether_a_fresh_model_pays_is_quiet_until_something_comes_of_it() -> None:
+    """Neither its start nor a verdict that changes nothing; a promotion and a block are told."""
+    routine = {"routine": True}
+    assert after("assemble", Assembled(train=snapshot(9), holdout=snapshot(3)), routine) == []
+    told: dict[str, Result] = {"approval": APPROVAL, "promotion": STAYS}
+    assert after("announce", Result(), routine, verdict=VERDICT, **told) == []
+    blocked = VERDICT.model_copy(update={"verdict": "blocked"})
+    assert after("announce", Result(), routine, verdict=blocked, **told)[0].kind == "verdict"
+    promoted = after("announce", Result(), routine, verdict=VERDICT, approval=APPROVAL, promotion=PROMOTED)
+    assert promoted[0].kind == "promoted"
+
+
+def test_a_promotion_tells_which_version_answers_now() -> None:
+    """The one that learned the hold-out too, or why there is none."""
+    told: dict[str, Result] = {"verdict": VERDICT, "approval": APPROVAL, "promotion": PROMOTED}
+    refreshed = Refreshed(version="3", instead_of="2", summary="version 3 is champion: version 2 was validated")
+    assert "toy answers with version 3" in after("announce", Result(), refreshed=refreshed, **told)[0].text
+    stays = Refreshed(problems=("moved",), summary="version 2 stays: its answers moved")
+    assert "version 2 stays" in after("announce", Result(), refreshed=stays, **told)[0].text
+
+
+def test_a_champion_below_its_floor_is_told_beside_a_retraining() -> None:
+    """A retraining alone is no message of triage."""
+    finding = Finding(action="retrain", reason="decay", page="the champion is below its floor: mae 9, asked for is 5")
+    (message,) = after("triage", finding)
+    assert message.kind == "page"
+    assert "below its floor: mae 9, asked for is 5; decay" in message.text
+    assert after("triage", finding.model_copy(update={"page": ""})) == []

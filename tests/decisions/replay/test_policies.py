@@ -17,6 +17,7 @@ from include.decisions.replay.policies import (
     label_delay_in_periods,
     unit_of,
 )
+from include.models.contract import Worth
 from tests.backtests import MODEL, WEEK
 from tests.toy import DAY, changed
 
@@ -61,6 +62,12 @@ def test_the_current_settings_come_from_the_models_file() -> None:
     assert isinstance(decay, DecayTrigger)
     assert decay.share == 0.03
     assert age == AgeTrigger(4)
+
+
+def test_as_often_as_it_pays_is_an_age() -> None:
+    """One retraining costs what a point is worth in three periods: every third period, behind the gate."""
+    model = changed(MODEL, when="it pays", worth=Worth(retrain=150, point=50), train_periods=26)
+    assert current_policy(model) == Policy((AgeTrigger(3),), 1, 26)
 
 
 def test_every_candidate_is_another_policy_and_none_is_rarer_than_asked() -> None:
