@@ -167,9 +167,9 @@ def test_a_promotion_tells_which_version_answers_now() -> None:
     """The one that learned the hold-out too, or why there is none."""
     told: dict[str, Result] = {"verdict": VERDICT, "approval": APPROVAL, "promotion": PROMOTED}
     refreshed = Refreshed(version="3", instead_of="2", summary="version 3 is champion: version 2 was validated")
-    assert "toy answers with version 3" in after("announce", Result(), refreshed=refreshed, **told)[0].text
+    assert "toy answers with version 3" in after("announce", Result(), None, refreshed=refreshed, **told)[0].text
     stays = Refreshed(problems=("moved",), summary="version 2 stays: its answers moved")
-    assert "version 2 stays" in after("announce", Result(), refreshed=stays, **told)[0].text
+    assert "version 2 stays" in after("announce", Result(), None, refreshed=stays, **told)[0].text
 
 
 def test_a_champion_below_its_floor_is_told_beside_a_retraining() -> None:
