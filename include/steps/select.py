@@ -116,7 +116,8 @@ def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
     assert assembled.train is not None
     suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of)])
     rows = labelled(model, lake.read_snapshot(model, assembled.train.digest), as_of)
-    return ComparedRows.of(model, rows[rows[model.feed.time] >= assembled.compared_from], suite, assembled.train.digest)
+    rows = rows[rows[model.feed.time] >= assembled.compared_from].reset_index(drop=True)
+    return ComparedRows(model, rows, suite, assembled.train.digest)
 
 
 def _read(context: StepContext, tried: Tried) -> Scored:

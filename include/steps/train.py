@@ -79,7 +79,7 @@ def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, su
     rows = labelled(model, services.lake.read_snapshot(model, digest), context.request.as_of)
     times = rows[model.feed.time]
     fitted_on = rows[(times >= window.compared) & (times < assembled.compared_from)]
-    compared = ComparedRows.of(model, rows[times >= assembled.compared_from], suite, digest)
+    compared = ComparedRows(model, rows[times >= assembled.compared_from].reset_index(drop=True), suite, digest)
     pipeline, began = candidate.pipeline(), time.perf_counter()
     with computing(services.settings, model):
         pipeline.fit(*rows_to_fit(model, candidate, fitted_on, labels_of(model, fitted_on), digest))

@@ -26,6 +26,12 @@ def failing(seed: int) -> Any:
     raise RuntimeError("no such <b>parameter</b>")
 
 
+@pytest.fixture
+def world() -> World:
+    """A world whose retrainings compare the whole pool."""
+    return World(compares=True)
+
+
 def pool_of(**builds: Any) -> Any:
     """The toy model with these candidates, by name."""
     candidates = tuple(
@@ -67,7 +73,7 @@ def test_the_card_shows_the_pool(world: World) -> None:
 
 def test_no_row_of_the_hold_out_decides_which_candidate_wins(world: World) -> None:
     """Labels of the held-out days turned round: another verdict, the same choice with the same figures."""
-    other = World()
+    other = World(compares=True)
     for each, turned_from in ((world, None), (other, 6)):
         each.model = pool_of(blind=blind, seeing=build)
         each.with_days(8, turned_from=turned_from)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -20,18 +21,22 @@ from include.noise.suite import NoiseSuite
 
 @dataclass(frozen=True, eq=False)
 class ComparedRows:
-    """Labelled rows, their features under every condition, and their clusters."""
+    """Labelled rows, and the noise that they are scored under; `drawn_by` fixes its draw, another one than the hold-out's."""
 
     model: Model
     rows: pd.DataFrame
-    frames: dict[str, pd.DataFrame]
-    clusters: Clusters
+    suite: NoiseSuite
+    drawn_by: str
 
-    @classmethod
-    def of(cls, model: Model, rows: pd.DataFrame, suite: NoiseSuite, drawn_by: str) -> "ComparedRows":
-        """Those of some labelled rows; the draw of noise is another one than the hold-out's."""
-        rows = rows.reset_index(drop=True)
-        return cls(model, rows, frames_of(model, rows, suite, f"{drawn_by}:compared"), Clusters.of_rows(rows, model.feed))
+    @cached_property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Their features under every condition; made when the first version is asked, if any is."""
+        return frames_of(self.model, self.rows, self.suite, f"{self.drawn_by}:compared")
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """Those of the rows."""
+        return Clusters.of_rows(self.rows, self.model.feed)
 
     def scored(self, name: str, predictions: Sequence[Predictions]) -> Scored:
         """One of the pool, from its predictions for each frame.
