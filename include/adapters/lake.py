@@ -531,6 +531,10 @@ class Lake(Records):
             if entry.key.removeprefix(prefix).split("/")[0] not in digests and entry.modified < moment
         ]
 
+    def trials_before(self, model_name: str, moment: datetime) -> list[tuple[str, int]]:
+        """Keys and bytes of the values by which candidates were compared before a time."""
+        return [(entry.key, entry.size) for entry in self._store.entries(f"trials/{model_name}/") if entry.modified < moment]
+
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; one that is not there is no error."""
         for key in keys:

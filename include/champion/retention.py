@@ -1,4 +1,4 @@
-"""What is no longer needed, and its removal: refused challengers, old predictions, baselines of versions that are gone.
+"""What is no longer needed, and its removal: refused challengers, old predictions, old comparisons, baselines without a version.
 
 Never removed: a version that carries an alias, was ever champion, is under review, or is younger than what is kept; the run of
 any version with its card, scorecard and plots; predictions that a look at a probation rests on; snapshots, curated rows,
@@ -44,6 +44,7 @@ def plan(context: StepContext, until: datetime) -> Removal:
     named = {key for entry in services.ledger.entries(name) for key in entry.evidence.get("predictions", ())}
     objects = [stored for stored in services.lake.predictions_before(name, until) if stored[0] not in named]
     objects += services.lake.baselines_except(name, digests, until)
+    objects += services.lake.trials_before(name, until)
     kept = tuple((number, why) for number, why in reasons.items() if why)
     return Removal(tuple(version.number for version in removable), tuple(objects), kept)
 

@@ -42,6 +42,7 @@ def old() -> World:
         "predictions/toy/2024-11-29T000000Z/v2-a.parquet",
         "baselines/toy/d2/baseline.json.gz",
         "baselines/toy/d3/baseline.json.gz",
+        "trials/toy/t1/main.parquet",
         "snapshots/toy/d3.json",
         "curated/toy/features/2024-01-05T000000Z/a.parquet",
         "quarantine/toy/a.jsonl",
@@ -57,6 +58,7 @@ def test_pruning_removes_only_what_is_not_needed(old: World) -> None:
     assert [key for key, _ in planned.objects] == [
         "predictions/toy/2024-01-05T000000Z/v2-a.parquet",
         "baselines/toy/d3/baseline.json.gz",
+        "trials/toy/t1/main.parquet",
     ]
     assert dict(planned.kept) == {
         "1": "it is anchor, previous",
@@ -109,7 +111,10 @@ def test_what_the_ledger_names_as_evidence_stays(old: World) -> None:
     key = "predictions/toy/2024-01-05T000000Z/v2-a.parquet"
     look_taken = fact(REQUEST, "looked", Subject("2 look 1", "2"), Author("probation", "r"), evidence={"predictions": [key]})
     old.services.ledger.append("toy", look_taken)
-    assert [kept for kept, _ in plan(context(old), UNTIL).objects] == ["baselines/toy/d3/baseline.json.gz"]
+    assert [kept for kept, _ in plan(context(old), UNTIL).objects] == [
+        "baselines/toy/d3/baseline.json.gz",
+        "trials/toy/t1/main.parquet",
+    ]
 
 
 def test_a_question_that_was_answered_wrongly_is_still_open(old: World) -> None:
