@@ -1,4 +1,4 @@
-"""What is no longer needed, and its removal: refused challengers, old predictions, old comparisons, baselines without a version.
+"""What is no longer needed, and its removal: refused challengers, old predictions and comparisons, baselines of no version.
 
 Never removed: a version that carries an alias, was ever champion, is under review, or is younger than what is kept; the run of
 any version with its card, scorecard and plots; predictions that a look at a probation rests on; snapshots, curated rows,

@@ -94,7 +94,7 @@ def test_what_was_removed_is_in_the_ledger(old: World) -> None:
     assert "predictions/toy/2024-01-05T000000Z/v2-a.parquet" not in old.lake.objects
     entry = old.services.ledger.proved("toy")[-1]
     assert (entry.event, entry.by) == ("pruned", "carol")
-    assert "1 versions (3) and 2 objects" in entry.reason
+    assert "1 versions (3) and 3 objects" in entry.reason
     assert not carry_out(context(old), done, UNTIL).versions
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_removed_that_the_ledger_does_not_tell(old: World) -> None:
     with pytest.raises(Crash):
         carry_out(context(old), planned, UNTIL)
     assert "3" not in old.registry.versions
-    assert "1 versions (3) and 2 objects" in old.services.ledger.proved("toy")[-1].reason
+    assert "1 versions (3) and 3 objects" in old.services.ledger.proved("toy")[-1].reason
 
 
 def raising(key: str) -> None:
