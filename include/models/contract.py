@@ -338,8 +338,8 @@ class Model:
 
     Each retraining compares all `candidates`, and a linear baseline, on rows before the hold-out; the winner alone meets the
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
-    trained again, `review` who is asked before a promotion. With `refresh` the promoted version learns the rows of the
-    hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed`
+    trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the
+    rows of the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed`
     fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
@@ -360,7 +360,7 @@ class Model:
     holdout_periods: int = 2
     min_train_periods: int = 4
     probation: Probation | None = field(default_factory=Probation)
-    refresh: Refresh | None = None
+    refresh: Refresh | None = field(default_factory=Refresh)
     calendar: tuple[KnownDays, ...] = ()
     review: Review = field(default_factory=Review)
     compute: Compute = "local"

@@ -36,7 +36,8 @@ MODEL = Model(
     features=FEATURES,
     feed=Feed(key=("hour",), time="hour", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="30 6 * * MON"),
     criteria=Criteria(metric="mae", floor=600, noisy_floor=900, margin=20),
-    # Nothing drifts here: a fresh model is tried when the old one has lost, and not every week.
+    # Nothing drifts here: a fresh model is tried when the old one has lost, not every week, and need not see the newest rows.
+    refresh=None,
     retraining=Retraining(cadence="30 7 1 * *", when="decay"),
     candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
 )
