@@ -338,9 +338,9 @@ class Model:
 
     Each retraining compares all `candidates`, and a linear baseline, on rows before the hold-out; the winner alone meets the
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
-    trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the
-    rows of the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected. `seed`
-    fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
+    trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the rows of
+    the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected.
+    `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
     PROVING_GROUND_DASK_SCHEDULER names, with the same results.
