@@ -215,21 +215,22 @@ def _line(week: Week) -> str:
 
 
 def deliver(landing: Landing, model: Model, rows: pd.DataFrame, between: tuple[datetime | None, datetime]) -> None:
-    """Put the features of [start, end) and the labels that become known in it into landing; None is the beginning of time."""
+    """Put the features of [start, end) and the labels that become known in (start, end] into landing.
+
+    None is the beginning of time. A label that becomes known exactly at the end is known at the end, as to the fixed ways.
+    """
     start, end = between
     shared = list(dict.fromkeys([*model.feed.key, model.feed.time]))
     known = rows[model.feed.time] + model.feed.label_delay
-    features = rows[_within(rows[model.feed.time], start, end)][list(dict.fromkeys([*shared, *model.feature_names]))]
-    labels = rows[_within(known, start, end)][[*shared, model.label.name]]
+    happened, due = rows[model.feed.time] < end, known <= end
+    if start is not None:
+        happened, due = happened & (rows[model.feed.time] >= start), due & (known > start)
+    features = rows[happened][list(dict.fromkeys([*shared, *model.feature_names]))]
+    labels = rows[due][[*shared, model.label.name]]
     for part, frame in (("features", features), ("labels", labels)):
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         landing.put(f"{model.name}/{part}/{end:%Y-%m-%d}.parquet", buffer.getvalue())
-
-
-def _within(times: "pd.Series[pd.Timestamp]", start: datetime | None, end: datetime) -> "pd.Series[bool]":
-    # What becomes known exactly at the end of a period is known at its end, and is in that delivery.
-    return (times < end) if start is None else (times >= start) & (times < end)
 
 
 def figures_of(history: History, rows: pd.DataFrame, fixed: By, played: Played) -> dict[str, Any]:
