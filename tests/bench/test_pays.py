@@ -110,6 +110,16 @@ def frame_in(landing: MemoryStore, key: str) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(landing.read(key)))
 
 
+def test_the_loops_times_are_those_at_which_its_champion_changes() -> None:
+    """A model is trained at the first period, and at each from which another version served."""
+    model, rows = toy(WEEK), rows_at(list(range(0, 12 * 7 * 24, 12)))
+    history = History(model, "toy", lambda: rows, START + 6 * WEEK)
+    LEARNED.clear()
+    pays.at_its_times(history, rows, pays.Played(["1", "1", "3", "3", "2", "2"], [], [], []))
+    expected = [pays.learned(model, rows, START + week * WEEK, None)["id"].tolist() for week in (6, 8, 10)]
+    assert [rows.loc[features.index, "id"].tolist() for features in LEARNED] == expected
+
+
 @pytest.mark.parametrize(
     ("best", "loop", "kept", "held"),
     [(1.0, 0.96, 0.96, True), (1.0, 0.5, 0.5, False), (0.0, -0.005, None, True), (0.0, -0.5, None, False)],
@@ -124,7 +134,7 @@ def test_a_lower_error_is_a_gain() -> None:
     model, rows = toy(WEEK), rows_at([0, 200])
     history = History(model, "toy", lambda: rows, START)
     fixed = {name: [5.0, 5.0] for name in (pays.STATIC, *pays.FIXED)} | {"every, 4": [3.0, 3.0]}
-    figures = pays.figures_of(history, rows, fixed, pays.Played([4.0, 4.0], [], []))
+    figures = pays.figures_of(history, rows, fixed, pays.Played(["1", "1"], [4.0, 4.0], [], []))
     assert (figures["best"], figures["best's gain"], figures["loop's gain"], figures["kept"]) == ("every, 4", 2.0, 1.0, 0.5)
     assert "50%" in pays.line_of("toy", figures)
     json.dumps(figures)
