@@ -75,13 +75,18 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(HISTORIES)):
         print(f"{', '.join(unknown)}: no such history; there are: {', '.join(HISTORIES)}.", file=sys.stderr)
         return 2
-    kept = results.read("pays").get("figures", {}).get("histories", {})
     for name in names or HISTORIES:
-        kept[name] = measure(HISTORIES[name])
+        figures = measure(HISTORIES[name])
         # After each, so that a run that is ended has not been in vain.
-        report({name: kept[name] for name in HISTORIES if name in kept})
-    print(table({name: kept[name] for name in HISTORIES if name in kept}))
+        report(_earlier() | {name: figures})
+    print(table(_earlier()))
     return 0
+
+
+def _earlier() -> dict[str, Any]:
+    """The figures that are kept, in the order of the histories."""
+    kept = results.read("pays").get("figures", {}).get("histories", {})
+    return {name: kept[name] for name in HISTORIES if name in kept}
 
 
 def measure(history: History) -> dict[str, Any]:
