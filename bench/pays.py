@@ -42,6 +42,8 @@ from include.services import Services, serverless_services
 STATIC, EVERY, EVERY_FOURTH = "static", "every, all", "every 4th, all"
 WINDOWS = {EVERY: None, "every, 4": 4, "every, 13": 13, "every, 26": 26}
 FIXED = (*WINDOWS, EVERY_FOURTH)
+# Trained whenever the loop promoted, on all labels known then: what is between this and the loop is what holding out costs.
+ITS_TIMES = "at the loop's times, all"
 KEPT = 0.95
 TRAININGS_A_PROMOTION = 2
 # Where the best fixed way gains less than this part of a margin, there is nothing to gain.
@@ -58,8 +60,9 @@ class Landing(Protocol):
 
 @dataclass
 class Played:
-    """What the loop did: its metric in each period, and what each check led to."""
+    """What the loop did: its champion and its metric in each period, and what each check led to."""
 
+    champions: list[str]
     values: list[float]
     weeks: list[Week]
     stopped: list[str]
@@ -72,13 +75,18 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(HISTORIES)):
         print(f"{', '.join(unknown)}: no such history; there are: {', '.join(HISTORIES)}.", file=sys.stderr)
         return 2
-    kept = results.read("pays").get("figures", {}).get("histories", {})
     for name in names or HISTORIES:
-        kept[name] = measure(HISTORIES[name])
+        figures = measure(HISTORIES[name])
         # After each, so that a run that is ended has not been in vain.
-        report({name: kept[name] for name in HISTORIES if name in kept})
-    print(table({name: kept[name] for name in HISTORIES if name in kept}))
+        report(_earlier() | {name: figures})
+    print(table(_earlier()))
     return 0
+
+
+def _earlier() -> dict[str, Any]:
+    """The figures that are kept, in the order of the histories."""
+    kept = results.read("pays").get("figures", {}).get("histories", {})
+    return {name: kept[name] for name in HISTORIES if name in kept}
 
 
 def measure(history: History) -> dict[str, Any]:
@@ -87,7 +95,7 @@ def measure(history: History) -> dict[str, Any]:
     fixed = fixed_ways(history, rows)
     tell(f"{history.name}: fixed ways after {time.process_time() - began:.0f} s")
     played = play_loop(history, rows)
-    figures = figures_of(history, rows, fixed, played)
+    figures = figures_of(history, rows, fixed | {ITS_TIMES: at_its_times(history, rows, played)}, played)
     figures["cpu seconds of the loop"] = round(time.process_time() - began)
     print(line_of(history.name, figures), flush=True)
     return figures
@@ -174,7 +182,7 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
     Raises:
         RuntimeError: the first training led to no champion.
     """
-    model, played = history.model, Played([], [], [])
+    model, played = history.model, Played([], [], [], [])
     # Evidently's page of each check is a picture for people, by which nothing is decided, and a third of a check's time.
     not_drawn = patch("include.steps.detect_drift.draw_report", lambda *_: None)
     with tempfile.TemporaryDirectory() as folder, not_drawn:
@@ -189,12 +197,23 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
                 raise RuntimeError(f"{model.name}: no first champion by {start:%Y-%m-%d}: {_line(played.weeks[-1])}")
             if champion.number not in pipelines:
                 pipelines = {champion.number: services.registry.load(model, champion.number)}
+            played.champions.append(champion.number)
             played.values.append(score(model, pipelines[champion.number], period_from(model, rows, start)))
             deliver(landing, model, rows, (start, start + model.feed.period))
             _play(played, services, model, start + model.feed.period)
             if turn % 10 == 9:
                 tell(f"{history.name}: {turn + 1} periods of the loop")
     return played
+
+
+def at_its_times(history: History, rows: pd.DataFrame, played: Played) -> list[float]:
+    """The metric in each period of models that were trained whenever the loop promoted, with nothing held out and no gate."""
+    model, values, pipeline, before = history.model, list[float](), None, ""
+    for start, champion in zip(starts_of(history, rows), played.champions, strict=True):
+        if champion != before:
+            pipeline, before = _fitted(model, learned(model, rows, start, None)), champion
+        values.append(score(model, pipeline, period_from(model, rows, start)))
+    return values
 
 
 def _play(played: Played, services: Services, model: Model, as_of: datetime) -> None:
@@ -215,21 +234,22 @@ def _line(week: Week) -> str:
 
 
 def deliver(landing: Landing, model: Model, rows: pd.DataFrame, between: tuple[datetime | None, datetime]) -> None:
-    """Put the features of [start, end) and the labels that become known in it into landing; None is the beginning of time."""
+    """Put the features of [start, end) and the labels that become known in (start, end] into landing.
+
+    None is the beginning of time. A label that becomes known exactly at the end is known at the end, as to the fixed ways.
+    """
     start, end = between
     shared = list(dict.fromkeys([*model.feed.key, model.feed.time]))
     known = rows[model.feed.time] + model.feed.label_delay
-    features = rows[_within(rows[model.feed.time], start, end)][list(dict.fromkeys([*shared, *model.feature_names]))]
-    labels = rows[_within(known, start, end)][[*shared, model.label.name]]
+    happened, due = rows[model.feed.time] < end, known <= end
+    if start is not None:
+        happened, due = happened & (rows[model.feed.time] >= start), due & (known > start)
+    features = rows[happened][list(dict.fromkeys([*shared, *model.feature_names]))]
+    labels = rows[due][[*shared, model.label.name]]
     for part, frame in (("features", features), ("labels", labels)):
         buffer = io.BytesIO()
         frame.to_parquet(buffer, index=False)
         landing.put(f"{model.name}/{part}/{end:%Y-%m-%d}.parquet", buffer.getvalue())
-
-
-def _within(times: "pd.Series[pd.Timestamp]", start: datetime | None, end: datetime) -> "pd.Series[bool]":
-    # What becomes known exactly at the end of a period is known at its end, and is in that delivery.
-    return (times < end) if start is None else (times >= start) & (times < end)
 
 
 def figures_of(history: History, rows: pd.DataFrame, fixed: By, played: Played) -> dict[str, Any]:
@@ -287,7 +307,7 @@ def report(histories: Mapping[str, Any]) -> None:
 
 def table(histories: Mapping[str, Any]) -> str:
     """A line for each history; "kept" is the loop's share of the best fixed way's gain over the static first model."""
-    heads = ["history", "metric", STATIC, *FIXED, "loop", "kept", "trainings, promotions", "rows, periods"]
+    heads = ["history", "metric", STATIC, *FIXED, ITS_TIMES, "loop", "kept", "trainings, promotions", "rows, periods"]
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(heads) - 1)]
     return "\n".join([*lines, *(line_of(name, figures) for name, figures in histories.items())])
 
@@ -298,7 +318,7 @@ def line_of(name: str, figures: Mapping[str, Any]) -> str:
     means = {way: f"{value:.{digits}f}" for way, value in figures["means"].items()}
     means[figures["best"]] = f"**{means[figures['best']]}**"
     kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
-    cells = [name, figures["metric"], means[STATIC], *(means[way] for way in FIXED), means["loop"], kept]
+    cells = [name, figures["metric"], means[STATIC], *(means.get(way, "") for way in (*FIXED, ITS_TIMES)), means["loop"], kept]
     cells += [f"{figures['trainings']}, {figures['promotions']}", f"{figures['rows']:,}, {figures['periods']}"]
     return "| " + " | ".join(cells) + " |"
 

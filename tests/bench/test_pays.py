@@ -89,7 +89,7 @@ def test_every_fit_of_a_whole_history_knows_no_more_than_its_time(delay: timedel
     assert {name: len(line) for name, line in values.items()} == dict.fromkeys(values, len(starts))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8, deadline=None)
 @given(times_of_rows, delays)
 def test_the_loop_gets_every_row_and_every_label_once(hours: list[int], delay: timedelta) -> None:
     """Deliveries neither repeat nor leave out a row, and bring a label no sooner than it is known."""
@@ -97,7 +97,10 @@ def test_the_loop_gets_every_row_and_every_label_once(hours: list[int], delay: t
     ends = [START + week * WEEK for week in range(3, 26)]
     for start, end in zip([None, *ends], ends, strict=False):
         pays.deliver(landing, model, rows, (start, end))
-        assert (frame_in(landing, f"toy/labels/{end:%Y-%m-%d}.parquet")["time"] + delay < end).all()
+        labels = frame_in(landing, f"toy/labels/{end:%Y-%m-%d}.parquet")
+        assert (labels["time"] + delay <= end).all()
+        there = pd.concat([frame_in(landing, entry.key) for entry in landing.entries("toy/labels/")])
+        assert set(pays.known_by(model, rows, end)["id"]) <= set(there["id"])
     for part in ("features", "labels"):
         found = pd.concat([frame_in(landing, entry.key) for entry in landing.entries(f"toy/{part}/")])
         assert sorted(found["id"]) == sorted(rows["id"])
@@ -105,6 +108,16 @@ def test_the_loop_gets_every_row_and_every_label_once(hours: list[int], delay: t
 
 def frame_in(landing: MemoryStore, key: str) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(landing.read(key)))
+
+
+def test_the_loops_times_are_those_at_which_its_champion_changes() -> None:
+    """A model is trained at the first period, and at each from which another version served."""
+    model, rows = toy(WEEK), rows_at(list(range(0, 12 * 7 * 24, 12)))
+    history = History(model, "toy", lambda: rows, START + 6 * WEEK)
+    LEARNED.clear()
+    pays.at_its_times(history, rows, pays.Played(["1", "1", "3", "3", "2", "2"], [], [], []))
+    expected = [pays.learned(model, rows, START + week * WEEK, None)["id"].tolist() for week in (6, 8, 10)]
+    assert [rows.loc[features.index, "id"].tolist() for features in LEARNED] == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +134,7 @@ def test_a_lower_error_is_a_gain() -> None:
     model, rows = toy(WEEK), rows_at([0, 200])
     history = History(model, "toy", lambda: rows, START)
     fixed = {name: [5.0, 5.0] for name in (pays.STATIC, *pays.FIXED)} | {"every, 4": [3.0, 3.0]}
-    figures = pays.figures_of(history, rows, fixed, pays.Played([4.0, 4.0], [], []))
+    figures = pays.figures_of(history, rows, fixed, pays.Played(["1", "1"], [4.0, 4.0], [], []))
     assert (figures["best"], figures["best's gain"], figures["loop's gain"], figures["kept"]) == ("every, 4", 2.0, 1.0, 0.5)
     assert "50%" in pays.line_of("toy", figures)
     json.dumps(figures)
