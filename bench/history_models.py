@@ -1,5 +1,10 @@
-"""Models of the public histories in histories.py: written once, before the first run, and not tuned to any result."""
+"""Models of the public histories in histories.py: written once, before the first run, and not tuned to any result.
 
+Since a model may have several candidates, each has those of the template: all history, and the newest thirteen periods.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +14,12 @@ from include.models.support_intents import build as of_texts
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 _TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 _MONTHLY = Retraining(cadence="0 7 1 * *")
+
+
+def _pool(build: Callable[[int], Any], trusted_types: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """The candidates that `make new-model` writes."""
+    whole = Candidate(build=build, trusted_types=trusted_types, name="all_history")
+    return (whole, replace(whole, name="recent", train_periods=13))
 
 
 def _numbers(*names: str) -> tuple[Column, ...]:
@@ -121,7 +132,7 @@ NEBRASKA_RAIN = Model(
     feed=_feed("day", "day", 12 * _WEEK, _DAY),
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02, min_positives=40),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_rain, trusted_types=_TREES),),
+    candidates=_pool(of_rain, _TREES),
     holdout_periods=3,
 )
 BEIJING_DUST = Model(
@@ -134,7 +145,7 @@ BEIJING_DUST = Model(
     feed=_feed("time", "time", 4 * _WEEK, _DAY),
     criteria=Criteria(metric="mae", floor=90, noisy_floor=100, margin=2),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_dust, trusted_types=_TREES),),
+    candidates=_pool(of_dust, _TREES),
 )
 BIKE_RIDES = Model(
     name="bike_rides",
@@ -146,7 +157,7 @@ BIKE_RIDES = Model(
     feed=_feed("time", "time", 4 * _WEEK, _DAY),
     criteria=Criteria(metric="mae", floor=200, noisy_floor=250, margin=5),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_rides, trusted_types=_TREES),),
+    candidates=_pool(of_rides, _TREES),
 )
 TWEET_DEVICES = Model(
     name="tweet_devices",
@@ -158,7 +169,7 @@ TWEET_DEVICES = Model(
     feed=_feed("message", "time", 4 * _WEEK, _WEEK),
     criteria=Criteria(metric="accuracy", floor=0.3, noisy_floor=0.2, margin=0.03),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_texts, trusted_types=("numpy.dtype",)),),
+    candidates=_pool(of_texts, ("numpy.dtype",)),
     noise=NoisePlan(drop=("missing", "mojibake", "case")),
 )
 PET_NAMES = Model(
@@ -171,7 +182,7 @@ PET_NAMES = Model(
     feed=_feed("licence", "time", _WEEK, _DAY),
     criteria=Criteria(metric="roc_auc", floor=0.52, noisy_floor=0.51, margin=0.02),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_texts, trusted_types=("numpy.dtype",)),),
+    candidates=_pool(of_texts, ("numpy.dtype",)),
     noise=NoisePlan(drop=("missing", "mojibake", "case")),
     # A name says little: fewer weeks would not show that a model beats the share of dogs.
     holdout_periods=6,
@@ -186,7 +197,7 @@ BIRD_STRIKES = Model(
     feed=_feed("strike", "time", 4 * _WEEK, 4 * _WEEK),
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_strikes, trusted_types=_TREES),),
+    candidates=_pool(of_strikes, _TREES),
     holdout_periods=4,
 )
 HOTEL_RATES = Model(
@@ -199,5 +210,5 @@ HOTEL_RATES = Model(
     feed=_feed("booking", "time", _WEEK, _WEEK),
     criteria=Criteria(metric="mae", floor=60, noisy_floor=80, margin=1),
     retraining=_MONTHLY,
-    candidates=(Candidate(build=of_rates, trusted_types=_TREES),),
+    candidates=_pool(of_rates, _TREES),
 )

@@ -183,9 +183,10 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
         RuntimeError: the first training led to no champion.
     """
     model, played = history.model, Played([], [], [], [])
-    # Evidently's page of each check is a picture for people, by which nothing is decided, and a third of a check's time.
-    not_drawn = patch("include.steps.detect_drift.draw_report", lambda *_: None)
-    with tempfile.TemporaryDirectory() as folder, not_drawn:
+    # Evidently's page of each check and the card's picture are for people: nothing is decided by them, and they take long.
+    no_page = patch("include.steps.detect_drift.draw_report", lambda *_: None)
+    no_picture = patch("include.steps.validate.decision_picture", lambda *_: b"not drawn")
+    with tempfile.TemporaryDirectory() as folder, no_page, no_picture:
         landing = MemoryStore("landing")
         services = serverless_services(model, Path(folder), landing)
         deliver(landing, model, rows, (None, history.first))
