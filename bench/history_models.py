@@ -1,4 +1,7 @@
-"""Models of the public histories in histories.py: written once, before the first run, and not tuned to any result."""
+"""Models of the public histories in histories.py, written before the first run and not tuned to any result.
+
+One thing was changed after a run: the hold-out and the start of `pet_names`, whose first challenger the gate refused.
+"""
 
 from datetime import timedelta
 from typing import Any
