@@ -1,6 +1,7 @@
-"""Models of the public histories in histories.py: written once, before the first run, and not tuned to any result.
+"""Models of the public histories in histories.py, written before the first run and not tuned to any result.
 
-Since a model may have several candidates, each has those of the template: all history, and the newest thirteen periods.
+Two things were changed after a run: the hold-out and the start of `pet_names`, whose first challenger the gate refused; and
+since a model may have several candidates, each has those of the template: all history, and the newest thirteen periods.
 """
 
 from collections.abc import Callable
