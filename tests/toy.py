@@ -190,6 +190,6 @@ def changed(model: Model = MODEL, **changes: Any) -> Model:
         names = {field.name for field in fields(getattr(model, part))}
         inside = {name: changes.pop(name) for name in list(changes) if name in names}
         model = replace(model, **{part: replace(getattr(model, part), **inside)})
-    of_candidate = {field.name for field in fields(Candidate)} - {"seed"}
+    of_candidate = {field.name for field in fields(Candidate)} - {"seed", "name"}
     model = model.with_candidate(**{name: changes.pop(name) for name in list(changes) if name in of_candidate})
     return replace(model, **changes)
