@@ -8,6 +8,7 @@ Safe to run again: the document is named by the run's as-of time.
 
 from datetime import datetime
 
+from include.champion.promoted_tags import as_promoted
 from include.decisions.drift.volume import VOLUME
 from include.decisions.monitoring.triage import PAGED_PERIODS, Evidence, Times, below_floor, triage
 from include.errors import BrokenFeed
@@ -32,6 +33,7 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
         last_retrain=_newest_retraining(context),
         paged_for_corruption=_paged_for_corruption(context, quality),
         was_below_floor=_was_below_floor(context, checked_last),
+        trained_until=_trained_until(context, scored),
     )
     finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
     if request.force and finding.action != "stop":
@@ -95,6 +97,14 @@ def _paged_for_corruption(context: StepContext, quality: Quality) -> int:
 def _was_below_floor(context: StepContext, newest: datetime | None) -> bool:
     before = context.services.lake.status(context.model.name, MonitorStatus, newest) if newest else None
     return before is not None and below_floor(context.model, before.quality)
+
+
+def _trained_until(context: StepContext, scored: Scored) -> datetime | None:
+    """Only asked where it is a condition of the next retraining."""
+    if scored.champion is None or context.model.retraining.when != "it pays":
+        return None
+    services = context.services
+    return as_promoted(services, services.registry.version(context.model.name, scored.champion.version)).trained_until
 
 
 def _newest_retraining(context: StepContext) -> datetime | None:

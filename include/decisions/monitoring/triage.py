@@ -40,13 +40,15 @@ class Times:
     """As-of times of the newest earlier check and retraining, or None.
 
     `paged_for_corruption` counts the newest earlier checks in a row that paged because corruption costs quality.
-    `was_below_floor` says that the newest earlier check found the champion below its floor.
+    `was_below_floor` says that the newest earlier check found the champion below its floor, `trained_until` what the champion
+    has seen.
     """
 
     last_check: datetime | None = None
     last_retrain: datetime | None = None
     paged_for_corruption: int = 0
     was_below_floor: bool = False
+    trained_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -137,13 +139,9 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
             advice="Ask upstream what changed: a retraining on these rows would learn the fault. If it is here to stay, train "
             "on it too: augment=Augment(...) in the model's file.",
         )
-    if model.retraining.when == "it pays" and evidence.times.last_retrain:
-        if _pays(model, evidence):
-            return Finding(action="retrain", reason=reason)
-        since = f"nothing has matured since the last retraining, as of {evidence.times.last_retrain:%Y-%m-%d}"
-        return Finding(action="wait", reason=f"{reason}; {since}")
-    if cooling := _cooling_down(model, evidence):
-        return Finding(action="wait", reason=f"{reason}; {cooling}")
+    too_soon = _nothing_new(model, evidence) if model.retraining.when == "it pays" else _cooling_down(model, evidence)
+    if too_soon:
+        return Finding(action="wait", reason=f"{reason}; {too_soon}")
     return Finding(action="retrain", reason=reason)
 
 
@@ -239,14 +237,24 @@ def _stale(model: Model, evidence: Evidence) -> Finding | None:
 
 def _pays(model: Model, evidence: Evidence) -> Finding | None:
     """As often as a retraining may pay for itself, where a period has matured since the last one."""
-    last, newest = evidence.times.last_retrain, evidence.quality.period
-    if model.retraining.when != "it pays" or last is None or newest is None:
-        return None
-    if evidence.as_of - last < model.shortest_interval or newest + model.feed.period + model.feed.label_delay <= last:
+    if model.retraining.when != "it pays" or evidence.times.last_retrain is None or _nothing_new(model, evidence):
         return None
     moved = _explained(evidence.drift)
     reason = f"a fresh model may pay: {_calm_in_words(evidence.quality)}{moved}"
     return Finding(action="retrain", reason=reason, routine=True)
+
+
+def _nothing_new(model: Model, evidence: Evidence) -> str | None:
+    """Why a fresh model could not be compared with the champion now, or not so soon; None where it can."""
+    times, newest, period = evidence.times, evidence.quality.period, model.feed.period
+    last, seen = times.last_retrain, times.trained_until
+    if newest is None:
+        return "no period has matured that the champion has not seen"
+    if last and (evidence.as_of - last < model.shortest_interval or newest + period + model.feed.label_delay <= last):
+        return f"nothing has matured since the last retraining, as of {last:%Y-%m-%d}"
+    if seen and newest - (model.holdout_periods - 1) * period < seen:
+        return f"the champion was trained until {seen:%Y-%m-%d}, and {model.holdout_periods} newer periods have to be labelled"
+    return None
 
 
 def _moved(model: Model, evidence: Evidence) -> Finding | None:
