@@ -316,7 +316,7 @@ class Quality(Result):
     `recent` is the same on the newest two mature periods together, `reference` on the first ones; `fallen` says that the
     newest one alone has lost more than it may. `overdue` is by how many periods the labels are late. `estimate` is for
     `estimate_of`, the newest period, whose labels have not come: it proves nothing. `why` is None where quality has not
-    fallen, or rows are too few to tell.
+    fallen, or rows are too few to tell. `labelled_periods` counts the mature ones while there is no champion.
     """
 
     period: datetime | None
@@ -336,6 +336,7 @@ class Quality(Result):
     estimate_high: float | None = None
     estimate_of: datetime | None = None
     why: Why | None = None
+    labelled_periods: int | None = None
 
 
 class Finding(Result):

@@ -86,7 +86,10 @@ def _without_champion(context: StepContext) -> Quality:
     lake = context.services.lake
     periods = count_periods(lake.read(model, lake.files(model, BEGINNING, due), features=(), known_by=as_of), model, as_of)
     overdue = 0 if any(period.known for period in periods) else len(periods)
-    return Quality(period=None, metric=model.criteria.metric, overdue=overdue, summary="there is no champion yet")
+    labelled_periods = sum(is_mature(period, model) for period in periods)
+    summary = f"there is no champion yet; {labelled_periods} periods are labelled"
+    metric = model.criteria.metric
+    return Quality(period=None, metric=metric, overdue=overdue, labelled_periods=labelled_periods, summary=summary)
 
 
 def _judge(context: StepContext, champion: Version, frame: pd.DataFrame, period: PeriodCount, contents: str) -> None:

@@ -6,7 +6,7 @@
 * page: labels that belong to no row, noisier data than ever, far fewer rows than usual, a loss of quality by fresh
   corruption, or a champion that fell below its floor: a person should look
 * alarm: silence: no check, no label or no retraining for too long
-* wait: labels are late, or the effect of the last retraining cannot be seen yet
+* wait: too little history for a first champion, labels are late, or the effect of the last retraining cannot be seen yet
 * note: the data moved, harmlessly or with the season; no action needed
 * nothing: all is well
 """
@@ -96,6 +96,8 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if not evidence.has_champion and evidence.quality.overdue >= _SILENCE:
         never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
         return _alarm(never, "Ask who delivers the labels.")
+    if not evidence.has_champion and (waits := _too_little_history(model, evidence.quality)):
+        return Finding(action="wait", reason=waits)
     if not evidence.has_champion:
         return Finding(action="retrain", reason="first champion: none is in production yet")
     for judge in (
@@ -115,6 +117,16 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
         if finding := judge(model, evidence):
             return finding
     return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
+
+
+def _too_little_history(model: Model, quality: Quality) -> str:
+    """How long a first champion has to be waited for; empty where there is history enough, or that is not known."""
+    needed = model.min_train_periods + model.holdout_periods
+    if quality.labelled_periods is None or quality.labelled_periods >= needed:
+        return ""
+    missing = needed - quality.labelled_periods
+    there = f"{quality.labelled_periods} of {needed} periods are labelled that a first champion needs"
+    return f"{there}: about {missing} more, {_days(missing * model.feed.period)}, have to come"
 
 
 def _outdated(model: Model, evidence: Evidence) -> Finding | None:

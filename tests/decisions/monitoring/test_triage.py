@@ -166,6 +166,15 @@ def test_without_a_champion_one_is_wanted_unless_the_feed_is_broken() -> None:
     assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times(), TAKEN_IN)).action == "stop"
 
 
+def test_too_little_history_is_waited_for_and_not_trained_on() -> None:
+    """With how long; enough, or not known, asks for a first champion."""
+    for periods, action in ((2, "wait"), (6, "retrain"), (None, "retrain")):
+        quality = NONE_YET.model_copy(update={"labelled_periods": periods})
+        found = triage(MODEL, Evidence(NOW, False, CALM, quality, Times(), TAKEN_IN))
+        assert found.action == action
+        assert action == "retrain" or "2 of 6 periods are labelled that a first champion needs: about 4 more" in found.reason
+
+
 def test_every_action_is_in_the_table() -> None:
     """No action is left without a case."""
     assert {case[5] for case in CASES} == set(get_args(Finding.model_fields["action"].annotation))
