@@ -20,12 +20,14 @@ from include.alerts.texts import (
     approval_text,
     by_hand_text,
     cause_in_words,
+    failed_candidates_text,
     failure_text,
     finding_text,
     missed_text,
     outage_text,
     probation_text,
     promoted_text,
+    refreshed_text,
     rolled_back_text,
     started_text,
     unpublished_text,
@@ -36,10 +38,12 @@ from include.reports.pages import render
 from include.results import (
     Approval,
     Assembled,
+    Contestant,
     Finding,
     Probated,
     Promotion,
     Question,
+    Refreshed,
     RolledBack,
     Snapshot,
     Verdict,
@@ -116,11 +120,23 @@ def _retraining() -> dict[str, str]:
     }
     better = _verdict("promote", "roc_auc 0.781 against 0.764: +0.017 (0.009 to 0.026), and no worse under noise")
     promoted = Promotion(promoted=True, champion_version="8", previous_version="7")
+    rescue = better.model_copy(
+        update={
+            "rescue": True,
+            "reasons": ("better, and still below what was asked for: gain on the clean/noisy mix +0.21 roc_auc",),
+        }
+    )
+    refreshed = Refreshed(
+        version="9", instead_of="8", summary="version 9 is champion: the recipe of version 8, with the hold-out's rows too"
+    )
+    broken = Contestant(name="boosted", problem="ValueError: could not convert string to float")
     return {
         **started,
         **verdicts,
         "an approval is requested": approval_text(_question(run), ["alice", "bob"], better),
-        "a promotion": promoted_text(name, better, promoted, "alice", run),
+        "a candidate failed": failed_candidates_text(name, [broken], run),
+        "a promotion": promoted_text(name, better, promoted, "alice", run) + refreshed_text(name, refreshed),
+        "a rescue": promoted_text(name, rescue, promoted, "the gate", run),
     }
 
 
@@ -131,6 +147,8 @@ def _what_needs_attention() -> dict[str, str]:
         reason="noise surge: weather: 11.2% of its values are misspelt, usually 1.1%",
         advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
     )
+    below = "the champion is below its floor: roc_auc 0.512, asked for is 0.6"
+    fallen = Finding(action="retrain", reason="decay: roc_auc fell from 0.71 to 0.512", page=below)
     silent = Finding(action="alarm", reason="silence: no check for 23 days", advice="See why the monitor did not run.")
     worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
     unpublished = (
@@ -141,6 +159,7 @@ def _what_needs_attention() -> dict[str, str]:
         "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
         "silence": finding_text(name, silent, run),
         "noisier data than ever": finding_text(name, noisy, run),
+        "a champion below its floor": finding_text(name, fallen, run),
         "probation: worse": probation_text(name, Probated(decision="worse", summary=worse), run),
         "probation: not finished": probation_text(
             name, Probated(decision="impossible", summary="version 7 cannot score any more: its artifact was deleted"), run

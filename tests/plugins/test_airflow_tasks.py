@@ -50,5 +50,5 @@ def test_a_step_is_performed_and_what_follows_is_passed_on(tmp_path: Path) -> No
     answer = f"{page}/tasks/review/required_actions"
     assert performed == [["triage", "toy", page, answer, "Airflow", {"checked": {"rows": 1}}]]
     assert (action, posted) == ("retrain", ["text"])
-    extra = {"as_of": "2024-01-12T00:00:00Z", "reason": "it decayed"}
+    extra = {"as_of": "2024-01-12T00:00:00Z", "reason": "it decayed", "routine": False}
     assert added == [["toy.needs_retraining.requested", "toy.needs_retraining", extra]]

@@ -76,9 +76,10 @@ def test_the_newest_mature_periods_are_held_out() -> None:
 
 
 def test_training_can_be_limited_to_the_newest_periods() -> None:
-    """`train_periods` counts back from the holdout."""
+    """`train_periods` counts back from the holdout; as many more are there as candidates are compared on."""
     split = choose_split(counts(*[1] * 9), changed(train_periods=3), None)
-    assert (split.train_start, split.holdout_start) == (day(4), day(7))
+    assert (split.train_start, split.holdout_start) == (day(2), day(7))
+    assert split.periods == tuple(day(number) for number in range(2, 7))
 
 
 def test_too_little_history_says_what_is_there_and_what_is_needed() -> None:
