@@ -45,6 +45,9 @@ FIXED = (*WINDOWS, EVERY_FOURTH)
 # Trained whenever the loop promoted, on all labels known then: what is between this and the loop is what holding out costs.
 ITS_TIMES = "at the loop's times, all"
 KEPT = 0.95
+PAGE = Path(__file__).parent.parent / "docs/replay.md"
+# The figures of the loop before this one, as this benchmark wrote them then.
+BEFORE = "pays_before"
 TRAININGS_A_PROMOTION = 2
 # Where the best fixed way gains less than this part of a margin, there is nothing to gain.
 NOTHING = 0.1
@@ -307,8 +310,11 @@ def report(histories: Mapping[str, Any]) -> None:
 
 
 def table(histories: Mapping[str, Any]) -> str:
-    """A line for each history; "kept" is the loop's share of the best fixed way's gain over the static first model."""
-    heads = ["history", "metric", STATIC, *FIXED, ITS_TIMES, "loop", "kept", "trainings, promotions", "rows, periods"]
+    """A line for each history; "kept" is the loop's share of the best fixed way's gain over the static first model.
+
+    Before is the loop that had one candidate, waited for decay, and never learned the hold-out.
+    """
+    heads = ["history", "metric", STATIC, *FIXED, "loop before", "kept", "loop", "kept", "trainings, promotions", "periods"]
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(heads) - 1)]
     return "\n".join([*lines, *(line_of(name, figures) for name, figures in histories.items())])
 
@@ -319,8 +325,10 @@ def line_of(name: str, figures: Mapping[str, Any]) -> str:
     means = {way: f"{value:.{digits}f}" for way, value in figures["means"].items()}
     means[figures["best"]] = f"**{means[figures['best']]}**"
     kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
-    cells = [name, figures["metric"], means[STATIC], *(means.get(way, "") for way in (*FIXED, ITS_TIMES)), means["loop"], kept]
-    cells += [f"{figures['trainings']}, {figures['promotions']}", f"{figures['rows']:,}, {figures['periods']}"]
+    cells = [name, figures["metric"], means[STATIC], *(means.get(way, "") for way in FIXED)]
+    before = results.read(BEFORE)["figures"]["histories"].get(name)
+    cells += [f"{before['means']['loop']:.{digits}f}", f"{before['kept']:.0%}"] if before else ["", ""]
+    cells += [means["loop"], kept, f"{figures['trainings']}, {figures['promotions']}", str(figures["periods"])]
     return "| " + " | ".join(cells) + " |"
 
 
