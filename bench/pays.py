@@ -82,6 +82,7 @@ def main(names: list[str]) -> int:
         figures = measure(HISTORIES[name])
         # After each, so that a run that is ended has not been in vain.
         report(_earlier() | {name: figures})
+    results.into_page(PAGE, "pays", table(_earlier()))
     print(table(_earlier()))
     return 0
 
