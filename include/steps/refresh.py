@@ -13,12 +13,13 @@ from include.champion.handover import Author, Subject, handover
 from include.champion.training import Work
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
-from include.decisions.gate.refresh import why_not
+from include.decisions.gate.refresh import shift, why_not
 from include.decisions.scoring.answering import answers_of, predict
 from include.decisions.scoring.conditions import frames_of, measured_suite
 from include.decisions.scoring.predictions import same
 from include.decisions.scoring.scorecard import CLEAN
 from include.errors import TrialFailed
+from include.reports.refresh_card import RefreshFacts, refresh_card
 from include.results import SHORT, Assembled, Promotion, Refreshed, Snapshot, Trained, Verdict
 from include.services import StepContext
 
@@ -40,11 +41,14 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
         return Refreshed(summary=f"version {verdict.version} was champion before, and is what it was")
     work = _work(context, assembled.holdout, trained)
     version = work.find() or work.train_now(_tags(context, verdict))
-    if problems := _problems(context, assembled.holdout, verdict.version, version):
+    problems, moved = _problems(context, assembled.holdout, verdict.version, version)
+    if problems:
         summary = (
             f"version {verdict.version} stays: version {version.number}, refitted with the hold-out's rows, {problems[0]}"
         )
         return Refreshed(problems=tuple(problems), summary=summary)
+    facts = RefreshFacts(model.name, version.number, verdict.version, work.train, moved, model.refresh.largest_shift)
+    context.services.registry.annotate(model.name, version.number, {}, refresh_card(facts, model.task))
     return _promoted(context, verdict, version)
 
 
@@ -63,8 +67,8 @@ def _tags(context: StepContext, verdict: Verdict) -> dict[str, str]:
     return {name: validated.tags[name] for name in _INHERITED if name in validated.tags} | {"refreshes": validated.number}
 
 
-def _problems(context: StepContext, holdout: Snapshot, validated: str, version: Version) -> list[str]:
-    """Why it may not answer; empty where it may."""
+def _problems(context: StepContext, holdout: Snapshot, validated: str, version: Version) -> tuple[list[str], float]:
+    """Why it may not answer; empty where it may. And how far its answers to clean rows moved."""
     services, model, as_of = context.services, context.model, context.request.as_of
     rows = labelled(model, services.lake.read_snapshot(model, holdout.digest), as_of)
     suite, _ = measured_suite(model, [kept.profile for kept in services.lake.profiles(model.name, as_of)])
@@ -76,14 +80,15 @@ def _problems(context: StepContext, holdout: Snapshot, validated: str, version: 
             predicted = in_parallel(predict, [(model, pipeline, frame) for frame in frames.values()])
             predictions[number] = dict(zip(frames, predicted, strict=True))
     problems = why_not(model, labels_of(model, rows), predictions[validated], predictions[version.number])
+    moved = shift(predictions[validated][CLEAN], predictions[version.number][CLEAN])
     try:
         tried = services.registry.try_out(model, version.number, frames[CLEAN].head(_TRIED_ROWS))
     except TrialFailed as error:
-        return [*problems, f"cannot be loaded as a server would: {error}"]
+        return [*problems, f"cannot be loaded as a server would: {error}"], moved
     reloaded = answers_of(model, pipelines[version.number], tried.answers)
     if not same(predictions[version.number][CLEAN][: min(_TRIED_ROWS, len(rows))], reloaded, tolerance=1e-6):
         problems.append("answers otherwise in a fresh process")
-    return problems
+    return problems, moved
 
 
 def _promoted(context: StepContext, verdict: Verdict, version: Version) -> Refreshed:

@@ -167,7 +167,7 @@ class _Shown:
         model, rows = self.context.model, self.compared.rows
         since = rows[model.feed.time].min()
         said = f"{self.choice.winner} was taken, compared on {len(rows):,} rows from {since:%Y-%m-%d} until the hold-out"
-        better = [o.name for o in contestants if self.choice.ahead[o.name].value < 0]
+        better = [o.name for o in contestants if self.choice.ahead[o.name].value < 0 and o.name != BASELINE]
         others = [o for o in contestants if o.name not in (self.choice.winner, BASELINE, *better)]
         good = [o.name for o in others if as_good(self.choice.ahead[o.name], model.criteria.margin)]
         said += f"; {', '.join(better)} did better, no more than chance explains" if better else ""

@@ -43,6 +43,9 @@ def test_the_champion_has_learned_the_hold_out_too(world: World) -> None:
     assert (tags["trained_until"], tags["labelled_rows"], tags["refreshes"]) == (day(8).isoformat(), "480", "1")
     assert tags["proved_value"] == world.registry.versions["1"].tags["proved_value"]
     assert len(world.services.lake.read_snapshot(world.model, tags["train_digest"])) == 480
+    card = world.registry.descriptions["2"]
+    assert card.startswith("## REFRESHED: toy version 2")
+    assert "| training | 2024-01-01 | 2024-01-09 | 480 |" in card
 
 
 def test_the_ledger_names_what_was_validated(world: World) -> None:
