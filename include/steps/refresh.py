@@ -47,7 +47,7 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
             f"version {verdict.version} stays: version {version.number}, refitted with the hold-out's rows, {problems[0]}"
         )
         return Refreshed(problems=tuple(problems), summary=summary)
-    facts = RefreshFacts(model.name, version.number, verdict.version, work.train, moved, model.refresh.largest_shift)
+    facts = RefreshFacts(model.name, version.number, verdict.version, work.train, moved, model.refresh.allowed(model.task))
     context.services.registry.annotate(model.name, version.number, {}, refresh_card(facts, model.task))
     return _promoted(context, verdict, version)
 

@@ -137,5 +137,5 @@ def test_how_far_answers_moved() -> None:
 
 def test_a_shift_of_nothing_is_refused() -> None:
     """No second training gives the very same answers."""
-    with pytest.raises(ModelError, match="largest_shift must be above 0"):
+    with pytest.raises(ModelError, match="largest_shift and largest_change must be above 0"):
         refreshing(largest_shift=0.0)

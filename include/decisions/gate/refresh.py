@@ -42,7 +42,7 @@ def why_not(
     assert model.refresh is not None
     if problems := suspicious_predictions("the refreshed version", dict(refreshed), refreshed[CLEAN]):
         return problems
-    metric, allowed = primary_metric(model), model.refresh.largest_shift
+    metric, allowed = primary_metric(model), model.refresh.allowed(model.task)
     moved = {condition: shift(validated[condition], answers) for condition, answers in refreshed.items()}
     noisy = [by for condition, by in moved.items() if condition != CLEAN]
     problems = [
