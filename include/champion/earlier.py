@@ -12,15 +12,20 @@ def earlier_champions(services: Services, model: Model, seen_nothing_from: datet
     """The newest of those that may be promoted again, newest first.
 
     They were trained before a time, under today's success criteria; nobody rolled back from them, and MLflow still has them.
+    One that a refreshed version took the place of is in that one.
     """
     state = services.ledger.state(model.name)
     usable: list[Version] = []
+    refreshed: set[str] = set()
     for number in reversed(state.were_champion):
         if len(usable) == at_most:
             break
-        if number == state.champion or number in state.rolled_back or not services.registry.exists(model.name, number):
+        if not services.registry.exists(model.name, number):
             continue
         version = as_promoted(services, services.registry.version(model.name, number))
+        refreshed.add(version.tags.get("refreshes", ""))
+        if number in {state.champion, *state.rolled_back, *refreshed}:
+            continue
         if version.tags.get("criteria") == model.criteria_digest and version.trained_until <= seen_nothing_from:
             usable.append(version)
     return usable

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from include.champion.earlier import earlier_champions
 from include.decisions.gate.refresh import shift
 from include.decisions.scoring.predictions import Ranking
 from include.errors import ModelError
@@ -124,6 +125,14 @@ def test_a_champion_that_moved_meanwhile_is_left_alone(world: World) -> None:
     other = world.registry.add(fitted(), dict(world.registry.versions["1"].tags))
     world.registry.set_alias("toy", "champion", other.number)
     assert f"not refreshed: the champion is version {other.number} by now" in refreshed(world, 9, results).summary
+
+
+def test_the_validated_version_is_no_earlier_champion_that_could_come_back(world: World) -> None:
+    """It is in the refreshed one: a choice between the two would be chance."""
+    world.model = refreshing()
+    refreshed(world.with_days(8), 9)
+    assert world.services.ledger.state("toy").were_champion == ("1", "2")
+    assert earlier_champions(world.services, world.model, day(30), 6) == []
 
 
 def test_how_far_answers_moved() -> None:
