@@ -48,7 +48,7 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
         )
         return Refreshed(problems=tuple(problems), summary=summary)
     facts = RefreshFacts(model.name, version.number, verdict.version, work.train, moved, model.refresh.allowed(model.task))
-    context.services.registry.annotate(model.name, version.number, {}, refresh_card(facts, model.task))
+    context.services.registry.annotate(model.name, version.number, {"verdict": "promote"}, refresh_card(facts, model.task))
     return _promoted(context, verdict, version)
 
 

@@ -90,6 +90,9 @@ def test_answers_that_move_too_far_leave_the_validated_version(world: World) -> 
     assert "its answers moved by" in result.problems[0]
     assert world.registry.aliases["champion"] == "1"
     assert "version 1 stays" in result.summary
+    tags = world.registry.versions["2"].tags
+    assert tags["verdict"] == "keep"
+    assert "its answers moved by" in tags["reason"]
 
 
 def test_an_artifact_that_cannot_be_loaded_is_not_promoted(world: World) -> None:
