@@ -43,6 +43,9 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
     version = work.find() or work.train_now(_tags(context, verdict))
     problems, moved = _problems(context, assembled.holdout, verdict.version, version)
     if problems:
+        # As a refused challenger it may be pruned, and its page says why it never answered.
+        tags = {"verdict": "keep", "reason": problems[0][:500]}
+        context.services.registry.annotate(model.name, version.number, tags)
         summary = (
             f"version {verdict.version} stays: version {version.number}, refitted with the hold-out's rows, {problems[0]}"
         )
