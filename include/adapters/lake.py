@@ -483,7 +483,7 @@ class Lake(Records):
         for snapshot in (one, next_one):
             key = f"snapshots/{model.name}/{snapshot.digest}.json"
             manifests.append(from_bytes(Manifest, self._read_named(key, "Restore the object, then clear the run."), key))
-        keys = list(dict.fromkeys(file.key for manifest in manifests for file in manifest.files))
+        keys = sorted({file.key for manifest in manifests for file in manifest.files})
         known_by = next((manifest.known_by for manifest in manifests if manifest.known_by), None)
         whole = self.snapshot(model, (start, next_one.end), keys, 0, known_by)
         return whole.model_copy(update={"rows": len(self.read_snapshot(model, whole.digest, features=()))})

@@ -64,7 +64,7 @@ def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Train
         version, train, how = selected.version, _trained_on(selected.version), "which was champion before"
     else:
         work = _work(context, assembled, candidate_named(context.model, selected.name))
-        known = work.find()
+        known = work.find() or _champion_again(context, work)
         version, train = known or work.train_now({"holdout_digest": assembled.holdout.digest}), work.train
         how = "found: exactly this training was done before" if known else "trained now"
     if version.number != assembled.champion_version:
@@ -210,6 +210,15 @@ def _trained_on(version: Version) -> Snapshot:
         end=version.trained_until,
         rows=int(rows) if rows.isdecimal() else 0,
     )
+
+
+def _champion_again(context: StepContext, work: Work) -> Version | None:
+    """The champion, where it learned exactly these rows by this recipe: a refreshed one did, under another name."""
+    champion = champion_of(context.services, context.model.name)
+    same = ("train_digest", "recipe", "seed", "criteria")
+    if champion is None or context.request.force or any(champion.tags.get(name) != work.facts[name] for name in same):
+        return None
+    return champion
 
 
 def _work(context: StepContext, assembled: Assembled, candidate: Candidate) -> Work:

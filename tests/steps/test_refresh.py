@@ -79,7 +79,14 @@ def test_the_next_hold_out_is_newer_than_all_that_the_champion_has_seen(world: W
         world.deliver_day(number)
     world.take_in(day(11))
     assert "the champion was trained on rows until 2024-01-09" in str(world.do("assemble", day(10)).skipped)
-    assert world.do("assemble", day(11)).holdout.start == day(8)
+    assembled = world.do("assemble", day(11))
+    assert assembled.holdout.start == day(8)
+    # Trained up to there, a challenger would be the champion again: nothing is compared, and no error is spent.
+    trained = world.train(day(11), assembled)
+    assert trained.version == "2"
+    verdict = world.do("validate", day(11), assembled=assembled, trained=trained)
+    assert (verdict.verdict, verdict.version) == ("keep", None)
+    assert "the same data and recipe made version 2 before, and it is the champion" in verdict.reasons
 
 
 def test_answers_that_move_too_far_leave_the_validated_version(world: World) -> None:

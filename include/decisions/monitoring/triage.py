@@ -264,8 +264,10 @@ def _nothing_new(model: Model, evidence: Evidence) -> str | None:
         return "no period has matured that the champion has not seen"
     if last and (evidence.as_of - last < model.shortest_interval or newest + period + model.feed.label_delay <= last):
         return f"nothing has matured since the last retraining, as of {last:%Y-%m-%d}"
-    if seen and newest - (model.holdout_periods - 1) * period < seen:
-        return f"the champion was trained until {seen:%Y-%m-%d}, and {model.holdout_periods} newer periods have to be labelled"
+    # What is trained up to where the champion was would be the champion again.
+    if seen and newest - (model.holdout_periods - 1) * period <= seen:
+        newer = model.holdout_periods + 1
+        return f"the champion was trained until {seen:%Y-%m-%d}, and {newer} newer periods have to be labelled"
     return None
 
 
