@@ -317,11 +317,14 @@ def table(histories: Mapping[str, Any]) -> str:
     """
     heads = ["history", "metric", STATIC, *FIXED, "loop before", "kept", "loop", "kept", "trainings, promotions", "periods"]
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --- |" * (len(heads) - 1)]
-    return "\n".join([*lines, *(line_of(name, figures) for name, figures in histories.items())])
+    before = results.read(BEFORE)["figures"]["histories"]
+    lines += [line_of(name, figures) for name, figures in histories.items()]
+    lines += [line_of(name, figures, played=False) for name, figures in before.items() if name not in histories]
+    return "\n".join(lines)
 
 
-def line_of(name: str, figures: Mapping[str, Any]) -> str:
-    """A history's line of the table; the best fixed way is bold."""
+def line_of(name: str, figures: Mapping[str, Any], played: bool = True) -> str:
+    """A history's line of the table; the best fixed way is bold. Without `played` the figures are those of before alone."""
     digits = 1 if figures["metric"] == "mae" else 3
     means = {way: f"{value:.{digits}f}" for way, value in figures["means"].items()}
     means[figures["best"]] = f"**{means[figures['best']]}**"
@@ -329,7 +332,8 @@ def line_of(name: str, figures: Mapping[str, Any]) -> str:
     cells = [name, figures["metric"], means[STATIC], *(means.get(way, "") for way in FIXED)]
     before = results.read(BEFORE)["figures"]["histories"].get(name)
     cells += [f"{before['means']['loop']:.{digits}f}", f"{before['kept']:.0%}"] if before else ["", ""]
-    cells += [means["loop"], kept, f"{figures['trainings']}, {figures['promotions']}", str(figures["periods"])]
+    now = [means["loop"], kept, f"{figures['trainings']}, {figures['promotions']}"] if played else ["not played", "", ""]
+    cells += [*now, str(figures["periods"])]
     return "| " + " | ".join(cells) + " |"
 
 
