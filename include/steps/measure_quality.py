@@ -84,8 +84,10 @@ def _without_champion(context: StepContext) -> Quality:
     model, as_of = context.model, context.request.as_of
     due = model.period_of(as_of - model.feed.label_delay)
     lake = context.services.lake
-    periods = count_periods(lake.read(model, lake.files(model, BEGINNING, due), features=(), known_by=as_of), model, as_of)
-    overdue = 0 if any(period.known for period in periods) else len(periods)
+    rows = lake.read(model, lake.files(model, BEGINNING, as_of), features=(), known_by=as_of)
+    periods = count_periods(rows, model, as_of)
+    owing = [period for period in periods if period.start < due]
+    overdue = 0 if any(period.known for period in owing) else len(owing)
     labelled_periods = sum(is_mature(period, model) for period in periods)
     summary = f"there is no champion yet; {labelled_periods} periods are labelled"
     metric = model.criteria.metric
