@@ -11,7 +11,7 @@ from include.services import Services
 def earlier_champions(services: Services, model: Model, seen_nothing_from: datetime, at_most: int) -> list[Version]:
     """The newest of those that may be promoted again, newest first.
 
-    They were trained before a time, under today's success criteria; nobody rolled back from them, and MLflow still has them.
+    They were trained before a time, under today's success criteria; they were not rolled back from, and MLflow still has them.
     One that a refreshed version took the place of is in that one.
     """
     state = services.ledger.state(model.name)

@@ -7,6 +7,8 @@ is promoted by an entry of its own that names the validated version, which becom
 Never red for what it finds: then the validated version stays. Safe to run again: training and promotion are found.
 """
 
+from datetime import timedelta
+
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import Version
 from include.champion.handover import Author, Subject, handover
@@ -60,7 +62,7 @@ def _work(context: StepContext, holdout: Snapshot, trained: Trained) -> Work:
     lake, model = context.services.lake, context.model
     assert trained.train is not None
     candidate = candidate_named(model, trained.candidate)
-    moved_on = holdout.end - holdout.start if candidate.train_periods else holdout.start - holdout.start
+    moved_on = holdout.end - holdout.start if candidate.train_periods else timedelta()
     whole = lake.joined(model, trained.train, holdout, trained.train.start + moved_on)
     return Work.of(context, candidate, whole, refreshes=str(trained.version))
 
