@@ -76,11 +76,12 @@ def _is_done(begun: Handover, verdict: Verdict) -> bool:
     """Whether an earlier try of this very promotion got through, and nothing but its refreshing has happened since."""
     champion, ledger, name = begun.state.champion, begun.services.ledger, begun.model.name
     # The ledger is only asked where it can say yes: it is read entry by entry.
-    if champion != verdict.version and (champion is None or verdict.version not in begun.state.were_champion):
+    if champion is None or verdict.version not in begun.state.were_champion:
         return False
-    refreshed = ledger.newest_about(name, "promoted", str(champion)) if champion != verdict.version else None
-    if champion != verdict.version and (refreshed is None or refreshed.evidence.get("refreshes") != verdict.version):
-        return False
+    if champion != verdict.version:
+        newest = ledger.newest_about(name, "promoted", champion)
+        if newest is None or newest.evidence.get("refreshes") != verdict.version:
+            return False
     return bool(ledger.newest_of(name, "promoted", verdict.evidence))
 
 
