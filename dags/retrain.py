@@ -28,7 +28,7 @@ from airflow_tasks import RETRAINING, run_step
 from include.models.contract import Model, candidate_names
 from parsed_models import parsed_models
 from review_operator import ReviewOperator
-from run_form import form, override
+from run_form import form, only_candidate, override
 from task_policy import task_defaults
 
 
@@ -43,7 +43,9 @@ def retrain(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Train again, although exactly this training was done before.") | override(),
+        params=form(force="Train again, although exactly this training was done before.")
+        | only_candidate(candidate_names(model))
+        | override(),
         tags=[model.name, model.owner, "retrain"],
         description=f"{model.description} Trains a challenger and compares it with the champion.",
         doc_md=__doc__,

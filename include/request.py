@@ -12,7 +12,7 @@ _LONGEST = 1000
 # A period is announced as of its end, perhaps an evening early, or in local time without its zone.
 _AHEAD = timedelta(days=1)
 _EARLIEST_YEAR = 1900
-_FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "target", "dry_run", "override", "normal_now"}
+_FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "candidate", "target", "dry_run", "override", "normal_now"}
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Request:
 
     `run_id` names the orchestrator's run; work is never keyed by it, only traced to it. `override` lets a champion be replaced
     that cannot be scored, or a version come back that was rolled back from; `asked_by` is the person or the event that started
-    the run, `by_person` whether a person did. `normal_now` calls the newest period's number of rows normal. `target` and
-    `dry_run` are a rollback's, and so is `instead_of`: the champion that an event wants to go back from. `started` is when the
-    run started: recorded, and never used in a decision. `url`, `answer_url` and `orchestrator` are as in `Run`. A `routine`
-    retraining tells and asks people only what comes of it.
+    the run, `by_person` whether a person did. `normal_now` calls the newest period's number of rows normal. `candidate` alone
+    takes part in a retraining; empty means the whole pool. `target` and `dry_run` are a rollback's, and so is `instead_of`:
+    the champion that an event wants to go back from. `started` is when the run started: recorded, and never used in a
+    decision. `url`, `answer_url` and `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what
+    comes of it.
     """
 
     as_of: datetime
@@ -56,6 +57,7 @@ class Request:
     force: bool = False
     override: bool = False
     normal_now: bool = False
+    candidate: str = ""
     reason_given: bool = False
     asked_by: str = "the schedule"
     by_person: bool = False
@@ -98,6 +100,7 @@ def request_for(run: Run) -> Request:
         force=_ticked(form, "force"),
         override=_ticked(form, "replace_unscorable_champion") or _ticked(form, "override"),
         normal_now=_ticked(form, "normal_now"),
+        candidate=_line(form.get("candidate")),
         reason_given=bool(reason),
         asked_by=_line(run.user) or _sender(event) or "the schedule",
         by_person=run.by_hand,

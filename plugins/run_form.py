@@ -1,5 +1,7 @@
 """The form that a person fills in to start a run by hand."""
 
+from collections.abc import Sequence
+
 from airflow.sdk import Param
 
 # From the year 1900, as `include/request.py` has it.
@@ -15,6 +17,19 @@ def override() -> dict[str, Param]:
             title="Replace a champion that cannot be scored",
             description="Judge the challenger by the success criteria alone if the champion fails to answer. Say why above; "
             "who and why are kept on the version and on its card.",
+        )
+    }
+
+
+def only_candidate(names: Sequence[str]) -> dict[str, Param]:
+    """One more field, for a person who wants to see what one of the pool is worth."""
+    return {
+        "candidate": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, *names],
+            title="Candidate",
+            description="This one alone meets the champion, whatever the others are worth. Empty means that the best does.",
         )
     }
 

@@ -61,7 +61,7 @@ def test_by_hand_an_empty_form_means_now() -> None:
 
 def test_a_field_that_the_form_does_not_have_is_refused() -> None:
     """A misspelt `asof` must not quietly mean now."""
-    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, dry_run, force"):
+    with pytest.raises(DataError, match=r"asof: not in the form; accepted are as_of, candidate, dry_run, force"):
         request("manual", conf={"asof": FORM.isoformat()}, params={})
 
 
@@ -142,6 +142,12 @@ def test_a_number_of_rows_is_called_normal_only_in_the_form() -> None:
     """By no accident."""
     assert not request().normal_now
     assert request(params={"normal_now": True}).normal_now
+
+
+def test_a_candidate_is_asked_for_only_in_the_form() -> None:
+    """An event of upstream does not say what is to be trained."""
+    assert request(params={"candidate": " words\n"}).candidate == "words"
+    assert request(events={"asset": [SimpleNamespace(extra={"as_of": SECOND, "candidate": "words"})]}).candidate == ""
 
 
 def test_an_override_names_its_person_and_keeps_whether_a_reason_was_typed() -> None:

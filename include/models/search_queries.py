@@ -9,11 +9,25 @@ FEATURES = (Column("query", "text", unit="what was typed"),)
 NOISE = ("typo", "phonetic", "abbreviation", "missing_space", "truncated")
 
 
-def build(seed: int) -> Any:
+def words(seed: int) -> Any:
+    """The products bought after the earlier searches that share most words: what many teams would ship."""
+    return _alike_in([_WORDS], seed)
+
+
+def robust(seed: int) -> Any:
     """The products bought after the most similar earlier searches: alike in words, and in pairs and triples of letters.
 
-    A slip of the finger costs a word, but only a few of its letters. Hashing keeps no vocabulary: no word is unknown to it.
+    A slip of the finger costs a word, but only a few of its letters.
     """
+    return _alike_in([_WORDS, _LETTERS], seed)
+
+
+# Hashing keeps no vocabulary: no word is unknown to it.
+_WORDS = {"n_features": 2**12}
+_LETTERS = {"analyzer": "char_wb", "ngram_range": (2, 3), "n_features": 2**13}
+
+
+def _alike_in(parts: list[dict[str, Any]], seed: int) -> Any:
     from sklearn.compose import make_column_transformer
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -22,7 +36,7 @@ def build(seed: int) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
 
-    def weighted(**counted: Any) -> Any:
+    def weighted(counted: dict[str, Any]) -> Any:
         # float32 halves the file and the time of an answer, both of which grow with the rows.
         count = HashingVectorizer(norm=None, alternate_sign=False, dtype="float32", **counted)
         return make_pipeline(count, TfidfTransformer(sublinear_tf=True))
@@ -30,9 +44,7 @@ def build(seed: int) -> Any:
     # A missing text is NaN in a column of text and may be None in one of objects; an imputer fills only one of them.
     filled = [SimpleImputer(missing_values=gap, strategy="constant", fill_value="") for gap in (float("nan"), None)]
     # Columns are counted after the imputers, which forget their names; a single 0 hands a vectorizer the flat list it takes.
-    counted = make_column_transformer(
-        (weighted(n_features=2**12), 0), (weighted(analyzer="char_wb", ngram_range=(2, 3), n_features=2**13), 0)
-    )
+    counted = make_column_transformer(*((weighted(part), 0) for part in parts))
     condensed = TruncatedSVD(n_components=96, n_iter=2, random_state=seed)
     alike = KNeighborsClassifier(n_neighbors=30, weights="distance", algorithm="brute")
     return make_pipeline(*filled, counted, condensed, Normalizer(), alike)
@@ -48,9 +60,12 @@ MODEL = Model(
     feed=Feed(key=("search",), time="time", period=timedelta(weeks=1), label_delay=timedelta(days=1), schedule="0 5 * * TUE"),
     criteria=Criteria(metric="hit_rate_at_5", floor=0.85, noisy_floor=0.75, margin=0.01),
     retraining=Retraining(cadence="0 8 * * TUE"),
+    # Each week both are compared, clean and noisy. The first one is simpler; it would have to be as good under noise.
     candidates=(
+        Candidate(build=words, name="words", trusted_types=("numpy.dtype",), train_periods=52),
         Candidate(
-            build=build,
+            build=robust,
+            name="robust",
             trusted_types=("numpy.dtype",),
             augment=Augment(copies=1, severity=1.0, corruptions=NOISE),
             train_periods=52,

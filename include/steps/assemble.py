@@ -12,8 +12,8 @@ import pandas as pd
 from include.champion.promoted_tags import champion_of
 from include.decisions.contest.windows import compared_from, windows
 from include.decisions.data.periods import choose_split, count_periods
-from include.errors import NotEnoughHistory, OverlappingRows
-from include.models.contract import Model
+from include.errors import DataError, NotEnoughHistory, OverlappingRows
+from include.models.contract import Model, candidate_names
 from include.results import Assembled, Snapshot
 from include.services import StepContext
 from include.untrusted_text import of_data
@@ -25,10 +25,16 @@ def run(context: StepContext) -> Assembled:
     """Snapshots for training and hold-out.
 
     Raises:
+        DataError: the form asks for a candidate that the model does not have.
         LayoutChanged: the model's file reads deliveries otherwise than those in the lake were taken in.
         OverlappingRows: a row's key is in both.
     """
     services, model, as_of = context.services, context.model, context.request.as_of
+    if (asked := context.request.candidate) and asked not in candidate_names(model):
+        raise DataError(
+            f"{model.name} has no candidate {asked!r}; it has {', '.join(candidate_names(model))}. Trigger again with one of "
+            "them, or with none, which means the best."
+        )
     services.lake.require_layout(model)
     champion = champion_of(services, model.name)
     files = services.lake.sound_files(model, as_of)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import CHALLENGER, Version
@@ -21,7 +22,7 @@ from include.champion.handover import promoted_digest
 from include.champion.promoted_tags import champion_of
 from include.champion.training import Work
 from include.decisions.contest.choice import Choice, Scored, as_good, choose, gain
-from include.decisions.contest.compared import ComparedRows
+from include.decisions.contest.compared import ComparedRows, from_kept
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled
 from include.decisions.scoring.answering import CANNOT_SCORE, predict
@@ -88,7 +89,8 @@ def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Train
 
 
 def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) -> _Selected:
-    model, declared = context.model, [one for one in tried if one.candidate != BASELINE]
+    model, asked = context.model, context.request.candidate
+    declared = [one for one in tried if one.candidate == asked or (not asked and one.candidate != BASELINE)]
     failed = [f"{one.candidate}: {one.problem}" for one in declared if one.problem]
     if failed and len(failed) == len(declared):
         raise NoCandidateLeft(
@@ -96,17 +98,20 @@ def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) 
             f"Correct include/models/{model.name}.py, and try it: python -m include.cli check-model {model.name} data.csv"
         )
     if assembled.compared_from is None or not any(one.key for one in tried):
-        why = next((one.summary for one in tried if one.summary), "there is nothing to compare candidates on")
-        return _Selected(model.candidate.name, f"The first candidate was taken: {why}.")
+        why = next((one.summary for one in declared if one.summary), "there is nothing to compare candidates on")
+        return _Selected(asked or model.candidate.name, f"The {'asked-for' if asked else 'first'} candidate was taken: {why}.")
     compared = _compared_rows(context, assembled)
     scored = [_read(context, one) for one in tried if one.key]
-    earlier, champion = _earlier_scored(context, assembled, compared)
+    champion = champion_of(context.services, model.name)
+    earlier = [] if asked else _earlier_scored(context, assembled, compared)
+    beside = [_asked(context, champion, compared, "the champion, version")] if _has_not_seen(champion, assembled) else []
     baseline = [one for one in scored if one.name == BASELINE]
     contestants = [*(one for one in scored if one.name != BASELINE), *(one for one, _ in earlier), *baseline]
-    choice = choose(contestants, compared.clusters, model.criteria.margin)
+    of_champion = champion.tags.get("candidate", "") if champion and not asked else ""
+    choice = choose(contestants, compared.clusters, model.criteria, of_champion)
     shown = _Shown(context, compared, choice)
     failures = [Contestant(name=one.candidate, problem=one.problem) for one in tried if one.problem]
-    table = (*shown.lines([*contestants, *champion], tried), *failures)
+    table = (*shown.lines([*contestants, *(one for one in beside if one)], tried), *failures)
     version = next((version for one, version in earlier if one.name == choice.winner), None)
     return _Selected(choice.winner, shown.why(contestants), table, version)
 
@@ -122,21 +127,19 @@ def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
 
 def _read(context: StepContext, tried: Tried) -> Scored:
     kept = context.services.lake.read_table(str(tried.key))
-    return Scored(tried.candidate, float(kept["value"].iloc[0]), kept["influence"].to_numpy())
+    return from_kept(tried.candidate, kept, context.model.criteria.noisy_share)
 
 
-def _earlier_scored(
-    context: StepContext, assembled: Assembled, compared: ComparedRows
-) -> tuple[list[tuple[Scored, Version]], list[Scored]]:
-    """Earlier champions on the compared rows, each with its version; and the champion, where it was not trained on them."""
-    services, model = context.services, context.model
+def _earlier_scored(context: StepContext, assembled: Assembled, compared: ComparedRows) -> list[tuple[Scored, Version]]:
+    """Earlier champions on the compared rows, each with its version."""
     assert assembled.compared_from is not None
-    versions = earlier_champions(services, model, assembled.compared_from, _EARLIER)
-    earlier = [(one, version) for version in versions if (one := _asked(context, version, compared, "version"))]
-    champion = champion_of(services, model.name)
-    if champion is None or champion.trained_until > assembled.compared_from:
-        return earlier, []
-    return earlier, [one] if (one := _asked(context, champion, compared, "the champion, version")) else []
+    versions = earlier_champions(context.services, context.model, assembled.compared_from, _EARLIER)
+    return [(one, version) for version in versions if (one := _asked(context, version, compared, "version"))]
+
+
+def _has_not_seen(champion: Version | None, assembled: Assembled) -> TypeGuard[Version]:
+    """Whether there is a champion that was trained on none of the compared rows."""
+    return champion is not None and assembled.compared_from is not None and champion.trained_until <= assembled.compared_from
 
 
 def _asked(context: StepContext, version: Version, compared: ComparedRows, called: str) -> Scored | None:
@@ -166,12 +169,19 @@ class _Shown:
         """Who won, on what, and which others are as good."""
         model, rows = self.context.model, self.compared.rows
         since = rows[model.feed.time].min()
-        said = f"{self.choice.winner} was taken, compared on {len(rows):,} rows from {since:%Y-%m-%d} until the hold-out"
-        better = [o.name for o in contestants if self.choice.ahead[o.name].value < 0 and o.name != BASELINE]
-        others = [o for o in contestants if o.name not in (self.choice.winner, BASELINE, *better)]
+        request = self.context.request
+        by_hand = f", which {request.asked_by} asked for," if request.candidate else ""
+        said = (
+            f"{self.choice.winner}{by_hand} was taken, compared on {len(rows):,} rows from {since:%Y-%m-%d} until the hold-out"
+        )
+        harmful = self.choice.harmful
+        ahead = {one.name: self.choice.ahead[one.name] for one in contestants if one.name not in (BASELINE, *harmful)}
+        better = [name for name, its in ahead.items() if its.value < 0]
+        others = [o for o in contestants if o.name in ahead and o.name not in (self.choice.winner, *better)]
         good = [o.name for o in others if as_good(self.choice.ahead[o.name], model.criteria.margin)]
         said += f"; {', '.join(better)} did better, no more than chance explains" if better else ""
         said += f"; {', '.join(good)} did as well" if good else ""
+        said += "".join(f"; {name} is left out: worse than the champion's recipe on {on}" for name, on in harmful.items())
         baseline = self.choice.ahead.get(BASELINE)
         if baseline and self.choice.winner != BASELINE and as_good(baseline, model.criteria.margin):
             said += ". The linear baseline is as good: ask what the rest of the model is for"

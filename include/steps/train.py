@@ -12,7 +12,7 @@ import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
 from include.code_version import lock_digest
-from include.decisions.contest.compared import ComparedRows
+from include.decisions.contest.compared import ComparedRows, to_columns
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit, training_key
@@ -35,6 +35,8 @@ def run(context: StepContext, assembled: Assembled, candidate: str) -> Tried:
         return Tried(candidate=candidate, summary=f"nothing to train: {assembled.skipped or 'another pool was assembled'}")
     if window.compared is None:
         return Tried(candidate=candidate, summary="there is too little history to compare candidates on")
+    if context.request.candidate not in ("", candidate):
+        return Tried(candidate=candidate, summary=f"candidate {context.request.candidate} alone was asked for")
     chosen = candidate_named(context.model, candidate)
     try:
         return _tried(context, assembled, chosen)
@@ -72,7 +74,7 @@ def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> 
 
 
 def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, suite: NoiseSuite) -> tuple[pd.DataFrame, float]:
-    """Each compared row's influence on the clean/noisy mix, and the mix itself; and the seconds that fitting took."""
+    """For each condition the metric's value and each compared row's influence on it; and the seconds that fitting took."""
     services, model = context.services, context.model
     assert assembled.train is not None
     digest, window = assembled.train.digest, assembled.windows[candidate.name]
@@ -86,4 +88,4 @@ def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, su
         seconds = time.perf_counter() - began
         predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
     scored = compared.scored(candidate.name, predicted)
-    return pd.DataFrame({"value": scored.value, "influence": scored.influence}), seconds
+    return to_columns(scored), seconds

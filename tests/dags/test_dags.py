@@ -141,6 +141,7 @@ def test_every_field_of_the_form_is_explained(dag: Any) -> None:
     fields = ("target", "reason", "dry_run", "override") if dag["id"].endswith(".rollback") else ("as_of", "reason", "force")
     assert set(fields) <= set(dag["form"])
     assert {name: texts for name, texts in dag["form"].items() if not all(texts)} == {}
+    assert ("candidate" in dag["form"]) == (dag["file"].endswith("retrain.py")), "the retraining alone has a pool"
     assert ("normal_now" in dag["form"]) == (dag["file"].endswith("monitor.py")), "the monitor alone looks at the newest rows"
 
 

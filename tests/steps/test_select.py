@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.champion.earlier import earlier_champions
-from include.errors import ModelError, NoCandidateLeft, RegistryUnreachable
+from include.errors import DataError, ModelError, NoCandidateLeft, RegistryUnreachable
 from include.models.contract import Candidate, candidate_names
 from include.results import Assembled, Trained, Tried
 from tests.toy import MODEL, World, build, day
@@ -108,6 +108,33 @@ def test_another_window_of_the_same_recipe_is_the_routine_lane(world: World) -> 
     _, trained, _ = world.challenge(day(17))
     assert trained.candidate == "recent"
     assert world.registry.versions[str(trained.version)].tags["lane"] == "routine"
+
+
+def test_a_person_may_ask_for_one_candidate(world: World) -> None:
+    """It alone is fitted and meets the champion, however bad it is; who asked is told, and another name is refused."""
+    world.model = pool_of(seeing=build, blind=blind, broken=failing)
+    world.with_days(8)
+    trained = asked_for(world, "blind")
+    assert trained.candidate == "blind"
+    assert [one.name for one in trained.pool] == ["blind"]
+    assert trained.choice.startswith("blind, which carol asked for, was taken, compared on 120 rows")
+    assert asked_for(world, "baseline").candidate == "baseline"
+    with pytest.raises(NoCandidateLeft, match="broken: RuntimeError"):
+        asked_for(world, "broken")
+    with pytest.raises(
+        DataError, match=r"toy has no candidate 'sighted'; it has seeing, blind, broken, baseline\. Trigger again"
+    ):
+        asked_for(world, "sighted")
+
+
+def asked_for(world: World, candidate: str) -> Trained:
+    """The challenger where the form names a candidate."""
+    asked = {"candidate": candidate}
+    assembled = world.do("assemble", day(9), asked=asked)
+    names = candidate_names(world.model)
+    tried = [world.do("train", day(9), asked=asked, assembled=assembled, candidate=name) for name in names]
+    trained: Trained = world.do("select", day(9), asked=asked, assembled=assembled, tried=tried)
+    return trained
 
 
 def test_one_failing_candidate_is_told_and_the_others_go_on(world: World) -> None:

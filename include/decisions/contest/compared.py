@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -11,12 +12,14 @@ from include.decisions.contest.choice import Scored
 from include.decisions.data.labels import labels_of
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.conditions import frames_of
-from include.decisions.scoring.evidence import Answers, blended
+from include.decisions.scoring.evidence import Answers, estimates
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Predictions
 from include.errors import NoValue
 from include.models.contract import Model
 from include.noise.suite import NoiseSuite
+
+_VALUE, _INFLUENCE = "value: ", "influence: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +49,24 @@ class ComparedRows:
         """
         model, by_condition = self.model, dict(zip(self.frames, predictions, strict=True))
         answers = Answers(labels_of(model, self.rows), by_condition, None, self.clusters, model.task == "binary")
-        value, influence = blended(primary_metric(model), answers, model.criteria.noisy_share)
-        if not math.isfinite(value):
+        scored = Scored.mixed(name, estimates(primary_metric(model), answers), model.criteria.noisy_share)
+        if not math.isfinite(scored.value):
             raise NoValue(
                 f"{model.criteria.metric} has no value on the {len(self.rows):,} rows that candidates are compared on"
             )
-        return Scored(name, value, influence)
+        return scored
+
+
+def to_columns(scored: Scored) -> pd.DataFrame:
+    """What is kept of one of the pool: for each condition the metric's value, and each row's influence on it."""
+    columns = dict[str, Any]()
+    for condition, (value, influence) in scored.by_condition.items():
+        columns |= {f"{_VALUE}{condition}": value, f"{_INFLUENCE}{condition}": influence}
+    return pd.DataFrame(columns)
+
+
+def from_kept(name: str, kept: pd.DataFrame, noisy_share: float) -> Scored:
+    """One of the pool, from what was kept of it."""
+    conditions = [str(column).removeprefix(_VALUE) for column in kept if str(column).startswith(_VALUE)]
+    by_condition = {one: (float(kept[f"{_VALUE}{one}"].iloc[0]), kept[f"{_INFLUENCE}{one}"].to_numpy()) for one in conditions}
+    return Scored.mixed(name, by_condition, noisy_share)

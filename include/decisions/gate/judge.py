@@ -86,10 +86,12 @@ def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
     if unsound(scorecard, criteria):
         return scorecard
     trivial = trivial_answers(contest.task, contest.baselines, len(contest.labels)) if contest.baselines else {}
+    of_champion = replace(answers, challenger=contest.champion, champion=None) if contest.champion else None
     return replace(
         scorecard,
         anchor=blend_gain(metrics[0], answers, contest.anchor, share)[0] if contest.anchor else None,
         baselines=against_baselines(metrics[0], answers, trivial),
+        champion_baselines=against_baselines(metrics[0], of_champion, trivial) if of_champion else {},
     )
 
 

@@ -1,7 +1,7 @@
 """The verdict: what the evidence allows, under criteria that were fixed before training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -76,8 +76,9 @@ def decide(
     minus the margin, so that a gain on clean rows cannot buy a loss on noisy ones, and against the frozen reference above
     minus the anchor's margin. Bounds are one-sided. Without a champion only the absolute criteria count.
 
-    A floor guards against a challenger that is too bad to answer. It is no reason to keep a champion that is below the same
-    floor and shown to be worse: then the challenger is promoted all the same, as a rescue, and people are told.
+    Floors and trivial answers guard against a challenger that is too bad to answer. They are no reason to keep a champion that
+    misses the same ones and is shown to be worse: then the challenger is promoted all the same, as a rescue, and people are
+    told.
     """
     cost = circumstances.cost
     blocked = [*circumstances.problems, *unsound(scorecard, criteria), *unmeasured(cost, criteria)]
@@ -85,10 +86,10 @@ def decide(
         return Decision("blocked", tuple(blocked))
     if few := too_few_clusters(scorecard):
         return Decision("inconclusive", (few,))
-    floors, rescue = list(_missed_floors(scorecard, criteria).values()), _champion_misses_them_too(scorecard, criteria)
-    refused = _beaten_by_trivial_answers(scorecard) + over_budget(cost, criteria) + _harmed(scorecard)
-    if refused or (floors and not rescue):
-        return Decision("keep", (*floors, *refused))
+    missed, rescue = list(_missed(scorecard, criteria).values()), _champion_misses_them_too(scorecard, criteria)
+    refused = over_budget(cost, criteria) + _harmed(scorecard)
+    if refused or (missed and not rescue):
+        return Decision("keep", (*missed, *refused))
     if scorecard.blend is None:
         why = (
             circumstances.first
@@ -102,15 +103,15 @@ def decide(
     ):
         if compared.verdict == "promote" and gain is not None:
             compared = _not_inferior(scorecard, compared, what, gain, margin)
-    return _rescued(compared, floors) if floors else compared
+    return _rescued(compared, missed) if missed else compared
 
 
-def _rescued(compared: Decision, floors: Sequence[str]) -> Decision:
-    """What was decided about a challenger below floors that the champion misses too."""
+def _rescued(compared: Decision, missed: Sequence[str]) -> Decision:
+    """What was decided about a challenger that misses what the champion misses too."""
     if compared.verdict != "promote":
-        return Decision("keep", (*floors, *compared.reasons))
+        return Decision("keep", (*missed, *compared.reasons))
     first, *others = compared.reasons
-    return Decision("promote", (f"better, and still below what was asked for: {first}", *floors, *others), rescue=True)
+    return Decision("promote", (f"better, and still below what was asked for: {first}", *missed, *others), rescue=True)
 
 
 Outcome = Literal["passed", "failed", "undecided", "not made"]
@@ -130,8 +131,8 @@ def checks(
         return made | {"sound": "failed"}
     made["sound"] = "passed"
     made |= _absolute(scorecard, criteria, circumstances.cost)
-    floors = ("clean_floor", "noisy_floor") if _champion_misses_them_too(scorecard, criteria) else ()
-    if scorecard.blend is None or any(outcome == "failed" and name not in floors for name, outcome in made.items()):
+    excused = ("clean_floor", "noisy_floor", "baselines") if _champion_misses_them_too(scorecard, criteria) else ()
+    if scorecard.blend is None or any(outcome == "failed" and name not in excused for name, outcome in made.items()):
         return made
     made["gain"] = _OUTCOME[_compared(scorecard, scorecard.blend, criteria, circumstances.level_of(lane)).verdict]
     if made["gain"] == "passed":
@@ -143,11 +144,11 @@ _OUTCOME: dict[Word, Outcome] = {"promote": "passed", "keep": "failed", "inconcl
 
 
 def _absolute(scorecard: Scorecard, criteria: Criteria, cost: Cost) -> dict[str, Outcome]:
-    missed = _missed_floors(scorecard, criteria)
+    missed = _missed(scorecard, criteria)
     made_checks: tuple[tuple[str, bool, bool], ...] = (
         ("clean_floor", True, "clean" in missed),
         ("noisy_floor", scorecard.noisy_challenger is not None, "noisy" in missed),
-        ("baselines", bool(scorecard.baselines), bool(_beaten_by_trivial_answers(scorecard))),
+        ("baselines", bool(scorecard.baselines), bool(missed.keys() - {"clean", "noisy"})),
         ("budgets", asks_for_budgets(criteria), bool(over_budget(cost, criteria))),
         ("harm", scorecard.blend is not None, bool(scorecard.harms)),
     )
@@ -202,8 +203,8 @@ def _is_finite(cell: Cell, told: bool) -> bool:
     return all(math.isfinite(value) for value in (cell.challenger, cell.champion or 0.0, gain.value, *errors))
 
 
-def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
-    """On which rows, clean or noisy, and in words."""
+def _missed(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
+    """The floors and trivial answers that the challenger is not above, and for each why, in words."""
     missed = {}
     for where, (value, champion, floor) in _floors(scorecard, criteria).items():
         if _is_below(scorecard, value, floor):
@@ -211,13 +212,19 @@ def _missed_floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
             missed[where] = (
                 f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}{beside}"
             )
-    return missed
+    return missed | {
+        where: f"not shown to beat the answer {where}: gain {gain.value:+.3g} ± {gain.error:.2g}"
+        for where, gain in _not_beaten(scorecard.baselines).items()
+    }
 
 
 def _champion_misses_them_too(scorecard: Scorecard, criteria: Criteria) -> bool:
-    """Whether the champion is below every floor that the challenger misses, one at least."""
-    floors = [floor for floor in _floors(scorecard, criteria).values() if _is_below(scorecard, floor[0], floor[2])]
-    return bool(floors) and all(_is_below(scorecard, champion, floor) for _, champion, floor in floors)
+    """Whether the champion misses everything that the challenger misses, one thing at least."""
+    floors = _floors(scorecard, criteria).items()
+    of_champion = {where for where, (_, champion, floor) in floors if _is_below(scorecard, champion, floor)}
+    of_champion |= _not_beaten(scorecard.champion_baselines).keys()
+    missed = _missed(scorecard, criteria).keys()
+    return bool(missed) and missed <= of_champion
 
 
 def _floors(scorecard: Scorecard, criteria: Criteria) -> dict[str, tuple[float | None, float | None, float]]:
@@ -233,15 +240,14 @@ def _is_below(scorecard: Scorecard, value: float | None, floor: float) -> bool:
     return value is not None and (value - floor if scorecard.higher_is_better else floor - value) < 0
 
 
-def _beaten_by_trivial_answers(scorecard: Scorecard) -> list[str]:
-    beaten = []
-    for name, gains in scorecard.baselines.items():
-        for where, gain in zip(("clean", "noisy"), gains, strict=True):
-            if gain.above(-Z95) <= 0:
-                beaten.append(
-                    f'not shown to beat the answer "{name}" on {where} rows: gain {gain.value:+.3g} ± {gain.error:.2g}'
-                )
-    return beaten
+def _not_beaten(baselines: Mapping[str, tuple[Measured, Measured]]) -> dict[str, Measured]:
+    """The trivial answers that a model is not shown to beat, and on which rows; with its gain there."""
+    return {
+        f'"{name}" on {where} rows': gain
+        for name, gains in baselines.items()
+        for where, gain in zip(("clean", "noisy"), gains, strict=True)
+        if gain.above(-Z95) <= 0
+    }
 
 
 def _harmed(scorecard: Scorecard) -> list[str]:

@@ -104,15 +104,20 @@ def blend_gain(metric: Metric, answers: Answers, other: ByCondition, noisy_share
     return Measured(value, *clusters.error(influence)).doubted(doubt**2), influence
 
 
-def blended(metric: Metric, answers: Answers, noisy_share: float) -> tuple[float, Floats]:
-    """The challenger's own clean/noisy mix, turned so that more is better, and each row's influence on it."""
-    labels, clusters = answers.labels, answers.clusters
-    value, influence = 0.0, np.zeros(len(labels))
-    for condition, weight in _weights(list(answers.challenger), noisy_share).items():
-        if weight:
-            its, of_its = metric.estimate(labels, answers.challenger[condition], clusters)
-            value, influence = value + weight * metric.gain(its), influence + weight * metric.gain(of_its)
-    return value, influence
+def estimates(metric: Metric, answers: Answers) -> dict[str, tuple[float, Floats]]:
+    """The challenger's own value under each condition, turned so that more is better, and each row's influence on it."""
+    found = {}
+    for condition, predictions in answers.challenger.items():
+        value, influence = metric.estimate(answers.labels, predictions, answers.clusters)
+        found[condition] = float(metric.gain(value)), np.asarray(metric.gain(influence))
+    return found
+
+
+def blended(by_condition: Mapping[str, tuple[float, Floats]], noisy_share: float) -> tuple[float, Floats]:
+    """The clean/noisy mix of values under conditions, and each row's influence on it."""
+    weights = {name: weight for name, weight in _weights(list(by_condition), noisy_share).items() if weight}
+    value = sum(weight * by_condition[name][0] for name, weight in weights.items())
+    return value, np.sum([weight * by_condition[name][1] for name, weight in weights.items()], axis=0)
 
 
 def against_baselines(

@@ -36,9 +36,11 @@ class Case:
     noisy_gain: Measured | None = None
     harms: tuple[Harm, ...] = ()
     baselines: dict[str, tuple[Measured, Measured]] = field(default_factory=dict)
+    champion_baselines: dict[str, tuple[Measured, Measured]] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
 
 
+BEATEN, NOT_BEATEN = Measured(0.1, 0.01), Measured(0.0, 0.1)
 WORSE = Harm("origin=EWR", -0.05, -0.01, "band")
 CASES = (
     Case("first champion", None, 0.0, "promote", "first champion: it reaches the floors"),
@@ -51,6 +53,24 @@ CASES = (
     Case("both below the floor", 0.1, 0.001, "promote", "better, and still below what was asked for: gain", clean=0.5),
     Case("both below the floor, not shown to be better", 0.0, 0.05, "keep", "0.6; the champion's is 0.5", clean=0.5),
     Case("both below the floor, with harm", 0.1, 0.001, "keep", "0.6; the champion's is 0.4", clean=0.5, harms=(WORSE,)),
+    Case(
+        "both below a trivial answer",
+        0.1,
+        0.001,
+        "promote",
+        "better, and still below what was asked for: gain",
+        baselines={"always no": (BEATEN, NOT_BEATEN)},
+        champion_baselines={"always no": (NOT_BEATEN, NOT_BEATEN)},
+    ),
+    Case(
+        "below a trivial answer that the champion beats",
+        0.1,
+        0.001,
+        "keep",
+        'not shown to beat the answer "always no" on clean rows',
+        baselines={"always no": (NOT_BEATEN, BEATEN)},
+        champion_baselines={"always no": (BEATEN, NOT_BEATEN)},
+    ),
     Case("routine, clearly better", 0.03, 0.005, "promote", "lower 80 % bound"),
     Case("routine, probably better", 0.01, 0.01, "promote", "lower 80 % bound"),
     Case("routine, better but too uncertain about harm", 0.05, 0.055, "inconclusive", "90 % interval"),
@@ -144,6 +164,7 @@ def evidence(case: Case) -> Scorecard:
         noisy=case.noisy_gain,
         anchor=case.anchor,
         baselines=case.baselines,
+        champion_baselines=case.champion_baselines,
         harms=case.harms,
     )
 
@@ -181,6 +202,7 @@ def test_the_checks_tell_the_same_as_the_verdict(case: Case) -> None:
     [
         ("first champion below its floor", {"clean_floor": "failed", "noisy_floor": "passed", "harm": "not made"}),
         ("both below the floor", {"clean_floor": "failed", "noisy_floor": "passed", "gain": "passed"}),
+        ("both below a trivial answer", {"baselines": "failed", "clean_floor": "passed", "gain": "passed"}),
         ("harm in a slice", {"harm": "failed", "gain": "not made"}),
         ("does not beat no model", {"baselines": "failed"}),
         ("too slow", {"budgets": "failed", "clean_floor": "passed"}),
