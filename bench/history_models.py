@@ -1,7 +1,8 @@
 """Models of the public histories in histories.py, written before the first run and not tuned to any result.
 
 Two things were changed after a run: the hold-out and the start of `pet_names`, whose first challenger the gate refused; and
-since a model may have several candidates, each has those of the template: all history, and the newest thirteen periods.
+since a model may have several candidates, each has those of the template: all history, the newest thirteen periods, and one
+that has seen noisy copies too.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
+from include.models.contract import Augment, Candidate, Column, Criteria, Feed, Model, NoisePlan, Retraining
 from include.models.support_intents import build as of_texts
 
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -20,7 +21,8 @@ _MONTHLY = Retraining(cadence="0 7 1 * *")
 def _pool(build: Callable[[int], Any], trusted_types: tuple[str, ...]) -> tuple[Candidate, ...]:
     """The candidates that `make new-model` writes."""
     whole = Candidate(build=build, trusted_types=trusted_types, name="all_history")
-    return (whole, replace(whole, name="recent", train_periods=13))
+    recent, robust = replace(whole, name="recent", train_periods=13), replace(whole, name="robust", augment=Augment())
+    return (whole, recent, robust)
 
 
 def _numbers(*names: str) -> tuple[Column, ...]:

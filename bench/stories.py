@@ -92,7 +92,7 @@ def compare(story: Story, seed: int, every: tuple[int, ...]) -> pd.DataFrame:
 
 def _trained(model: Model, rows: pd.DataFrame, week: NDArray[np.intp], now: int) -> Any:
     """What the loop would train at the beginning of a week: mature labels only, without the newest of them, held out."""
-    until = now - -(-model.feed.label_delay // WEEK) - model.holdout_periods
+    until = now - -(-model.feed.label_delay // WEEK) - model.held_out
     chosen = rows[(week < until) & (week >= until - (model.candidate.train_periods or until))]
     return model.candidate.pipeline().fit(chosen[model.feature_names], labels_of(model, chosen))
 

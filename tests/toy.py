@@ -55,6 +55,7 @@ MODEL = Model(
     # Only what a test is about asks for a retraining.
     retraining=Retraining(cadence="0 7 * * *", when="decay"),
     candidates=(Candidate(build=build),),
+    holdout_periods=2,
     refresh=None,
 )
 

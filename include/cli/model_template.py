@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
+from include.models.contract import Augment, Candidate, Column, Criteria, Feed, Model, Retraining
 
 # What is known when the prediction is made. Nothing that is only known afterwards: the model would read its answer.
 FEATURES = (
@@ -54,11 +54,11 @@ MODEL = Model(
     ),
     # CHANGE: what a version must reach on clean and on noisy rows, and the loss (margin) that would not be noticed.
     criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02),
-    holdout_periods=2,  # how many of the newest periods are held out to judge by: five days at least, better fourteen
     retraining=Retraining(cadence="0 7 1 * *"),  # CHANGE: when to retrain if nothing asks for it, cron in UTC
     # Each retraining compares them, and a linear baseline, before the hold-out; the winner alone meets the champion.
     candidates=(
         Candidate(build=build, name="all_history", trusted_types=TYPES),
         Candidate(build=build, name="recent", trusted_types=TYPES, train_periods=13),  # CHANGE: what is recent, in periods
+        Candidate(build=build, name="robust", trusted_types=TYPES, augment=Augment()),  # has seen a noisy copy of each row too
     ),
 )

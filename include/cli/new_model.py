@@ -87,7 +87,6 @@ def filled_in(template: str, draft: Guess) -> str:
         (r"        time=.*", f"        time={_quoted(draft.time)},  # GUESS: when the prediction is made"),
         (r"        period=.*", f"        period=timedelta({span}),  # GUESS: how often a delivery comes"),
         (r"        schedule=.*", f"        schedule={_quoted(schedule)},  # GUESS: when to look for deliveries, cron in UTC"),
-        (r"    holdout_periods=\d+", f"    holdout_periods={2 if draft.period.days == 7 else 7}"),
         (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above"),
     ]
     for pattern, line in swaps:

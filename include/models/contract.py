@@ -31,6 +31,7 @@ _SEED = 20130101
 # The candidate that is in every pool (decisions/data/linear_baseline.py).
 BASELINE = "baseline"
 BASELINE_TYPES = ("numpy.dtype",)
+_A_WEEK = timedelta(weeks=1)
 _A_YEAR = timedelta(days=366)
 _A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -346,6 +347,7 @@ class Model:
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
     trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the rows of
     the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected.
+    `holdout_periods` of the newest periods are held out to judge by (None: those of a week, at least one).
     `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
     With `compute` "dask", training, the evaluation under noise and replays are done by the cluster that
@@ -363,7 +365,7 @@ class Model:
     retraining: Retraining
     candidates: tuple[Candidate, ...]
     noise: NoisePlan = field(default_factory=NoisePlan)
-    holdout_periods: int = 2
+    holdout_periods: int | None = None
     min_train_periods: int = 4
     probation: Probation | None = field(default_factory=Probation)
     refresh: Refresh | None = field(default_factory=Refresh)
@@ -409,7 +411,10 @@ class Model:
                 f"calendar: {', '.join(days)} does not go from one MM-DD to another, such as 12-20 to 01-05",
             ),
             (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
-            (self.holdout_periods < 1, f"holdout_periods {self.holdout_periods}: at least 1"),
+            (
+                self.holdout_periods is not None and self.holdout_periods < 1,
+                f"holdout_periods {self.holdout_periods}: at least 1, or None for those of a week",
+            ),
             (self.min_train_periods < 1, f"min_train_periods {self.min_train_periods}: at least 1"),
             (
                 not isinstance(self.candidates, tuple) or not self.candidates,
@@ -472,6 +477,14 @@ class Model:
         """The types beyond skops' defaults that loading a version of this model may create."""
         declared = (name for candidate in self.candidates for name in candidate.trusted_types)
         return tuple(dict.fromkeys([*declared, *BASELINE_TYPES]))
+
+    @property
+    def held_out(self) -> int:
+        """How many periods are held out: by default as many as make a week, one of a longer period.
+
+        Seven days are clusters enough to tell chance by, and each period that is held out is one that no challenger has seen.
+        """
+        return self.holdout_periods or math.ceil(_A_WEEK / self.feed.period)
 
     @property
     def effective_cool_down(self) -> timedelta:

@@ -77,6 +77,4 @@ MODEL = Model(
     noise=NoisePlan(
         add=("missing_space", "truncated"), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(NOISE, (1.0,))
     ),
-    # New products come every week: each week more that is held out is a week of them that no model has learned.
-    holdout_periods=2,
 )

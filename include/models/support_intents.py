@@ -46,5 +46,4 @@ MODEL = Model(
     retraining=Retraining(cadence="0 8 1 */3 *"),
     candidates=(Candidate(build=build, trusted_types=("numpy.dtype",), train_periods=40),),
     noise=NoisePlan(add=("missing_space",), drop=("missing", "mojibake", "case"), severities=dict.fromkeys(NOISE, (1.0,))),
-    holdout_periods=2,
 )

@@ -18,7 +18,7 @@ def compared_from(model: Model, periods: Sequence[datetime]) -> datetime | None:
     >>> compared_from(flights, days).day, compared_from(flights, days[:2]).day, compared_from(flights, days[:1])
     (22, 8, None)
     """
-    count = min(model.holdout_periods, len(periods) // 2)
+    count = min(model.held_out, len(periods) // 2)
     return periods[-count] if count else None
 
 

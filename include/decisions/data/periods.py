@@ -71,20 +71,20 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
         NotEnoughHistory: too few mature periods, or the champion was trained on rows of every possible holdout.
     """
     train, holdout = _newest_stretch(periods, model)
-    needed = model.min_train_periods + model.holdout_periods
+    needed = model.min_train_periods + model.held_out
     if len(train) < model.min_train_periods:
         mature = sum(is_mature(period, model) for period in periods)
         raise NotEnoughHistory(
             f"{model.name} has {mature} periods with mature labels, {needed} are needed "
-            f"({model.min_train_periods} to train, then {model.holdout_periods} in a row to hold out). Wait for more."
+            f"({model.min_train_periods} to train, then {model.held_out} in a row to hold out). Wait for more."
         )
     looks_back = [candidate.train_periods for candidate in model.candidates]
     if None not in looks_back:
-        train = train[-(max(periods for periods in looks_back if periods) + model.holdout_periods) :]
+        train = train[-(max(periods for periods in looks_back if periods) + model.held_out) :]
     if champion_trained_until and holdout[0].start < champion_trained_until:
         raise NotEnoughHistory(
             f"{model.name}: the champion was trained on rows until {champion_trained_until:%Y-%m-%d}, the newest mature "
-            f"holdout starts on {holdout[0].start:%Y-%m-%d}. Wait until {model.holdout_periods} newer periods are labelled."
+            f"holdout starts on {holdout[0].start:%Y-%m-%d}. Wait until {model.held_out} newer periods are labelled."
         )
     starts = tuple(period.start for period in train)
     return Split(starts[0], holdout[0].start, holdout[-1].start + model.feed.period, starts)
@@ -92,8 +92,8 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
 
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:
     """The newest adjacent mature periods that make a holdout, and the mature ones before them; empty where there are none."""
-    for end in range(len(periods), model.holdout_periods - 1, -1):
-        before, holdout = periods[: end - model.holdout_periods], periods[end - model.holdout_periods : end]
+    for end in range(len(periods), model.held_out - 1, -1):
+        before, holdout = periods[: end - model.held_out], periods[end - model.held_out : end]
         if all(is_mature(period, model) for period in holdout):
             return [period for period in before if is_mature(period, model)], holdout
     return [], []

@@ -89,7 +89,7 @@ def needs_more_clusters(model: Model, clusters: Clusters) -> list[SpecFinding]:
     expected = f"at least {FEWEST_CLUSTERS}: rows of the same one count as one where chance is weighed"
     do = _correct(model, "hold out more (holdout_periods), or name what makes rows independent (feed.cluster)")
     value = f"held-out rows of {clusters.present} {clusters.unit}"
-    return [SpecFinding("doubt", f"holdout_periods {model.holdout_periods}", value, expected, do)]
+    return [SpecFinding("doubt", f"holdout_periods {model.held_out}", value, expected, do)]
 
 
 def _columns(model: Model) -> tuple[Column, ...]:
@@ -235,7 +235,7 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
         split = choose_split(count_periods(with_delivered, model, moment), model, None)
     except NotEnoughHistory as reason:
         value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
-        accepted = f"{model.min_train_periods} + {model.holdout_periods} periods of {model.feed.period} with mature labels"
+        accepted = f"{model.min_train_periods} + {model.held_out} periods of {model.feed.period} with mature labels"
         yield SpecFinding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
         return
     times = typed[model.feed.time]

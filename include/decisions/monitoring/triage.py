@@ -121,7 +121,7 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
 
 def _too_little_history(model: Model, quality: Quality) -> str:
     """How long a first champion has to be waited for; empty where there is history enough, or that is not known."""
-    needed = model.min_train_periods + model.holdout_periods
+    needed = model.min_train_periods + model.held_out
     if quality.labelled_periods is None or quality.labelled_periods >= needed:
         return ""
     missing = needed - quality.labelled_periods
@@ -265,8 +265,8 @@ def _nothing_new(model: Model, evidence: Evidence) -> str | None:
     if last and (evidence.as_of - last < model.shortest_interval or newest + period + model.feed.label_delay <= last):
         return f"nothing has matured since the last retraining, as of {last:%Y-%m-%d}"
     # What is trained up to where the champion was would be the champion again.
-    if seen and newest - (model.holdout_periods - 1) * period <= seen:
-        newer = model.holdout_periods + 1
+    if seen and newest - (model.held_out - 1) * period <= seen:
+        newer = model.held_out + 1
         return f"the champion was trained until {seen:%Y-%m-%d}, and {newer} newer periods have to be labelled"
     return None
 

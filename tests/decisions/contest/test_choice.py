@@ -10,7 +10,7 @@ from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, estimates
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.scorecard import CLEAN, Z95
-from include.models.contract import BASELINE, Criteria
+from include.models.contract import Criteria
 
 ROWS = 200
 ALONE = Clusters.independent(ROWS)
