@@ -94,6 +94,16 @@ def _announcements(rows: list[Row]) -> list[Text]:
         )
         for row in rows
         if row.damage
+    ] + [
+        Text.assemble(
+            (f"In the week of {row.start:%Y-%m-%d} admin asks for the candidate {row.candidate} of {row.model}: ", "magenta"),
+            (
+                f"{row.retrain.verdict.verdict}: {next(iter(row.retrain.verdict.reasons), '')}.",
+                _COLOURS[row.retrain.verdict.verdict],
+            ),
+        )
+        for row in rows
+        if row.candidate and row.retrain
     ]
 
 
@@ -104,6 +114,7 @@ def farewell(stack: Stack, detached: bool) -> RenderableType:
         f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
         f"  Click first: {stack.models_url}, all models at a glance.\n"
         "  Then: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
+        "  search_queries.retrain has a run that a person started: its challenger was refused for noise.\n"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
         f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "
@@ -123,12 +134,14 @@ def summary(rows: list[Row], seconds: dict[str, float]) -> dict[str, Any]:
 def _shown(rows: list[Row]) -> dict[str, bool]:
     """What the demo set out to show, and whether the data produced it."""
     weeks = [row.summary() for row in rows]
-    caused = [week for week in weeks if week["verdict"] and week["reason"] and not week["reason"].startswith("first champion")]
+    retrained = [week for week in weeks if week["triage"] == "retrain" and week["verdict"]]
+    caused = [week for week in retrained if not week["reason"].startswith("first champion")]
     return {
-        "first champion by the first-champion rule": any(w["verdict"] == "promote" for w in weeks if w not in caused),
+        "first champion by the first-champion rule": any(w["verdict"] == "promote" for w in retrained if w not in caused),
         "retrain caused by decay or drift": bool(caused),
         "challenger promoted": any(w["verdict"] == "promote" for w in caused),
-        "challenger not promoted": any(w["verdict"] in ("keep", "inconclusive", "blocked") for w in caused),
+        "challenger not promoted": any(w["verdict"] in ("keep", "inconclusive", "blocked") for w in weeks),
+        "challenger refused for noise": any(w["verdict"] == "keep" and "noisy" in w["verdict_reason"] for w in weeks),
         "damaged rows in quarantine, good rows went on": any(
             w["damaged_on_purpose"] and w["quarantined"] and w["rows"] for w in weeks
         ),

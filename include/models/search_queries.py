@@ -62,13 +62,13 @@ MODEL = Model(
     retraining=Retraining(cadence="0 8 * * TUE"),
     # Each week both are compared, clean and noisy. The first one is simpler; it would have to be as good under noise.
     candidates=(
-        Candidate(build=words, name="words", trusted_types=("numpy.dtype",), train_periods=52),
+        Candidate(build=words, name="words", trusted_types=("numpy.dtype",), train_periods=26),
         Candidate(
             build=robust,
             name="robust",
             trusted_types=("numpy.dtype",),
             augment=Augment(copies=1, severity=1.0, corruptions=NOISE),
-            train_periods=52,
+            train_periods=26,
         ),
     ),
     # What people do to a search, and to every one: the noisy mean answers "what if all of them are noisy?". Left out: an empty
