@@ -9,7 +9,17 @@ from include.decisions.replay.search import CURRENT, EVERY, RECOMMENDED, STATIC,
 from include.models.contract import Model
 from include.reports.pages import render
 from include.reports.replay_charts import FRAME, ageing_chart, policy_chart
-from include.reports.replay_text import advice, ageing_in_words, corrections_in_words, in_points, minus, money, reason, times
+from include.reports.replay_text import (
+    advice,
+    ageing_in_words,
+    corrections_in_words,
+    in_points,
+    minus,
+    money,
+    reason,
+    returning_in_words,
+    times,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ def replay_page(replay: Replay, facts: PageFacts) -> str:
         ageing=ageing_chart(replay),
         ageing_text=ageing_in_words(replay),
         corrections=corrections_in_words(replay),
+        returning=returning_in_words(replay),
         rows=[_row(name, replay) for name in (RECOMMENDED, *replay.named)],
         ceiling=_points(replay.ceiling, replay),
         tuned_gain=in_points(tuned.gain, replay),

@@ -61,6 +61,13 @@ def ageing_in_words(replay: Replay) -> str:
     )
 
 
+def returning_in_words(replay: Replay) -> str:
+    """What earlier champions bring that come back."""
+    if replay.returning.value == 0:
+        return "With the current settings no earlier champion would have come back and changed anything."
+    return f"Earlier champions that come back bring the current settings {in_points(replay.returning, replay)}."
+
+
 def corrections_in_words(replay: Replay) -> str:
     """By how much corrections that came later would have flattered the past."""
     if replay.flattered is None:

@@ -63,12 +63,20 @@ Trigger: TypeAlias = AgeTrigger | DecayTrigger | DriftTrigger
 class Policy:
     """Retrain when any trigger fires, but not within `cool_down` periods of the last time; on `window` periods, or all.
 
-    Without a trigger it never retrains.
+    With `others` the better window is chosen before the hold-out; where `earlier_return`, earlier champions take part in that
+    choice. Without a trigger it never retrains.
     """
 
     triggers: tuple[Trigger, ...]
     cool_down: int = 1
     window: int | None = None
+    others: tuple[int | None, ...] = ()
+    earlier_return: bool = False
+
+    @property
+    def windows(self) -> tuple[int | None, ...]:
+        """All that are compared, in the order in which ties are decided."""
+        return tuple(dict.fromkeys([self.window, *self.others]))
 
     @property
     def longest(self) -> int | None:
@@ -84,8 +92,9 @@ class Policy:
         if not self.triggers:
             return "never"
         apart = f", {self.cool_down} {unit}s apart at least" if self.cool_down > 1 else ""
-        on = "all history" if self.window is None else f"the newest {self.window} {unit}s"
-        return ", or ".join(trigger.in_words(unit) for trigger in self.triggers) + apart + f", trained on {on}"
+        on = " or ".join("all history" if size is None else f"the newest {size} {unit}s" for size in self.windows)
+        back = ", earlier champions may return" if self.earlier_return else ""
+        return ", or ".join(trigger.in_words(unit) for trigger in self.triggers) + apart + f", trained on {on}{back}"
 
 
 NEVER = Policy(())
@@ -107,16 +116,18 @@ def default_policy(model: Model) -> Policy:
 
 
 def current_policy(model: Model) -> Policy:
-    """The settings of the model's file: as often as it pays, or its decay, cadence, age and cool-down; and its window."""
+    """The settings of the model's file: as often as it pays, or its decay, cadence, age and cool-down; and its windows.
+
+    Of candidates that differ in more than their windows the first one is played.
+    """
+    first, *others = (candidate.train_periods for candidate in model.candidates)
     if model.retraining.when == "it pays":
-        return Policy(
-            (AgeTrigger(max(1, round(model.shortest_interval / model.feed.period))),), 1, model.candidate.train_periods
-        )
+        every = AgeTrigger(max(1, round(model.shortest_interval / model.feed.period)))
+        return Policy((every,), 1, first, tuple(others), earlier_return=True)
     cool_down = max(1, -(-model.effective_cool_down // model.feed.period))
     age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.period))
-    return Policy(
-        (DecayTrigger(model.retraining.decay_share, Z90, 2), AgeTrigger(age)), cool_down, model.candidate.train_periods
-    )
+    triggers = (DecayTrigger(model.retraining.decay_share, Z90, 2), AgeTrigger(age))
+    return Policy(triggers, cool_down, first, tuple(others), earlier_return=True)
 
 
 def interval_of(cron: str) -> timedelta:

@@ -67,7 +67,8 @@ class Replay:
     period, chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not,
     and retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
     `flattered` is in how many periods rows or labels were corrected later, and by how much models look better on the corrected
-    ones, in the metric's unit; None where nothing was.
+    ones, in the metric's unit; None where nothing was. `returning` is what earlier champions that come back bring the current
+    settings, in the metric's unit.
     """
 
     unit: str
@@ -83,6 +84,7 @@ class Replay:
     ageing: Ageing
     tuning_periods: int
     reporting_periods: int
+    returning: Interval
     flattered: tuple[int, float] | None = None
 
 
@@ -108,6 +110,7 @@ def replay(backtest: Backtest, model: Model, point: float) -> Replay:
         ageing=ageing(backtest, windows[0], model.seed),
         tuning_periods=evaluator.tuning.stop,
         reporting_periods=evaluator.reporting.stop - evaluator.tuning.stop,
+        returning=evaluator.more_of(named[CURRENT], named[ALONE], evaluator.reporting),
         flattered=backtest.flattered(),
     )
 
@@ -122,6 +125,7 @@ def point_of(metric: str, own: bool) -> float:
 
 
 STATIC, EVERY, CURRENT, DEFAULT, RECOMMENDED = "never", "every period", "current settings", "default", "recommended"
+ALONE = "current settings, no earlier champion"
 
 
 def _named(model: Model, longest: int) -> dict[str, Policy]:
@@ -129,7 +133,8 @@ def _named(model: Model, longest: int) -> dict[str, Policy]:
     rare = {f"every {k} {unit}s": Policy((AgeTrigger(k),), 1, window) for k in (4, 13) if k <= longest}
     drift = {"PSI above 0.2": Policy((DriftTrigger(0.2),), label_delay_in_periods(model), window)}
     cadences = {STATIC: NEVER, EVERY: Policy((AgeTrigger(1),), 1, window), **rare, **drift}
-    return cadences | {CURRENT: current_policy(model), DEFAULT: default_policy(model)}
+    current = current_policy(model)
+    return cadences | {CURRENT: current, ALONE: replace(current, earlier_return=False), DEFAULT: default_policy(model)}
 
 
 def _recommended(
@@ -203,6 +208,11 @@ class _Evaluator:
         """How much more one policy brings than another, in money a period."""
         more = self._nets(one.policy) - self._nets(over.policy)
         return mean_of(more[part], self.model.seed)
+
+    def more_of(self, one: PolicyResult, over: PolicyResult, part: slice) -> Interval:
+        """How much more one policy gains than another, in the metric's unit."""
+        values = [served_values(self.backtest, simulate(self.backtest, each.policy)) for each in (one, over)]
+        return mean_of((values[0] - values[1])[part], self.model.seed)
 
     def _nets(self, policy: Policy) -> Floats:
         simulation, worth = simulate(self.backtest, policy), self.model.retraining.worth

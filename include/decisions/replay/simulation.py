@@ -14,6 +14,9 @@ from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.decisions.scoring.predictions import Floats
 from include.decisions.scoring.scorecard import Z95, Measured, weighted
 
+# So many of the newest earlier champions take part, as in `steps/select`.
+_EARLIER = 6
+
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
@@ -49,9 +52,40 @@ class Backtest:
         """The model that a retraining at the end of a period would have made, or None."""
         return self._by_moment.get((moment, window))
 
+    def held_out_at(self, moment: int) -> tuple[int, ...]:
+        """The periods that a retraining at the end of a period holds out."""
+        return self._holdouts[moment]
+
+    @cached_property
+    def _holdouts(self) -> dict[int, tuple[int, ...]]:
+        return {fit.moment: fit.holdout for fit in self.plan.fits}
+
     @cached_property
     def _by_moment(self) -> dict[tuple[int, int | None], int]:
         return {(fit.moment, window): number for number, fit in enumerate(self.plan.fits) for window in fit.windows}
+
+    @cached_property
+    def _by_holdout(self) -> dict[tuple[int, int | None], int]:
+        return {(fit.holdout[0], window): number for number, fit in enumerate(self.plan.fits) for window in fit.windows}
+
+    def chosen(self, moment: int, windows: Sequence[int | None], earlier: Sequence[int]) -> int | None:
+        """The challenger of a retraining: the first of the windows and earlier champions that none is shown to beat.
+
+        Compared on as many periods before the hold-out as that has, each window by a model that was trained before these; as
+        `decisions/contest` does, on clean rows.
+        """
+        fits = [(window, fit) for window in windows if (fit := self.fit_at(moment, window)) is not None]
+        if not fits:
+            return None
+        first = self.plan.fits[fits[0][1]].holdout
+        compared = [p for p in range(first[0] - len(first), first[0]) if p >= 0 and self.plan.mature_at[p] <= moment]
+        pool = {fit: self._by_holdout.get((compared[0], window)) for window, fit in fits} if compared else {}
+        pool |= {one: one for one in earlier if compared and self.plan.fits[one].holdout[0] <= compared[0]}
+        known = {one: by for one, by in pool.items() if by is not None and np.isfinite(self.values[by, compared]).all()}
+        if not known:
+            return fits[0][1]
+        best = max(known.values(), key=lambda by: self.value(by, compared).value)
+        return next(one for one, by in known.items() if not self.difference(best, by, compared).above(-Z95) > 0)
 
     def flattered(self) -> tuple[int, float] | None:
         """How many periods were corrected later, and by how much models look better on the corrected rows, on average."""
@@ -91,9 +125,8 @@ class Backtest:
         """Whether these periods have clusters enough to tell a gain from chance."""
         return len(periods) >= FEWEST_CLUSTERS or bool((self.clusters[list(periods)] >= FEWEST_CLUSTERS).all())
 
-    def passes_gate(self, challenger: int, champion: int, z: float) -> bool:
-        """The routine lane on the challenger's hold-out: the bound `z` errors below is above 0, that of 95 % above -margin."""
-        holdout = self.plan.fits[challenger].holdout
+    def passes_gate(self, challenger: int, champion: int, z: float, holdout: Sequence[int]) -> bool:
+        """The routine lane on a hold-out: the bound `z` errors below is above 0, that of 95 % above -margin."""
         gain = self.difference(challenger, champion, holdout)
         return self._can_tell(holdout) and gain.above(-z) > 0 and gain.above(-Z95) > -self.margin
 
@@ -126,16 +159,19 @@ def simulate(backtest: Backtest, policy: Policy, gated: bool = True) -> Simulati
     periods, begins = len(backtest.plan.starts), backtest.plan.begins
     served, retrained = np.full(periods, -1), np.zeros(periods, dtype=bool)
     promoted = retrained.copy()
-    champion, last, spent = 0, begins, None
+    champion, last, spent, earlier = 0, begins, None, list[int]()
     for period in range(begins + 1, periods):
         moment = period - 1
         if moment > begins and moment - last >= policy.cool_down and fires(backtest, policy, moment, champion, last):
-            challenger = backtest.fit_at(moment, policy.window)
+            challenger = backtest.chosen(moment, policy.windows, earlier if policy.earlier_return else [])
             if challenger is not None:
                 retrained[period], last = True, moment
                 spent = spend("routine", backtest.plan.ends[moment], spent)
-                promoted[period] = not gated or backtest.passes_gate(challenger, champion, spent.z)
-                champion = challenger if promoted[period] else champion
+                holdout = backtest.held_out_at(moment)
+                promoted[period] = not gated or backtest.passes_gate(challenger, champion, spent.z, holdout)
+                if promoted[period]:
+                    earlier = [one for one in (champion, *earlier) if one != challenger][:_EARLIER]
+                    champion = challenger
         served[period] = champion
     return Simulation(served, retrained, promoted)
 

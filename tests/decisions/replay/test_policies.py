@@ -67,7 +67,7 @@ def test_the_current_settings_come_from_the_models_file() -> None:
 def test_as_often_as_it_pays_is_an_age() -> None:
     """One retraining costs what a point is worth in three periods: every third period, behind the gate."""
     model = changed(MODEL, when="it pays", worth=Worth(retrain=150, point=50), train_periods=26)
-    assert current_policy(model) == Policy((AgeTrigger(3),), 1, 26)
+    assert current_policy(model) == Policy((AgeTrigger(3),), 1, 26, earlier_return=True)
 
 
 def test_every_candidate_is_another_policy_and_none_is_rarer_than_asked() -> None:

@@ -1,6 +1,7 @@
 """Simulated policies do what they say, with what was known at the time."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,12 @@ ages = st.integers(1, 20).map(AgeTrigger)
 decays = st.builds(DecayTrigger, st.sampled_from([0.01, 0.05]), st.sampled_from([0.0, Z90]), st.integers(1, 3))
 drifts = st.sampled_from([0.05, 0.2]).map(DriftTrigger)
 policies = st.builds(
-    Policy, st.lists(st.one_of(ages, decays, drifts), max_size=2).map(tuple), st.integers(1, 6), st.sampled_from([None, 13])
+    Policy,
+    st.lists(st.one_of(ages, decays, drifts), max_size=2).map(tuple),
+    st.integers(1, 6),
+    st.sampled_from([None, 13]),
+    st.sampled_from([(), (None, 13)]),
+    st.booleans(),
 )
 backtests = st.builds(
     backtest,
@@ -131,3 +137,27 @@ def test_hundreds_of_policies_take_seconds() -> None:
     tried = candidates(MODEL, (None, 13, 26), 26)
     assert len(tried) > 400
     assert sum(simulate(long, policy).retrained.sum() for policy in tried[::20]) > 0
+
+
+def test_the_better_window_is_chosen_before_the_hold_out() -> None:
+    """Two windows, of which the second one is three points better: it serves from the first retraining that can tell."""
+    alike = backtest(periods=30, windows=(None, 13), noise=0.0)
+    values, short = alike.values.copy(), [number for number, fit in enumerate(alike.plan.fits) if 13 in fit.windows]
+    values[short] += 0.03
+    better = replace(alike, values=values)
+    served = simulate(better, Policy((AgeTrigger(1),), others=(13,))).served
+    assert set(served[FIRST_MOMENT + 4 :]) <= set(short)
+    assert not set(simulate(alike, Policy((AgeTrigger(1),), others=(13,))).served) & set(short)
+
+
+def test_an_earlier_champion_comes_back_with_its_world() -> None:
+    """Two worlds that take turns, and a first champion that knew the first one alone: later models know something of both."""
+    one = backtest(periods=40, loss=0.0, noise=0.0, error=0.003)
+    first_world = np.arange(40) // 8 % 2 == 0
+    values = np.where(np.isfinite(one.values), 0.75, np.nan)
+    values[0] += np.where(first_world, 0.05, -0.05)
+    turning = replace(one, values=values)
+    alone, returning = (simulate(turning, Policy((AgeTrigger(1),), earlier_return=back)) for back in (False, True))
+    assert served_values(turning, returning).mean() > served_values(turning, alone).mean()
+    changes = [int(now) for before, now in pairwise(returning.served[FIRST_MOMENT + 1 :]) if now != before]
+    assert 0 in changes, "the first champion serves again"
