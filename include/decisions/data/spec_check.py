@@ -235,7 +235,7 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
         split = choose_split(count_periods(with_delivered, model, moment), model, None)
     except NotEnoughHistory as reason:
         value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
-        accepted = f"{model.min_train_periods} + {model.holdout_periods} periods of {model.feed.period} with mature labels"
+        accepted = f"{model.min_train_periods} + {model.holdout_periods} periods ({model.feed.period}) with mature labels"
         yield SpecFinding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
         return
     times = typed[model.feed.time]
