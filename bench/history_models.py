@@ -203,6 +203,9 @@ BIRD_STRIKES = Model(
     candidates=_pool(of_strikes, _TREES),
     holdout_periods=4,
 )
+# The same rows as above, by the calendar.
+BIKE_RIDES_QUARTERS = replace(BIKE_RIDES, name="bike_rides_quarters", feed=replace(BIKE_RIDES.feed, period="quarter"))
+BIRD_STRIKES_MONTHS = replace(BIRD_STRIKES, name="bird_strikes_months", feed=replace(BIRD_STRIKES.feed, period="month"))
 HOTEL_RATES = Model(
     name="hotel_rates",
     owner="bench",

@@ -173,7 +173,7 @@ def _digest(history: History, rows: pd.DataFrame) -> str:
 def period_from(model: Model, rows: pd.DataFrame, start: datetime) -> pd.DataFrame:
     """The rows of the period that starts then, without those that are known to have no label."""
     times = rows[model.feed.time]
-    return rows[(times >= start) & (times < start + model.feed.period) & rows[model.label.name].notna()]
+    return rows[(times >= start) & (times < model.later(start)) & rows[model.label.name].notna()]
 
 
 def score(model: Model, pipeline: Any, rows: pd.DataFrame) -> float:
@@ -208,8 +208,8 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
                 pipelines = {champion.number: services.registry.load(model, champion.number)}
             played.champions.append(champion.number)
             played.values.append(score(model, pipelines[champion.number], period_from(model, rows, start)))
-            deliver(landing, model, rows, (start, start + model.feed.period))
-            _play(played, services, model, start + model.feed.period)
+            deliver(landing, model, rows, (start, model.later(start)))
+            _play(played, services, model, model.later(start))
             if turn % 10 == 9:
                 tell(f"{history.name}: {turn + 1} periods of the loop")
     return played
@@ -281,7 +281,7 @@ def figures_of(history: History, rows: pd.DataFrame, fixed: By, played: Played) 
         "kind": history.kind,
         "rows": len(rows),
         "periods": len(by),
-        "days a period": model.feed.period / timedelta(days=1),
+        "days a period": model.feed.longest_period / timedelta(days=1),
         "one row in": history.one_in,
         "margin": model.criteria.margin,
         "means": means,

@@ -15,7 +15,6 @@ import pandas as pd
 from bench import results
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, Stream
 from include.decisions.replay.plan import plan_backtest
-from include.decisions.replay.policies import unit_of
 from include.decisions.replay.scores import backtest_of
 from include.decisions.replay.search import DEFAULT, EVERY, RECOMMENDED, STATIC, PolicyScore, Replay, point_of, replay
 from include.decisions.replay.simulation import Backtest
@@ -23,6 +22,7 @@ from include.decisions.scoring.metrics import primary_metric
 from include.models import find_model
 from include.models.contract import Model
 from include.own_columns import LABEL_DELIVERED
+from include.periods import in_a_word
 from include.reports.replay_text import ageing_in_words, recommendation
 from include.steps.refit import refit
 
@@ -73,7 +73,7 @@ def measure(history: ReplayedHistory) -> dict[str, Any]:
         "models": len(backtest.plan.fits),
         "weeks of tuning": answer.tuning_periods,
         "weeks reported": answer.reporting_periods,
-        "recommended": answer.recommended.policy.in_words(unit_of(model.feed.period)),
+        "recommended": answer.recommended.policy.in_words(in_a_word(model.feed.period)),
         "sentence": recommendation(answer, model),
         "ceiling": answer.ceiling.value,
         "half-life, weeks": answer.ageing.half_life,

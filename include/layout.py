@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from include.models.contract import Model
+from include.periods import CalendarPeriod, as_stored, from_stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """What names and types the rows in the lake: key, time, label, the period in seconds, and the kind of each column.
+    """What names and types the rows in the lake: key, time, label, the period, and the kind of each column.
 
-    `taken_in` counts how often the history was taken in from landing as a whole: once, unless a layout changed.
+    `period` is in seconds, or the calendar's name. `taken_in` counts how often the history was taken in from landing as a
+    whole: once, unless a layout changed.
     """
 
     key: tuple[str, ...]
     time: str
     label: str
-    period: float
+    period: float | CalendarPeriod
     kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
     taken_in: int = 1
 
@@ -29,7 +30,7 @@ class Layout:
     def of(cls, model: Model, taken_in: int = 1) -> "Layout":
         """The layout that a model's file has now."""
         kinds = {column.name: column.kind for column in (*model.features, model.label)}
-        return cls(model.feed.key, model.feed.time, model.label.name, model.feed.period.total_seconds(), kinds, taken_in)
+        return cls(model.feed.key, model.feed.time, model.label.name, as_stored(model.feed.period), kinds, taken_in)
 
     def with_columns_of(self, older: "Layout") -> "Layout":
         """This layout, with the columns that only an older one has: one that comes back must be of its kind."""
@@ -42,7 +43,8 @@ class Layout:
         stored alike.
         """
         stated = [("feed.key", ", ".join(older.key), ", ".join(self.key)), ("feed.time", older.time, self.time)]
-        stated += [("label", older.label, self.label), ("feed.period", _duration(older.period), _duration(self.period))]
+        before, now = (str(from_stored(layout.period)) for layout in (older, self))
+        stated += [("label", older.label, self.label), ("feed.period", before, now)]
         shared = [name for name in self.kinds if name in older.kinds]
         stated += [(f"column {name}", older.kinds[name], self.kinds[name]) for name in shared if self._differs(older, name)]
         return [f"{name}: {before} before, {now} now" for name, before, now in stated if before != now]
@@ -62,7 +64,3 @@ def key_texts(model: Model, rows: "pd.DataFrame") -> "pd.DataFrame":
         return times.astype("datetime64[us, UTC]").astype("str")
 
     return pd.DataFrame({name: text(name) for name in model.feed.key}, index=rows.index)
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=seconds))

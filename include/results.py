@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from include.periods import CalendarPeriod
+
 
 class Result(BaseModel):
     """The root: frozen, no extra keys, and `summary` tells a person what happened in one line."""
@@ -131,7 +133,7 @@ class ManifestFile(BaseModel):
 class Manifest(BaseModel):
     """What a snapshot consists of: the curated files of the periods in [start, end).
 
-    `key`, `time` and `period`, in seconds, are what tells its rows apart: they stay those of its model at that time.
+    `key`, `time` and `period`, in seconds or by name, tell its rows apart: they stay those of its model at that time.
     `known_by` is as of when its rows were known, where that makes a difference among these files.
     """
 
@@ -144,7 +146,7 @@ class Manifest(BaseModel):
     files: tuple[ManifestFile, ...]
     key: tuple[str, ...] = ()
     time: str = ""
-    period: float = 0.0
+    period: float | CalendarPeriod = 0.0
     known_by: datetime | None = None
 
 

@@ -55,6 +55,7 @@ from include.errors import AlreadyExists, CorruptObject, LayoutChanged, ObjectMi
 from include.layout import Layout, key_texts
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
+from include.periods import as_stored, from_stored
 from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot, TakenIn
 from include.statuses import MonitorStatus
 
@@ -351,7 +352,7 @@ class Lake(Records):
 
     def files(self, model: Model, start: datetime, end: datetime) -> list[str]:
         """Keys of the curated files of the periods in [start, end), both streams, in order."""
-        first, last = model.period_of(start), model.period_of(end - model.feed.period.resolution)
+        first, last = model.period_of(start), model.period_of(end - timedelta.resolution)
         home, keys = self._home(model.name), []
         for stream in ("features", "labels"):
             low, high = _curated(home, stream, first), _curated(home, stream, last)
@@ -381,7 +382,7 @@ class Lake(Records):
         if labels.empty:
             return labels
         by, periods = row_key(model), model.periods_of(labels[model.feed.time])
-        end = periods.max().to_pydatetime() + model.feed.period
+        end = model.later(periods.max().to_pydatetime())
         keys = [key for key in self.files(model, periods.min().to_pydatetime(), end) if "/features/" in key]
         wanted = {stamp(start.to_pydatetime()) for start in periods.unique()}
         stream = self._stream(model, [key for key in keys if key.split("/")[3] in wanted], [])
@@ -440,7 +441,7 @@ class Lake(Records):
         LABEL_DELIVERED is whether a label was delivered.
         """
         times = predictions[model.feed.time]
-        start, end = times.min().to_pydatetime(), model.period_of(times.max().to_pydatetime()) + model.feed.period
+        start, end = times.min().to_pydatetime(), model.later(model.period_of(times.max().to_pydatetime()))
         row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
         history = self.history(model, self.files(model, start, end), features=())
         labels = history.at(known_by)[[*row, model.label.name, LABEL_DELIVERED]]
@@ -639,7 +640,7 @@ class Lake(Records):
 def _manifest(
     model: Model, start: datetime, end: datetime, files: tuple[ManifestFile, ...], known_by: datetime | None
 ) -> Manifest:
-    key, time, period = model.feed.key, model.feed.time, model.feed.period.total_seconds()
+    key, time, period = model.feed.key, model.feed.time, as_stored(model.feed.period)
     return Manifest(model=model.name, start=start, end=end, files=files, key=key, time=time, period=period, known_by=known_by)
 
 
@@ -647,7 +648,7 @@ def _at_that_time(model: Model, manifest: Manifest) -> Model:
     """The model, with what told rows apart when the snapshot was taken."""
     if not manifest.key:
         return model
-    period = timedelta(seconds=manifest.period)
+    period = from_stored(manifest.period)
     return replace(model, feed=replace(model.feed, key=manifest.key, time=manifest.time, period=period))
 
 

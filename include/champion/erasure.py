@@ -75,7 +75,7 @@ def _keys(model: Model, keys: "pd.DataFrame") -> "pd.DataFrame":
 def _features_of(context: StepContext, keys: "pd.DataFrame") -> "pd.DataFrame":
     """What the rows to be erased look like without their key, as an example beside a version shows them."""
     lake, model = context.services.lake, context.model
-    rows = lake.rows(model, BEGINNING, context.request.as_of + model.feed.period)
+    rows = lake.rows(model, BEGINNING, model.later(context.request.as_of))
     return rows[among(model, rows, keys)][model.feature_names]
 
 

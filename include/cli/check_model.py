@@ -140,7 +140,7 @@ def deliver(landing: ObjectStore, model: Model, table: pd.DataFrame, moment: dat
     table = table.drop_duplicates(list(model.feed.key)) if _only_equal_rows(model, table) else table
     timed = _timed(model, table)
     starts = model.periods_of(timed[model.feed.time])
-    known = starts.max() - (_ONE_BY_ONE - 1) * model.feed.period
+    known = model.earlier(starts.max().to_pydatetime(), _ONE_BY_ONE - 1)
     known_at = timed[model.feed.time] + model.feed.label_delay
     labelled = timed[model.label.name].notna() & (known_at <= moment)
     identity = list(dict.fromkeys([*model.feed.key, model.feed.time]))
@@ -151,7 +151,7 @@ def deliver(landing: ObjectStore, model: Model, table: pd.DataFrame, moment: dat
     ):
         rows = table if stream == "features" else table[labelled if not model.label.optional else known_at <= moment]
         columns = list(dict.fromkeys(columns))
-        for begins, part in rows.groupby(period[rows.index].where(period >= known, known - model.feed.period)):
+        for begins, part in rows.groupby(period[rows.index].where(period >= known, model.earlier(known))):
             start = pd.Timestamp(str(begins))
             key = f"{model.name}/{stream}/{'until-' if start < known else ''}{start:%Y-%m-%dT%H}.csv"
             landing.put(key, part[columns].to_csv(index=False, lineterminator="\n").encode())

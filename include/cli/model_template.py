@@ -48,7 +48,7 @@ MODEL = Model(
     feed=Feed(
         key=("customer",),  # CHANGE: the columns that together name one row, and never repeat
         time="time",  # CHANGE: when the prediction is made: ISO 8601, in UTC
-        period=timedelta(weeks=1),  # CHANGE: how often a delivery comes
+        period=timedelta(weeks=1),  # CHANGE: how often a delivery comes; or "month", "quarter"
         label_delay=timedelta(days=7),  # CHANGE: how long after a row's time its label is known
         schedule="0 6 * * MON",  # CHANGE: when to look for deliveries, cron in UTC
     ),

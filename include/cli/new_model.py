@@ -7,14 +7,17 @@ import keyword
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from include.cli.connection import PROJECT
 from include.decisions.data.column_guess import Guess, guess
+from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.errors import ModelError
 from include.models.contract import NAME, Column
+from include.periods import Period
 
 TEMPLATE = Path(__file__).with_name("model_template.py")
 MODELS = PROJECT / "include/models"
@@ -72,8 +75,7 @@ def filled_in(template: str, draft: Guess) -> str:
     """The template with what was guessed, each line of it marked."""
     columns = "\n".join(f"    {_code(column)},  # GUESS: {_question(column)}" for column in draft.features)
     others = f"; or {', '.join(draft.labels[1:])}?" if draft.labels[1:] else ""
-    span = "weeks=1" if draft.period.days == 7 else "days=1"
-    schedule = "0 6 * * MON" if draft.period.days == 7 else "0 6 * * *"
+    period, schedule, held_out = _PERIODS[draft.period]
     guessed = draft.criteria
     criteria = f"{_quoted(guessed.metric)}, floor={guessed.floor}, noisy_floor={guessed.noisy_floor}, margin={guessed.margin}"
     swaps = [
@@ -85,9 +87,9 @@ def filled_in(template: str, draft: Guess) -> str:
         ),
         (r"        key=.*", f"        key={_tuple(draft.key)},  # the columns that together name one row"),
         (r"        time=.*", f"        time={_quoted(draft.time)},  # GUESS: when the prediction is made"),
-        (r"        period=.*", f"        period=timedelta({span}),  # GUESS: how often a delivery comes"),
+        (r"        period=.*", f"        period={period},  # GUESS: how often a delivery comes"),
         (r"        schedule=.*", f"        schedule={_quoted(schedule)},  # GUESS: when to look for deliveries, cron in UTC"),
-        (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above"),
+        (r"    criteria=.*", f"    criteria=Criteria(metric={criteria}),  # GUESS: see above{held_out}"),
     ]
     for pattern, line in swaps:
         template, count = re.subn(pattern, line.replace("\\", r"\\"), template)
@@ -97,6 +99,15 @@ def filled_in(template: str, draft: Guess) -> str:
     return template.replace("HistGradientBoostingClassifier", _TREES[draft.task])
 
 
+# All rows of a month may be of one day, and those of a day count as one observation.
+_SEVERAL = f"\n    holdout_periods={FEWEST_CLUSTERS},  # GUESS: so many periods are held out to judge by"
+# How it is written, when deliveries are looked for, and how many periods are held out, where it is not the usual week.
+_PERIODS: dict[Period, tuple[str, str, str]] = {
+    timedelta(days=1): ("timedelta(days=1)", "0 6 * * *", ""),
+    timedelta(weeks=1): ("timedelta(weeks=1)", "0 6 * * MON", ""),
+    "month": ('"month"', "0 6 1 * *", _SEVERAL),
+    "quarter": ('"quarter"', "0 6 1 */3 *", _SEVERAL),
+}
 _TREES = {
     task: f"HistGradientBoosting{kind}"
     for task, kind in (("binary", "Classifier"), ("multiclass", "Classifier"), ("regression", "Regressor"))

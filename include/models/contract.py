@@ -11,11 +11,12 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from include.errors import ModelError
 from include.own_columns import OWN
+from include.periods import MONTHS, Period, longest, number_of, start_of, starts_of
 
 Kind = Literal["number", "category", "text"]
 Compute = Literal["local", "dask"]
@@ -32,8 +33,9 @@ _SEED = 20130101
 BASELINE = "baseline"
 BASELINE_TYPES = ("numpy.dtype",)
 _A_WEEK = timedelta(weeks=1)
-_A_YEAR = timedelta(days=366)
-_A_MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
+_A_YEAR = timedelta(days=365)
+# How late a check, labels or an asked-for retraining may be before silence is an alarm.
+SILENT_PERIODS, _SHORTEST_SILENCE = 3, timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,36 @@ class Column:
 class Feed:
     """How fresh data arrive.
 
-    Files land under `<model>/features/` and, later, `<model>/labels/`. Rows of both carry `key` and `time`; a label
-    counts as known `label_delay` after the row's time, whenever its file came. Rows that agree in the columns of `cluster` may
-    share what makes them easy or hard: they count as one observation where chance is weighed. Empty means the rows of a
-    day; the key, that each row stands for itself.
+    `period` is how often: a length, counted from a Monday, or the "month" or "quarter" of the calendar, in UTC. Files land
+    under `<model>/features/` and, later, `<model>/labels/`. Rows of both carry `key` and `time`; a label counts as known
+    `label_delay` after the row's time, whenever its file came. Rows that agree in the columns of `cluster` may share what
+    makes them easy or hard: they count as one observation where chance is weighed. Empty means the rows of a day; the key,
+    that each row stands for itself.
     """
 
     key: tuple[str, ...]
     time: str
-    period: timedelta
+    period: Period
     label_delay: timedelta
     schedule: str
     max_bad_share: float = 0.2
     mature_share: float = 0.95
     cluster: tuple[str, ...] = ()
+
+    @property
+    def longest_period(self) -> timedelta:
+        """How long a period lasts at most: for what is a duration. Where a date is meant, `Model.later` has it."""
+        return longest(self.period)
+
+    @property
+    def fault(self) -> str | None:
+        """What cannot be used, in a sentence; None where all can."""
+        if not (self.period > timedelta(0) if isinstance(self.period, timedelta) else self.period in MONTHS):
+            accepted = f"a timedelta above 0, such as timedelta(weeks=1), or {', '.join(map(repr, MONTHS))}"
+            return f"feed.period {self.period!r}: accepted are {accepted}"
+        if self.label_delay < timedelta(0):
+            return f"feed.label_delay {self.label_delay}: cannot be negative"
+        return None
 
 
 @dataclass(frozen=True)
@@ -405,12 +423,11 @@ class Model:
                 f"feed.cluster {self.feed.cluster!r}: name columns of feed.key or features, one by one, such as "
                 f"{(self.feed.key or ('customer',))[:1]!r}; add one to feed.key to have it delivered with both streams",
             ),
-            (self.feed.period <= timedelta(0), f"feed.period {self.feed.period}: must be longer than nothing"),
+            (bool(fault := self.feed.fault), fault),
             (
                 bool(days := [d.name for d in self.calendar if not (_DAY.fullmatch(d.first) and _DAY.fullmatch(d.last))]),
                 f"calendar: {', '.join(days)} does not go from one MM-DD to another, such as 12-20 to 01-05",
             ),
-            (self.feed.label_delay < timedelta(0), f"feed.label_delay {self.feed.label_delay}: cannot be negative"),
             (
                 self.holdout_periods is not None and self.holdout_periods < 1,
                 f"holdout_periods {self.holdout_periods}: at least 1, or None for those of a week",
@@ -484,7 +501,7 @@ class Model:
 
         Seven days are clusters enough to tell chance by, and each period that is held out is one that no challenger has seen.
         """
-        return self.holdout_periods or math.ceil(_A_WEEK / self.feed.period)
+        return self.holdout_periods or math.ceil(_A_WEEK / self.feed.longest_period)
 
     @property
     def effective_cool_down(self) -> timedelta:
@@ -495,18 +512,17 @@ class Model:
     def max_model_age(self) -> timedelta:
         """After what time without a retraining one is requested: within a year, unless a model says otherwise."""
         declared = self.retraining.max_model_age
-        usual = min(max(13 * self.feed.period, timedelta(days=30)), max(_A_YEAR, self.feed.period))
+        period = self.feed.longest_period
+        usual = min(max(13 * period, timedelta(days=30)), max(_A_YEAR, period))
         return usual if declared is None else declared
 
     @property
-    def shortest_interval(self) -> timedelta:
-        """Where retraining is asked for as often as it pays: the least time between two.
+    def worthwhile_periods(self) -> int:
+        """Where retraining is asked for as often as it pays: how many periods lie between two at least.
 
-        So many periods that one retraining costs what a point is worth in all of them; a declared cool-down is kept.
+        So many that one retraining costs what a point is worth in all of them; a declared cool-down may ask for more.
         """
-        worth = self.retraining.worth
-        periods = max(1, math.ceil(worth.retrain / worth.point))
-        return max(periods * self.feed.period, self.retraining.cool_down or timedelta(0))
+        return max(1, math.ceil(self.retraining.worth.retrain / self.retraining.worth.point))
 
     @property
     def feature_names(self) -> list[str]:
@@ -519,11 +535,29 @@ class Model:
 
     def period_of(self, moment: datetime) -> datetime:
         """Start of the period that holds `moment` (aware UTC); weeks start on Monday."""
-        return _A_MONDAY + (moment - _A_MONDAY) // self.feed.period * self.feed.period
+        return start_of(self.feed.period, number_of(self.feed.period, moment))
 
     def periods_of(self, moments: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
         """Start of each moment's period, for a whole column of UTC times."""
-        return _A_MONDAY + (moments - _A_MONDAY) // self.feed.period * self.feed.period
+        return starts_of(self.feed.period, moments)
+
+    def periods_between(self, earlier: datetime, later: datetime) -> int:
+        """How many periods later the period of one moment is than that of another; negative where it is before it."""
+        return number_of(self.feed.period, later) - number_of(self.feed.period, earlier)
+
+    def later(self, moment: datetime, periods: int = 1) -> datetime:
+        """The same place so many periods later: of a start the start; as far into its period as that is long."""
+        period, number = self.feed.period, number_of(self.feed.period, moment)
+        there = start_of(period, number + periods) + (moment - start_of(period, number))
+        return min(there, start_of(period, number + periods + 1) - timedelta.resolution)
+
+    def earlier(self, moment: datetime, periods: int = 1) -> datetime:
+        """The same place so many periods before."""
+        return self.later(moment, -periods)
+
+    def silent_after(self, moment: datetime) -> datetime:
+        """From when on silence since a moment is an alarm: however short a period is, a check may be days apart."""
+        return max(self.later(moment, SILENT_PERIODS), moment + _SHORTEST_SILENCE)
 
 
 def candidate_names(model: Model) -> list[str]:

@@ -5,7 +5,7 @@ What is not known is None and shown as a dash, never as a zero.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from include.ledger.state import State
@@ -14,8 +14,6 @@ from include.statuses import Latest, MonitorStatus, RetrainStatus
 
 # Actions of triage that need attention, most urgent first.
 _URGENT = ("stop", "alarm", "page", "retrain", "wait")
-# As the alert in deploy/prometheus/rules.yml: three periods, and never less than three days.
-_SHORTEST_SILENCE = timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def line(model: Model, latest: Latest, runs: Runs, now: datetime) -> Line:
         fields |= _of_ledger(latest.ledger.document.after)
     if latest.monitor:
         checked_at = latest.monitor.at
-        fields |= {"checked_at": checked_at, "silent": now - checked_at > max(3 * model.feed.period, _SHORTEST_SILENCE)}
+        fields |= {"checked_at": checked_at, "silent": now > model.silent_after(checked_at)}
         fields |= _of_check(latest.monitor.document)
     if latest.retrain:
         fields |= _of_retraining(latest.retrain.document)

@@ -36,7 +36,7 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "review_start_timestamp_seconds": ((), "Since when a review waits for a person; absent where none does."),
     "failed_run_timestamp_seconds": (("stage", "task"), "When the newest run failed; absent where it did not."),
     "review_within_seconds": ((), "How long a review waits; no answer means no."),
-    "check_period_seconds": ((), "How often fresh data come: one period of the feed."),
+    "check_period_seconds": ((), "How often fresh data come: one period of the feed, the longest of a calendar's."),
     "stale_after_seconds": ((), "After what time without a retraining one is requested."),
     "finding_info": (("action",), "1 for the action that the newest check calls for."),
     "quality": (("metric", "maturity"), "The champion's primary metric: measured on labels, or estimated without."),
@@ -98,7 +98,7 @@ class _Computed(Collector):
 
 
 def _samples(model: Model, latest: Latest, runs: Runs) -> Samples:
-    yield "check_period_seconds", (), model.feed.period.total_seconds()
+    yield "check_period_seconds", (), model.feed.longest_period.total_seconds()
     yield "stale_after_seconds", (), model.max_model_age.total_seconds()
     yield "review_within_seconds", (), model.review.within.total_seconds()
     yield from (("failed_run_timestamp_seconds", (run.stage, run.task), run.at.timestamp()) for run in runs.failed)

@@ -6,7 +6,7 @@ from include.decisions.replay.bootstrap import Interval
 from include.decisions.replay.search import EVERY, PolicyResult, Replay
 from include.models.contract import Model
 
-_ADVERBS = {"hour": "hourly", "day": "daily", "week": "weekly"}
+_ADVERBS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly"}
 
 
 def recommendation(replay: Replay, model: Model) -> str:

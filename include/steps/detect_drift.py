@@ -128,12 +128,12 @@ class _Check:
     @cached_property
     def before_it(self) -> list[PeriodProfile]:
         """What checks kept of the newest periods before this one, in order."""
-        newest = max(_REMEMBERED_PERIODS, 4 * periods_to_stay(self.model.feed.period))
+        newest = max(_REMEMBERED_PERIODS, 4 * periods_to_stay(self.model.feed.longest_period))
         return self.services.lake.profiles(self.model.name, self.period, newest)
 
     def before(self, periods: int = 1) -> datetime:
         """Start of an earlier period."""
-        return self.period - periods * self.model.feed.period
+        return self.model.earlier(self.period, periods)
 
 
 def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
@@ -225,7 +225,7 @@ def _summary(check: _Check, period: datetime) -> Summary | None:
     kept = unless_spoilt(lambda: check.services.lake.summary(check.model.name, check.digest, period, Summary))
     if kept is not None:
         return kept
-    parts = check.services.lake.batches(check.model, period, period + check.model.feed.period, check.as_of)
+    parts = check.services.lake.batches(check.model, period, check.model.later(period), check.as_of)
     summaries = [summary_of_period(check.model, part, period, check.baseline.grid, check.columns) for part in parts]
     return _keep_summary(check, period, summaries) if summaries else None
 
@@ -257,10 +257,10 @@ def _predictions(check: _Check, scored: Scored) -> Summary | None:
 def _labels(check: _Check) -> Summary | None:
     """The labels of the newest period in which all were due; None where it is one of the baseline, or they are late."""
     model, lake = check.model, check.services.lake
-    period = model.period_of(check.as_of - model.feed.label_delay) - model.feed.period
+    period = model.earlier(model.period_of(check.as_of - model.feed.label_delay))
     if period <= check.baseline.starts[-1]:
         return None
-    rows = lake.read(model, lake.files(model, period, period + model.feed.period), features=(), known_by=check.as_of)
+    rows = lake.read(model, lake.files(model, period, model.later(period)), features=(), known_by=check.as_of)
     known = rows[label_known(rows, model, check.as_of)]
     is_mature = len(known) and len(known) >= model.feed.mature_share * len(rows)
     return summarise(known, [model.label], check.baseline.grid) if is_mature else None
@@ -272,7 +272,7 @@ def _labels(check: _Check) -> Summary | None:
 def _volume(check: _Check, summary: Summary) -> Volume:
     """The period's number of rows beside those of the periods before it, and the season that explains it, where one does."""
     current, history = PeriodRows(check.period, summary.rows, bool(check.accepted_by)), _rows_before(check)
-    volume = judge_volume(list(history.values()), current, check.model.feed.period)
+    volume = judge_volume(list(history.values()), current, check.model.feed.longest_period)
     if volume.verdict not in ("rare", "implausible"):
         return volume
     if name := known_days(check.model, check.period):
@@ -303,7 +303,7 @@ def _rows_before(check: _Check) -> dict[datetime, PeriodRows]:
 def _rows_a_year_ago(check: _Check, known: Mapping[datetime, PeriodRows]) -> list[PeriodRows]:
     """The rows of the same period a year ago, of five before and of one after it, in order; empty where one is not known."""
     rows, a_year_ago = list[PeriodRows](), year_before(check.model, check.period)
-    for start in (a_year_ago - back * check.model.feed.period for back in range(-1, 6)):
+    for start in (check.model.earlier(a_year_ago, back) for back in range(-1, 6)):
         summary = None if start in known else _summary(check, start)
         if start not in known and summary is None:
             return []
@@ -361,7 +361,7 @@ def _judge(check: _Check, newest: Newest, learn: bool) -> list[Moved]:
     last = next(reversed(remembered.values()), DriftMemory())
     # In a row means since the period before, and not since a pause.
     flagged = last.in_a_row if check.before() in remembered else {}
-    lag = check.baseline.lag(check.period, check.model.feed.period)
+    lag = max(1, check.model.periods_between(check.baseline.starts[-1], check.period))
     compared = compare_all(check.baseline, newest, _earlier(check, remembered, last.calm), lag)
     weights = check.baseline.weights
     weights |= {one.view: 1 / len(weights) for one in compared if one.view not in weights}
@@ -405,7 +405,7 @@ def _earlier(check: _Check, remembered: Mapping[datetime, DriftMemory], calm: Ma
     baselines: dict[str, tuple[View, int]] = {}
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
-            baselines[view] = summary.views[view], max(1, round((check.period - start) / check.model.feed.period))
+            baselines[view] = summary.views[view], max(1, check.model.periods_between(start, check.period))
     profiles = {start: lake.profile(name, start) for start in flagged}
     predictions = lake.remembered(name, check.champion.number, PredictionsMemory, check.period, _REMEMBERED_PERIODS)
     return Earlier(
@@ -456,7 +456,7 @@ def _draw(check: _Check, sample: pd.DataFrame, current: pd.DataFrame, drifted: t
     others = [column.name for column in check.columns if column.kind != "number"]
     left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (sample, current))
     text = draw_report(left, right, numbers, others, drifted)
-    day_or_moment = "%Y-%m-%d" if model.feed.period >= timedelta(days=1) else "%Y-%m-%dT%H%M"
+    day_or_moment = "%Y-%m-%d" if model.feed.longest_period >= timedelta(days=1) else "%Y-%m-%dT%H%M"
     path = f"drift/{check.period.strftime(day_or_moment)}.html"
     return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
 

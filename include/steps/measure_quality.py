@@ -11,7 +11,7 @@ by version and period.
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -59,7 +59,7 @@ def run(context: StepContext, scored: Scored) -> Quality:
     frame, changed_since = services.lake.with_labels(model, rows, as_of)
     periods = count_periods(frame, model, as_of)
     mature = [one for one in periods if is_mature(one, model) and not services.lake.is_broken(model.name, one.start)]
-    contents = services.lake.contents(model, mature[0].start, mature[-1].start + model.feed.period) if mature else {}
+    contents = services.lake.contents(model, mature[0].start, model.later(mature[-1].start)) if mature else {}
     for period in mature:
         # Measured on what is replaced by now, as a back-fill is: the next run as of a later time measures it again.
         replaced = f" as of {as_of.isoformat()}" if period.start in changed_since else ""
@@ -115,9 +115,9 @@ def _remembered(context: StepContext, newest: datetime | None) -> dict[str, list
     A period counts as soon as so many of its labels are due as a mature one needs, not only when all of them are.
     """
     model, lake = context.model, context.services.lake
-    due = context.request.as_of - model.feed.label_delay - model.feed.period
+    due = model.earlier(context.request.as_of - model.feed.label_delay)
     due = max(due, newest) if newest else due
-    remembered = lake.remembered_of_all(model.name, Judged, due + model.feed.period.resolution)
+    remembered = lake.remembered_of_all(model.name, Judged, due + timedelta.resolution)
     return {version: list(periods.values()) for version, periods in remembered.items()}
 
 
@@ -126,12 +126,12 @@ def _overdue(
 ) -> int:
     """How many periods with rows are without their labels although these are due."""
     model, lake = context.model, context.services.lake
-    due = model.period_of(context.request.as_of - model.feed.label_delay) - model.feed.period
+    due = model.earlier(model.period_of(context.request.as_of - model.feed.label_delay))
     measured = [*mature, *(periods[-1].start for periods in judged.values() if periods)]
     newest = max(measured, default=None) or _newest_mature(context, trained_until, due)
     if due <= newest:
         return 0
-    files = lake.files(model, newest + model.feed.period, due + model.feed.period)
+    files = lake.files(model, model.later(newest), model.later(due))
     owing = {period_in(key) for key in files if "/features/" in key}
     return sum(not lake.is_broken(model.name, period) for period in owing)
 
@@ -140,9 +140,9 @@ def _newest_mature(context: StepContext, trained_until: datetime, due: datetime)
     """The newest period with labels since the champion's training: of its hold-out, where none has matured after that."""
     model, lake = context.model, context.services.lake
     as_of = context.request.as_of
-    rows = lake.read(model, lake.files(model, trained_until, due + model.feed.period), features=(), known_by=as_of)
+    rows = lake.read(model, lake.files(model, trained_until, model.later(due)), features=(), known_by=as_of)
     periods = count_periods(rows, model, as_of)
-    return max((one.start for one in periods if is_mature(one, model)), default=trained_until - model.feed.period)
+    return max((one.start for one in periods if is_mature(one, model)), default=model.earlier(trained_until))
 
 
 def _estimated(model: Model, frame: pd.DataFrame, periods: Sequence[PeriodCount], as_of: datetime) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _split(context: StepContext, champion: Version, periods: Sequence[Judged]) -
 def _together(context: StepContext, periods: Sequence[Judged]) -> pd.DataFrame:
     """Labelled rows of some periods, each sampled as it is read: so many that a classifier tells them apart in seconds."""
     lake, model = context.services.lake, context.model
-    spans = [(period.start, period.start + model.feed.period) for period in periods]
+    spans = [(period.start, model.later(period.start)) for period in periods]
     each = _COMPARED_ROWS // len(periods)
     return pd.concat([_sampled(context, lake.rows(model, *span, context.request.as_of), each) for span in spans])
 
@@ -259,7 +259,7 @@ def _proved(champion: Version) -> Measured:
 
 
 def _within(model: Model, frame: pd.DataFrame, start: datetime) -> pd.DataFrame:
-    return frame[(frame[model.feed.time] >= start) & (frame[model.feed.time] < start + model.feed.period)]
+    return frame[(frame[model.feed.time] >= start) & (frame[model.feed.time] < model.later(start))]
 
 
 def _labelled(model: Model, frame: pd.DataFrame, as_of: datetime) -> pd.DataFrame:

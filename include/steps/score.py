@@ -10,7 +10,7 @@ Does nothing where there is no champion. Safe to run again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -44,12 +44,12 @@ def run(context: StepContext, checked: Checked) -> Scored:
         ArtifactChanged: the champion's file is not the one that was promoted.
     """
     services, model, request = context.services, context.model, context.request
-    newest = model.period_of(request.as_of) - model.feed.period
+    newest = model.earlier(model.period_of(request.as_of))
     champion = champion_of(services, model.name)
     if champion is None:
         return Scored(champion=None, period=newest, summary="no champion yet, nothing to score")
     # The newest period, those before it whose labels are still on their way, and one whose labels have come.
-    recent = [newest - model.feed.period * back for back in reversed(range(waiting_periods(model)))]
+    recent = [model.earlier(newest, back) for back in reversed(range(waiting_periods(model)))]
     on_probation = services.ledger.state(model.name).on_probation
     changed = _changed_since_measured(context, champion)
     probation, given_up = _probation(context, champion.number, on_probation, newest)
@@ -102,9 +102,9 @@ def _probation(
     model, as_of = context.model, context.request.as_of
     if not on_probation or not model.probation or on_probation.version != champion or as_of < on_probation.since:
         return [], False
-    first = model.period_of(on_probation.since)
-    first += model.feed.period * (first < on_probation.since)
-    return periods_of_probation(model.probation, first, model.feed.period, newest, waiting_periods(model))
+    # The first period that starts after it, or with it.
+    first = model.later(model.period_of(on_probation.since - timedelta.resolution))
+    return periods_of_probation(model, model.probation, first, newest)
 
 
 def _shadow(context: StepContext, on_probation: OnProbation, keys: Mapping[datetime, str]) -> Shadow:
@@ -138,7 +138,7 @@ def _previous(context: StepContext, number: str) -> _Version:
 
 def _score(context: StepContext, version: _Version, start: datetime) -> str | None:
     lake, model = context.services.lake, context.model
-    rows = lake.rows(model, start, start + model.feed.period, context.request.as_of)
+    rows = lake.rows(model, start, model.later(start), context.request.as_of)
     if rows.empty:
         return None
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))]

@@ -14,6 +14,7 @@ from include.cli import model_template, new_model
 from include.cli.__main__ import cli
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.models.contract import Model
+from include.periods import Period
 from tests.models.test_contract import CHECKS, Check
 
 
@@ -61,7 +62,7 @@ def test_enough_days_are_held_out_to_tell_a_gain_from_chance(days: int, held_out
     pd.read_csv(data).head(2 * days).to_csv(data, index=False)
     model: Model = runpy.run_path(str(new_model.write("shop", data, ["visit_id"], tmp_path)))["MODEL"]
     assert model.held_out == held_out
-    assert model.held_out * model.feed.period >= timedelta(days=FEWEST_CLUSTERS)
+    assert model.held_out * model.feed.longest_period >= timedelta(days=FEWEST_CLUSTERS)
 
 
 @pytest.mark.parametrize("column", ["wish", "from"])
@@ -73,9 +74,9 @@ def test_a_guessed_model_trusts_what_it_is_made_of(column: str, tmp_path: Path) 
     next(examine for examine in CHECKS if examine.__name__ == "survives_the_registry")(model)
 
 
-def snapshots(path: Path, customers: int = 40) -> Path:
-    """A year's months of the same customers, who are numbered."""
-    dates = pd.date_range("2024-01-01", periods=12, freq="MS").strftime("%Y-%m-%d")
+def snapshots(path: Path, customers: int = 40, freq: str = "MS") -> Path:
+    """A year's months, or as many quarters, of the same customers, who are numbered."""
+    dates = pd.date_range("2024-01-01", periods=12, freq=freq).strftime("%Y-%m-%d")
     rows = [
         (10_000 + who, at, who % 5, who % 9 + 1, (who + month) % 2)
         for month, at in enumerate(dates)
@@ -93,6 +94,17 @@ def test_a_number_may_be_part_of_the_key(tmp_path: Path) -> None:
     model: Model = runpy.run_path(str(new_model.write("churn", data, key, tmp_path)))["MODEL"]
     assert model.feed.key == ("customer_id", "snapshot_at")
     assert (model.feature_names, model.label.name) == (["plan", "calls"], "churned")
+
+
+@pytest.mark.parametrize(("freq", "period"), [("MS", "month"), ("ME", "month"), ("QS", "quarter")])
+def test_rows_of_one_day_a_month_come_by_the_month(freq: str, period: Period, tmp_path: Path) -> None:
+    """Or by the quarter: no period is empty, and the snapshots of five days are held out."""
+    data, key = snapshots(tmp_path / "sample.csv", customers=5, freq=freq), ["customer_id", "snapshot_at"]
+    path = new_model.write("churn", data, key, tmp_path)
+    model: Model = runpy.run_path(str(path))["MODEL"]
+    assert model.feed.period == period
+    assert model.holdout_periods == FEWEST_CLUSTERS
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--check", "--line-length=127", str(path)], check=True)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, models: Path, *arguments: str) -> Result:

@@ -260,6 +260,7 @@ def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:
         ({"features": (Column("note (length)", "number"),)}, r"column 'note \(length\)': reasons and charts use"),
         ({"features": (Column("(label)", "number"),)}, r"column '\(label\)': reasons and charts use"),
         ({"period": pd.Timedelta(0).to_pytimedelta()}, "feed.period"),
+        ({"period": "year"}, "feed.period 'year': accepted are a timedelta above 0, .*, or 'month', 'quarter'"),
         ({"label_delay": pd.Timedelta(days=-1).to_pytimedelta()}, "feed.label_delay"),
         ({"holdout_periods": 0}, "holdout_periods 0"),
         ({"min_train_periods": 0}, "min_train_periods 0"),

@@ -45,7 +45,7 @@ def test_a_model_that_never_ran_has_what_its_file_says_alone() -> None:
     found = exported({})
     own = {name for name, labels in found if ("model", "toy") in labels}
     assert own == {"check_period_seconds", "stale_after_seconds", "review_within_seconds"}
-    assert of(found, "check_period_seconds") == MODEL.feed.period.total_seconds()
+    assert of(found, "check_period_seconds") == MODEL.feed.longest_period.total_seconds()
 
 
 def test_the_results_of_a_check_are_exported() -> None:

@@ -26,6 +26,7 @@ CHANGES: dict[str, tuple[Model, str]] = {
     "key gains a column": (changed(key=("id", "at")), "feed.key: id before, id, at now"),
     "another time column": (changed(time="seen"), "feed.time: at before, seen now"),
     "period": (changed(period=timedelta(days=7)), "feed.period: 1 day, 0:00:00 before, 7 days, 0:00:00 now"),
+    "to months": (changed(period="month"), "feed.period: 1 day, 0:00:00 before, month now"),
     "label": (changed(label=Column("z", "number", optional=True), features=MODEL.features[:1]), "label: y before, z now"),
 }
 
@@ -77,7 +78,7 @@ def text_of(rows: pd.DataFrame) -> set[tuple[str, ...]]:
     return set(rows[["id", "y"]].astype("str").itertuples(index=False, name=None))
 
 
-@pytest.mark.parametrize("name", ["number to category", "key gains a column", "period"])
+@pytest.mark.parametrize("name", ["number to category", "key gains a column", "period", "to months"])
 def test_the_history_is_taken_in_again_under_the_new_layout(seasoned: World, name: str) -> None:
     """All rows are there, of the new kinds and in the new periods, and next to none of the old addresses."""
     old = seasoned.services.lake.rows(seasoned.model, day(0), day(8))
@@ -92,9 +93,12 @@ def test_the_history_is_taken_in_again_under_the_new_layout(seasoned: World, nam
     if name == "period":
         starts = {key.split("/")[3] for key in seasoned.services.lake.files(seasoned.model, day(0), day(8))}
         assert starts == {"2024-01-01T000000Z", "2024-01-08T000000Z"}
+    if name == "to months":
+        starts = {key.split("/")[3] for key in seasoned.services.lake.files(seasoned.model, day(0), day(8))}
+        assert starts == {"2024-01-01T000000Z"}
 
 
-@pytest.mark.parametrize("name", ["number to category", "key gains a column", "period"])
+@pytest.mark.parametrize("name", ["number to category", "key gains a column", "period", "to months"])
 def test_snapshots_keep_their_rows(seasoned: World, name: str) -> None:
     """What the champion was trained on can still be read, as it was."""
     lake, digest = seasoned.services.lake, seasoned.registry.versions["1"].tags["train_digest"]

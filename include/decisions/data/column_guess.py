@@ -10,10 +10,12 @@ import pandas as pd
 from include.decisions.data.values import as_numbers
 from include.errors import DataError
 from include.models.contract import Column, Criteria, Kind, Task
+from include.periods import Period
 
 _LABEL_WORDS = ("label", "target", "y", "class", "outcome", "answer", "default", "fraud", "late", "left", "churn", "churned")
 _FEW_VALUES = 50
 _WORDS_OF_A_TEXT = 3
+_A_MONTH = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Guess:
     features: tuple[Column, ...]
     key: tuple[str, ...]
     time: str
-    period: timedelta
+    period: Period
     criteria: Criteria
     labels: tuple[str, ...]
 
@@ -134,9 +136,12 @@ def _label(values: pd.Series, kind: str) -> tuple[Column, Task]:
     return Column(name, "category"), "multiclass"
 
 
-def _period(values: pd.Series) -> timedelta:
-    """Weeks where they make twelve periods or more, else days."""
+def _period(values: pd.Series) -> Period:
+    """Quarters or months where no rows come in between, else weeks where they make twelve periods or more, else days."""
     times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+    apart = times.drop_duplicates().sort_values().diff().median()
+    if apart >= _A_MONTH:
+        return "quarter" if apart >= 2 * _A_MONTH else "month"
     return timedelta(weeks=1) if times.max() - times.min() >= timedelta(weeks=12) else timedelta(days=1)
 
 

@@ -41,7 +41,7 @@ class Split:
 
 def waiting_periods(model: Model) -> int:
     """How many periods there are from one whose labels have come to the newest one, both included; at least 3."""
-    return max(3, math.ceil(model.feed.label_delay / model.feed.period) + 2)
+    return max(3, math.ceil(model.feed.label_delay / model.feed.longest_period) + 2)
 
 
 def label_known(frame: pd.DataFrame, model: Model, as_of: datetime) -> pd.Series:
@@ -57,7 +57,7 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
     return [
         PeriodCount(start.to_pydatetime(), int(rows), int(known_rows))
         for start, rows, known_rows in table.itertuples()
-        if start + model.feed.period <= as_of
+        if model.later(start) <= as_of
     ]
 
 
@@ -87,7 +87,7 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
             f"holdout starts on {holdout[0].start:%Y-%m-%d}. Wait until {model.held_out} newer periods are labelled."
         )
     starts = tuple(period.start for period in train)
-    return Split(starts[0], holdout[0].start, holdout[-1].start + model.feed.period, starts)
+    return Split(starts[0], holdout[0].start, model.later(holdout[-1].start), starts)
 
 
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:

@@ -62,7 +62,7 @@ def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFin
 def as_of(model: Model, typed: pd.DataFrame, now: datetime) -> datetime:
     """When the labels of the newest row had come, or now: as of then the data are judged."""
     newest = model.period_of(typed[model.feed.time].max().to_pydatetime())
-    return min(newest + model.feed.period + model.feed.label_delay, now)
+    return min(model.later(newest) + model.feed.label_delay, now)
 
 
 def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
@@ -235,7 +235,7 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
         split = choose_split(count_periods(with_delivered, model, moment), model, None)
     except NotEnoughHistory as reason:
         value = f"{str(reason).rstrip('.')} (labels come {model.feed.label_delay} late, as of {moment:%Y-%m-%d})"
-        accepted = f"{model.min_train_periods} + {model.held_out} periods of {model.feed.period} with mature labels"
+        accepted = f"{model.min_train_periods} + {model.held_out} periods ({model.feed.period}) with mature labels"
         yield SpecFinding("wrong", "history", value, accepted, _correct(model, "set feed.period or label_delay to what is so"))
         return
     times = typed[model.feed.time]
@@ -259,9 +259,9 @@ def _history(model: Model, typed: pd.DataFrame, moment: datetime) -> Iterator[Sp
 def _gaps(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
     starts = {start.to_pydatetime() for start in model.periods_of(typed[model.feed.time]).unique()}
     first, last = min(starts), max(starts)
-    whole = int((last - first) / model.feed.period) + 1
+    whole = model.periods_between(first, last) + 1
     if whole > len(starts):
-        empty = next(start for turn in range(whole) if (start := first + turn * model.feed.period) not in starts)
+        empty = next(start for turn in range(whole) if (start := model.later(first, turn)) not in starts)
         value = f"{whole - len(starts):,} of {whole:,} have no rows, the first starts on {empty:%Y-%m-%d %H:%M}"
-        do = _correct(model, "set feed.period to how often deliveries come")
+        do = _correct(model, 'set feed.period to how often deliveries come: timedelta(weeks=1), "month" or "quarter"')
         yield SpecFinding("doubt", "periods of the feed", value, "rows in each", do)

@@ -6,7 +6,7 @@ It is made once, from the training snapshot; every check after that reads the ne
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from statistics import median
 
@@ -73,10 +73,6 @@ class Baseline:
         of = [column_of(view) for view in views]
         return {view: self.importance.get(column, 0.0) / of.count(column) for view, column in zip(views, of, strict=True)}
 
-    def lag(self, period: datetime, length: timedelta) -> int:
-        """How many periods a period lies after the baseline; at least 1."""
-        return max(1, round((period - self.starts[-1]) / length))
-
     def summary_of(self, period: datetime) -> Summary | None:
         """The summary of a period of the baseline itself, or None."""
         return self.features[self.starts.index(period)] if period in self.starts else None
@@ -105,8 +101,8 @@ def summary_of_period(
     model: Model, rows: pd.DataFrame, start: datetime, grid: Grid, columns: Sequence[Column] | None = None
 ) -> Summary:
     """The summary of a period's features, or of some of them."""
-    newest = rows[model.feed.time].max()
-    idle = (start + model.feed.period - newest).total_seconds() if len(rows) else model.feed.period.total_seconds()
+    newest = rows[model.feed.time].max() if len(rows) else start
+    idle = (model.later(start) - newest).total_seconds()
     return summarise(rows, model.features if columns is None else columns, grid, idle)
 
 

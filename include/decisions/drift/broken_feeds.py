@@ -85,7 +85,7 @@ def _same(one: View, other: View) -> bool:
 
 def _freshness(baseline: Baseline, current: Summary, feed: Feed) -> dict[str, str]:
     """Whether the deliveries stopped before the period was over."""
-    longest, length = max(summary.idle for summary in baseline.features), feed.period.total_seconds()
+    longest, length = max(summary.idle for summary in baseline.features), feed.longest_period.total_seconds()
     # Few rows leave a long gap by chance.
     by_chance = (1 - min(current.idle / length, 1.0)) ** current.rows
     if current.idle > 2 * longest + _LATE_SHARE * length and by_chance < _CHANCE:

@@ -1,5 +1,6 @@
 """Season: is what moved where it was a year ago, or are these days that the calendar knows?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from include.decisions.drift.comparison import PREDICTIONS, TOGETHER, Compared
 from include.decisions.drift.summaries import Summary
 from include.models.contract import Model
 
-# 52 weeks: a Monday falls on a Monday.
+# 52 weeks: a Monday falls on a Monday, and the start of a month into the same month.
 A_YEAR = timedelta(days=364)
 _FOLLOWING = (PREDICTIONS, TOGETHER)
 
@@ -20,12 +21,12 @@ def year_before(model: Model, period: datetime) -> datetime:
 
 def half_a_year_before(model: Model, period: datetime) -> datetime:
     """Start of the period half a year before: what stood there then too came to stay, and is no season."""
-    return model.period_of(period - A_YEAR / 2)
+    return model.earlier(period, math.ceil(model.periods_between(year_before(model, period), period) / 2))
 
 
 def known_days(model: Model, period: datetime) -> str:
     """The name of the days in the model's calendar that a period touches; empty when it touches none."""
-    days = {(period + timedelta(days=day)).strftime("%m-%d") for day in range(max(1, model.feed.period.days))}
+    days = {(period + timedelta(days=day)).strftime("%m-%d") for day in range(max(1, (model.later(period) - period).days))}
     for known in model.calendar:
         if any(_within(day, known.first, known.last) for day in days):
             return known.name

@@ -6,7 +6,7 @@ Turnbull, Group Sequential Methods with Applications to Clinical Trials, 2000, c
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
@@ -15,11 +15,12 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from include.decisions.data.periods import waiting_periods
 from include.decisions.scoring.evidence import Answers, blend_gain
 from include.decisions.scoring.metrics import Metric
 from include.decisions.scoring.predictions import Predictions
 from include.decisions.scoring.scorecard import CLEAN, Measured
-from include.models.contract import Probation
+from include.models.contract import Model, Probation
 
 # Gauss-Legendre nodes, and how far below zero there is any mass: the constants agree with the published ones to three digits.
 _NODES, _FAR = 128, -6.0
@@ -83,17 +84,15 @@ def look(plan: Probation, number: int, periods: int, gain: Measured) -> Look:
     return Look(number, periods, gain, z, bound, "worse" if z <= -bound else over)
 
 
-def periods_of_probation(
-    plan: Probation, since: datetime, period: timedelta, newest: datetime, waiting: int
-) -> tuple[list[datetime], bool]:
+def periods_of_probation(model: Model, plan: Probation, since: datetime, newest: datetime) -> tuple[list[datetime], bool]:
     """The periods of a probation that have ended, and whether it has lasted as long as it may.
 
-    `since` is the start of its first period, `newest` that of the newest one that has ended, `waiting` for how many periods
-    labels are waited for. Twice the declared periods may fall out, broken or without labels; then it is given up.
+    `since` is the start of its first period, `newest` that of the newest one that has ended. Twice the declared periods may
+    fall out, broken or without labels, beside those whose labels are waited for; then it is given up.
     """
-    longest = 2 * plan.periods + waiting
-    ended = max((newest - since) // period + 1, 0)
-    return [since + turn * period for turn in range(min(ended, longest))], ended > longest
+    longest = 2 * plan.periods + waiting_periods(model)
+    ended = max(model.periods_between(since, newest) + 1, 0)
+    return [model.later(since, turn) for turn in range(min(ended, longest))], ended > longest
 
 
 @lru_cache

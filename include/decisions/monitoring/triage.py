@@ -17,17 +17,13 @@ from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
 from include.decisions.scoring.metrics import primary_metric
-from include.models.contract import Model
+from include.models.contract import SILENT_PERIODS, Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
 
-# In periods: how late a check, labels or an asked-for retraining may be before silence is an alarm.
-_SILENCE = 3
 # From how much more noise than usual, as a share of the rows, a person is paged.
 _SURGE = 0.04
 # From which loss of rows a person is paged.
 FEW_ROWS = -0.4
-# However short a period is, a check is not expected more often than every few days.
-_SPARSEST = timedelta(days=3)
 # A page that is sent every week is soon ignored.
 PAGED_PERIODS = 2
 # What share of all that the champion uses must have moved before drift alone requests a retraining.
@@ -93,7 +89,7 @@ def below_floor(model: Model, quality: Quality) -> bool:
 def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if evidence.drift.broken:
         return Finding(action="stop", reason="the feed is broken: " + "; ".join(evidence.drift.broken))
-    if not evidence.has_champion and evidence.quality.overdue >= _SILENCE:
+    if not evidence.has_champion and evidence.quality.overdue >= SILENT_PERIODS:
         never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
         return _alarm(never, "Ask who delivers the labels.")
     if not evidence.has_champion and (waits := _too_little_history(model, evidence.quality)):
@@ -126,7 +122,7 @@ def _too_little_history(model: Model, quality: Quality) -> str:
         return ""
     missing = needed - quality.labelled_periods
     there = f"{quality.labelled_periods} of {needed} periods are labelled that a first champion needs"
-    return f"{there}: about {missing} more, {_days(missing * model.feed.period)}, have to come"
+    return f"{there}: about {missing} more, {_days(missing * model.feed.longest_period)}, have to come"
 
 
 def _outdated(model: Model, evidence: Evidence) -> Finding | None:
@@ -226,16 +222,17 @@ def _is_news(one: Moved) -> bool:
 
 def _silence(model: Model, evidence: Evidence) -> Finding | None:
     as_of, quality, times = evidence.as_of, evidence.quality, evidence.times
-    patience = max(_SILENCE * model.feed.period, _SPARSEST)
-    if times.last_check and as_of - times.last_check > patience:
+    if times.last_check and as_of > model.silent_after(times.last_check):
         advice = "See why the monitor did not run: upstream, or the scheduler."
         return _alarm(f"no check for {_days(as_of - times.last_check)}", advice)
-    if quality.overdue >= _SILENCE:
+    if quality.overdue >= SILENT_PERIODS:
         return _alarm(f"labels are {quality.overdue} periods late: quality is not known", "Ask who delivers the labels.")
-    unanswered = as_of - times.last_retrain - model.max_model_age - patience if times.last_retrain else timedelta(0)
+    if times.last_retrain is None:
+        return None
+    answered_by = model.silent_after(times.last_retrain + model.max_model_age)
     # Reported once: after that it is requested again, or the alarm itself would keep the model from ever being retrained.
-    if timedelta(0) < unanswered <= model.feed.period:
-        ago = _days(unanswered + model.max_model_age + patience)
+    if answered_by < as_of <= model.later(answered_by):
+        ago = _days(as_of - times.last_retrain)
         return _alarm(f"no retraining for {ago}, although it was due", f"See the runs of {model.name}.retrain.")
     return None
 
@@ -258,17 +255,22 @@ def _pays(model: Model, evidence: Evidence) -> Finding | None:
 
 def _nothing_new(model: Model, evidence: Evidence) -> str | None:
     """Why a fresh model could not be compared with the champion now, or not so soon; None where it can."""
-    times, newest, period = evidence.times, evidence.quality.period, model.feed.period
+    times, newest = evidence.times, evidence.quality.period
     last, seen = times.last_retrain, times.trained_until
     if newest is None:
         return "no period has matured that the champion has not seen"
-    if last and (evidence.as_of - last < model.shortest_interval or newest + period + model.feed.label_delay <= last):
+    if last and (evidence.as_of < _earliest(model, last) or model.later(newest) + model.feed.label_delay <= last):
         return f"nothing has matured since the last retraining, as of {last:%Y-%m-%d}"
     # What is trained up to where the champion was would be the champion again.
-    if seen and newest - (model.held_out - 1) * period <= seen:
+    if seen and model.earlier(newest, model.held_out - 1) <= seen:
         newer = model.held_out + 1
         return f"the champion was trained until {seen:%Y-%m-%d}, and {newer} newer periods have to be labelled"
     return None
+
+
+def _earliest(model: Model, last: datetime) -> datetime:
+    """Until when it does not pay to retrain again."""
+    return max(model.later(last, model.worthwhile_periods), last + (model.retraining.cool_down or timedelta(0)))
 
 
 def _moved(model: Model, evidence: Evidence) -> Finding | None:

@@ -77,7 +77,7 @@ def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows:
 
     starts = tuple(period.start for period in seen_at(until))
     windows = tuple(windows) or default_windows(model, len(starts))
-    ends = tuple(start + model.feed.period for start in starts)
+    ends = tuple(model.later(start) for start in starts)
     seen = [seen_at(end) for end in ends]
     fits = [fit for moment, counts in enumerate(seen) for fit in _fits_at(moment, counts, model, windows)]
     return BacktestPlan(starts, ends, _mature_at(seen, model), windows, tuple(fits))

@@ -1,5 +1,6 @@
 """Policies: when to retrain, and on which window. Hundreds of them, simulated on the same history."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,6 @@ from include.models.contract import Model
 Z90 = float(norm.ppf(0.90))
 CADENCES = (1, 2, 4, 8, 13, 26)
 _SHARES, _PSI = (0.01, 0.02, 0.05, 0.10), (0.1, 0.2, 0.5)
-_UNITS = {timedelta(hours=1): "hour", timedelta(days=1): "day", timedelta(weeks=1): "week"}
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,14 @@ class Policy:
 NEVER = Policy(())
 
 
-def unit_of(period: timedelta) -> str:
-    """One period in a word."""
-    return _UNITS.get(period, "period")
-
-
 def label_delay_in_periods(model: Model) -> int:
     """Whole periods until the labels of a new model's first period are known; at least one."""
-    return max(1, -(-model.feed.label_delay // model.feed.period))
+    return _in_periods(model, model.feed.label_delay)
+
+
+def _in_periods(model: Model, span: timedelta) -> int:
+    """So many whole periods that a time is over; at least one."""
+    return max(1, -(-span // model.feed.longest_period))
 
 
 def default_policy(model: Model) -> Policy:
@@ -122,10 +122,11 @@ def current_policy(model: Model) -> Policy:
     """
     first, *others = (candidate.train_periods for candidate in model.candidates)
     if model.retraining.when == "it pays":
-        every = AgeTrigger(max(1, round(model.shortest_interval / model.feed.period)))
+        apart = round((model.retraining.cool_down or timedelta(0)) / model.feed.longest_period)
+        every = AgeTrigger(max(model.worthwhile_periods, apart))
         return Policy((every,), 1, first, tuple(others), earlier_return=True)
-    cool_down = max(1, -(-model.effective_cool_down // model.feed.period))
-    age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.period))
+    cool_down = _in_periods(model, model.effective_cool_down)
+    age = max(1, round(min(interval_of(model.retraining.cadence), model.max_model_age) / model.feed.longest_period))
     triggers = (DecayTrigger(model.retraining.decay_share, Z90, 2), AgeTrigger(age))
     return Policy(triggers, cool_down, first, tuple(others), earlier_return=True)
 
@@ -133,17 +134,23 @@ def current_policy(model: Model) -> Policy:
 def interval_of(cron: str) -> timedelta:
     """About how long it is from one slot of a cron line to the next.
 
-    >>> [interval_of(line).days for line in ("0 7 1 * *", "0 8 * * TUE", "30 6 * * *")]
-    [30, 7, 1]
+    >>> [interval_of(line).days for line in ("0 7 1 * *", "0 7 1 */3 *", "0 8 * * TUE", "30 6 * * *")]
+    [30, 91, 7, 1]
     """
     _, hour, day, month, weekday = cron.split()
     if month != "*":
-        return timedelta(days=365) / len(month.split(","))
+        return timedelta(days=365) / _times(month, 12)
     if day != "*":
-        return timedelta(days=30) / len(day.split(","))
+        return timedelta(days=30) / _times(day, 30)
     if weekday != "*":
-        return timedelta(days=7) / len(weekday.split(","))
-    return timedelta(hours=1) if hour == "*" else timedelta(days=1) / len(hour.split(","))
+        return timedelta(days=7) / _times(weekday, 7)
+    return timedelta(hours=1) if hour == "*" else timedelta(days=1) / _times(hour, 24)
+
+
+def _times(field: str, of: int) -> int:
+    """How many values of so many a field of a cron line takes."""
+    _, every, step = field.partition("*/")
+    return math.ceil(of / int(step)) if every else len(field.split(","))
 
 
 def candidates(model: Model, windows: Sequence[int | None], longest: int) -> list[Policy]:

@@ -20,11 +20,11 @@ from include.decisions.replay.policies import (
     current_policy,
     default_policy,
     label_delay_in_periods,
-    unit_of,
 )
 from include.decisions.replay.simulation import Backtest, Simulation, oracle, served_values, simulate
 from include.decisions.scoring.predictions import Floats
 from include.models.contract import Model
+from include.periods import in_a_word
 
 # Fewer periods are no history to choose from.
 FEWEST_PERIODS = 12
@@ -97,7 +97,7 @@ def replay(backtest: Backtest, model: Model, point: float) -> Replay:
     named = {name: evaluator.tried(policy) for name, policy in _named(model, longest).items()}
     recommended, grounds = _recommended(tried, named[EVERY], evaluator, windows[0])
     return Replay(
-        unit=unit_of(model.feed.period),
+        unit=in_a_word(model.feed.period),
         point=point,
         windows=windows,
         tried=tuple(tried),
@@ -129,7 +129,7 @@ ALONE = "current settings, no earlier champion"
 
 
 def _named(model: Model, longest: int) -> dict[str, Policy]:
-    unit, window = unit_of(model.feed.period), model.candidate.train_periods
+    unit, window = in_a_word(model.feed.period), model.candidate.train_periods
     rare = {f"every {k} {unit}s": Policy((AgeTrigger(k),), 1, window) for k in (4, 13) if k <= longest}
     drift = {"PSI above 0.2": Policy((DriftTrigger(0.2),), label_delay_in_periods(model), window)}
     cadences = {STATIC: NEVER, EVERY: Policy((AgeTrigger(1),), 1, window), **rare, **drift}

@@ -55,7 +55,6 @@ def test_it_knows_its_periods() -> None:
     assert [summary.rows for summary in baseline.labels] == [72] * 9
     assert baseline.summary_of(FIRST + 3 * DAY) is baseline.features[3]
     assert baseline.summary_of(FIRST + 9 * DAY) is None
-    assert baseline.lag(FIRST + 11 * DAY, DAY) == 3
     assert len(baseline.noise) == 4
 
 

@@ -1,6 +1,5 @@
 """Looks at a new champion are few and declared, and together they are wrong as rarely as one would be."""
 
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +12,7 @@ from include.decisions.scoring.evidence import Answers
 from include.decisions.scoring.metrics import Metric, roc_auc
 from include.decisions.scoring.scorecard import CLEAN, Measured
 from include.models.contract import Probation
-from tests.toy import day
+from tests.toy import MODEL, day
 
 
 @pytest.mark.parametrize(("looks", "constant"), [(1, 1.960), (2, 1.977), (3, 2.004), (4, 2.024), (5, 2.040), (10, 2.087)])
@@ -97,7 +96,7 @@ def test_each_planned_look_is_taken_once(plan: Probation, stride: int) -> None:
 def test_a_probation_without_labels_is_given_up() -> None:
     """After twice its periods and the wait for labels; until then each period that ended is one of it."""
     plan = Probation(periods=2, looks=2)
-    assert periods_of_probation(plan, day(3), timedelta(days=1), day(2), 3) == ([], False)
-    assert periods_of_probation(plan, day(3), timedelta(days=1), day(4), 3) == ([day(3), day(4)], False)
-    assert periods_of_probation(plan, day(3), timedelta(days=1), day(9), 3) == ([day(n) for n in range(3, 10)], False)
-    assert periods_of_probation(plan, day(3), timedelta(days=1), day(10), 3) == ([day(n) for n in range(3, 10)], True)
+    assert periods_of_probation(MODEL, plan, day(3), day(2)) == ([], False)
+    assert periods_of_probation(MODEL, plan, day(3), day(4)) == ([day(3), day(4)], False)
+    assert periods_of_probation(MODEL, plan, day(3), day(9)) == ([day(n) for n in range(3, 10)], False)
+    assert periods_of_probation(MODEL, plan, day(3), day(10)) == ([day(n) for n in range(3, 10)], True)

@@ -1,13 +1,14 @@
 """Triage, as a table: each finding leads to one named action."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
 
 from include.decisions.monitoring.triage import Evidence, Times, triage
 from include.models.contract import Model, Worth
+from include.periods import Period
 from include.results import Cause, Checked, Drift, Finding, Moved, Quality, Why
 from tests.toy import DAY, MODEL, changed, day
 
@@ -217,7 +218,38 @@ def test_the_default_cool_down_is_the_label_delay() -> None:
     """And the default age limit is thirteen periods, at least a month."""
     assert MODEL.effective_cool_down == MODEL.feed.label_delay
     assert MODEL.max_model_age == timedelta(days=30)
-    assert replace(MODEL, feed=replace(MODEL.feed, period=timedelta(weeks=1))).max_model_age == timedelta(weeks=13)
+    assert changed(period=timedelta(weeks=1)).max_model_age == timedelta(weeks=13)
+    assert changed(period="quarter").max_model_age == timedelta(days=365)
+
+
+LAST = Times(last_check=datetime(2023, 1, 1, 6, tzinfo=UTC), last_retrain=datetime(2023, 1, 1, 6, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("period", "as_of", "action"),
+    [
+        ("month", datetime(2023, 4, 1, 6, tzinfo=UTC), "nothing"),
+        ("month", datetime(2023, 4, 1, 7, tzinfo=UTC), "alarm"),
+        ("quarter", datetime(2023, 10, 1, 6, tzinfo=UTC), "nothing"),
+        ("quarter", datetime(2023, 10, 1, 7, tzinfo=UTC), "alarm"),
+    ],
+)
+def test_silence_lasts_three_periods_of_the_calendar(period: Period, as_of: datetime, action: str) -> None:
+    """However many days these months have."""
+    finding = triage(changed(period=period), Evidence(as_of, True, CALM, GOOD, LAST, TAKEN_IN))
+    assert finding.action == action, finding
+    assert action == "nothing" or finding.reason.startswith("silence: no check for")
+
+
+@pytest.mark.parametrize(("retrain", "month", "due"), [(50, 2, False), (50, 3, True), (150, 4, False), (150, 5, True)])
+def test_a_retraining_that_pays_comes_with_the_months(retrain: float, month: int, due: bool) -> None:
+    """In each, or in every third, from the day on which the last one was; a short February is a month too."""
+    model = changed(when="it pays", period="month", worth=Worth(retrain=retrain, point=50))
+    last = Times(datetime(2023, month, 1, 6, tzinfo=UTC), last_retrain=datetime(2023, 2, 1, 6, tzinfo=UTC))
+    quality = GOOD.model_copy(update={"period": datetime(2023, month, 1, tzinfo=UTC)})
+    as_of = datetime(2023, month, 1, 5 + due, tzinfo=UTC)
+    finding = triage(model, Evidence(as_of, True, CALM, quality, last, TAKEN_IN))
+    assert finding.action == ("retrain" if due else "nothing"), finding
 
 
 def test_labels_that_never_came_are_an_alarm_before_the_first_champion() -> None:

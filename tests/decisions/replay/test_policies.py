@@ -15,7 +15,6 @@ from include.decisions.replay.policies import (
     current_policy,
     default_policy,
     label_delay_in_periods,
-    unit_of,
 )
 from include.models.contract import Worth
 from tests.backtests import MODEL, WEEK
@@ -76,8 +75,3 @@ def test_every_candidate_is_another_policy_and_none_is_rarer_than_asked() -> Non
     assert len(set(found)) == len(found) > 200
     assert max(t.periods for policy in found for t in policy.triggers if isinstance(t, AgeTrigger)) == 8
     assert candidates(MODEL, (None,), longest=1)
-
-
-def test_a_period_has_a_name() -> None:
-    """Where there is no word for its length, it is a period."""
-    assert [unit_of(length) for length in (timedelta(hours=1), DAY, WEEK, 2 * WEEK)] == ["hour", "day", "week", "period"]
