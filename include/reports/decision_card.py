@@ -16,6 +16,7 @@ from include.untrusted_text import plain
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
 LONGEST = 5000
 _MOST_SLICES = 8
+_LONGEST_SEARCH = 160
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 
@@ -124,12 +125,23 @@ def _clusters(scorecard: Scorecard) -> str:
 
 def _contestant(one: Contestant) -> str:
     """One of the pool, as a row of a table."""
+    name = plain(_with_parameters(one))
     if one.value is None:
-        return _row(plain(one.name), plain(one.problem[:80]), "", "", "")
+        return _row(name, plain(one.problem[:80]), "", "", "")
     seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
     if one.ahead is None or one.low is None or one.high is None:
-        return _row(plain(one.name), f"{one.value:.4g}", "", "", seconds)
-    return _row(plain(one.name), f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
+        return _row(name, f"{one.value:.4g}", "", "", seconds)
+    return _row(name, f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
+
+
+def _with_parameters(one: Contestant) -> str:
+    """Its name, and what a search chose for it."""
+    found = one.searched
+    chosen = [
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in found.parameters.items()
+    ]
+    words = "; ".join(filter(None, [", ".join(chosen), found.how]))
+    return f"{one.name} ({words[:_LONGEST_SEARCH]})" if words else one.name
 
 
 def _production(scorecard: Scorecard) -> str:
