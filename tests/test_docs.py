@@ -152,11 +152,8 @@ def _seeds(measured: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def test_the_recipe_of_a_search_keeps_the_model_contract() -> None:
     """The page's code as it stands: in the template's model it fits, and all of its space can be kept by the registry."""
-    code = next(
-        block
-        for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "your_model.md").read_text(), re.DOTALL)
-        if "TUNED" in block
-    )
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "your_model.md").read_text(), re.DOTALL)
+    code = next(block for block in blocks if "TUNED" in block)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "recipe.py").write_text(code)
         spec = importlib.util.spec_from_file_location("recipe", f"{folder}/recipe.py")

@@ -103,7 +103,8 @@ def test_a_fault_of_a_search_is_found_by_one_draw(tmp_path: Path, monkeypatch: p
         return make_pipeline(columns, DecisionTreeRegressor(max_leaf_nodes=leaves, random_state=seed))
 
     road = find_model("traffic_volume")
-    candidate = replace(road.candidate, build=build, search=Search({"leaves": Whole(-200, 31)}, trials=40))
+    search = Search({"leaves": Whole(-200, 31)}, trials=40)
+    candidate = replace(road.candidate, build=build, trusted_types=("sklearn.tree._tree.Tree",), search=search)
     monkeypatch.setattr(check_model, "find_model", lambda _: replace(road, candidates=(candidate,)))
     monkeypatch.setattr(check_model, "CARDS", tmp_path / "cards")
     hours().to_csv(tmp_path / "road.csv", index=False)
