@@ -155,7 +155,8 @@ class _Work:
             return replace(same, number=trial.number, seconds=0.0)
         began = time.perf_counter()
         try:
-            trial = self._scored(trial, proposal)
+            with computing(self.context.services.settings, self.context.model):
+                trial = self._scored(trial, proposal)
         except NoValue as error:
             trial = replace(trial, outcome="failed", problem=str(error))
         except ProvingGroundError:
@@ -178,9 +179,8 @@ class _Work:
         model, fold, compared = self.context.model, self.folds[number], self.compared[number]
         times, pipeline = self.rows[model.feed.time], candidate.pipeline()
         learned = self.rows[(times >= fold.trained) & (times < fold.scored)]
-        with computing(self.context.services.settings, model):
-            pipeline.fit(*rows_to_fit(model, candidate, learned, labels_of(model, learned), _drawn_by(fold)))
-            predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
+        pipeline.fit(*rows_to_fit(model, candidate, learned, labels_of(model, learned), _drawn_by(fold)))
+        predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
         return compared.scored(candidate.name, predicted).value
 
     def tell(self, trials: list[Trial]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision, untested
+from include.decisions.scoring.importance import NOTHING, Importance
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.pages import render
@@ -16,6 +17,7 @@ from include.untrusted_text import plain
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
 LONGEST = 5000
 _MOST_SLICES = 8
+_MOST_FEATURES = 8
 _LONGEST_SEARCH = 160
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
@@ -27,7 +29,8 @@ class CardFacts:
 
     `production_noise` lines describe the noise in production; `override` what a person allowed, and who; `plot_url` is the
     address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
-    from, `test_score` the ML Test Score in a line, `error_budget` what the comparison spent, in words.
+    from, `importance` what each feature is worth, `test_score` the ML Test Score in a line, `error_budget` what the comparison
+    spent, in words.
     """
 
     model: str
@@ -53,6 +56,7 @@ class CardFacts:
     candidate: str = ""
     choice: str = ""
     pool: Sequence[Contestant] = ()
+    importance: Sequence[Importance] = ()
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
@@ -76,6 +80,7 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
             changed=changed,
             table=_table,
             row=_row,
+            nothing=f"{NOTHING * criteria.margin:.3g}",
             interval=_interval,
             **values,
         )
@@ -94,6 +99,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "conditions": True,
         "pool": facts.pool,
         "slices": scorecard.slices,
+        "features": facts.importance,
         "others": others,
         "costs": costs,
         "suspects": scorecard.suspects,
@@ -107,6 +113,9 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "untested": untested(scorecard),
         "others": others,
         "costs": costs,
+        "features": [_feature(one, facts) for one in facts.importance[:_MOST_FEATURES]],
+        "more_features": max(0, len(facts.importance) - _MOST_FEATURES),
+        "idle": ", ".join(one.feature for one in facts.importance if one.earns_nothing(criteria.margin)),
         "contestants": [_contestant(one) for one in facts.pool],
     }
 
@@ -142,6 +151,13 @@ def _with_parameters(one: Contestant) -> str:
     ]
     words = "; ".join(filter(None, [", ".join(chosen), found.how]))
     return f"{one.name} ({words[:_LONGEST_SEARCH]})" if words else one.name
+
+
+def _feature(one: Importance, facts: CardFacts) -> str:
+    """What one feature is worth, as a row of a table."""
+    models = [one.challenger, one.champion] if facts.champion else [one.challenger]
+    cells = [text for each in models for text in ((f"{each.value:+.3g}", _interval(each)) if each else ("not taken", ""))]
+    return _row(plain(one.feature), *cells)
 
 
 def _production(scorecard: Scorecard) -> str:
