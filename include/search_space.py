@@ -8,6 +8,17 @@ from typing import Any, TypeAlias
 Value: TypeAlias = bool | int | float | str | None
 
 
+def in_words(parameters: Mapping[str, Value]) -> str:
+    """Chosen parameters for people.
+
+    >>> in_words({"rate": 0.123456, "leaves": 31, "kind": None})
+    'rate 0.123, leaves 31, kind None'
+    """
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in parameters.items()
+    )
+
+
 @dataclass(frozen=True)
 class Between:
     """A number from `low` to `high`, both included; with `log` small and large ones are tried alike (both above 0)."""

@@ -24,7 +24,7 @@ from include.errors import NoValue, ProvingGroundError
 from include.models.contract import Candidate
 from include.noise.suite import NoiseSuite
 from include.results import Assembled, Searched
-from include.search_space import Search
+from include.search_space import Search, in_words
 from include.services import StepContext
 from include.untrusted_text import words_of
 
@@ -46,19 +46,24 @@ def searched(context: StepContext, assembled: Assembled, candidate: Candidate, s
         work.tell(trials)
         if trials[0].outcome == "failed":
             return Searched(how=f"not searched: without a search it fails: {trials[0].problem}")
-    return _found(work.search, trials)
+    return _found(work, trials)
 
 
-def _found(search: Search, trials: list[Trial]) -> Searched:
-    winner, count = best(trials), f"{len(trials)} trials"
+def _found(work: "_Work", trials: list[Trial]) -> Searched:
+    winner, metric = best(trials), primary_metric(work.context.model)
     assert winner is not None
+    reached, alone = (f"{metric.gain(trial.value):.4g}" for trial in (winner, trials[0]))
     ended = sum(trial.outcome == "pruned" for trial in trials)
     failed = [f"{trial.parameters} {trial.problem}" for trial in trials if trial.outcome == "failed"]
-    how = f"trial {winner.number + 1} of {count}"
+    how = f"trial {winner.number + 1} of {len(trials)}"
     how += f", {ended} ended early" if ended else ""
     how += f", {len(failed)} failed" if failed else ""
-    how += f"; {search.minutes:g} minutes were over before {search.trials}" if len(trials) < search.trials else ""
-    return Searched(parameters=winner.parameters, how=how, failed=tuple(failed))
+    how += (
+        f", {work.search.minutes:g} minutes were over before {work.search.trials}" if len(trials) < work.search.trials else ""
+    )
+    return Searched(
+        parameters=winner.parameters, how=f"{how}; {reached} on its folds, {alone} without a search", failed=tuple(failed)
+    )
 
 
 @dataclass(frozen=True)
@@ -212,4 +217,4 @@ def _line(trial: LoggedTrial, of: int) -> str:
     """A trial as a line of the log."""
     worth = ", ".join(f"{name} {value:.4g}" for name, value in trial.metrics.items() if not name.startswith("fold_"))
     reached = "" if trial.best_value is None else f"; best so far {trial.best_value:.4g}, of trial {trial.best['trial']}"
-    return f"trial {trial.number} of {of} {trial.outcome}: {trial.problem or worth}{reached}; {dict(trial.params)}"
+    return f"trial {trial.number} of {of} {trial.outcome}: {trial.problem or worth}{reached}; {in_words(trial.params)}"

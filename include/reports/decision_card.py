@@ -12,13 +12,14 @@ from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.pages import render
 from include.results import Contestant, Snapshot
+from include.search_space import in_words
 from include.untrusted_text import plain
 
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
 LONGEST = 5000
 _MOST_SLICES = 8
 _MOST_FEATURES = 8
-_LONGEST_SEARCH = 160
+_LONGEST_SEARCH = 300
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 
@@ -117,6 +118,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "more_features": max(0, len(facts.importance) - _MOST_FEATURES),
         "idle": ", ".join(one.feature for one in facts.importance if one.earns_nothing(criteria.margin)),
         "contestants": [_contestant(one) for one in facts.pool],
+        "searches": [_search(one) for one in facts.pool if one.searched.how],
     }
 
 
@@ -134,7 +136,7 @@ def _clusters(scorecard: Scorecard) -> str:
 
 def _contestant(one: Contestant) -> str:
     """One of the pool, as a row of a table."""
-    name = plain(_with_parameters(one))
+    name = plain(one.name)
     if one.value is None:
         return _row(name, plain(one.problem[:80]), "", "", "")
     seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
@@ -143,14 +145,10 @@ def _contestant(one: Contestant) -> str:
     return _row(name, f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
 
 
-def _with_parameters(one: Contestant) -> str:
-    """Its name, and what a search chose for it."""
-    found = one.searched
-    chosen = [
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in found.parameters.items()
-    ]
-    words = "; ".join(filter(None, [", ".join(chosen), found.how]))
-    return f"{one.name} ({words[:_LONGEST_SEARCH]})" if words else one.name
+def _search(one: Contestant) -> str:
+    """What a search chose for one of the pool, and how."""
+    chosen = in_words(one.searched.parameters)
+    return f"{one.name}: {'; '.join(filter(None, [chosen, one.searched.how]))}"[:_LONGEST_SEARCH]
 
 
 def _feature(one: Importance, facts: CardFacts) -> str:

@@ -112,4 +112,4 @@ def test_a_fault_of_a_search_is_found_by_one_draw(tmp_path: Path, monkeypatch: p
     assert answer.exit_code == 1, answer.output
     assert "wrong: search of candidate main: {'leaves': -" in answer.output
     assert "max_leaf_nodes" in answer.output
-    assert "trial 1 of 2 trials, 1 failed" in (tmp_path / "cards" / "traffic_volume.md").read_text()
+    assert "trial 1 of 2, 1 failed" in (tmp_path / "cards" / "traffic_volume.md").read_text()

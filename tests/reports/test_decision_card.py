@@ -200,7 +200,7 @@ def test_many_features_leave_room_for_the_rest() -> None:
 
 
 def test_what_a_search_chose_stands_beside_the_candidate() -> None:
-    """Short, with how it was found; a text among the values acts on nothing."""
-    found = Searched(parameters={"rate": 0.123456, "leaves": 31, "kind": "a|b"}, how="trial 7 of 20 trials, 5 ended early")
+    """Below the table, with how it was found; a text among the values acts on nothing."""
+    found = Searched(parameters={"rate": 0.123456, "leaves": 31, "kind": "a|b"}, how="trial 7 of 20, 5 ended early")
     text = card(facts=replace(FACTS, pool=(Contestant(name="trees", value=0.7, searched=found),)))
-    assert "| trees (rate 0.123, leaves 31, kind a\\|b; trial 7 of 20 trials, 5 ended early) |" in text
+    assert "\n\ntrees: rate 0.123, leaves 31, kind a\\|b; trial 7 of 20, 5 ended early\n\n" in text

@@ -35,17 +35,18 @@ class Fold:
 
 
 def folds(model: Model, periods: Sequence[datetime], ended: datetime, train_periods: int | None) -> list[Fold]:
-    """Forward-chained folds in the periods before `ended`, the newest first: each as long as the hold-out.
+    """Forward-chained folds in the periods before `ended`, the newest first, each fitted on a window of the candidate's.
 
-    At most MOST_FOLDS, in the newer half of the periods, each fitted on a window of the candidate's; none for one period.
+    At most MOST_FOLDS, each at most as long as the hold-out, in the newer half of the periods; none for one period.
 
     >>> from include.models import find_model
     >>> flights, days = find_model("flight_delays"), [datetime(2024, 1, day) for day in range(1, 11)]
     >>> [(f.trained.day, f.scored.day, f.ended.day) for f in folds(flights, days, datetime(2024, 1, 11), 4)]
-    [(5, 9, 11), (3, 7, 9)]
+    [(6, 10, 11), (5, 9, 10), (4, 8, 9)]
     """
-    length = min(model.holdout_periods, len(periods) // 2)
-    count = min(MOST_FOLDS, len(periods) // 2 // length) if length else 0
+    newer = len(periods) // 2
+    count = min(MOST_FOLDS, newer)
+    length = min(model.holdout_periods, newer // count) if count else 0
     edges = [*periods, ended]
     begins = [len(periods) - length * (number + 1) for number in range(count)]
     return [Fold(edges[max(0, at - (train_periods or at))], edges[at], edges[at + length]) for at in begins]

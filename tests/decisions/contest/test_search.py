@@ -105,7 +105,7 @@ def test_folds_are_chained_forward(count: int, held_out: int, window: int | None
     assert newest - day(0) >= timedelta(days=count / 2)
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, 0), (2, 1), (4, 1), (8, 2), (12, 3), (50, 3)])
+@pytest.mark.parametrize(("count", "expected"), [(1, 0), (2, 1), (3, 1), (4, 2), (6, 3), (12, 3), (50, 3)])
 def test_there_are_as_many_folds_as_the_history_allows(count: int, expected: int) -> None:
     """At least half of the periods are only learned from."""
     periods = [day(number) for number in range(count)]
