@@ -67,3 +67,13 @@ def test_of_values_only_the_very_ones_are_held() -> None:
     """1 and True are equal in Python, and not the same choice."""
     assert OneOf(True, False).holds(True)
     assert not OneOf(True, False).holds(1)
+
+
+def test_the_seed_is_no_parameter() -> None:
+    """Also where build gives it a default: it is the candidate's."""
+
+    def seeded(seed: int = 1, rate: float = 0.1) -> Any:
+        raise NotImplementedError
+
+    with pytest.raises(ModelError, match="build takes no seed that has a default"):
+        replace(MODEL, candidates=(Candidate(build=seeded, search=Search({"seed": Whole(1, 9)})),))

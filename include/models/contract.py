@@ -323,7 +323,7 @@ class Candidate:
     @property
     def unsearched(self) -> dict[str, Any]:
         """What `build` gets where nothing is searched, by name: its own defaults, and declared `parameters` before them."""
-        named = inspect.signature(self.build).parameters.values()
+        _, *named = inspect.signature(self.build).parameters.values()
         return {one.name: one.default for one in named if one.default is not one.empty} | dict(self.parameters)
 
     def pipeline(self) -> Any:

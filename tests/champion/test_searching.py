@@ -86,6 +86,22 @@ def test_the_planted_parameter_is_found(world: World, caplog: pytest.LogCaptureF
     assert parameters_of(world)[0] == {"column": "z", "strength": 1.0}
 
 
+def test_a_hopeless_trial_ends_early(world: World) -> None:
+    """Once four have finished, mostly after one fit instead of three; MLflow shows how it ended."""
+    space: dict[str, Dimension] = {"column": OneOf("z", "x"), "strength": Between(0.01, 100, log=True)}
+    world.model = replace(world.model, candidates=(Candidate(build=choosy, name="choosy", search=Search(space, trials=10)),))
+    tried = train(world)
+    fits = [
+        (outcome, len(values)) for outcome, values in zip(field_of(world, "outcome"), field_of(world, "values"), strict=True)
+    ]
+    assert ("pruned", 1) in fits
+    assert all((outcome == "pruned") == (count < 3) for outcome, count in fits)
+    assert "ended early" in tried.searched.how
+    outcomes = [trial.outcome for trial in world.registry.trials.values()]
+    assert outcomes == field_of(world, "outcome")
+    assert "pruned" not in outcomes[:4]
+
+
 def test_everything_that_is_fitted_later_uses_what_was_found(world: World) -> None:
     """The challenger, its run and its tags, the card's pool, and the version that learns the hold-out too."""
     assembled, trained, verdict = challenge(world)
