@@ -7,7 +7,7 @@ from typing import Any
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision, untested
-from include.decisions.scoring.importance import NOTHING, Importance
+from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.pages import render
@@ -18,7 +18,7 @@ from include.untrusted_text import plain
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
 LONGEST = 5000
 _MOST_SLICES = 8
-_MOST_FEATURES = 8
+_MOST_FEATURES = 6
 _LONGEST_SEARCH = 300
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
@@ -81,7 +81,6 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
             changed=changed,
             table=_table,
             row=_row,
-            nothing=f"{NOTHING * criteria.margin:.3g}",
             interval=_interval,
             **values,
         )
@@ -153,9 +152,9 @@ def _search(one: Contestant) -> str:
 
 def _feature(one: Importance, facts: CardFacts) -> str:
     """What one feature is worth, as a row of a table."""
-    models = [one.challenger, one.champion] if facts.champion else [one.challenger]
-    cells = [text for each in models for text in ((f"{each.value:+.3g}", _interval(each)) if each else ("not taken", ""))]
-    return _row(plain(one.feature), *cells)
+    its = (f"{one.challenger.value:+.3g}", _interval(one.challenger)) if one.challenger else ("not taken", "")
+    champions = f"{one.champion.value:+.3g}" if one.champion else "not taken"
+    return _row(plain(one.feature), *its, *([champions] if facts.champion else []))
 
 
 def _production(scorecard: Scorecard) -> str:

@@ -20,8 +20,8 @@ from include.decisions.scoring.scorecard import Measured
 
 # All features together are asked for at most as many rows as so many conditions have, except that each is worth some rows.
 _CONDITIONS, _FEWEST_ROWS, _MOST_ROWS = 4, 1_000, 20_000
-# A feature of which at most this share of the non-inferiority margin is lost, with an upper 95 % bound, earns nothing.
-NOTHING = 0.5
+# A feature earns nothing if the upper 95 % bound of what is lost lies below this share of the non-inferiority margin.
+_NOTHING = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Importance:
     champion: Measured | None = None
 
     def earns_nothing(self, margin: float) -> bool:
-        """Whether the challenger takes it, and would surely lose less than a share NOTHING of the margin without it."""
-        return self.challenger is not None and self.challenger.high < NOTHING * margin
+        """Whether the challenger takes it, and would lose less than half a margin without it, with an upper 95 % bound."""
+        return self.challenger is not None and self.challenger.high < _NOTHING * margin
 
 
 def sampled(rows: int, features: int, seed: int) -> NDArray[np.intp]:
