@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from include.periods import CalendarPeriod
+from include.search_space import Value
 
 
 class Result(BaseModel):
@@ -388,6 +389,19 @@ class Assembled(Result):
     skipped: str | None = None
 
 
+class Searched(BaseModel):
+    """What a search chose: `parameters` of `build` by name, and `how`, in words; empty where nothing was searched.
+
+    `failed` are the trials that raised something: their parameters, and what it was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: dict[str, Value] = {}
+    how: str = ""
+    failed: tuple[str, ...] = ()
+
+
 class Tried(Result):
     """One candidate, scored on the rows that candidates are compared on: where its values are kept.
 
@@ -399,6 +413,7 @@ class Tried(Result):
     key: str | None = None
     problem: str = ""
     seconds: float | None = None
+    searched: Searched = Searched()
 
 
 class Contestant(BaseModel):
@@ -416,17 +431,20 @@ class Contestant(BaseModel):
     high: float | None = None
     seconds: float | None = None
     problem: str = ""
+    searched: Searched = Searched()
 
 
 class Trained(Result):
     """A registered challenger, and the pages of its version and its run; `version` is None when there was nothing to train.
 
-    It was fitted on `train`, and is the `candidate` of that name, chosen from a `pool` because of `choice`. One that `returns`
+    It was fitted on `train`, and is the `candidate` of that name with the `parameters` that a search chose, if any; it was
+    chosen from a `pool` because of `choice`. One that `returns`
     was champion before, and is what it was.
     """
 
     version: str | None
     candidate: str = ""
+    parameters: dict[str, Value] = {}
     choice: str = ""
     pool: tuple[Contestant, ...] = ()
     train: Snapshot | None = None

@@ -17,7 +17,7 @@ from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.memory_store import MemoryStore as BucketInMemory
-from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, Registry, Training, Version
+from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, LoggedTrial, Registry, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
     ArtifactChanged,
@@ -120,6 +120,7 @@ class FakeRegistry(Registry):
         self.trainings: list[Training] = []
         self.champions: list[str | None] = []
         self.pictures: dict[tuple[str, str], bytes] = {}
+        self.trials: dict[tuple[str, str, int], LoggedTrial] = {}
         self.failing_trial = ""
         self.other_answers = 0.0
         self.down = False
@@ -250,6 +251,9 @@ class FakeRegistry(Registry):
         run = f"replay-{digest}"
         self._write(lambda: self.reports.update({(run, path): text for path, text in files.items()}))
         return f"http://registry.example/{run}/{next(iter(files))}"
+
+    def log_trial(self, model_name: str, trial: LoggedTrial) -> None:
+        self._write(lambda: self.trials.setdefault((model_name, trial.search, trial.number), trial))
 
     def tamper(self, number: str) -> None:
         """Other bytes stand where the artifact was."""

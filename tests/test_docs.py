@@ -1,7 +1,10 @@
 """What the documents say is so."""
 
+import importlib.util
 import json
 import re
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from bench import crash, policy
 from bench.drift import tables as drift_tables
 from bench.gate_rates import tables
 from bench.probation import tables as probation_tables
+from include.cli import model_template
+from tests.models.test_contract import fits_and_predicts, survives_the_registry
 
 ROOT = Path(__file__).parent.parent
 HISTORIES = {
@@ -143,3 +148,19 @@ def test_the_figures_of_the_stories_are_the_measured_ones() -> None:
 
 def _seeds(measured: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(seed, figures) for seed, figures in measured.items() if seed.isdigit()]
+
+
+def test_the_recipe_of_a_search_keeps_the_model_contract() -> None:
+    """The page's code as it stands: in the template's model it fits, and all of its space can be kept by the registry."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "your_model.md").read_text(), re.DOTALL)
+    code = next(block for block in blocks if "TUNED" in block)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "recipe.py").write_text(code)
+        spec = importlib.util.spec_from_file_location("recipe", f"{folder}/recipe.py")
+        assert spec is not None
+        assert spec.loader is not None
+        recipe = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(recipe)
+        model = replace(model_template.MODEL, candidates=(recipe.TUNED,))
+        fits_and_predicts(model)
+        survives_the_registry(model)

@@ -13,6 +13,7 @@
     baselines/<model>/<training digest>/<period>.json      a later period, summarised in the same way
     memory/<model>/v<version>/<kind>/<period>.json         what a version is remembered by, period by period
     replays/<model>/<digest>/…                             historical models: their plan, and how each one did
+    trials/<model>/<digest>/…                              what candidates and trials of a search were worth before a hold-out
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
@@ -489,6 +490,14 @@ class Lake(Records):
         """Where the values of one candidate are kept that candidates are compared by; the digest names all they depend on."""
         return f"trials/{model_name}/{digest}/{candidate}.parquet"
 
+    def kept_trial(self, kind: type[T], model_name: str, search: str, number: int) -> T | None:
+        """One trial of a search, which a digest names; None where there is none that can be used."""
+        return unless_spoilt(partial(self._optional, kind, _trial(model_name, search, number)))
+
+    def keep_trial(self, model_name: str, search: str, number: int, trial: object) -> None:
+        """Keep a finished trial."""
+        self._store.put(_trial(model_name, search, number), to_bytes(trial))
+
     def read_snapshot(self, model: Model, digest: str, features: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a snapshot: the same digest gives the same rows, less those that were erased. `features` as for `read`.
 
@@ -705,6 +714,10 @@ def _in_its_place(data: bytes, digest: bytes) -> bytes:
     """The bytes of a file with another digest in it: at the last place that looks like one, for it is in the footer."""
     found = list(_ITS_DIGEST.finditer(data))
     return data[: found[-1].start(1)] + digest + data[found[-1].end(1) :] if found else data
+
+
+def _trial(model_name: str, search: str, number: int) -> str:
+    return f"trials/{model_name}/{search}/{number:04}.json"
 
 
 def _table(key: str, data: bytes) -> pd.DataFrame:

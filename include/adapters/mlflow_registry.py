@@ -5,7 +5,8 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,23 +18,36 @@ import pandas as pd
 import requests
 import skops.io
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import FileInfo
+from mlflow.entities import FileInfo, Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from include.adapters.fresh_process import ArtifactTrial, try_artifact
-from include.adapters.registry import CHAMPION, DESCRIPTION_LIMIT, TRAINING_KEY, Artifact, Registry, Training, Version
+from include.adapters.registry import (
+    CHAMPION,
+    DESCRIPTION_LIMIT,
+    TRAINING_KEY,
+    Artifact,
+    LoggedTrial,
+    Registry,
+    Training,
+    Version,
+)
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 
 # Where MLflow keeps the default server of a process.
 _DEFAULT_SERVER = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-_REPLAY = "replay"
+_REPLAY, _SEARCH, _TRIAL = "replay", "search", "trial"
+# What MLflow has for the end of a run.
+_STATUS = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+_LONGEST_TAG = 5000
 _ARTIFACT = "model.skops"
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 _LATER = (408, 429)
@@ -263,10 +277,8 @@ class MlflowRegistry(Registry):
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
         with _translate_errors(f"the replay of {model_name}"):
             experiment = self._experiment(model_name)
-            asked = f"tags.{_REPLAY} = {_quoted(digest)}"
-            found = self._client.search_runs([experiment], asked)
-            run = found[0] if found else self._client.create_run(experiment, run_name=f"{model_name} replay")
-            for name, value in ({_REPLAY: digest} | tags).items():
+            run = self._run_named(experiment, f"{model_name} replay", {_REPLAY: digest})
+            for name, value in tags.items():
                 self._client.set_tag(run.info.run_id, name, value)
             for path, text in files.items():
                 self._client.log_text(run.info.run_id, text, path)
@@ -274,12 +286,52 @@ class MlflowRegistry(Registry):
             self._client.set_terminated(run.info.run_id)
             return self.artifact_url(run.info.run_id, next(iter(files)), experiment)
 
+    def log_trial(self, model_name: str, trial: LoggedTrial) -> None:
+        with _translate_errors(f"a trial of {model_name}"):
+            experiment = self._experiment(model_name)
+            parent = self._run_named(experiment, trial.title, {_SEARCH: trial.search, _TRIAL: "all"}).info.run_id
+            number = str(trial.number)
+            nested = {_SEARCH: trial.search, _TRIAL: number, MLFLOW_PARENT_RUN_ID: parent}
+            run = self._run_named(experiment, f"trial {number}", nested, trial.metrics.get("seconds", 0.0))
+            if run.info.status != "RUNNING":
+                return
+            self._log_all(run.info.run_id, trial.params, trial.metrics, {"outcome": trial.outcome, "problem": trial.problem})
+            best = {"best": trial.best_value} if trial.best_value is not None else {}
+            self._log_all(parent, {}, best, {f"best_{name}": text for name, text in trial.best.items()}, step=trial.number)
+            # The search's run is complete after each trial: one that is killed leaves nothing open.
+            self._client.set_terminated(parent)
+            self._client.set_terminated(run.info.run_id, status=_STATUS[trial.outcome])
+
+    def _log_all(
+        self, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str], step: int = 0
+    ) -> None:
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, step) for name, value in metrics.items()],
+            params=[Param(name, str(value)[:500]) for name, value in params.items()],
+            tags=[RunTag(name, text[:_LONGEST_TAG]) for name, text in tags.items() if text],
+        )
+
+    def _run_named(self, experiment: str, title: str, names: Mapping[str, str], seconds: float = 0.0) -> Run:
+        """The run that carries these tags; else a new one, which began so many seconds ago."""
+        asked = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in names.items())
+        found = self._client.search_runs([experiment], asked)
+        began = int((time.time() - seconds) * 1000)
+        return found[0] if found else self._client.create_run(experiment, began, dict(names), run_name=title)
+
     def _require_kept(self, run_id: str, path: str) -> None:
         _require(path, self._client.list_artifacts(run_id, path.rpartition("/")[0] or None))
 
     def _experiment(self, model_name: str) -> str:
         found = self._client.get_experiment_by_name(model_name)
-        return str(found.experiment_id) if found else str(self._client.create_experiment(model_name))
+        try:
+            return str(found.experiment_id) if found else str(self._client.create_experiment(model_name))
+        except MlflowException:
+            # Another task of the pool may have made it meanwhile.
+            if found := self._client.get_experiment_by_name(model_name):
+                return str(found.experiment_id)
+            raise
 
     @contextmanager
     def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:

@@ -1,10 +1,10 @@
 """What the pipeline asks of a model registry: versions of a model, their aliases and tags, and the artifacts behind them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from include.errors import RegistryError
 from include.models.contract import Model
@@ -28,6 +28,8 @@ EVIDENCE = "evidence"
 BASELINES = "baselines"
 # A tag: the recipes of all candidates that the version was chosen from.
 POOL = "pool"
+# A tag: what a search chose for the version's `build`, by name, as JSON.
+PARAMETERS = "parameters"
 # A tag: how often the history had been taken in as a whole when the version was trained on it.
 TAKEN_IN = "taken_in"
 # A tag: what was withdrawn or erased of the rows that the version was trained or judged on, when, by whom and why.
@@ -94,6 +96,25 @@ class Training:
     dataset_name: str
     dataset_digest: str
     files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoggedTrial:
+    """One trial of a search, as people see it, counted from 1; `search` is the digest that names the search, `title` its name.
+
+    `metrics` are in the metric's own unit. `best` says which trial is the best so far, and its parameters; it is worth
+    `best_value`, None where none has finished.
+    """
+
+    search: str
+    title: str
+    number: int
+    outcome: Literal["finished", "pruned", "failed"]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    problem: str = ""
+    best: Mapping[str, str] = field(default_factory=dict)
+    best_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +254,14 @@ class Registry(Protocol):
         """Keep the pages of a replay in a run of the model's experiment; the address of the first one's page.
 
         `digest` names the replay: a second time writes into the same run.
+        """
+        ...
+
+    def log_trial(self, model_name: str, trial: LoggedTrial) -> None:
+        """Keep a trial as a run of its own, nested in that of its search.
+
+        A second time changes nothing, and completes what a killed process began. Searches may be logged at the same time; the
+        same one from two processes may get a run twice.
         """
         ...
 

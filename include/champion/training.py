@@ -4,6 +4,7 @@ A training is named by everything that goes into it, so that a second try finds 
 """
 
 import inspect
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
 from include.adapters.compute import computing
-from include.adapters.registry import BASELINES, POOL, TAKEN_IN, Training, Version
+from include.adapters.registry import BASELINES, PARAMETERS, POOL, TAKEN_IN, Training, Version
 from include.code_version import lock_digest
 from include.decisions.contest.linear_baseline import pool
 from include.decisions.data.labels import labelled, labels_of
@@ -55,8 +56,9 @@ class Work:
             "git": services.settings.git_commit,
             "lock": lock_digest(),
         }
+        parameters = {PARAMETERS: json.dumps(candidate.parameters, sort_keys=True)} if candidate.parameters else {}
         forced = {"forced_by": request.run_id} if request.force else {}
-        return cls(context, candidate, train, pipeline, rows, named | facts | forced)
+        return cls(context, candidate, train, pipeline, rows, named | parameters | facts | forced)
 
     def find(self) -> Version | None:
         """The version that exactly this training made before, or None."""
@@ -83,7 +85,7 @@ class Work:
         build = self.candidate.build
         training = Training(
             key=training_key(self.facts),
-            params=_params(self.pipeline),
+            params=_params(self.pipeline) | {name: str(value)[:500] for name, value in self.candidate.parameters.items()},
             metrics={"fit_seconds": fit_seconds},
             tags=self.facts | always | dict(tags),
             requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],

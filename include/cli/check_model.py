@@ -78,19 +78,30 @@ def check(name: str, data: Path, console: Console) -> int:
         def show(what: str) -> None:
             bar.update(task, advance=1, description=what)
 
-        verdict, card = judge(model, table, as_of(model, _timed(model, table), now), show)
+        verdict, card, failed = judge(with_one_draw(model), table, as_of(model, _timed(model, table), now), show)
         show("judged")
     console.print(Markdown(card) if card else verdict.summary)
     if card:
         CARDS.mkdir(exist_ok=True)
         (CARDS / f"{name}.md").write_text(card)
         _say(console, f"The decision card is in {CARDS / f'{name}.md'}")
+    for problem in failed:
+        _say(console, f"wrong: {problem}. Correct build, or narrow the space, in include/models/{name}.py.", "red")
     _say(console, f"{verdict.summary} ({time.monotonic() - began:.0f} s)", "bold")
-    return 0 if verdict.verdict != "blocked" and card else 1
+    return 0 if verdict.verdict != "blocked" and card and not failed else 1
 
 
-def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[str], None]) -> tuple[Verdict, str]:
-    """Deliver the table and perform the real steps once; the verdict, and its card if there was a contest."""
+def with_one_draw(model: Model) -> Model:
+    """The model with searches of two trials: what `build` does by itself, and one draw from the space."""
+    short = [replace(one, search=replace(one.search, trials=2)) if one.search else one for one in model.candidates]
+    return replace(model, candidates=tuple(short))
+
+
+def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[str], None]) -> tuple[Verdict, str, list[str]]:
+    """Deliver the table and perform the real steps once.
+
+    The verdict, its card if there was a contest, and which trials of a search failed.
+    """
     os.environ.update(_MLFLOW)
     request = Request(as_of=moment, reason="make check-model", run_id="check-model", asked_by="make check-model")
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +119,9 @@ def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[s
         tried = [step("train", assembled, candidate) for candidate in candidate_names(model)]
         trained = step("select", assembled, tried)
         verdict: Verdict = step("validate", assembled, trained)
-        return verdict, services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
+        failed = [f"search of candidate {one.candidate}: {problem}" for one in tried for problem in one.searched.failed]
+        card = services.registry.read_report(trained.run_id, "decision_card.md") if verdict.version else ""
+        return verdict, card, failed
 
 
 def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from include.errors import ModelError
 from include.own_columns import OWN
 from include.periods import MONTHS, Period, longest, number_of, start_of, starts_of
+from include.search_space import Search, Value
 
 Kind = Literal["number", "category", "text"]
 Compute = Literal["local", "dask"]
@@ -308,18 +309,21 @@ class Refresh:
 class Candidate:
     """One way to solve a model's problem; `name` tells it from the other candidates.
 
-    `build(seed)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It is made of
-    scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the types
-    beyond skops' defaults that loading it may create. `train_periods` is the length of the training window (None: all
-    history), `augment` adds corrupted copies of the training rows, `seed` is the seed of the training alone.
+    `build(seed, **parameters)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It
+    is made of scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the
+    types beyond skops' defaults that loading it may create. `train_periods` is the length of the training window (None: all
+    history), `augment` adds corrupted copies of the training rows, `seed` is the seed of the training alone. `search` chooses
+    parameters of `build` in each retraining, on rows before those that candidates are compared on.
     """
 
-    build: Callable[[int], Any] = field(compare=False)
+    build: Callable[..., Any] = field(compare=False)
     trusted_types: tuple[str, ...] = ()
     augment: Augment | None = None
     train_periods: int | None = None
     seed: int = _SEED
     name: str = "main"
+    parameters: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    search: Search | None = None
 
     @property
     def fault(self) -> str | None:
@@ -328,11 +332,22 @@ class Candidate:
             return f"a candidate's name {self.name!r}: use lower-case letters, digits and _, at most 50; {BASELINE} is taken"
         if self.train_periods is not None and self.train_periods < 1:
             return f"train_periods {self.train_periods} of candidate {self.name}: at least 1, or None for all history"
-        return None
+        try:
+            inspect.signature(self.build).bind(self.seed, **self.parameters)
+        except TypeError as error:
+            return f"candidate {self.name} calls build(seed, **{dict(self.parameters)}): {error}"
+        fault = self.search.fault(self.unsearched) if self.search else None
+        return f"search of candidate {self.name}: {fault}" if fault else None
+
+    @property
+    def unsearched(self) -> dict[str, Any]:
+        """What `build` gets where nothing is searched, by name: its own defaults, and declared `parameters` before them."""
+        _, *named = inspect.signature(self.build).parameters.values()
+        return {one.name: one.default for one in named if one.default is not one.empty} | dict(self.parameters)
 
     def pipeline(self) -> Any:
         """A new, unfitted pipeline."""
-        return self.build(self.seed)
+        return self.build(self.seed, **self.parameters)
 
 
 def _odd_names(names: Sequence[str]) -> str:

@@ -7,15 +7,19 @@ from typing import Any
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision, untested
+from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.pages import render
 from include.results import Contestant, Snapshot
+from include.search_space import in_words
 from include.untrusted_text import plain
 
 # MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
 LONGEST = 5000
 _MOST_SLICES = 8
+_MOST_FEATURES = 6
+_LONGEST_SEARCH = 300
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 
@@ -26,7 +30,8 @@ class CardFacts:
 
     `production_noise` lines describe the noise in production; `override` what a person allowed, and who; `plot_url` is the
     address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
-    from, `test_score` the ML Test Score in a line, `error_budget` what the comparison spent, in words.
+    from, `importance` what each feature is worth, `test_score` the ML Test Score in a line, `error_budget` what the comparison
+    spent, in words.
     """
 
     model: str
@@ -52,6 +57,7 @@ class CardFacts:
     candidate: str = ""
     choice: str = ""
     pool: Sequence[Contestant] = ()
+    importance: Sequence[Importance] = ()
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
@@ -93,6 +99,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "conditions": True,
         "pool": facts.pool,
         "slices": scorecard.slices,
+        "features": facts.importance,
         "others": others,
         "costs": costs,
         "suspects": scorecard.suspects,
@@ -106,7 +113,11 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
         "untested": untested(scorecard),
         "others": others,
         "costs": costs,
+        "features": [_feature(one, facts) for one in facts.importance[:_MOST_FEATURES]],
+        "more_features": max(0, len(facts.importance) - _MOST_FEATURES),
+        "idle": ", ".join(one.feature for one in facts.importance if one.earns_nothing(criteria.margin)),
         "contestants": [_contestant(one) for one in facts.pool],
+        "searches": [_search(one) for one in facts.pool if one.searched.how],
     }
 
 
@@ -124,12 +135,26 @@ def _clusters(scorecard: Scorecard) -> str:
 
 def _contestant(one: Contestant) -> str:
     """One of the pool, as a row of a table."""
+    name = plain(one.name)
     if one.value is None:
-        return _row(plain(one.name), plain(one.problem[:80]), "", "", "")
+        return _row(name, plain(one.problem[:80]), "", "", "")
     seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
     if one.ahead is None or one.low is None or one.high is None:
-        return _row(plain(one.name), f"{one.value:.4g}", "", "", seconds)
-    return _row(plain(one.name), f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
+        return _row(name, f"{one.value:.4g}", "", "", seconds)
+    return _row(name, f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
+
+
+def _search(one: Contestant) -> str:
+    """What a search chose for one of the pool, and how."""
+    chosen = in_words(one.searched.parameters)
+    return f"{one.name}: {'; '.join(filter(None, [chosen, one.searched.how]))}"[:_LONGEST_SEARCH]
+
+
+def _feature(one: Importance, facts: CardFacts) -> str:
+    """What one feature is worth, as a row of a table."""
+    its = (f"{one.challenger.value:+.3g}", _interval(one.challenger)) if one.challenger else ("not taken", "")
+    champions = f"{one.champion.value:+.3g}" if one.champion else "not taken"
+    return _row(plain(one.feature), *its, *([champions] if facts.champion else []))
 
 
 def _production(scorecard: Scorecard) -> str:

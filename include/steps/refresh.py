@@ -61,7 +61,7 @@ def _work(context: StepContext, holdout: Snapshot, trained: Trained) -> Work:
     """The validated version's recipe on its training rows and the hold-out's; a window of some periods moves on."""
     lake, model = context.services.lake, context.model
     assert trained.train is not None
-    candidate = candidate_named(model, trained.candidate)
+    candidate = candidate_named(model, trained.candidate, trained.parameters)
     moved_on = holdout.end - holdout.start if candidate.train_periods else timedelta()
     whole = lake.joined(model, trained.train, holdout, trained.train.start + moved_on)
     return Work.of(context, candidate, whole, refreshes=str(trained.version))

@@ -10,13 +10,13 @@ closes what a killed one left open.
 
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeGuard
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import CHALLENGER, Version
+from include.adapters.registry import CHALLENGER, PARAMETERS, Version
 from include.champion.earlier import earlier_champions
 from include.champion.handover import promoted_digest
 from include.champion.promoted_tags import champion_of
@@ -30,7 +30,8 @@ from include.decisions.scoring.conditions import measured_suite
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import NoCandidateLeft, ProvingGroundError
 from include.models.contract import BASELINE, Candidate
-from include.results import Assembled, Contestant, Snapshot, Trained, Tried
+from include.results import Assembled, Contestant, Searched, Snapshot, Trained, Tried
+from include.search_space import Value
 from include.services import StepContext
 from include.untrusted_text import words_of
 
@@ -43,12 +44,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Selected:
-    """Who won and why; `table` is the pool as the card shows it. `version` is the earlier champion that won, if one did."""
+    """Who won and why, with which parameters; `table` is the pool as the card shows it.
+
+    `version` is the earlier champion that won, if one did.
+    """
 
     name: str
     why: str
     table: tuple[Contestant, ...] = ()
     version: Version | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Trained:
@@ -64,7 +69,7 @@ def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Train
     if selected.version:
         version, train, how = selected.version, _trained_on(selected.version), "which was champion before"
     else:
-        work = _work(context, assembled, candidate_named(context.model, selected.name))
+        work = _work(context, assembled, candidate_named(context.model, selected.name, selected.parameters))
         known = work.find() or _champion_again(context, work)
         version, train = known or work.train_now({"holdout_digest": assembled.holdout.digest}), work.train
         how = "found: exactly this training was done before" if known else "trained now"
@@ -77,6 +82,7 @@ def run(context: StepContext, assembled: Assembled, tried: list[Tried]) -> Train
         version_url=registry.version_url(name, version.number),
         run_url=registry.run_url(version.run_id),
         candidate=selected.name,
+        parameters=dict(selected.parameters),
         choice=selected.why,
         pool=selected.table,
         train=train,
@@ -113,7 +119,8 @@ def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) 
     failures = [Contestant(name=one.candidate, problem=one.problem) for one in tried if one.problem]
     table = (*shown.lines([*contestants, *(one for one in beside if one)], tried), *failures)
     version = next((version for one, version in earlier if one.name == choice.winner), None)
-    return _Selected(choice.winner, shown.why(contestants), table, version)
+    parameters = next((one.searched.parameters for one in tried if one.candidate == choice.winner), {})
+    return _Selected(choice.winner, shown.why(contestants), table, version, parameters)
 
 
 def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
@@ -189,7 +196,7 @@ class _Shown:
 
     def lines(self, scored: Sequence[Scored], tried: Sequence[Tried]) -> list[Contestant]:
         """The table, in the metric's own unit."""
-        metric, seconds = primary_metric(self.context.model), {one.candidate: one.seconds for one in tried}
+        metric, of_tried = primary_metric(self.context.model), {one.candidate: one for one in tried}
         winner = next(one for one in scored if one.name == self.choice.winner)
         lines = []
         for one in scored:
@@ -202,7 +209,8 @@ class _Shown:
                     ahead=ahead.value if told else None,
                     low=ahead.low if told else None,
                     high=ahead.high if told else None,
-                    seconds=seconds.get(one.name),
+                    seconds=of_tried[one.name].seconds if one.name in of_tried else None,
+                    searched=of_tried[one.name].searched if one.name in of_tried else Searched(),
                 )
             )
         return lines
@@ -225,8 +233,8 @@ def _trained_on(version: Version) -> Snapshot:
 def _champion_again(context: StepContext, work: Work) -> Version | None:
     """The champion, where it learned exactly these rows by this recipe: a refreshed one did, under another name."""
     champion = champion_of(context.services, context.model.name)
-    same = ("train_digest", "recipe", "seed", "criteria")
-    if champion is None or context.request.force or any(champion.tags.get(name) != work.facts[name] for name in same):
+    same = ("train_digest", "recipe", "seed", "criteria", PARAMETERS)
+    if champion is None or context.request.force or any(champion.tags.get(name) != work.facts.get(name) for name in same):
         return None
     return champion
 

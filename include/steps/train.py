@@ -1,8 +1,9 @@
 """Train: fit one candidate, and score it on the rows that candidates are compared on; one task for each of the pool.
 
 In: the snapshots, and the candidate's name. Out: where its values are kept. It is fitted on the part of the training rows
-before these rows, which are scored clean and under noise; no row of the hold-out is read. What a candidate's own code raises
-is told, and the others go on: `select` stops where all fail.
+before these rows, which are scored clean and under noise; no row of the hold-out is read. Where its file declares a search,
+its parameters are chosen first, on rows before those. What a candidate's own code raises is told, and the others go on:
+`select` stops where all fail.
 Safe to run again: values are named by everything that they depend on, and what was computed before is found.
 """
 
@@ -11,6 +12,7 @@ import time
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
+from include.champion.searching import searched
 from include.code_version import lock_digest
 from include.decisions.contest.compared import ComparedRows, to_columns
 from include.decisions.contest.linear_baseline import candidate_named
@@ -21,7 +23,7 @@ from include.decisions.scoring.conditions import measured_suite
 from include.errors import NoValue, ProvingGroundError
 from include.models.contract import Candidate
 from include.noise.suite import NoiseSuite
-from include.results import Assembled, Tried
+from include.results import Assembled, Searched, Tried
 from include.services import StepContext
 from include.untrusted_text import words_of
 
@@ -54,6 +56,8 @@ def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> 
     lake, model = context.services.lake, context.model
     assert assembled.train is not None
     suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, context.request.as_of)])
+    found = searched(context, assembled, candidate, suite) if candidate.search else Searched()
+    candidate = candidate_named(model, candidate.name, found.parameters)
     facts = {
         "train_digest": assembled.train.digest,
         "rows": f"{assembled.windows[candidate.name].compared} {assembled.compared_from}",
@@ -66,11 +70,13 @@ def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> 
     }
     key = lake.trial_key(model.name, training_key(facts), candidate.name)
     if lake.has_table(key):
-        return Tried(candidate=candidate.name, key=key, summary=f"candidate {candidate.name} was fitted and scored before")
+        summary = f"candidate {candidate.name} was fitted and scored before"
+        return Tried(candidate=candidate.name, key=key, searched=found, summary=summary)
     values, seconds = _scored(context, assembled, candidate, suite)
     lake.write_table(key, values)
     summary = f"candidate {candidate.name} is fitted in {seconds:.1f} s, and scored"
-    return Tried(candidate=candidate.name, key=key, seconds=seconds, summary=summary)
+    summary += f"; {found.how}" if found.how else ""
+    return Tried(candidate=candidate.name, key=key, seconds=seconds, searched=found, summary=summary)
 
 
 def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, suite: NoiseSuite) -> tuple[pd.DataFrame, float]:

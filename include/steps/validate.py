@@ -6,6 +6,7 @@ and a fresh process loads and queries the challenger's artifact.
 Blocks, never passes, when a check cannot be made. Safe to run again: a repeated run gives the same verdict and spends no more.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,10 @@ from include.decisions.gate.verdict import Circumstances, Decision, Outcome, che
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.conditions import frames_of, measured_suite
+from include.decisions.scoring.importance import AskedRows, Importance, sampled, side_by_side
+from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Predictions, same
-from include.decisions.scoring.scorecard import CLEAN, Scorecard
+from include.decisions.scoring.scorecard import CLEAN, Measured, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
@@ -43,6 +46,8 @@ from include.statuses import MonitorStatus
 from include.untrusted_text import words_of
 
 IF_IT_FAILS = "The challenger is registered but was not judged; the champion is unchanged."
+
+_log = logging.getLogger(__name__)
 
 _TRIED_ROWS = 50
 _COSTS = ("latency_ms", "size_mb", "memory_mb")
@@ -367,10 +372,11 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
     """Keep what was decided and why; the card's address. A version that is judged twice keeps both cards."""
     registry, model = comparison.context.services.registry, comparison.context.model
     run_id = comparison.versions["challenger"].run_id
+    importance = _importance(comparison, answers) if judgement.scorecard else []
     evidence = {"decision": judgement.decision, "evidence": judgement.scorecard, "cost": answers.cost}
-    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence))
+    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence | {"importance": importance}))
     registry.log_report(run_id, "noise_suite.json", as_strict_json(comparison.suite.describe()))
-    facts = _facts(comparison, answers, judgement)
+    facts = replace(_facts(comparison, answers, judgement), importance=importance)
     if judgement.scorecard:
         facts = replace(facts, plot_url=_picture(comparison, judgement, facts))
     card = decision_card(judgement.decision, judgement.scorecard, model.criteria, facts)
@@ -378,6 +384,30 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
     card_url = registry.log_report(run_id, "decision_card.md", card)
     registry.annotate(model.name, comparison.number, _tags(comparison, answers, judgement, verdict), card)
     return card_url
+
+
+def _importance(comparison: _Comparison, answers: _Answers) -> list[Importance]:
+    """What each feature is worth to challenger and champion, on the same clean rows; empty where that has no value.
+
+    It decides nothing: what cannot be computed is logged.
+    """
+    model, rows = comparison.context.model, comparison.rows
+    chosen = sampled(len(rows), len(model.feature_names), model.seed)
+    labels, clusters = labels_of(model, rows)[chosen], Clusters.of_rows(rows, model.feed).at(chosen)
+    asked = AskedRows(rows[model.feature_names].iloc[chosen], labels, clusters, model.seed)
+    frames = {name: asked.shuffled(name) for name in model.feature_names}
+    lost: dict[str, dict[str, Measured]] = {}
+    for role in [role for role in ("challenger", "champion") if role in answers.pipelines]:
+        pipeline = answers.pipelines[role]
+        taken = [name for name in frames if name in getattr(pipeline, "feature_names_in_", model.feature_names)]
+        try:
+            with computing(comparison.context.services.settings, model):
+                predicted = in_parallel(predict, [(model, pipeline, frames[name]) for name in taken])
+            whole = answers.predictions[role][CLEAN][chosen]
+            lost[role] = asked.losses(primary_metric(model), whole, dict(zip(taken, predicted, strict=True)))
+        except CANNOT_SCORE as error:
+            _log.warning("what features are worth to the %s is not known: %s", role, words_of(error))
+    return side_by_side(lost.get("challenger", {}), lost.get("champion", {}))
 
 
 def _picture(comparison: _Comparison, judgement: _Judgement, facts: CardFacts) -> str:

@@ -4,6 +4,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,15 +14,17 @@ from urllib.error import HTTPError
 
 import mlflow
 import pytest
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.tracking import MlflowClient
 
 from include.adapters.mlflow_registry import MlflowRegistry, _translate_errors
-from include.adapters.registry import CHAMPION, Version
+from include.adapters.registry import CHAMPION, LoggedTrial, Version
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
 from include.models.contract import Model
 from tests.adapters.registering import fitted, registered, training
+from tests.fakes import Crash
 from tests.servers import Asked, Reply, answering
 from tests.toy import MODEL, changed, rows
 
@@ -53,6 +56,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
+
+
+def a_trial(number: int, outcome: Any, value: float | None, search: str = "0123abcd") -> LoggedTrial:
+    metrics = {"seconds": 2.5} | ({"roc_auc": value} if value is not None else {})
+    problem = "it's <b>wrong</b>" if outcome == "failed" else ""
+    best = {"trial": "1", "parameters": '{"rate": 0.1}'}
+    return LoggedTrial(search, "trees search", number, outcome, {"rate": 0.1}, metrics, problem, best, 0.7)
+
+
+def runs_of(client: MlflowClient, model: Model) -> list[Run]:
+    experiment = client.get_experiment_by_name(model.name)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def build_trees(seed: int) -> Any:
@@ -171,6 +187,65 @@ class Test_artifacts:
         assert Path(client.download_artifacts(run_id, "replay.html")).read_text() == "y"
         run = client.get_run(run_id)
         assert (run.info.status, run.data.tags["replay"], run.data.tags["a"]) == ("FINISHED", "0123abcd", "b")
+
+    def test_trials_are_runs_nested_in_that_of_their_search(
+        self, registry: MlflowRegistry, client: MlflowClient, model: Model
+    ) -> None:
+        """Each once, ended as it ended, with parameters and values; the search's own run shows the best so far, closed."""
+        for number, outcome, value in ((1, "finished", 0.7), (2, "failed", None), (3, "pruned", 0.6), (3, "pruned", 0.6)):
+            registry.log_trial(model.name, a_trial(number, outcome, value))
+        registry.log_trial(model.name, a_trial(1, "finished", 0.5, search="4567cdef"))
+        runs = runs_of(client, model)
+        assert {run.info.status for run in runs if "mlflow.parentRunId" not in run.data.tags} == {"FINISHED"}
+        (parent,) = [run for run in runs if (run.data.tags["search"], run.data.tags["trial"]) == ("0123abcd", "all")]
+        nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+        assert sorted((run.info.run_name, run.info.status) for run in nested) == [
+            ("trial 1", "FINISHED"),
+            ("trial 2", "FAILED"),
+            ("trial 3", "KILLED"),
+        ]
+        by_name = {run.info.run_name: run for run in nested}
+        assert by_name["trial 1"].data.params == {"rate": "0.1"}
+        assert by_name["trial 1"].data.metrics["roc_auc"] == 0.7
+        assert by_name["trial 1"].info.end_time - by_name["trial 1"].info.start_time >= 2000
+        assert by_name["trial 2"].data.tags["problem"] == "it's <b>wrong</b>"
+        assert parent.info.run_name == "trees search"
+        assert parent.data.tags["best_trial"] == "1"
+        assert [one.step for one in client.get_metric_history(parent.info.run_id, "best")] == [1, 2, 3]
+        assert len(runs) == 6
+
+    def test_a_trial_whose_logging_was_killed_is_completed(
+        self, registry: MlflowRegistry, client: MlflowClient, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between making its run and ending it: the next try finds it, and leaves no run open."""
+
+        def killed(*_: Any, **__: Any) -> None:
+            raise Crash
+
+        with monkeypatch.context() as dying:
+            dying.setattr(registry, "_log_all", killed)
+            with pytest.raises(Crash):
+                registry.log_trial(model.name, a_trial(1, "finished", 0.7))
+        assert {run.info.status for run in runs_of(client, model)} == {"RUNNING"}
+        registry.log_trial(model.name, a_trial(1, "finished", 0.7))
+        assert [run.info.status for run in runs_of(client, model)] == ["FINISHED", "FINISHED"]
+
+    def test_searches_of_several_workers_do_not_disturb_each_other(
+        self, mlflow_server: str, client: MlflowClient, model: Model
+    ) -> None:
+        """Four tasks of a new model at once, each with its own client: one experiment, each search once with its trials."""
+
+        def worker(number: int) -> None:
+            own = MlflowRegistry(mlflow_server, "http://registry.example")
+            for turn in (1, 2, 3):
+                own.log_trial(model.name, a_trial(turn, "finished", 0.7, search=f"{number:08}"))
+
+        with ThreadPoolExecutor(4) as workers:
+            list(workers.map(worker, range(4)))
+        runs = runs_of(client, model)
+        assert len(runs) == 4 * (1 + 3)
+        assert {run.info.status for run in runs} == {"FINISHED"}
+        assert len([run for run in runs if run.data.tags["trial"] == "all"]) == 4
 
     def test_the_environment_of_the_process_stays_as_it_was(
         self, registry: MlflowRegistry, model: Model, monkeypatch: pytest.MonkeyPatch

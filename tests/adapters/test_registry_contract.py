@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.adapters.mlflow_registry import MlflowRegistry
-from include.adapters.registry import CHALLENGER, CHAMPION, Registry, card_path
+from include.adapters.registry import CHALLENGER, CHAMPION, LoggedTrial, Registry, card_path
 from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable
 from include.models.contract import Model
 from tests.adapters.registering import fitted, registered, training
@@ -247,6 +247,7 @@ def test_no_answer_is_never_an_answer(kind: str, model: Model, monkeypatch: pyte
         "log_report": lambda: registry.log_report(run, "a.md", "text"),
         "read_report": lambda: registry.read_report(run, "a.md"),
         "log_replay": lambda: registry.log_replay(model.name, "0123abcd", {"a.html": "x"}, {}),
+        "log_trial": lambda: registry.log_trial(model.name, LoggedTrial("0123abcd", "a search", 1, "finished", {}, {})),
     }
     promised = {name for name in vars(Registry) if not name.startswith("_")} - {"version_url"}
     assert set(attempts) == promised

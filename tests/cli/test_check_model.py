@@ -3,15 +3,20 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.compose import make_column_transformer
 
 from include.cli import check_model
 from include.cli.__main__ import cli
+from include.models import find_model
+from include.search_space import Search, Whole
 from tests.fakes import MemoryStore
 from tests.toy import MODEL, day, rows
 
@@ -85,3 +90,26 @@ def test_labels_are_delivered_when_they_become_known() -> None:
     assert keys[0] == "toy/features/until-2024-01-04T00.csv"
     assert keys[-1] == "toy/labels/2024-01-13T00.csv"
     assert sum(len(landing.read(key).decode().splitlines()) - 1 for key in keys) == 2 * len(table)
+
+
+def test_a_fault_of_a_search_is_found_by_one_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real steps with two trials: the one that fails is told with its parameters, and the exit code is 1."""
+
+    def build(seed: int, leaves: int = 31) -> Any:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.tree import DecisionTreeRegressor
+
+        columns = make_column_transformer(("passthrough", ["hour_of_day", "weekday"]))
+        return make_pipeline(columns, DecisionTreeRegressor(max_leaf_nodes=leaves, random_state=seed))
+
+    road = find_model("traffic_volume")
+    search = Search({"leaves": Whole(-200, 31)}, trials=40)
+    candidate = replace(road.candidate, build=build, trusted_types=("sklearn.tree._tree.Tree",), search=search)
+    monkeypatch.setattr(check_model, "find_model", lambda _: replace(road, candidates=(candidate,)))
+    monkeypatch.setattr(check_model, "CARDS", tmp_path / "cards")
+    hours().to_csv(tmp_path / "road.csv", index=False)
+    answer = CliRunner().invoke(cli, ["check-model", "traffic_volume", str(tmp_path / "road.csv")])
+    assert answer.exit_code == 1, answer.output
+    assert "wrong: search of candidate main: {'leaves': -" in answer.output
+    assert "max_leaf_nodes" in answer.output
+    assert "trial 1 of 2, 1 failed" in (tmp_path / "cards" / "traffic_volume.md").read_text()

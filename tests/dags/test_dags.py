@@ -15,7 +15,7 @@ from include.models import all_models
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "dags").glob("*.py"))
-SCIENCE = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "pandera", "pyarrow", "boto3", "skops"}
+SCIENCE = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3", "skops"}
 STEPS = {path.stem for path in (ROOT / "include/steps").glob("[!_]*.py")}
 MODELS = {model.name: model for model in all_models()}
 

@@ -15,6 +15,7 @@ import pytest
 import skops.io
 
 import include.models
+from include.decisions.contest.search import Trial, propose
 from include.decisions.data.training import recipe
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
@@ -22,11 +23,12 @@ from include.decisions.scoring.predictions import is_constant, numbers_of, same
 from include.decisions.scoring.slices import partition
 from include.errors import ModelError
 from include.models import all_models, find_model
-from include.models.contract import Column, Model, Probation, Review, Worth
+from include.models.contract import Candidate, Column, Model, Probation, Review, Worth
 from include.noise.suite import suite_for
+from include.search_space import OneOf, Search
 from tests.toy import MODEL, changed
 
-SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "pandera", "pyarrow", "boto3")
+SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3")
 Check = Callable[[Model], None]
 CHECKS: list[Check] = []
 
@@ -57,10 +59,22 @@ def rows(model: Model, count: int = 400, seed: int = 1) -> tuple[pd.DataFrame, A
     return frame, above.astype("float64") if model.task == "binary" else lead.to_numpy("float64")
 
 
+def built(model: Model, seed: int = 1) -> Any:
+    return replace(model.candidate, seed=seed).pipeline()
+
+
 @cache
 def fitted(model: Model, seed: int) -> Any:
     frame, labels = rows(model)
-    return model.candidate.build(seed).fit(frame, labels)
+    return built(model, seed).fit(frame, labels)
+
+
+def points(model: Model) -> list[Candidate]:
+    """The candidate at some points of the space that it is searched in; none without a search."""
+    drawn: list[Trial] = []
+    while (search := model.candidate.search) and len(drawn) < 4:
+        drawn.append(Trial(len(drawn), propose(search, drawn, [], seed=1).parameters, outcome="failed"))
+    return [replace(model.candidate, parameters={**model.candidate.parameters, **one.parameters}) for one in drawn]
 
 
 @check
@@ -83,16 +97,21 @@ def learns(model: Model) -> None:
 def same_seed_same_predictions(model: Model) -> None:
     """Two fits with one seed say the same, to the last bit."""
     frame, labels = rows(model)
-    again = model.candidate.build(1).fit(frame, labels)
+    again = built(model).fit(frame, labels)
     assert same(predict(model, again, frame), predict(model, fitted(model, 1), frame), tolerance=0)
 
 
 @check
 def survives_the_registry(model: Model) -> None:
-    """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous."""
+    """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous.
+
+    Wherever a search may lead.
+    """
     saved = skops.io.dumps(fitted(model, 1))
     found = set(skops.io.get_untrusted_types(data=saved))
     trusted = model.candidate.trusted_types
+    for point in points(model):
+        found |= set(skops.io.get_untrusted_types(data=skops.io.dumps(point.pipeline().fit(*rows(model)))))
     assert found == set(trusted), f"set trusted_types to {sorted(found)}"
     loaded = skops.io.loads(saved, trusted=list(trusted))
     frame, _ = rows(model, 50, 3)
@@ -104,7 +123,7 @@ def leaves_its_input_alone(model: Model) -> None:
     """Neither fit nor predict changes the rows: the next model gets the very same."""
     frame, labels = rows(model)
     before = frame.copy(deep=True)
-    predict(model, model.candidate.build(1).fit(frame, labels), frame)
+    predict(model, built(model).fit(frame, labels), frame)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -162,8 +181,8 @@ def its_slices_are_features(model: Model) -> None:
 @check
 def its_recipe_has_a_name_that_lasts(model: Model) -> None:
     """No parameter prints its address in memory: else every training would look like another recipe."""
-    assert " at 0x" not in repr(sorted(model.candidate.build(1).get_params().items(), key=lambda item: item[0]))
-    assert recipe(model, model.candidate, model.candidate.build(1)) == recipe(model, model.candidate, model.candidate.build(1))
+    assert " at 0x" not in repr(sorted(built(model).get_params().items(), key=lambda item: item[0]))
+    assert recipe(model, model.candidate, built(model)) == recipe(model, model.candidate, built(model))
 
 
 @check
@@ -283,3 +302,21 @@ def test_a_model_that_could_not_work_is_refused(changes: dict[str, Any], says: s
     """Each value is refused by name, with the file in which to correct it."""
     with pytest.raises(ModelError, match=f"{says}.*Correct it in include/models/"):
         changed(**changes)
+
+
+def untrusted(seed: int, kind: str = "l1") -> Any:
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    model = LogisticRegression() if kind == "l1" else HistGradientBoostingClassifier(max_iter=2, random_state=seed)
+    return make_pipeline(make_column_transformer((SimpleImputer(), ["x"])), model)
+
+
+def test_a_space_that_leads_to_an_untrusted_type_is_found_by_the_contract() -> None:
+    """A search would otherwise choose it, and only the registry refuse it."""
+    searched = changed(build=untrusted, search=Search({"kind": OneOf("l1", "trees")}))
+    with pytest.raises(AssertionError, match=r"set trusted_types to .*TreePredictor"):
+        survives_the_registry(searched)

@@ -6,10 +6,11 @@ import pytest
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision
+from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.decision_card import LONGEST, CardFacts, decision_card
-from include.results import Snapshot
+from include.results import Contestant, Searched, Snapshot
 from tests.toy import day
 
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
@@ -175,3 +176,31 @@ def test_the_card_says_from_how_many_days_the_rows_are_and_what_that_does() -> N
     assert f"{said}: the gain's variance is 3.2 times that of independent rows (design effect)." in card()
     assert f"{said}." in card(ALONE)
     assert "observation" not in card(replace(COMPARED, cluster_unit="rows"))
+
+
+def test_features_stand_beside_each_other_with_those_that_earn_nothing() -> None:
+    """The challenger's value with its interval, the champion's beside it; a name from a model's file acts on nothing."""
+    worth = [Importance("hour", Measured(0.1, 0.01), Measured(0.05, 0.01)), Importance("a*b", Measured(0.001, 0.001), None)]
+    text = card(facts=replace(FACTS, importance=worth))
+    assert ["hour", "+0.1", "+0.0804 to +0.12", "+0.05"] in cells(text)
+    assert ["a\\*b", "+0.001", "-0.00096 to +0.00296", "not taken"] in cells(text)
+    assert "**Earn nothing** (upper bound below half a margin): a\\*b." in text
+    alone = card(ALONE, facts=replace(FACTS, champion=None, importance=worth))
+    assert ["hour", "+0.1", "+0.0804 to +0.12"] in cells(alone)
+
+
+def test_many_features_leave_room_for_the_rest() -> None:
+    """The most important ones, and how many others there are."""
+    worth = [Importance(f"column {number}", Measured(0.9 - number / 100, 0.001)) for number in range(60)]
+    text = card(facts=replace(FACTS, importance=worth))
+    assert "| column 5 |" in text
+    assert "| column 6 |" not in text
+    assert "54 more are worth less." in text
+    assert "Earn nothing" not in text
+
+
+def test_what_a_search_chose_stands_beside_the_candidate() -> None:
+    """Below the table, with how it was found; a text among the values acts on nothing."""
+    found = Searched(parameters={"rate": 0.123456, "leaves": 31, "kind": "a|b"}, how="trial 7 of 20, 5 ended early")
+    text = card(facts=replace(FACTS, pool=(Contestant(name="trees", value=0.7, searched=found),)))
+    assert "\n\ntrees: rate 0.123, leaves 31, kind a\\|b; trial 7 of 20, 5 ended early\n\n" in text

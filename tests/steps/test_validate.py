@@ -1,6 +1,7 @@
 """Validate promotes the better and refuses the worse, on the same raw rows under the same noise; no failure is a pass."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -110,9 +111,11 @@ def test_champion_and_challenger_get_the_same_raw_rows(world: World) -> None:
     """Both get the very same raw columns, clean and under every kind of noise."""
     challenger, champion = Planted(4.0), Planted(0.3)
     trial(world, challenger, champion)
-    # The challenger answers some rows once more, in its trial.
-    assert len(champion.given) == len(challenger.given) - 1 == 1 + len(suite_for(MODEL, None).conditions)
-    for one, other in zip(challenger.given, champion.given, strict=False):
+    # The challenger answers some rows once more, in its trial; then both answer with each feature shuffled.
+    asked = 1 + len(suite_for(MODEL, None).conditions)
+    assert len(challenger.given.pop(asked)) == 50
+    assert len(challenger.given) == asked + len(MODEL.features)
+    for one, other in zip(challenger.given, champion.given, strict=True):
         pd.testing.assert_frame_equal(one, other)
         assert one.columns.tolist() == MODEL.feature_names
     clean = challenger.given[0]
@@ -472,3 +475,42 @@ def test_a_floor_is_no_reason_to_keep_a_champion_that_is_below_it_and_worse(worl
     assert "asked for" in texts.promoted_text(
         "toy", verdict, Promotion(promoted=True, champion_version="2", previous_version="1"), "the gate", ""
     )
+
+
+def test_the_card_names_the_features_that_earn_nothing(world: World) -> None:
+    """X decides, and the planted models do not look at the others; both models' values are there, and in the scorecard."""
+    verdict = trial(world, Planted(4.0), Planted(1.0))
+    card = world.registry.reports[f"run-{verdict.version}", "decision_card.md"]
+    section = card[card.index("loses without a feature") : card.index("### Other metrics")]
+    lines = [line.replace("\u200b\u2003", "").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    assert lines[0] == ["| feature", "challenger", "95 % interval", "champion |"]
+    assert lines[2][0] == "| x"
+    assert float(lines[2][1]) > float(lines[2][3].strip(" |")) > 0.1
+    assert "**Earn nothing** (upper bound below half a margin): z, colour." in section
+    kept = json.loads(world.registry.reports[f"run-{verdict.version}", "scorecard.json"])["importance"]
+    assert [one["feature"] for one in kept] == ["x", "z", "colour"]
+
+
+def test_a_feature_that_the_champion_never_knew_is_worth_nothing_to_it(world: World) -> None:
+    """It is not shuffled for that one: a column that only one version takes fails nothing."""
+    champion = Planted(1.0)
+    champion.feature_names_in_ = ["x", "z"]  # type: ignore[attr-defined]
+    verdict = trial(world, Planted(4.0), champion)
+    assert verdict.verdict == "promote"
+    card = world.registry.reports[f"run-{verdict.version}", "decision_card.md"].replace("\u200b\u2003", "")
+    assert re.search(r"\| colour \| \+0 \| .* \| not taken \|", card), card
+
+
+def test_what_a_shuffled_feature_breaks_is_logged_and_decides_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The verdict is what it would be; the card has no such table."""
+
+    class Fragile(Planted):
+        def predict_proba(self, frame: pd.DataFrame) -> Any:
+            if len(self.given) > 1 + len(suite_for(MODEL, None).conditions):
+                raise ValueError("these rows make no sense")
+            return super().predict_proba(frame)
+
+    verdict = trial(world, Fragile(4.0))
+    assert verdict.verdict == "promote"
+    assert "what features are worth to the challenger is not known" in caplog.text
+    assert "without a feature" not in world.registry.reports[f"run-{verdict.version}", "decision_card.md"]

@@ -3,10 +3,12 @@
 Where it is as good as what a team has built, the decision card says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from include.models.contract import BASELINE, BASELINE_TYPES, Candidate, Column, Model, Task
+from include.search_space import Value
 
 _HASHED_WORDS = 2**12
 _RARE = 10
@@ -29,9 +31,10 @@ def pool(model: Model) -> list[Candidate]:
     return [*model.candidates, linear_baseline(model)]
 
 
-def candidate_named(model: Model, name: str) -> Candidate:
-    """One of the pool; KeyError if there is none of that name."""
-    return {candidate.name: candidate for candidate in pool(model)}[name]
+def candidate_named(model: Model, name: str, parameters: Mapping[str, Value] | None = None) -> Candidate:
+    """One of the pool, with these parameters where a search has chosen some; KeyError if there is none of that name."""
+    candidate = {candidate.name: candidate for candidate in pool(model)}[name]
+    return replace(candidate, parameters={**candidate.parameters, **parameters}) if parameters else candidate
 
 
 def _pipeline(features: Sequence[Column], task: Task, seed: int) -> Any:

@@ -27,14 +27,16 @@ def recipe(model: Model, candidate: Candidate, pipeline: Any) -> str:
         model.task,
         _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
     ]
+    if candidate.parameters:
+        parts.append(repr(sorted(candidate.parameters.items())))
     if candidate.augment is not None:
         parts += [repr(candidate.augment), suite_for(model, None).digest()]
     return hashlib.sha256("\n".join([*parts, inspect.getsource(candidate.build)]).encode()).hexdigest()[:16]
 
 
 def recipes(model: Model, pool: Sequence[Candidate]) -> str:
-    """Digest of the recipes of a whole pool, whatever their order."""
-    each = sorted(_recipe_or_source(model, candidate) for candidate in pool)
+    """Digest of the recipes of a whole pool, whatever their order; of what is searched it is the space that counts."""
+    each = sorted(f"{_recipe_or_source(model, one)}{one.search or ''}" for one in pool)
     return hashlib.sha256("\n".join(each).encode()).hexdigest()[:16]
 
 
