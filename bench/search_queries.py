@@ -71,7 +71,8 @@ def ordinary(seed: int) -> Any:
     return make_pipeline(make_column_transformer((TfidfVectorizer(), "query")), alike)
 
 
-SHIPPED = find_model(SEARCHES.name)
+POOL = find_model(SEARCHES.name)
+SHIPPED = replace(POOL, candidates=(POOL.candidates[-1],))
 # Its neighbours are kept as a sparse matrix, which skops does not load unasked.
 ORDINARY = SHIPPED.with_candidate(build=ordinary, trusted_types=(*SHIPPED.trusted_types, "scipy.sparse._csr.csr_matrix"))
 MODELS = {
