@@ -13,19 +13,20 @@ from typing import Any
 from deploy.local.stack import Ports, Stack
 from include.models.contract import Model, candidate_names
 from include.request import Request
-from include.results import Checked, Drift, Finding, Promotion, Quality, Verdict
+from include.results import Checked, Drift, Finding, Promotion, Quality, Trained, Verdict
 from include.services import Services, StepContext
 
 
 @dataclass(frozen=True)
 class Week:
-    """What one delivery led to; `verdict` and `promotion` are None where nothing was retrained."""
+    """What one delivery led to; `trained`, `verdict` and `promotion` are None where nothing was retrained."""
 
     as_of: datetime
     checked: Checked
     drift: Drift
     quality: Quality
     finding: Finding
+    trained: Trained | None = None
     verdict: Verdict | None = None
     promotion: Promotion | None = None
 
@@ -67,4 +68,4 @@ def play(services: Services, model: Model, as_of: datetime) -> Week:
     promotion = step("promote", request, verdict, approval)
     refreshed = step("refresh", request, assembled, trained, verdict, promotion)
     step("announce", request, verdict, approval, promotion, refreshed)
-    return Week(as_of, checked, drift, quality, finding, verdict, promotion)
+    return Week(as_of, checked, drift, quality, finding, trained, verdict, promotion)

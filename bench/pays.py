@@ -245,7 +245,7 @@ def _play(played: Played, services: Services, model: Model, as_of: datetime) -> 
 
 
 def _line(week: Week) -> str:
-    verdict = f" -> {week.verdict.summary}" if week.verdict else ""
+    verdict = f" -> {week.trained.candidate}: {week.verdict.summary}" if week.trained and week.verdict else ""
     return f"{week.as_of:%Y-%m-%d} {week.quality.summary} | {week.finding.action}: {week.finding.reason}{verdict}"
 
 

@@ -10,8 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scipy.stats import norm
-
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import blended
 from include.decisions.scoring.predictions import Floats
@@ -69,16 +67,17 @@ def choose(pool: Sequence[Scored], clusters: Clusters, criteria: Criteria, of_ch
 def harmed(one: Scored, recipe: Scored, clusters: Clusters, criteria: Criteria) -> str:
     """The condition under which it loses most against a recipe, by more than `harm` and beyond chance.
 
-    Empty where there is none, or where it is shown to be better on the mix. With Bonferroni's bounds over the conditions.
+    Empty where there is none, or where it is shown to be better on the mix. Each condition by itself, at 95 %: the gate judges
+    all of them together, and on other rows.
     """
     if gain(one, recipe, clusters).above(-Z95) > 0:
         return ""
-    lost, z = dict[str, float](), float(norm.isf(0.025 / max(len(one.by_condition), 1)))
+    lost = dict[str, float]()
     for condition, (value, influence) in one.by_condition.items():
         if condition in recipe.by_condition:
             its_value, its_influence = recipe.by_condition[condition]
             ahead = Measured(value - its_value, *clusters.error(influence - its_influence))
-            if ahead.above(z) < 0 and ahead.value < -criteria.largest_harm:
+            if ahead.above(Z95) < 0 and ahead.value < -criteria.largest_harm:
                 lost[condition] = ahead.value
     return min(lost, key=lambda condition: lost[condition]) if lost else ""
 

@@ -10,14 +10,21 @@ from include.errors import NotEnoughHistory
 from include.models.contract import Model
 from include.own_columns import LABEL_DELIVERED
 
+# A holdout grows to at most so many times what it is by default.
+_LONGEST = 4
+
 
 @dataclass(frozen=True)
 class PeriodCount:
-    """Rows of one period, and how many of them have a label that is known (a null label is known to be none)."""
+    """Rows of one period, and how many of them have a label that is known (a null label is known to be none).
+
+    `positives` are those with the label 1; None where labels are no two classes, or were not read.
+    """
 
     start: datetime
     rows: int
     known: int
+    positives: int | None = None
 
     @property
     def maturity(self) -> float:
@@ -53,16 +60,21 @@ def count_periods(frame: pd.DataFrame, model: Model, as_of: datetime) -> list[Pe
     """Every period with rows that had ended by `as_of`, in order."""
     starts = model.periods_of(frame[model.feed.time])
     known = label_known(frame, model, as_of)
-    table = pd.DataFrame({"start": starts, "known": known}).groupby("start")["known"].agg(["size", "sum"])
+    has_classes = model.task == "binary" and model.label.name in frame
+    positive = known & (frame[model.label.name] == 1) if has_classes else known
+    table = pd.DataFrame({"start": starts, "known": known, "positive": positive}).groupby("start")
+    counted = table.agg(rows=("known", "size"), known=("known", "sum"), positive=("positive", "sum"))
     return [
-        PeriodCount(start.to_pydatetime(), int(rows), int(known_rows))
-        for start, rows, known_rows in table.itertuples()
+        PeriodCount(start.to_pydatetime(), int(rows), int(of_known), int(of_positive) if has_classes else None)
+        for start, rows, of_known, of_positive in counted.itertuples()
         if model.later(start) <= as_of
     ]
 
 
 def choose_split(periods: list[PeriodCount], model: Model, champion_trained_until: datetime | None) -> Split:
     """Hold out the newest stretch of mature periods; train on what comes before, as far back as any candidate looks.
+
+    By default a week, or as much more, up to a month, as the rows and positives need that the criteria ask for.
 
     The labels that a period has early are not like those that it gets late, so no period of the holdout may be immature; among
     the training periods, one that never matures does not count.
@@ -93,10 +105,31 @@ def choose_split(periods: list[PeriodCount], model: Model, champion_trained_unti
 def _newest_stretch(periods: list[PeriodCount], model: Model) -> tuple[list[PeriodCount], list[PeriodCount]]:
     """The newest adjacent mature periods that make a holdout, and the mature ones before them; empty where there are none."""
     for end in range(len(periods), model.held_out - 1, -1):
-        before, holdout = periods[: end - model.held_out], periods[end - model.held_out : end]
-        if all(is_mature(period, model) for period in holdout):
-            return [period for period in before if is_mature(period, model)], holdout
+        if all(is_mature(period, model) for period in periods[end - model.held_out : end]):
+            count = _count_that_is_enough(periods[:end], model)
+            return [period for period in periods[: end - count] if is_mature(period, model)], periods[end - count : end]
     return [], []
+
+
+def _count_that_is_enough(periods: list[PeriodCount], model: Model) -> int:
+    """How many of the newest are held out; where even a month is not enough, the gate says what is missing."""
+    if model.holdout_periods is None:
+        trained_on = [number for number, period in enumerate(periods) if is_mature(period, model)][: model.min_train_periods]
+        most = len(periods) - 1 - max(trained_on, default=0)
+        for count in range(model.held_out, min(most, _LONGEST * model.held_out) + 1):
+            held_out = periods[-count:]
+            if not all(is_mature(period, model) for period in held_out):
+                break
+            if _is_enough(held_out, model):
+                return count
+    return model.held_out
+
+
+def _is_enough(held_out: list[PeriodCount], model: Model) -> bool:
+    known, positives = sum(period.known for period in held_out), [period.positives for period in held_out]
+    ones = sum(one for one in positives if one is not None)
+    rarer = known if None in positives else min(ones, known - ones)
+    return known >= model.criteria.min_rows and rarer >= (model.criteria.min_positives if None not in positives else 0)
 
 
 def is_mature(period: PeriodCount, model: Model) -> bool:

@@ -266,8 +266,11 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: 
     low95, high95 = blend.above(-Z95), blend.above(Z95)
     seen = f"gain on the clean/noisy mix {blend.value:+.3g} {scorecard.metric}"
     shown = f"the lower {100 - float(f'{100 * level:.2g}'):.8g} % bound {low:+.3g}"
+    asked = f"{shown} has to be above 0"
     # Above 0 at a level of 5 % or less, it is above minus the margin too: this is about the routine lane.
-    if low > 0 and low95 > -criteria.margin:
+    if low > 0 and low95 <= -criteria.margin:
+        asked = f"{shown} is above 0, and that of 95 % has to be above {-criteria.margin:.4g}"
+    elif low > 0:
         return Decision("promote", (f"{seen}: {shown} is above 0",))
     if high80 <= 0:
         return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {high80:+.3g})",))
@@ -276,7 +279,7 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: 
     return Decision(
         "inconclusive",
         (
-            f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}: {shown} has to be above 0",
+            f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}: {asked}",
             needed(scorecard, blend, criteria.margin, level),
         ),
     )

@@ -32,6 +32,9 @@ from include.noise.recognition import LearnedColumn, corrupted_rows
 from include.results import Cause, Why
 
 Kind = Literal["corruption", "mix", "inputs", "answer", "unclear"]
+# Where numbers are out of range in more than this share of the rows, the column moved as a whole: by so many widths of its
+# range it is another unit.
+_MOST, _UNITS = 0.5, 10
 KINDS: tuple[Kind, ...] = ("corruption", "mix", "inputs", "answer")
 FEWEST_ROWS = 200
 _NAMED = 3
@@ -372,10 +375,16 @@ def marks_of(
 
 
 def _far_out(values: Floats, before: Floats) -> NDArray[np.bool_]:
-    """Which numbers lie farther beyond the range of before than that range is wide."""
+    """Which numbers lie farther beyond the range of before than that range is wide.
+
+    None where most do, and most by less than ten widths: a season moves a whole column by some widths, another unit by many.
+    """
     known = before[np.isfinite(before)]
     if not len(known):
         return np.zeros(len(values), dtype=bool)
     low, high = float(known.min()), float(known.max())
     with np.errstate(invalid="ignore"):
-        return np.asarray((values < low - (high - low)) | (values > high + (high - low)))
+        beyond = np.maximum(low - values, values - high)
+        far, very_far = beyond > high - low, beyond > _UNITS * (high - low)
+    most = _MOST * len(values)
+    return np.zeros(len(values), dtype=bool) if far.sum() > most >= very_far.sum() else far

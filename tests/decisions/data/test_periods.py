@@ -116,3 +116,34 @@ def test_a_split_is_sound_or_there_is_none(shares: list[float], champion_until: 
     assert [p.maturity >= 0.95 for p in held] == [True] * held_out
     assert until is None or split.holdout_start >= until
     assert len(trained) >= 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "positives", "held_out"),
+    [(200, 100, 1), (120, 60, 2), (200, 30, 2), (60, 30, 4), (40, 20, 1), (200, 5, 1), (200, None, 1), (120, None, 2)],
+)
+def test_a_week_grows_to_what_the_criteria_ask_for_and_to_a_month_at_most(
+    rows: int, positives: int | None, held_out: int
+) -> None:
+    """Rows, and rows of the rarer class; where a month is not enough, a week: the gate says what is missing."""
+    model = changed(period=7 * DAY, holdout_periods=None, min_rows=200, min_positives=50, min_train_periods=3)
+    periods = [PeriodCount(day(7 * number), rows, rows, positives) for number in range(12)]
+    assert choose_split(periods, model, None).holdout_start == day(7 * (12 - held_out))
+    declared = changed(model, holdout_periods=1)
+    assert choose_split(periods, declared, None).holdout_start == day(77)
+
+
+def test_a_hold_out_grows_neither_over_a_gap_nor_into_what_training_needs() -> None:
+    """Two of three weeks would be needed: one has no labels, or is needed to train on."""
+    model = changed(period=7 * DAY, holdout_periods=None, min_rows=200, min_positives=0, min_train_periods=3)
+    weeks = [PeriodCount(day(7 * number), 120, 120 * (number != 6)) for number in range(8)]
+    assert choose_split(weeks, model, None).holdout_start == day(49)
+    assert choose_split(weeks[:4], model, None).holdout_start == day(21)
+    assert choose_split(weeks[:5], model, None).holdout_start == day(21)
+
+
+def test_positives_are_counted_where_labels_are_two_classes() -> None:
+    """Only those that are known."""
+    ones = history(2).assign(y=[1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    assert [period.positives for period in count_periods(ones, MODEL, day(2) + DAY / 2)] == [3, 1]
+    assert [period.positives for period in count_periods(ones.drop(columns="y"), MODEL, day(9))] == [None, None]

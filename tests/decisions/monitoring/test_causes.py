@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.planted import CASES, COLUMNS, METRICS, PLANTED, champion, explained, world
-from include.decisions.monitoring.causes import Problem, Sample, why
+from include.decisions.monitoring.causes import Problem, Sample, marks_of, why
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Ranking
 from include.models.contract import Column, Task
@@ -95,3 +95,13 @@ def test_texts_are_compared_by_their_words() -> None:
     assert found is not None
     assert found.first is not None
     assert (found.first.kind, found.first.where) == ("inputs", ("text",))
+
+
+@pytest.mark.parametrize(("share", "marked"), [(0.0, 0.0), (0.1, 0.1), (0.5, 0.5), (0.6, 0.0), (1.0, 0.0)])
+def test_a_column_that_moved_as_a_whole_is_not_corrupted(share: float, marked: float) -> None:
+    """A month that was never seen is out of range in every row: a season, which has to be learned. Another unit is a fault."""
+    before, moved = pd.DataFrame({"month": np.tile([7.0, 8.0], 50)}), np.arange(100) < 100 * share
+    for later, expected in ((12.0, marked), (800.0, share)):
+        rows = pd.DataFrame({"month": np.where(moved, later, 8.0)})
+        marks = marks_of(rows, before, [Column("month", "number")], {})
+        assert marks["month: out of range"].mean() == pytest.approx(expected)
