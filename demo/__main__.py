@@ -91,6 +91,9 @@ def _play(console: Console, player: Player, began: float) -> None:
             live.update(view(player.rows, time.monotonic() - began))
             if not console.is_terminal:
                 _show(player.rows, shown)
+    if not console.is_terminal:
+        # Where nothing is drawn over, the view ends without a line of its own.
+        console.print()
     if problems:
         raise problems[0]
 

@@ -39,7 +39,7 @@ PLAYED = (
     Played(TRAFFIC, FIRST),
     Played(SEARCHES, datetime(2011, 3, 7, tzinfo=UTC), at_most=4, asked_in=1, candidate="words"),
 )
-REASON = "it is simpler, and as good on clean queries"
+REASON = "it is simpler, and good enough on clean queries"
 _PATIENCE = 600
 _DONE = ("success", "failed")
 
