@@ -16,7 +16,7 @@ def compared_from(model: Model, periods: Sequence[datetime]) -> datetime | None:
     >>> from include.models import find_model
     >>> flights, days = find_model("flight_delays"), [datetime(2024, 1, day) for day in (1, 8, 15, 22, 29)]
     >>> compared_from(flights, days).day, compared_from(flights, days[:2]).day, compared_from(flights, days[:1])
-    (22, 8, None)
+    (29, 8, None)
     """
     count = min(model.held_out, len(periods) // 2)
     return periods[-count] if count else None
