@@ -39,7 +39,7 @@ class Budget:
 
 # A change of recipe has to be an improvement: a wrong one in at most 5 % of years. An equal model of the same recipe costs a
 # deployment and no quality, while a retraining that was refused by chance costs quality until the next one.
-BUDGETS: dict[Lane, Budget] = {"change": Budget(yearly=0.05, largest=0.05), "routine": Budget(yearly=8.0, largest=0.20)}
+BUDGETS: dict[Lane, Budget] = {"change": Budget(yearly=0.05, largest=0.05), "routine": Budget(yearly=5.0, largest=0.20)}
 
 
 @dataclass(frozen=True)
