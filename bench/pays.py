@@ -48,7 +48,7 @@ FIXED = (*WINDOWS, EVERY_FOURTH)
 # Trained whenever the loop promoted, on all labels known then: what is between this and the loop is what holding out costs.
 ITS_TIMES = "at the loop's times, all"
 KEPT = 0.95
-PAGE = Path(__file__).parent.parent / "docs/replay.md"
+PAGE, README = (Path(__file__).parent.parent / name for name in ("docs/replay.md", "README.md"))
 # The figures of the loop before this one, as this benchmark wrote them then.
 BEFORE = "pays_before"
 TRAININGS_A_PROMOTION = 2
@@ -86,6 +86,7 @@ def main(names: list[str]) -> int:
         # After each, so that a run that is ended has not been in vain.
         report(_earlier() | {name: figures})
     results.into_page(PAGE, "pays", table(_earlier()))
+    results.into_page(README, "pays", short_table(_earlier()))
     print(table(_earlier()))
     return 0
 
@@ -331,6 +332,22 @@ def table(histories: Mapping[str, Any]) -> str:
     before = results.read(BEFORE)["figures"]["histories"]
     lines += [line_of(name, figures) for name, figures in histories.items()]
     lines += [line_of(name, figures, played=False) for name, figures in before.items() if name not in histories]
+    return "\n".join(lines)
+
+
+def short_table(histories: Mapping[str, Any]) -> str:
+    """For the README: of each history what is in it, the static model, the best fixed way, the loop, and what that keeps."""
+    lines = [
+        "| history | what is in it | metric | periods | static | best fixed way | the loop | kept | trainings, promoted |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, figures in histories.items():
+        digits = 1 if figures["metric"] == "mae" else 3
+        means = [f"{figures['means'][way]:.{digits}f}" for way in (STATIC, figures["best"], "loop")]
+        kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
+        done = f"{figures['trainings']}, {figures['promotions']}"
+        cells = [name, figures["kind"], f"`{figures['metric']}`", str(figures["periods"]), *means, kept, done]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
