@@ -147,7 +147,6 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-pays": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,
-    "make bench-loop": MINUTES,
     "make bench-loop MODEL=card_fraud": MINUTES,
     "make bench-loop MODEL=support_intents": MINUTES,
     "make bench-noise": MINUTES,
