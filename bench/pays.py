@@ -342,25 +342,33 @@ def short_table(histories: Mapping[str, Any]) -> str:
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, figures in histories.items():
-        digits = 1 if figures["metric"] == "mae" else 3
-        means = [f"{figures['means'][way]:.{digits}f}" for way in (STATIC, figures["best"], "loop")]
-        kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
-        done = f"{figures['trainings']}, {figures['promotions']}"
-        cells = [name, figures["kind"], f"`{figures['metric']}`", str(figures["periods"]), *means, kept, done]
+        means = printed(figures)
+        ways = [means[way] for way in (STATIC, figures["best"], "loop")]
+        cells = [name, figures["kind"], f"`{figures['metric']}`", str(figures["periods"]), *ways, *_done(figures)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
+def printed(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Each way's mean, with the digits that its metric is worth."""
+    digits = 1 if figures["metric"] == "mae" else 3
+    return {way: f"{value:.{digits}f}" for way, value in figures["means"].items()}
+
+
+def _done(figures: Mapping[str, Any]) -> list[str]:
+    """What the loop kept, and its trainings and promotions."""
+    kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
+    return [kept, f"{figures['trainings']}, {figures['promotions']}"]
+
+
 def line_of(name: str, figures: Mapping[str, Any], played: bool = True) -> str:
     """A history's line of the table; the best fixed way is bold. Without `played` the figures are those of before alone."""
-    digits = 1 if figures["metric"] == "mae" else 3
-    means = {way: f"{value:.{digits}f}" for way, value in figures["means"].items()}
+    means = printed(figures)
     means[figures["best"]] = f"**{means[figures['best']]}**"
-    kept = "nothing to gain" if figures["kept"] is None else f"{figures['kept']:.0%}"
     cells = [name, figures["metric"], means[STATIC], *(means.get(way, "") for way in FIXED)]
     before = results.read(BEFORE)["figures"]["histories"].get(name)
-    cells += [f"{before['means']['loop']:.{digits}f}", f"{before['kept']:.0%}"] if before else ["", ""]
-    now = [means["loop"], kept, f"{figures['trainings']}, {figures['promotions']}"] if played else ["not played", "", ""]
+    cells += [printed(before)["loop"], f"{before['kept']:.0%}"] if before else ["", ""]
+    now = [means["loop"], *_done(figures)] if played else ["not played", "", ""]
     cells += [*now, str(figures["periods"])]
     return "| " + " | ".join(cells) + " |"
 

@@ -114,7 +114,6 @@ def farewell(stack: Stack, detached: bool) -> RenderableType:
         f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
         f"  Click first: {stack.models_url}, all models at a glance.\n"
         "  Then: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
-        "  search_queries.retrain has a run that a person started: its challenger was refused for noise.\n"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
         f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "

@@ -126,10 +126,9 @@ def _count_that_is_enough(periods: list[PeriodCount], model: Model) -> int:
 
 
 def _is_enough(held_out: list[PeriodCount], model: Model) -> bool:
-    known, positives = sum(period.known for period in held_out), [period.positives for period in held_out]
-    ones = sum(one for one in positives if one is not None)
-    rarer = known if None in positives else min(ones, known - ones)
-    return known >= model.criteria.min_rows and rarer >= (model.criteria.min_positives if None not in positives else 0)
+    known, counted = sum(period.known for period in held_out), [one.positives for one in held_out if one.positives is not None]
+    rarer_is_enough = min(sum(counted), known - sum(counted)) >= model.criteria.min_positives
+    return known >= model.criteria.min_rows and (rarer_is_enough or len(counted) < len(held_out))
 
 
 def is_mature(period: PeriodCount, model: Model) -> bool:

@@ -7,7 +7,16 @@ import pandas as pd
 
 from include.decisions.gate.error_budget import Lane
 from include.decisions.gate.self_test import Judge, self_test
-from include.decisions.gate.verdict import NOTHING_ELSE, Circumstances, Decision, Word, decide, too_few_clusters, unsound
+from include.decisions.gate.verdict import (
+    NOTHING_ELSE,
+    Circumstances,
+    Decision,
+    Word,
+    decide,
+    not_beaten,
+    too_few_clusters,
+    unsound,
+)
 from include.decisions.scoring.baselines import trivial_answers
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.evidence import Answers, ByCondition, against_baselines, blend_gain, cell_of, score
@@ -86,13 +95,16 @@ def weigh(contest: Contest, metrics: Sequence[Metric] = ()) -> Scorecard:
     if unsound(scorecard, criteria):
         return scorecard
     trivial = trivial_answers(contest.task, contest.baselines, len(contest.labels)) if contest.baselines else {}
-    of_champion = replace(answers, challenger=contest.champion, champion=None) if contest.champion else None
-    return replace(
+    scorecard = replace(
         scorecard,
         anchor=blend_gain(metrics[0], answers, contest.anchor, share)[0] if contest.anchor else None,
         baselines=against_baselines(metrics[0], answers, trivial),
-        champion_baselines=against_baselines(metrics[0], of_champion, trivial) if of_champion else {},
     )
+    if contest.champion is None or not not_beaten(scorecard.baselines):
+        return scorecard
+    # Only asked where the challenger does not beat one: whether the champion does.
+    of_champion = replace(answers, challenger=contest.champion, champion=None)
+    return replace(scorecard, champion_baselines=against_baselines(metrics[0], of_champion, trivial))
 
 
 def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:

@@ -214,7 +214,7 @@ def _missed(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
             )
     return missed | {
         where: f"not shown to beat the answer {where}: gain {gain.value:+.3g} ± {gain.error:.2g}"
-        for where, gain in _not_beaten(scorecard.baselines).items()
+        for where, gain in not_beaten(scorecard.baselines).items()
     }
 
 
@@ -222,7 +222,7 @@ def _champion_misses_them_too(scorecard: Scorecard, criteria: Criteria) -> bool:
     """Whether the champion misses everything that the challenger misses, one thing at least."""
     floors = _floors(scorecard, criteria).items()
     of_champion = {where for where, (_, champion, floor) in floors if _is_below(scorecard, champion, floor)}
-    of_champion |= _not_beaten(scorecard.champion_baselines).keys()
+    of_champion |= not_beaten(scorecard.champion_baselines).keys()
     missed = _missed(scorecard, criteria).keys()
     return bool(missed) and missed <= of_champion
 
@@ -240,7 +240,7 @@ def _is_below(scorecard: Scorecard, value: float | None, floor: float) -> bool:
     return value is not None and (value - floor if scorecard.higher_is_better else floor - value) < 0
 
 
-def _not_beaten(baselines: Mapping[str, tuple[Measured, Measured]]) -> dict[str, Measured]:
+def not_beaten(baselines: Mapping[str, tuple[Measured, Measured]]) -> dict[str, Measured]:
     """The trivial answers that a model is not shown to beat, and on which rows; with its gain there."""
     return {
         f'"{name}" on {where} rows': gain

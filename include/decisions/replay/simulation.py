@@ -52,12 +52,9 @@ class Backtest:
         """The model that a retraining at the end of a period would have made, or None."""
         return self._by_moment.get((moment, window))
 
-    def held_out_at(self, moment: int) -> tuple[int, ...]:
-        """The periods that a retraining at the end of a period holds out."""
-        return self._holdouts[moment]
-
     @cached_property
-    def _holdouts(self) -> dict[int, tuple[int, ...]]:
+    def holdouts(self) -> dict[int, tuple[int, ...]]:
+        """The periods that a retraining at the end of a period holds out, by that period."""
         return {fit.moment: fit.holdout for fit in self.plan.fits}
 
     @cached_property
@@ -167,8 +164,7 @@ def simulate(backtest: Backtest, policy: Policy, gated: bool = True) -> Simulati
             if challenger is not None:
                 retrained[period], last = True, moment
                 spent = spend("routine", backtest.plan.ends[moment], spent)
-                holdout = backtest.held_out_at(moment)
-                promoted[period] = not gated or backtest.passes_gate(challenger, champion, spent.z, holdout)
+                promoted[period] = not gated or backtest.passes_gate(challenger, champion, spent.z, backtest.holdouts[moment])
                 if promoted[period]:
                     earlier = [one for one in (champion, *earlier) if one != challenger][:_EARLIER]
                     champion = challenger

@@ -147,7 +147,8 @@ class Scorecard:
 
     `blend` is the declared mix of clean and noisy that decides, challenger against champion, and `noisy` its noisy part
     alone; `anchor` is the mix against the frozen reference; `baselines` the challenger against each trivial answer, on clean
-    rows and on the mean of the noisy ones, and `champion_baselines` the champion against them.
+    rows and on the mean of the noisy ones, and `champion_baselines` the champion against them, where the challenger is not
+    shown to beat one.
     `clusters` counts those among the rows, which are `cluster_unit`; `design_effect` is how many times they make the mix's
     variance what it would be if the rows were independent.
     `robustness` is the mean over noisy conditions of error(challenger) / error(champion): below 1 is more robust.
