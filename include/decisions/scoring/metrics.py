@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.decisions.scoring.clusters import Clusters
+from include.decisions.scoring.leave_one_out import BINS, beyond_influence
 from include.decisions.scoring.predictions import KEPT, Floats, Labels, Ranking
 from include.decisions.scoring.scorecard import Measured
 from include.errors import ModelError
@@ -30,9 +31,9 @@ _NOT_COMPUTABLE = (ValueError, TypeError, ArithmeticError, LookupError)
 class Metric:
     """A named metric. `function(labels, predictions)` gives its value and the influences of the n rows, shape (n,).
 
-    A team's own one takes the rows' clusters as well. NaN where it has no value: a ranking metric where only one class is
-    present, for example. Where the value lies between 0 and 1, `trials(labels, predictions)` is at most how many trials of a
-    share its error is worth; None where it has no such ends. `is_share` says that it is the share of some rows.
+    With `takes_clusters` it takes the rows' clusters as well. NaN where it has no value: a ranking metric where only one class
+    is present, for example. Where the value lies between 0 and 1, `trials(labels, predictions)` is at most how many trials of
+    a share its error is worth; None where it has no such ends. `is_share` says that it is the share of some rows.
     """
 
     name: str
@@ -41,10 +42,11 @@ class Metric:
     own: bool = False
     trials: Callable[[Any, Any], float] | None = None
     is_share: bool = False
+    takes_clusters: bool = False
 
     def estimate(self, labels: Any, predictions: Any, clusters: Clusters | None = None) -> Estimate:
         """The value and the influences; without clusters the rows count as independent."""
-        if self.own:
+        if self.takes_clusters:
             return self.function(labels, predictions, clusters or Clusters.independent(len(labels)))
         return self.function(labels, predictions)
 
@@ -78,7 +80,9 @@ def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
 
 def _known(task: Task, criteria: Criteria) -> dict[str, Metric]:
     metrics = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
-    metrics += [Metric(own.name, own.higher_is_better, _own(own), own=True) for own in criteria.own_metrics]
+    metrics += [
+        Metric(own.name, own.higher_is_better, _own(own), own=True, takes_clusters=True) for own in criteria.own_metrics
+    ]
     return {metric.name: metric for metric in metrics}
 
 
@@ -106,7 +110,13 @@ def _binary(criteria: Criteria) -> list[Metric]:
     threshold, budget = criteria.threshold, criteria.review_budget
     metrics = [
         Metric("roc_auc", True, roc_auc, trials=_worth_of_an_area),
-        Metric("average_precision", True, average_precision, trials=lambda y, _: float((y > 0.5).sum())),
+        Metric(
+            "average_precision",
+            True,
+            average_precision,
+            takes_clusters=True,
+            trials=lambda y, _: float((y > 0.5).sum()),
+        ),
         _share(_AT_BUDGET, lambda y, p: precision_at_budget(y, p, budget), lambda y, _: max(budget * len(y), 1.0)),
         _share("f1", lambda y, p: _f1(y, p >= threshold), lambda y, p: ((y > 0.5).sum() + (p >= threshold).sum()) / 2),
         _share(
@@ -182,8 +192,8 @@ def roc_auc(labels: Floats, scores: Floats) -> Estimate:
     return value, np.where(positive, (placements - value) / share, (placements - value) / (1 - share))
 
 
-def average_precision(labels: Floats, scores: Floats) -> Estimate:
-    """Mean precision over the positives, at each one's score; labels are 0 or 1.
+def average_precision(labels: Floats, scores: Floats, clusters: Clusters | None = None) -> Estimate:
+    """Mean precision over the positives, at each one's score; labels are 0 or 1. Clusters: see leave_one_out.py.
 
     With A(s) and B(s) the shares of positives and of all rows at or above s, AP = E[y A(s) / B(s)] / P(y). Its derivative in
     the direction of one row (y0, s0) is (y0 prec(s0) + y0 G(s0) - H(s0) - y0 AP) / P(y), where G and H are the means of
@@ -206,6 +216,9 @@ def average_precision(labels: Floats, scores: Floats) -> Estimate:
     total_h = np.concatenate([[0.0], np.cumsum(y * precision / at_or_above)]) / n
     influence = np.empty(n)
     influence[order] = (y * (precision + total_g[last] - value) - total_h[last]) / share
+    if clusters:
+        bins = BINS - (BINS * below[first] // below[-1]).astype("intp")
+        influence[order] += beyond_influence(bins, y, clusters.at(order))
     return value, influence
 
 

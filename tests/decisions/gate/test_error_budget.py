@@ -47,7 +47,7 @@ def test_a_holdout_that_is_used_twice_costs(lane: Lane) -> None:
 
 def test_what_a_regular_comparison_spends() -> None:
     """What docs/gate.md states, in per cent: of the first one, and after years of one a week, a month, a quarter."""
-    for lane, stated in (("change", (0.83, 0.064, 0.26, 0.83)), ("routine", (20.0, 6.39, 20.0, 20.0))):
+    for lane, stated in (("change", (0.67, 0.051, 0.205, 0.665)), ("routine", (20.0, 6.39, 20.0, 20.0))):
         steady = [spent_at(lane, [every * n for n in range(60)])[-1].level for every in (7, 28, 91)]  # type: ignore[arg-type]
         assert [100 * level for level in (first_level(lane), *steady)] == pytest.approx(stated, rel=0.02)  # type: ignore[arg-type]
 
@@ -56,6 +56,6 @@ def test_the_card_says_what_is_left() -> None:
     """In the unit that a team can count: promotions by chance in a year."""
     (first,) = spent_at("change", [0])
     assert in_words("change", first) == (
-        "An equal challenger passes this comparison with a probability of 0.83 %. The change lane may promote 0.05 by chance "
-        "in any 365 days: 0.0083 are left now, and 30 days add 0.0027. Comparing again soon is stricter."
+        "An equal challenger passes this comparison with a probability of 0.67 %. The change lane may promote 0.04 by chance "
+        "in any 365 days: 0.0067 are left now, and 30 days add 0.0022. Comparing again soon is stricter."
     )

@@ -74,7 +74,7 @@ CASES = (
     Case("routine, clearly better", 0.03, 0.005, "promote", "lower 80 % bound"),
     Case("routine, probably better", 0.01, 0.01, "promote", "lower 80 % bound"),
     Case("routine, better but too uncertain about harm", 0.05, 0.055, "inconclusive", "90 % interval"),
-    Case("change, clearly better", 0.03, 0.005, "promote", "lower 99.17 % bound", lane="change"),
+    Case("change, clearly better", 0.03, 0.005, "promote", "lower 99.33 % bound", lane="change"),
     Case("change, probably better is not enough", 0.01, 0.01, "inconclusive", "90 % interval", lane="change"),
     Case("equal", 0.0, 0.0, "keep", "the challenger is not better"),
     Case("clearly worse", -0.03, 0.005, "keep", "the challenger is not better"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.scoring.clusters import MOST_CLUSTERS, Clusters
-from include.decisions.scoring.metrics import metrics_of
+from include.decisions.scoring.metrics import average_precision, metrics_of
 from include.decisions.scoring.scorecard import Measured
 from include.errors import ModelError
 from include.models.contract import OwnMetric
@@ -156,3 +156,43 @@ def test_what_counts_as_one_observation_is_fixed_before_training() -> None:
     daily, by_colour = (changed(cluster=cluster) for cluster in ((), ("colour",)))
     assert len({MODEL.criteria_digest, daily.criteria_digest, by_colour.criteria_digest}) == 3
     assert changed(cluster=()).criteria_digest == daily.criteria_digest
+
+
+def scored_by_day(seed: int, days: int, shared: float, rows: int = 3000) -> tuple[np.ndarray, np.ndarray, Clusters]:
+    """Labels, scores of which a part is common to the rows of a day, and the days."""
+    rng = np.random.default_rng(seed)
+    codes = np.sort(rng.integers(0, days, rows))
+    labels = (rng.random(rows) < 0.2).astype(float)
+    own, common = rng.normal(size=rows), rng.normal(size=days)[codes]
+    scores = labels + np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+    return labels, scores, Clusters.of(codes, "days")
+
+
+@pytest.mark.parametrize(("days", "shared"), [(5, 0.6), (14, 0.6), (14, 0.0), (30, 0.3)])
+def test_average_precision_errs_by_days_as_leaving_out_each_day_says(days: int, shared: float) -> None:
+    """Influences alone gave errors of down to three quarters of these, and promoted an equal model in 12 % instead of 5."""
+    metric = next(metric for metric in metrics_of("binary", MODEL.criteria).values() if metric.name == "average_precision")
+    for seed in range(5):
+        labels, scores, clusters = scored_by_day(seed, days, shared)
+        left = [metric.estimate(labels[clusters.codes != day], scores[clusters.codes != day])[0] for day in range(days)]
+        jackknife = np.sqrt((days - 1) / days * np.sum((np.array(left) - np.mean(left)) ** 2))
+        measured, influence = metric.measure(labels, scores, clusters)
+        assert measured.error == pytest.approx(jackknife, rel=0.05)
+        assert influence.mean() == pytest.approx(0, abs=1e-9)
+        by_influence = clusters.error(metric.estimate(labels, scores)[1])[0]
+        assert shared == 0.0 or measured.error > by_influence
+
+
+@given(st.integers(0, 1000), st.integers(2, 12))
+def test_what_days_add_to_an_influence_is_finite_and_adds_up_to_nothing(seed: int, days: int) -> None:
+    """Also where a day has no positive, one has them all, or every score is the same."""
+    rng = np.random.default_rng(seed)
+    codes, labels = rng.integers(0, days, 40), (rng.random(40) < rng.random()).astype(float)
+    labels[0], labels[1] = 0.0, 1.0
+    if seed % 3 == 0:
+        labels[codes != codes[1]] = 0.0
+    scores = np.round(rng.random(40), seed % 2) if seed % 5 else np.ones(40)
+    value, influence = average_precision(labels, scores, Clusters.of(codes, "days"))
+    assert np.isfinite(influence).all()
+    assert influence.sum() == pytest.approx(0, abs=1e-8)
+    assert value == average_precision(labels, scores)[0]
