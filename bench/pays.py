@@ -28,7 +28,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-import skops.io
 
 from bench import results
 from bench.histories import HISTORIES, History, cache
@@ -39,6 +38,7 @@ from include.decisions.data.labels import labels_of
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import BrokenFeed
+from include.formats import format_named
 from include.models.contract import Model
 from include.services import Services, serverless_services
 
@@ -216,9 +216,9 @@ def play_loop(history: History, rows: pd.DataFrame) -> Played:
     return played
 
 
-def tried_here(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
+def tried_here(path: Path, format_name: str, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
     """The trial of an artifact without a new interpreter, whose imports would be most of what a retraining takes here."""
-    pipeline = skops.io.load(path, trusted=list(trusted_types))
+    pipeline = format_named(format_name).load(path.read_bytes(), trusted_types)
     answers = np.asarray(getattr(pipeline, "predict_proba", pipeline.predict)(rows), dtype="float64")
     return ArtifactTrial(load_seconds=0.0, latency_ms=0.0, size_mb=path.stat().st_size / 1e6, memory_mb=0.0, answers=answers)
 

@@ -181,6 +181,10 @@ class UntrustedModel(RegistryError):
     """An artifact would load types that the model does not trust."""
 
 
+class OtherLibraries(RegistryError):
+    """An artifact was made by other releases of its libraries than are here."""
+
+
 class ArtifactChanged(RegistryError):
     """The artifact is not the one that was validated."""
 

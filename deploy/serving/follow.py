@@ -22,8 +22,9 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SETTINGS = "model-settings.json"
+SETTINGS, ABOUT = "model-settings.json", "about.json"
 _FOLDER = re.compile(r"\./([0-9]+-[^/]+)")
+_FILE = re.compile(r"model\.[a-z_.]+")
 _log = logging.getLogger("follow")
 
 
@@ -38,9 +39,17 @@ def copy(client: "S3Client", source: str, folder: Path) -> bool:
     match = _FOLDER.fullmatch(json.loads(data)["parameters"]["uri"])
     if match is None:
         raise ValueError(f"{source}/{SETTINGS} was not written by the pipeline")
-    for name in ("model.skops", "about.json"):
-        (folder / match[1]).mkdir(parents=True, exist_ok=True)
-        client.download_file(bucket, f"{prefix}{match[1]}/{name}", str(folder / match[1] / name))
+
+    def fetch(name: str) -> Path:
+        path = folder / match[1] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        client.download_file(bucket, f"{prefix}{match[1]}/{name}", str(path))
+        return path
+
+    file = str(json.loads(fetch(ABOUT).read_text())["file"])
+    if not _FILE.fullmatch(file):
+        raise ValueError(f"{source}/{match[1]}/{ABOUT} was not written by the pipeline")
+    fetch(file)
     aside = folder / f"{SETTINGS}.new"
     aside.write_bytes(data)
     aside.replace(place)

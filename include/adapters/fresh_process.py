@@ -1,6 +1,6 @@
 """A fresh process that loads a logged artifact and answers from it, as a server of it would: the trial before a verdict.
 
-Run as a program it is that process: `python -m include.adapters.fresh_process <model.skops>` reads the rows beside the model,
+Run as a program it is that process: `python -m include.adapters.fresh_process <file> <format>` reads the rows beside the file,
 the types it may create from its standard input, and writes what it found to its standard output, as JSON.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from include.errors import TrialFailed
+from include.formats import format_named
 from include.untrusted_text import of_data
 
 _ROWS = "rows.parquet"
@@ -40,14 +41,14 @@ class ArtifactTrial:
     answers: np.ndarray[Any, np.dtype[np.float64]]
 
 
-def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
-    """Load `path` in a new interpreter and let it answer `rows`.
+def try_artifact(path: Path, format_name: str, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
+    """Load `path`, a file in that format, in a new interpreter and let it answer `rows`.
 
     Raises:
         TrialFailed: the process did not load it, did not answer, or took longer than five minutes; the message has its words.
     """
     rows.to_parquet(path.with_name(_ROWS))
-    command = [sys.executable, "-m", "include.adapters.fresh_process", str(path)]
+    command = [sys.executable, "-m", "include.adapters.fresh_process", str(path), format_name]
     trusted = json.dumps(list(trusted_types))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, with a path of our own
@@ -70,13 +71,11 @@ def try_artifact(path: Path, trusted_types: tuple[str, ...], rows: pd.DataFrame)
     )
 
 
-def main(path: str) -> None:
+def main(path: str, format_name: str) -> None:
     """Load, answer, measure."""
-    import skops.io
-
     rows = pd.read_parquet(Path(path).with_name(_ROWS))
     began = time.perf_counter()
-    pipeline = skops.io.load(path, trusted=json.loads(sys.stdin.read()))
+    pipeline = format_named(format_name).load(Path(path).read_bytes(), json.loads(sys.stdin.read()))
     loaded = time.perf_counter() - began
     answer = getattr(pipeline, "predict_proba", pipeline.predict)
     answers = np.asarray(answer(rows), dtype="float64")
@@ -111,4 +110,4 @@ def _single_rows(answer: Any, rows: pd.DataFrame) -> list[float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,6 +1,5 @@
 """The model registry over MLflow, with errors that say what to do."""
 
-import hashlib
 import logging
 import os
 import re
@@ -16,18 +15,16 @@ from urllib.parse import quote
 import mlflow
 import pandas as pd
 import requests
-import skops.io
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import FileInfo, Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-from skops.io.exceptions import UntrustedTypesFoundException
 
+from include.adapters.artifacts import KeptFile, file_of, log_pipeline
 from include.adapters.fresh_process import ArtifactTrial, try_artifact
 from include.adapters.registry import (
     CHAMPION,
@@ -39,7 +36,7 @@ from include.adapters.registry import (
     Training,
     Version,
 )
-from include.errors import ArtifactChanged, RegistryError, RegistryUnreachable, UntrustedModel
+from include.errors import RegistryError, RegistryUnreachable
 from include.models.contract import Model
 
 # Where MLflow keeps the default server of a process.
@@ -48,7 +45,6 @@ _REPLAY, _SEARCH, _TRIAL = "replay", "search", "trial"
 # What MLflow has for the end of a run.
 _STATUS = {"finished": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 _LONGEST_TAG = 5000
-_ARTIFACT = "model.skops"
 _ABSENT = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 _LATER = (408, 429)
 _LONGEST = 300
@@ -181,8 +177,8 @@ class MlflowRegistry(Registry):
                 self._log_dataset(example, training)
                 for path, text in training.files.items():
                     mlflow.log_text(text, path)
-                info = _log_pipeline(model, pipeline, example, training)
-            _require(_ARTIFACT, self._client.list_logged_model_artifacts(info.model_id))
+                info = log_pipeline(model, pipeline, example, training)
+            _require(file_of(training.artifact), self._client.list_logged_model_artifacts(info.model_id))
             self._ensure_registered(model)
             made = self._client.create_model_version(
                 model.name, info.model_uri, run.info.run_id, tags=tags, model_id=info.model_id, await_creation_for=0
@@ -223,33 +219,25 @@ class MlflowRegistry(Registry):
     # Artifacts
 
     def artifact_digest(self, model_name: str, number: str) -> str:
-        with self._downloaded(model_name, number) as folder:
-            return _digest(folder)
+        with self._downloaded(model_name, number) as kept:
+            return kept.digest
 
     def artifact(self, model_name: str, number: str) -> Artifact:
-        with self._downloaded(model_name, number) as folder:
-            data, named = (folder / _ARTIFACT).read_bytes(), folder / "requirements.txt"
-            lines = named.read_text(encoding="utf-8").split() if named.is_file() else []
-            return Artifact(data, hashlib.sha256(data).hexdigest(), tuple(lines))
+        with self._downloaded(model_name, number) as kept:
+            return kept.artifact()
 
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
-        with self._downloaded(model.name, number) as folder:
-            found = _digest(folder)
-            if expected_digest and found != expected_digest:
-                raise ArtifactChanged(
-                    f"{model.name} version {number}: the artifact has digest {found[:16]}, validated was "
-                    f"{expected_digest[:16]}. The artifact was replaced. If it is champion run {model.name}.rollback, else "
-                    "train and validate again."
-                )
-            return _load_trusted(model, number, folder / _ARTIFACT)
+        with self._downloaded(model.name, number) as kept:
+            return kept.load(model, expected_digest)
 
     def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
-        with self._downloaded(model.name, number) as folder:
-            return try_artifact(folder / _ARTIFACT, model.trusted_types, rows)
+        with self._downloaded(model.name, number) as kept:
+            kept.refuse_undeclared(model)
+            return try_artifact(kept.path, kept.format.name, model.trusted_types, rows)
 
     def example(self, model_name: str, number: str) -> pd.DataFrame:
-        with self._downloaded(model_name, number) as folder:
-            rows = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
+        with self._downloaded(model_name, number) as kept:
+            rows = mlflow.models.Model.load(str(kept.folder)).load_input_example(str(kept.folder))
         if not isinstance(rows, pd.DataFrame) or rows.empty:
             raise RegistryError(
                 f"{model_name} version {number} was kept without an example to try it with: it was not registered by the "
@@ -334,64 +322,18 @@ class MlflowRegistry(Registry):
             raise
 
     @contextmanager
-    def _downloaded(self, model_name: str, number: str) -> Iterator[Path]:
+    def _downloaded(self, model_name: str, number: str) -> Iterator[KeptFile]:
         with tempfile.TemporaryDirectory() as folder:
             with _translate_errors(f"{model_name} version {number}"), self._as_mlflow_default():
                 uri = f"models:/{model_name}/{number}"
                 path = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self._tracking_uri))
-            if not (path / _ARTIFACT).is_file():
-                raise UntrustedModel(
-                    f"{model_name} version {number} holds no {_ARTIFACT}, and nothing else is loaded (a pickle runs code). "
-                    "Register it through the pipeline, which saves in skops format."
-                )
-            yield path
+            yield KeptFile(model_name, number, path)
 
 
 def _require(path: str, kept: Iterable[FileInfo]) -> None:
     """Prove an upload: a login page in front of the artifacts answers 200 to it, too."""
     if path not in {file.path for file in kept}:
         raise MlflowException(f"{path} was uploaded and is not there")
-
-
-def _log_pipeline(model: Model, pipeline: Any, example: pd.DataFrame, training: Training) -> Any:
-    try:
-        return mlflow.sklearn.log_model(
-            pipeline,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=list(model.trusted_types),
-            signature=infer_signature(example, pipeline.predict(example)),
-            input_example=example,
-            pip_requirements=training.requirements,
-        )
-    except MlflowException as error:
-        # MLflow gives it the code that an outage has.
-        if isinstance(error.__context__, UntrustedTypesFoundException):
-            raise UntrustedModel(
-                f"{model.name}: {_short(error.__context__)} The pipeline cannot be kept. If they are harmless, add them to "
-                f"trusted_types in include/models/{model.name}.py; then run {model.name}.retrain."
-            ) from error
-        raise
-
-
-def _load_trusted(model: Model, number: str, path: Path) -> Any:
-    try:
-        unknown = set(skops.io.get_untrusted_types(file=path)) - set(model.trusted_types)
-    except Exception as error:
-        raise UntrustedModel(
-            f"{model.name} version {number}: its {_ARTIFACT} is no skops file ({type(error).__name__}: {_short(error)}). "
-            f"The file was replaced: put the alias on another version, or run {model.name}.retrain with force."
-        ) from error
-    if unknown:
-        raise UntrustedModel(
-            f"{model.name} version {number} would create {', '.join(sorted(unknown))}, which the model does not trust. "
-            f"If they are harmless, add them to trusted_types in include/models/{model.name}.py."
-        )
-    return skops.io.load(path, trusted=list(model.trusted_types))
-
-
-def _digest(folder: Path) -> str:
-    return hashlib.sha256((folder / _ARTIFACT).read_bytes()).hexdigest()
 
 
 def _version(found: ModelVersion) -> Version:

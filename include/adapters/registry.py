@@ -30,6 +30,10 @@ BASELINES = "baselines"
 POOL = "pool"
 # A tag: what a search chose for the version's `build`, by name, as JSON.
 PARAMETERS = "parameters"
+# A tag: the format that the version is kept in.
+ARTIFACT = "artifact"
+# A tag: the team's own modules that it runs, each with a digest of its source, as JSON.
+OWN_CODE = "own_code"
 # A tag: how often the history had been taken in as a whole when the version was trained on it.
 TAKEN_IN = "taken_in"
 # A tag: what was withdrawn or erased of the rows that the version was trained or judged on, when, by whom and why.
@@ -96,6 +100,7 @@ class Training:
     dataset_name: str
     dataset_digest: str
     files: dict[str, str] = field(default_factory=dict)
+    artifact: str = "skops"
 
 
 @dataclass(frozen=True)
@@ -119,11 +124,16 @@ class LoggedTrial:
 
 @dataclass(frozen=True)
 class Artifact:
-    """The file of a version, the sha256 of these very bytes, and the libraries that trained it (scikit-learn==1.9.1)."""
+    """The file of a version, the sha256 of these very bytes, the libraries that trained it (scikit-learn==1.9.1), its format.
+
+    `own_code` are the team's modules that it runs, each with a digest of its source.
+    """
 
     data: bytes
     digest: str
     requirements: tuple[str, ...]
+    format: str = "skops"
+    own_code: Mapping[str, str] = field(default_factory=dict)
 
 
 class Registry(Protocol):
@@ -217,11 +227,12 @@ class Registry(Protocol):
     def load(self, model: Model, number: str, expected_digest: str | None = None) -> Any:
         """The fitted pipeline of a version, read from the very bytes that were digested.
 
-        Nothing is unpickled: skops creates only its own safe types and those that the model lists in this repository. What
-        the artifact says about itself is not believed.
+        Nothing is unpickled in this process: the formats that the model's candidates declare create only safe types and those
+        that the model lists in this repository. What the artifact says about itself is not believed.
 
         Raises:
-            UntrustedModel: the artifact holds other types, or is not a skops file.
+            UntrustedModel: the artifact holds other types, or is in a format that no candidate declares.
+            OtherLibraries: it was made by other releases of its libraries than are here.
             ArtifactChanged: the bytes are not those of `expected_digest`.
         """
         ...

@@ -1,8 +1,8 @@
 """The published champion: one folder a model on the object store, which MLServer, Seldon Core 2 and KServe read as it is.
 
     serving/<model>/model-settings.json              which version is served: the one object that is ever replaced
-    serving/<model>/<version>-<digest>/model.skops   the file of a version
-    serving/<model>/<version>-<digest>/about.json    what may be created of it, and by which libraries it was trained
+    serving/<model>/<version>-<digest>/model.skops   the file of a version, named after its format
+    serving/<model>/<version>-<digest>/about.json    its format, what may be created of it, what trained it, the code it needs
 
 The folder of a version is named by its digest and is complete before the settings name it, so the settings always lead to a
 complete version, even if publishing was interrupted. The version before is kept until the next one: it may still be copied.
@@ -21,9 +21,9 @@ from include.models.contract import Column, Model
 if TYPE_CHECKING:
     from include.adapters.registry import Artifact
 
-_FILE, _ABOUT, _SETTINGS = "model.skops", "about.json", "model-settings.json"
+_ABOUT, _SETTINGS = "about.json", "model-settings.json"
 # In deploy/serving, for the server's own environment.
-_RUNTIME = "skops_runtime.SkopsRuntime"
+_RUNTIME = "artifact_runtime.ArtifactRuntime"
 _FOLDER = re.compile(r"\./([0-9]+-[^/]+)")
 
 
@@ -45,15 +45,12 @@ class Serving:
         # Seldon and people may write here too: everything that a server believes has to be ours.
         if self._store.read(_prefix(model.name) + _SETTINGS) != _settings(model, number, folder):
             return False
-        about = self._store.stat(f"{_prefix(model.name)}{folder}/{_ABOUT}")
-        file = self._store.stat(f"{_prefix(model.name)}{folder}/{_FILE}")
-        if about is None or file is None:
-            return False
         try:
             described = json.loads(self._store.read(f"{_prefix(model.name)}{folder}/{_ABOUT}"))
-            named, said = described.pop("digest"), (described["size"], described["trusted_types"])
-            return bool(named == _digest(described) and said == (file.size, list(model.trusted_types)))
-        except (ValueError, LookupError, TypeError, AttributeError):
+            file = self._store.stat(f"{_prefix(model.name)}{folder}/{described['file']}")
+            named, promised = described.pop("digest"), (described["size"], described["trusted_types"])
+            return bool(file and named == _digest(described) and promised == (file.size, list(model.trusted_types)))
+        except (ObjectMissing, ValueError, LookupError, TypeError, AttributeError):
             return False
 
     def publish(self, model: Model, number: str, artifact: "Artifact", renew: Callable[[], None]) -> None:
@@ -61,7 +58,7 @@ class Serving:
         prefix, replaced = _prefix(model.name), self._served(model.name)
         folder = f"{number}-{artifact.digest}"
         for key, data in (
-            (f"{prefix}{folder}/{_FILE}", artifact.data),
+            (f"{prefix}{folder}/{_file(artifact)}", artifact.data),
             (f"{prefix}{folder}/{_ABOUT}", _about(model, number, artifact)),
             (f"{prefix}{_SETTINGS}", _settings(model, number, folder)),
         ):
@@ -101,6 +98,10 @@ def _settings(model: Model, number: str, folder: str) -> bytes:
     )
 
 
+def _file(artifact: "Artifact") -> str:
+    return f"model.{artifact.format}"
+
+
 def _tensor(column: Column) -> dict[str, Any]:
     return {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1]}
 
@@ -111,6 +112,9 @@ def _about(model: Model, number: str, artifact: "Artifact") -> bytes:
         "version": number,
         "sha256": artifact.digest,
         "size": len(artifact.data),
+        "format": artifact.format,
+        "file": _file(artifact),
+        "own_code": dict(artifact.own_code),
         "trusted_types": list(model.trusted_types),
         "requirements": list(artifact.requirements),
     }

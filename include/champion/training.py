@@ -3,21 +3,21 @@
 A training is named by everything that goes into it, so that a second try finds the version of the first one.
 """
 
-import inspect
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any
 
 from include.adapters.compute import computing
-from include.adapters.registry import BASELINES, PARAMETERS, POOL, TAKEN_IN, Training, Version
+from include.adapters.registry import ARTIFACT, BASELINES, OWN_CODE, PARAMETERS, POOL, TAKEN_IN, Training, Version
 from include.code_version import lock_digest
 from include.decisions.contest.linear_baseline import pool
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, recipes, rows_to_fit, training_key
 from include.decisions.scoring.baselines import learned_from
+from include.formats import format_named
+from include.formats.code_used import own_source, requirements_of, source_files
 from include.models.contract import Candidate
 from include.results import Snapshot
 from include.services import StepContext
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EXAMPLE_ROWS = 5
-_RUNTIME = ("scikit-learn", "pandas", "numpy", "scipy", "skops")
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,8 @@ class Work:
             BASELINES: learned_from(model.task, labels),
             POOL: recipes(model, pool(model)),
             TAKEN_IN: str(services.lake.times_taken_in(model.name)),
+            ARTIFACT: self.candidate.artifact,
+            OWN_CODE: json.dumps(own_source(self.pipeline, self.candidate.build), sort_keys=True),
         }
         build = self.candidate.build
         training = Training(
@@ -88,15 +89,17 @@ class Work:
             params=_params(self.pipeline) | {name: str(value)[:500] for name, value in self.candidate.parameters.items()},
             metrics={"fit_seconds": fit_seconds},
             tags=self.facts | always | dict(tags),
-            requirements=[f"{name}=={installed(name)}" for name in _RUNTIME],
+            requirements=requirements_of(self.pipeline, *format_named(self.candidate.artifact).libraries),
             dataset_name=model.name,
             dataset_digest=self.train.digest,
-            files={"model_source.py": inspect.getsource(inspect.getmodule(build) or build)},
+            files=source_files(self.pipeline, build),
+            artifact=self.candidate.artifact,
         )
         example = self.rows[model.feature_names].head(_EXAMPLE_ROWS)
         return services.registry.register(model, self.pipeline, example, training)
 
 
 def _params(pipeline: Any) -> dict[str, Any]:
-    """The last step's own parameters; whole estimators in them would only repeat it."""
-    return {name: str(value)[:500] for name, value in pipeline[-1].get_params(deep=False).items()}
+    """The last step's own parameters, or those of a model that has no steps; whole estimators in them would only repeat it."""
+    last = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
+    return {name: str(value)[:500] for name, value in last.get_params(deep=False).items()}

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from include.errors import ModelError
+from include.formats import fault_of
 from include.own_columns import OWN
 from include.periods import MONTHS, Period, longest, number_of, start_of, starts_of
 from include.search_space import Search, Value
@@ -309,11 +310,13 @@ class Refresh:
 class Candidate:
     """One way to solve a model's problem; `name` tells it from the other candidates.
 
-    `build(seed, **parameters)` returns an unfitted scikit-learn pipeline that takes the raw feature columns as a DataFrame. It
-    is made of scikit-learn's own parts, so that a registered version carries everything it needs; `trusted_types` lists the
-    types beyond skops' defaults that loading it may create. `train_periods` is the length of the training window (None: all
-    history), `augment` adds corrupted copies of the training rows, `seed` is the seed of the training alone. `search` chooses
-    parameters of `build` in each retraining, on rows before those that candidates are compared on.
+    `build(seed, **parameters)` returns an unfitted pipeline that takes the raw feature columns as a DataFrame: of
+    scikit-learn's parts, of what has its interface, such as LightGBM, or of the team's own. A version of it is kept in the
+    format `artifact`: "skops", "onnx", or an MLflow flavour such as "mlflow.sklearn" for the reason `because`;
+    `trusted_types` lists the types beyond skops' defaults that loading it may create. `train_periods` is the length of the
+    training window (None: all history), `augment` adds corrupted copies of the training rows, `seed` is the seed of the
+    training alone. `search` chooses parameters of `build` in each retraining, on rows before those that candidates are
+    compared on.
     """
 
     build: Callable[..., Any] = field(compare=False)
@@ -324,6 +327,8 @@ class Candidate:
     name: str = "main"
     parameters: Mapping[str, Value] = field(default_factory=dict, hash=False)
     search: Search | None = None
+    artifact: str = "skops"
+    because: str = ""
 
     @property
     def fault(self) -> str | None:
@@ -332,6 +337,8 @@ class Candidate:
             return f"a candidate's name {self.name!r}: use lower-case letters, digits and _, at most 50; {BASELINE} is taken"
         if self.train_periods is not None and self.train_periods < 1:
             return f"train_periods {self.train_periods} of candidate {self.name}: at least 1, or None for all history"
+        if fault := fault_of(self.artifact, self.because):
+            return f"candidate {self.name}: {fault}"
         try:
             inspect.signature(self.build).bind(self.seed, **self.parameters)
         except TypeError as error:
@@ -507,8 +514,17 @@ class Model:
     @property
     def trusted_types(self) -> tuple[str, ...]:
         """The types beyond skops' defaults that loading a version of this model may create."""
-        declared = (name for candidate in self.candidates for name in candidate.trusted_types)
-        return tuple(dict.fromkeys([*declared, *BASELINE_TYPES]))
+        return tuple(dict.fromkeys([*self.declared_types, *BASELINE_TYPES]))
+
+    @property
+    def declared_types(self) -> tuple[str, ...]:
+        """Those of them that its candidates declare."""
+        return tuple(dict.fromkeys(name for candidate in self.candidates for name in candidate.trusted_types))
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """The formats that a version of this model may be kept in: its candidates', and the linear baseline's."""
+        return frozenset({"skops", *(candidate.artifact for candidate in self.candidates)})
 
     @property
     def held_out(self) -> int:

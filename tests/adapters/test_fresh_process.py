@@ -41,7 +41,7 @@ def artifact(fitted: Any, tmp_path: Path) -> Path:
 
 def test_it_says_there_what_it_says_here(artifact: Path, fitted: Any, rows: pd.DataFrame) -> None:
     """The same probabilities to the last bit, and a figure for everything a budget may ask for."""
-    trial = try_artifact(artifact, MODEL.trusted_types, rows.head(40))
+    trial = try_artifact(artifact, "skops", MODEL.trusted_types, rows.head(40))
     assert (trial.answers == fitted.predict_proba(rows.head(40))).all()
     assert trial.size_mb == artifact.stat().st_size / 1e6
     assert 50 < trial.memory_mb < 2000
@@ -52,7 +52,7 @@ def test_it_says_there_what_it_says_here(artifact: Path, fitted: Any, rows: pd.D
 def test_memory_is_that_of_the_process_alone(artifact: Path, rows: pd.DataFrame) -> None:
     """A task that holds much itself must not make the artifact look heavy."""
     held = np.ones(1_000_000_000 // 8)
-    trial = try_artifact(artifact, MODEL.trusted_types, rows.head(3))
+    trial = try_artifact(artifact, "skops", MODEL.trusted_types, rows.head(3))
     assert held.nbytes / 1e6 > 900
     assert trial.memory_mb < 700
 
@@ -60,18 +60,18 @@ def test_memory_is_that_of_the_process_alone(artifact: Path, rows: pd.DataFrame)
 def test_types_that_the_model_does_not_trust_are_not_made_there_either(artifact: Path, rows: pd.DataFrame) -> None:
     """The list is ours, not the file's: without it the process refuses, and its words are in the message."""
     with pytest.raises(TrialFailed, match=r"a fresh process could not load it and answer.*TreePredictor.*correct `build`"):
-        try_artifact(artifact, (), rows.head(3))
+        try_artifact(artifact, "skops", (), rows.head(3))
 
 
 def test_a_file_that_is_no_model_is_refused(artifact: Path, rows: pd.DataFrame) -> None:
     """A damaged upload fails here, not in production."""
     artifact.write_bytes(b"not a model")
     with pytest.raises(TrialFailed, match="could not load it"):
-        try_artifact(artifact, MODEL.trusted_types, rows.head(3))
+        try_artifact(artifact, "skops", MODEL.trusted_types, rows.head(3))
 
 
 def test_a_model_that_takes_for_ever_is_given_up(artifact: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """No task hangs because an artifact does."""
     monkeypatch.setattr(fresh_process, "_TIMEOUT_SECONDS", 0.05)
     with pytest.raises(TrialFailed, match=r"after 0\.05 s"):
-        try_artifact(artifact, MODEL.trusted_types, rows.head(3))
+        try_artifact(artifact, "skops", MODEL.trusted_types, rows.head(3))

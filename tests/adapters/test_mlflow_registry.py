@@ -488,8 +488,8 @@ def artifact_of(registry: MlflowRegistry, model: Model, other_key: str) -> bytes
         whole[other.feature_names].head(5),
         training(other_key),
     )
-    with registry._downloaded(other.name, "1") as folder:
-        return (folder / "model.skops").read_bytes()
+    with registry._downloaded(other.name, "1") as kept:
+        return kept.path.read_bytes()
 
 
 def overwrite(address: str, model_name: str, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Every model keeps the model contract: `pytest tests/models -k <name>` examines one."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -180,8 +181,12 @@ def its_slices_are_features(model: Model) -> None:
 
 @check
 def its_recipe_has_a_name_that_lasts(model: Model) -> None:
-    """No parameter prints its address in memory: else every training would look like another recipe."""
-    assert " at 0x" not in repr(sorted(built(model).get_params().items(), key=lambda item: item[0]))
+    """Each parameter says what it is: an object that prints its address alone would look the same whatever is in it.
+
+    Functions and classes do not matter: their source is a part of the recipe.
+    """
+    unnamed = re.findall(r"<(?!function |bound method |class )[^<>]* at 0x[0-9a-f]+>", repr(built(model).get_params()))
+    assert not unnamed, f"give the class of {unnamed[0]} a __repr__ of its parameters, or make it a BaseEstimator"
     assert recipe(model, model.candidate, built(model)) == recipe(model, model.candidate, built(model))
 
 

@@ -63,7 +63,7 @@ class Server:
         environment = {f"MLSERVER_{name}_PORT": port for name, port in ports.items()}
         environment |= {
             "MLSERVER_PARALLEL_WORKERS": "0",
-            "PYTHONPATH": str(ROOT / "deploy/serving"),
+            "PYTHONPATH": f"{ROOT / 'deploy/serving'}{os.pathsep}{ROOT}",
             "MLSERVER_HOST": "127.0.0.1",
         }
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

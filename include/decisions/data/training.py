@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from include.decisions.scoring.predictions import Labels
+from include.formats.code_used import own_source
 from include.models.contract import Candidate, Model
 from include.noise.augment import augmented
 from include.noise.suite import suite_for
@@ -27,6 +28,10 @@ def recipe(model: Model, candidate: Candidate, pipeline: Any) -> str:
         model.task,
         _without_addresses(repr(sorted(pipeline.get_params().items(), key=lambda item: item[0]))),
     ]
+    if own := own_source(pipeline, candidate.build):
+        parts.append(repr(sorted(own.items())))
+    if candidate.artifact != "skops":
+        parts.append(candidate.artifact)
     if candidate.parameters:
         parts.append(repr(sorted(candidate.parameters.items())))
     if candidate.augment is not None:

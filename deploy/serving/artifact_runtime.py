@@ -1,30 +1,34 @@
-"""An MLServer runtime for what the pipeline publishes: it loads skops files, and unpickles nothing.
+"""An MLServer runtime for what the pipeline publishes: it loads the formats of include/formats, and unpickles nothing.
 
 It refuses a file whose digest is not the one it was published under, types that are not scikit-learn's, NumPy's, SciPy's or
-named in SKOPS_TRUSTED_TYPES (separated by commas), and, unless SKOPS_OTHER_LIBRARIES=allow, a model that was trained by
-libraries of other versions than are here. MLServer then goes on with the version that it has.
+named in TRUSTED_TYPES (separated by commas), a team's own code that is not here or not the same, and, unless
+OTHER_LIBRARIES=allow, a model that was trained by libraries of other versions than are here. A format that runs whatever code
+its file holds is loaded only where TRUSTED_FORMATS names it. MLServer then goes on with the version that it has.
 """
 
 import hashlib
 import json
 import os
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from mlserver import MLModel, ModelSettings
 from mlserver.errors import InferenceError, MLServerError
 from mlserver.types import Datatype, InferenceRequest, InferenceResponse, Parameters, RequestInput, ResponseOutput
 from mlserver.utils import to_absolute_path
 
-_LIBRARIES = ("scikit-learn", "numpy", "pandas", "scipy", "skops")
+from include.formats import format_named
+from include.formats.code_used import source_digest
+from include.formats.port import Format, Untrusted
+
 _HARMLESS = ("sklearn.", "numpy.", "scipy.")
 
 
-class SkopsRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the environment that is checked
+class ArtifactRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the environment that is checked
     """One published version."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -32,10 +36,15 @@ class SkopsRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the
         super().__init__(settings)
         folder = Path(to_absolute_path(settings, settings.parameters.uri))
         self._about = json.loads((folder / "about.json").read_text())
-        data = (folder / "model.skops").read_bytes()
+        kept = self._format()
+        data = (folder / f"model.{kept.name}").read_bytes()
         self._refuse_other_bytes(folder, data)
         self._refuse_other_versions()
-        self._pipeline = skops.io.loads(data, trusted=self._trusted(data))
+        self._refuse_other_code()
+        try:
+            self._pipeline = kept.load(data, self._trusted())
+        except Untrusted as error:
+            raise MLServerError(f"{self.name} {error}: see TRUSTED_TYPES") from error
         self.ready = True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
@@ -57,22 +66,49 @@ class SkopsRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of the
     def _refuse_other_bytes(self, folder: Path, data: bytes) -> None:
         digest, expected = hashlib.sha256(data).hexdigest(), self._about["sha256"]
         if digest != expected or folder.name != f"{self._about['version']}-{expected}":
-            raise MLServerError(f"{folder.name}: model.skops has the digest {digest}, which is not the one that was published")
+            raise MLServerError(f"{folder.name}: the file has the digest {digest}, which is not the one that was published")
+
+    def _format(self) -> Format:
+        name = str(self._about.get("format"))
+        try:
+            found = format_named(name)
+        except (KeyError, ImportError) as error:
+            raise MLServerError(f"{self.name} is kept as {name}, which cannot be read here: {error}") from error
+        if found.apart and name not in _named("TRUSTED_FORMATS"):
+            raise MLServerError(f"{self.name} is kept as {name}, which runs whatever code the file holds: see TRUSTED_FORMATS")
+        return found
 
     def _refuse_other_versions(self) -> None:
         required = dict(line.split("==", 1) for line in self._about["requirements"] if line.count("==") == 1)
-        here = {name: installed(name) for name in _LIBRARIES if name in required}
-        other = [f"{name} {its} instead of {required[name]}" for name, its in here.items() if its != required[name]]
-        if other and os.environ.get("SKOPS_OTHER_LIBRARIES") != "allow":
+        other = [f"{name} {_here(name)} instead of {wanted}" for name, wanted in required.items() if _here(name) != wanted]
+        if other and os.environ.get("OTHER_LIBRARIES") != "allow":
             raise MLServerError(f"{self.name} was trained by other libraries; here are {', '.join(other)}")
 
-    def _trusted(self, data: bytes) -> list[str]:
+    def _refuse_other_code(self) -> None:
+        """A team's own modules come with the image, not with the model; they have to be those that it was trained with."""
+        for module, digest in self._about["own_code"].items():
+            try:
+                here = source_digest(module)
+            except ImportError as error:
+                raise MLServerError(f"{self.name} needs the module {module}, which is not on PYTHONPATH here") from error
+            if here != digest:
+                raise MLServerError(f"{self.name} was trained with another {module} than is here: build the image again")
+
+    def _trusted(self) -> list[str]:
         """What the pipeline's model file trusts, as far as it is harmless no matter who wrote it into the bucket."""
-        named = {name.strip() for name in os.environ.get("SKOPS_TRUSTED_TYPES", "").split(",") if name.strip()}
-        trusted = {name for name in self._about["trusted_types"] if name.startswith(_HARMLESS) or name in named}
-        if unknown := set(skops.io.get_untrusted_types(data=data)) - trusted:
-            raise MLServerError(f"{self.name} would create {', '.join(sorted(unknown))}: see SKOPS_TRUSTED_TYPES")
-        return sorted(trusted)
+        named = _named("TRUSTED_TYPES")
+        return sorted(name for name in self._about["trusted_types"] if name.startswith(_HARMLESS) or name in named)
+
+
+def _named(variable: str) -> set[str]:
+    return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}
+
+
+def _here(name: str) -> str:
+    try:
+        return installed(name)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _frame(inputs: list[RequestInput], names: list[str]) -> pd.DataFrame:

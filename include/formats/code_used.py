@@ -1,0 +1,155 @@
+"""Which code a pipeline is made of: the libraries, with their versions, and the team's own modules, with their source."""
+
+import hashlib
+import inspect
+import sys
+import sysconfig
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, packages_distributions
+from importlib.metadata import version as installed
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# What every artifact is read and asked with. Arrays and frames of one release are read by the next.
+CARRIERS = ("numpy", "pandas", "scipy", "skops")
+_ALWAYS = ("scikit-learn", *CARRIERS)
+_MODELS = "include.models."
+_OURS = "include."
+_MOST = 200_000
+_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+
+
+def requirements_of(pipeline: Any, *more: str) -> list[str]:
+    """The distributions that it is made of, in any part of it, as `lightgbm==4.7.0`; `more` are asked for by its format."""
+    tops = {name.partition(".")[0] for name in modules_of(pipeline)}
+    by_top = _distributions()
+    used = {one for top in tops for one in by_top.get(top, ())} | set(_ALWAYS) | set(more)
+    return [f"{name}=={installed(name)}" for name in sorted(used, key=str.lower)]
+
+
+def other_libraries(requirements: Iterable[str]) -> list[str]:
+    """Which of these distributions are absent here, or of another release (major or minor number), each in words."""
+    other = []
+    for line in requirements:
+        name, _, wanted = line.partition("==")
+        if name in CARRIERS or not wanted:
+            continue
+        try:
+            here = installed(name)
+        except PackageNotFoundError:
+            other.append(f"{name} {wanted}, which is not installed here")
+            continue
+        if here.split(".")[:2] != wanted.split(".")[:2]:
+            other.append(f"{name} {wanted}, and here is {here}")
+    return other
+
+
+def modules_of(pipeline: Any) -> set[str]:
+    """The modules of every object, class and function in it, wherever they are kept."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    waiting = [pipeline]
+    while waiting and len(seen) < _MOST:
+        one = waiting.pop()
+        if isinstance(one, _PLAIN) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        named = one if isinstance(one, type) or inspect.isroutine(one) else type(one)
+        found.add(str(getattr(named, "__module__", "") or ""))
+        waiting += _inside(one)
+    return found - {"", "builtins"}
+
+
+def _inside(one: Any) -> list[Any]:
+    """What an object holds. Arrays of numbers hold nothing that has code."""
+    if isinstance(one, type | ModuleType) or inspect.isroutine(one):
+        return []
+    if isinstance(one, Mapping):
+        return [*one.keys(), *one.values()]
+    if isinstance(one, list | tuple | set | frozenset):
+        return list(one)
+    if str(getattr(one, "dtype", "")) == "object":
+        return list(getattr(one, "flat", ()))
+    return list(getattr(one, "__dict__", {}).values())
+
+
+def own_source(pipeline: Any, build: Any) -> dict[str, str]:
+    """The team's own code that it runs: from the name of a module to a digest of its source.
+
+    That is each module which is neither Python's, nor an installed distribution's, nor this project's, and those that it
+    imports. Of the file that `build` is in, which also has criteria and schedules, only what the pipeline is made of counts.
+    """
+    home = getattr(inspect.unwrap(build), "__module__", "")
+    modules = _with_imports(name for name in modules_of(pipeline) | {home} if _is_own(name))
+    digests = {name: source_digest(name) for name in sorted(modules - {home})}
+    parts = sorted({inspect.getsource(one) for one in _defined_in(home, pipeline)}) if _is_own(home) else []
+    return digests | ({home: _digest("\n".join(parts))} if parts else {})
+
+
+def source_files(pipeline: Any, build: Any) -> dict[str, str]:
+    """The file that builds it, and the team's own modules that it runs, as they are now; by a name for each."""
+    home = inspect.getmodule(build)
+    files = {"model_source.py": inspect.getsource(home or build)}
+    others = (name for name in own_source(pipeline, build) if home is None or name != home.__name__)
+    return files | {f"own_code/{name}.py": inspect.getsource(sys.modules[name]) for name in others}
+
+
+def source_digest(module: str) -> str:
+    """Sixteen hex digits of a module's source.
+
+    Raises:
+        ImportError: it is not here.
+    """
+    return _digest(inspect.getsource(sys.modules.get(module) or import_module(module)))
+
+
+def _defined_in(home: str, pipeline: Any) -> list[Any]:
+    """Classes and functions of a module that the pipeline is made of, or that these call by name."""
+    module, used = sys.modules.get(home), modules_of(pipeline)
+    if module is None or home not in used:
+        return []
+    return [
+        one for one in vars(module).values() if (inspect.isfunction(one) or inspect.isclass(one)) and one.__module__ == home
+    ]
+
+
+def _with_imports(names: Iterable[str]) -> set[str]:
+    """These modules, and the team's own ones that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for one in list(vars(sys.modules.get(name) or import_module(name)).values()):
+            its = one.__name__ if isinstance(one, ModuleType) else str(getattr(one, "__module__", "") or "")
+            if its != name and _is_own(its):
+                waiting.append(its)
+    return found
+
+
+def _is_own(name: str) -> bool:
+    """Whether a module is the team's: a helper beside the models, or one that no distribution brought."""
+    if name.startswith(_OURS):
+        return name.startswith(_MODELS) and name != f"{_MODELS}contract"
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return bool(file) and not any(Path(str(file)).resolve().is_relative_to(root) for root in _installed_under())
+
+
+@cache
+def _installed_under() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    return tuple(Path(paths[name]).resolve() for name in ("purelib", "platlib", "stdlib", "platstdlib"))
+
+
+@cache
+def _distributions() -> Mapping[str, Collection[str]]:
+    return packages_distributions()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

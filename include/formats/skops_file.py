@@ -1,0 +1,46 @@
+"""skops: parts of scikit-learn, and of other packages by name. A zip archive of JSON and arrays; nothing is unpickled."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.formats.port import Untrusted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class SkopsFile:
+    """See Format."""
+
+    name, tolerance, apart, libraries = "skops", 0.0, False, ()
+
+    def save(self, pipeline: Any, example: "pd.DataFrame", path: Path, trusted: Collection[str]) -> None:
+        """Write it, if loading creates no types but those that are trusted."""
+        import skops.io
+
+        data = skops.io.dumps(pipeline)
+        _refuse_unknown(data, trusted)
+        path.write_bytes(data)
+
+    def load(self, data: bytes, trusted: Collection[str]) -> Any:
+        """The pipeline."""
+        import skops.io
+
+        try:
+            _refuse_unknown(data, trusted)
+        except Untrusted:
+            raise
+        except Exception as error:
+            raise Untrusted(f"is no skops file ({type(error).__name__}: {error})") from error
+        return skops.io.loads(data, trusted=sorted(trusted))
+
+
+def _refuse_unknown(data: bytes, trusted: Collection[str]) -> None:
+    import skops.io
+
+    if unknown := sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted)):
+        raise Untrusted(f"would create {', '.join(unknown)}", unknown)
+
+
+FORMAT = SkopsFile()
