@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
+# What answering takes of the packages that some models are made of.
+ANSWERING := catboost|lightgbm|onnxruntime|safetensors|xgboost-cpu
 UV := uv==0.13.9
 BENCHES := $(sort $(filter-out __init__ deliveries histories history_models in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
 
@@ -82,12 +84,20 @@ lock: ## resolve pyproject.toml into requirements.txt, with hashes
 	@echo apache-airflow-providers-cncf-kubernetes | uv pip compile - --constraint requirements.txt --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --quiet --output-file deploy/kubernetes/requirements.txt \
 	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.txt)
+	@# What some models are made of, beside it.
+	@uv pip compile pyproject.toml --extra estimators --constraint requirements.txt --universal --python-version 3.11 \
+	  --generate-hashes --quiet --custom-compile-command 'make lock' --output-file deploy/estimators/requirements.txt \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.txt)
 
 # What MLServer loads models with stands at the versions that train them. From uvloop 0.22 on its worker processes do not start.
 lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving/requirements.txt, with hashes
 	@{ echo '$(MLSERVER)'; echo 'uvloop<0.22'; grep -E '^(boto3|joblib|numpy|pandas|scikit-learn|scipy|skops)==' requirements.txt | tr -d '\\'; } \
 	  | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet \
 	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/requirements.txt
+	@grep -E '^($(ANSWERING))==' deploy/estimators/requirements.txt | tr -d '\\' \
+	  | $(BIN)/uv pip compile - --constraint deploy/serving/requirements.txt --universal --python-version 3.11 --generate-hashes --quiet \
+	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/estimators.txt \
+	    $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' deploy/serving/requirements.txt)
 
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn; DATA=sample.csv KEY=visit_id guesses the columns)
 	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=visit_id (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")

@@ -1,14 +1,16 @@
 """Which code a pipeline is made of: the libraries, with their versions, and the team's own modules, with their source."""
 
+import ast
 import hashlib
 import inspect
 import sys
 import sysconfig
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions
 from importlib.metadata import version as installed
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -117,26 +119,49 @@ def _defined_in(home: str, pipeline: Any) -> list[Any]:
 
 
 def _with_imports(names: Iterable[str]) -> set[str]:
-    """These modules, and the team's own ones that they import, directly or not."""
+    """These modules, and the team's own ones that they import, anywhere in their source, directly or not."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for one in list(vars(sys.modules.get(name) or import_module(name)).values()):
-            its = one.__name__ if isinstance(one, ModuleType) else str(getattr(one, "__module__", "") or "")
-            if its != name and _is_own(its):
-                waiting.append(its)
+        if name not in found:
+            found.add(name)
+            waiting += [one for one in _imported_by(name) if one != name and _is_own(one)]
     return found
+
+
+def _imported_by(module: str) -> Iterator[str]:
+    """What the source of a module imports; of `from a import b` both a and a.b, where that is a module."""
+    home = sys.modules.get(module) or import_module(module)
+    for node in ast.walk(ast.parse(inspect.getsource(home))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parent = resolve_name("." * node.level + (node.module or ""), home.__package__) if node.level else str(node.module)
+            yield parent
+            yield from (name for alias in node.names if _is_module(name := f"{parent}.{alias.name}"))
+
+
+def _is_module(name: str) -> bool:
+    return name in sys.modules or _file_of(name) is not None
+
+
+def _file_of(name: str) -> str | None:
+    """Where a module's source is, without importing it; None where it has none, or there is no such module."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None)
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return spec.origin if spec and spec.has_location else None
 
 
 def _is_own(name: str) -> bool:
     """Whether a module is the team's: a helper beside the models, or one that no distribution brought."""
     if name.startswith(_OURS):
         return name.startswith(_MODELS) and name != f"{_MODELS}contract"
-    file = getattr(sys.modules.get(name), "__file__", None)
+    file = _file_of(name)
     return bool(file) and not any(Path(str(file)).resolve().is_relative_to(root) for root in _installed_under())
 
 

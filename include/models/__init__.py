@@ -1,4 +1,7 @@
-"""The models: every file in this folder that defines MODEL is one. There is no list to edit."""
+"""The models: every file in this folder that defines MODEL is one. There is no list to edit.
+
+Files whose names begin with _ and folders are what models share: helpers of the team's own.
+"""
 
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +23,8 @@ def all_models() -> list[Model]:
 
 def model_names() -> list[str]:
     """The name of every model, without importing any."""
-    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in _NOT_MODELS)
+    files = (file.stem for file in Path(__file__).parent.glob("*.py"))
+    return sorted(stem for stem in files if stem not in _NOT_MODELS and not stem.startswith("_"))
 
 
 def find_model(name: str) -> Model:

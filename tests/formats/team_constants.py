@@ -1,0 +1,3 @@
+"""A module that the team's transformer imports."""
+
+POWER = 0.5
