@@ -19,7 +19,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask check audit sbom bench bench-gate bench-field lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask estimators test-estimators check audit sbom bench bench-gate bench-field lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
@@ -49,6 +49,11 @@ test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own
 
 test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives the result that this machine gives
 	@$(BIN)/python -m pytest tests/dask_cluster $(ARGS)
+
+estimators: $(BIN)/.estimators ## LightGBM, XGBoost, CatBoost and ONNX, beside the lock (docs/estimators.md)
+
+test-estimators: $(BIN)/.estimators ## models of these, and a team's own code, from training to serving
+	@$(BIN)/python -m pytest tests/estimators $(ARGS)
 
 check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff check .
@@ -137,6 +142,10 @@ $(READY): requirements.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@touch $@
+
+$(BIN)/.estimators: deploy/estimators/requirements.txt $(READY)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r $<
 	@touch $@
 
 $(SERVING)/.ready: deploy/serving/requirements.txt $(READY)
