@@ -185,6 +185,10 @@ class OtherLibraries(RegistryError):
     """An artifact was made by other releases of its libraries than are here."""
 
 
+class AnswersDiffer(RegistryError):
+    """A version answers otherwise with the libraries that are here."""
+
+
 class ArtifactChanged(RegistryError):
     """The artifact is not the one that was validated."""
 

@@ -1,5 +1,6 @@
 """Stand-ins for outside systems, each as small as the tests allow."""
 
+import dataclasses
 import io
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.memory_store import MemoryStore as BucketInMemory
-from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, LoggedTrial, Registry, Training, Version
+from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, Crossing, LoggedTrial, Registry, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
     ArtifactChanged,
@@ -228,6 +229,12 @@ class FakeRegistry(Registry):
         answer = pipeline.predict if model.task == "regression" else pipeline.predict_proba
         answers = np.asarray(answer(rows), dtype="float64") + self.other_answers
         return ArtifactTrial(load_seconds=0.1, latency_ms=2.0, size_mb=0.5, memory_mb=150.0, answers=answers)
+
+    def across(self, model: Model, number: str, rows: pd.DataFrame, old_python: str) -> Crossing:
+        here = self.try_out(model, number, rows)
+        return Crossing(
+            self.pipelines[number], "skops", dataclasses.replace(here, answers=here.answers - self.other_answers), here
+        )
 
     def example(self, model_name: str, number: str) -> pd.DataFrame:
         self.version(model_name, number)

@@ -81,8 +81,8 @@ class KeptFile:
         own_code = (LoggedModel.load(str(self.folder)).metadata or {}).get(OWN_CODE, {})
         return Artifact(data, hashlib.sha256(data).hexdigest(), self.requirements, self.format.name, own_code)
 
-    def load(self, model: Model, expected_digest: str | None = None) -> Any:
-        """What answers, from the very bytes that were digested; see Registry.load."""
+    def load(self, model: Model, expected_digest: str | None = None, upgraded: bool = False) -> Any:
+        """What answers, from the very bytes that were digested; see Registry.load. `upgraded`: whatever libraries made it."""
         data = self.path.read_bytes()
         found = hashlib.sha256(data).hexdigest()
         if expected_digest and found != expected_digest:
@@ -92,7 +92,8 @@ class KeptFile:
                 "train and validate again."
             )
         self.refuse_undeclared(model)
-        self.refuse_other_libraries()
+        if not upgraded:
+            self.refuse_other_libraries()
         try:
             return self.format.load(data, model.trusted_types)
         except Untrusted as error:

@@ -41,14 +41,16 @@ class ArtifactTrial:
     answers: np.ndarray[Any, np.dtype[np.float64]]
 
 
-def try_artifact(path: Path, format_name: str, trusted_types: tuple[str, ...], rows: pd.DataFrame) -> ArtifactTrial:
-    """Load `path`, a file in that format, in a new interpreter and let it answer `rows`.
+def try_artifact(
+    path: Path, format_name: str, trusted_types: tuple[str, ...], rows: pd.DataFrame, python: str = sys.executable
+) -> ArtifactTrial:
+    """Load `path`, a file in that format, in a new interpreter, perhaps of another environment, and let it answer `rows`.
 
     Raises:
         TrialFailed: the process did not load it, did not answer, or took longer than five minutes; the message has its words.
     """
     rows.to_parquet(path.with_name(_ROWS))
-    command = [sys.executable, "-m", "include.adapters.fresh_process", str(path), format_name]
+    command = [python, "-m", "include.adapters.fresh_process", str(path), format_name]
     trusted = json.dumps(list(trusted_types))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, with a path of our own

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,6 +32,7 @@ from include.adapters.registry import (
     DESCRIPTION_LIMIT,
     TRAINING_KEY,
     Artifact,
+    Crossing,
     LoggedTrial,
     Registry,
     Training,
@@ -234,6 +236,15 @@ class MlflowRegistry(Registry):
         with self._downloaded(model.name, number) as kept:
             kept.refuse_undeclared(model)
             return try_artifact(kept.path, kept.format.name, model.trusted_types, rows)
+
+    def across(self, model: Model, number: str, rows: pd.DataFrame, old_python: str) -> Crossing:
+        with self._downloaded(model.name, number) as kept:
+            kept.refuse_undeclared(model)
+            trials = [
+                try_artifact(kept.path, kept.format.name, model.trusted_types, rows, python)
+                for python in (old_python, sys.executable)
+            ]
+            return Crossing(kept.load(model, upgraded=True), kept.format.name, *trials)
 
     def example(self, model_name: str, number: str) -> pd.DataFrame:
         with self._downloaded(model_name, number) as kept:

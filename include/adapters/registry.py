@@ -136,6 +136,16 @@ class Artifact:
     own_code: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """A version between two environments: the pipeline as it was loaded here, its format, and what each answered."""
+
+    pipeline: Any
+    format: str
+    before: "ArtifactTrial"
+    here: "ArtifactTrial"
+
+
 class Registry(Protocol):
     """The versions of all models. Every method may raise RegistryUnreachable or RegistryError.
 
@@ -242,6 +252,14 @@ class Registry(Protocol):
 
         Raises:
             TrialFailed: it could not.
+        """
+        ...
+
+    def across(self, model: Model, number: str, rows: "pd.DataFrame", old_python: str) -> Crossing:
+        """Load a version whatever its libraries, and have it answer some rows in fresh processes: by `old_python`, and here.
+
+        Raises:
+            TrialFailed: one of them could not.
         """
         ...
 

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from include.adapters.memory_store import MemoryStore
 from include.adapters.object_store import ObjectStore
+from include.cli import locks
 from include.cli.connection import PROJECT
 from include.cli.tables import read_table
 from include.decisions.data.labels import labels_of
@@ -67,7 +68,7 @@ def check(name: str, data: Path, console: Console) -> int:
     _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {data}")
     findings = check_spec(model, table, now)
     wrong = any(finding.severity == "wrong" for finding in findings)
-    _show(console, model, findings if wrong else [*findings, *_margin(model, table, now)])
+    _show(console, model, findings if wrong else [*findings, *_margin(model, table, now), *locks.findings(model)])
     if wrong:
         return 1
     with Progress(

@@ -220,7 +220,8 @@ def test_an_inference_server_with_its_own_keys_answers_with_the_champion(
 ) -> None:
     """The image of deploy/serving, in the same network: what the pipeline published there is served, to the last bit."""
     assert set(keys) == {"servers", "upstream"}
-    containers.engine("build", "--network", "host", "--tag", f"{NAME}-mlserver", str(PROJECT / "deploy/serving"))
+    recipe = str(PROJECT / "deploy/serving/Dockerfile")
+    containers.engine("build", "--network", "host", "--tag", f"{NAME}-mlserver", "--file", recipe, str(PROJECT))
     loop = Loop(containers)  # type: ignore[arg-type]
     name = loop.model.name
     follow = f"python follow.py s3://serving/serving/{name} /tmp/models/{name} http://127.0.0.1:8080 2"

@@ -1,12 +1,9 @@
 """Each recipe of docs/estimators.md keeps the model contract, and goes through the registry to the last bit."""
 
-import re
 from collections.abc import Callable
-from functools import cache
 from importlib.metadata import version as installed
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from include.adapters.mlflow_registry import MlflowRegistry
