@@ -20,7 +20,7 @@ def crossed(world: World, number: str = "1") -> Reregistered:
 
 
 def test_the_champion_gives_its_place_to_what_was_saved_again() -> None:
-    """With its tags, so that later runs decide as before; the ledger names both, and a second run finds the first one's version."""
+    """With its tags, so that later runs decide as before; the ledger names both, and a second run finds its version."""
     world = World().with_champion()
     before = world.registry.champion("toy")
     assert before is not None

@@ -40,3 +40,17 @@ def model_of(name: str, folder: Path) -> Model:
         sys.modules.pop(f"include.models.{module}", None)
     recipe = importlib.import_module(f"include.models.recipe_{name}")
     return replace(model_template.MODEL, candidates=(recipe.CANDIDATE,))
+
+
+def write_models(folder: Path, names: list[str]) -> None:
+    """Write the recipes of these candidates into a copy of include/models, as a user would, in place of the shipped ones."""
+    for shipped in folder.glob("[a-z]*.py"):
+        if shipped.stem != "contract":
+            shipped.unlink()
+    (folder / "_helpers.py").write_text(helpers())
+    for name in names:
+        model = f'\n\nMODEL = replace(TEMPLATE, name="{name}", candidates=(CANDIDATE,))\n'
+        head = _HEAD.replace("from typing", "from dataclasses import replace\nfrom typing").replace(
+            "from include.models", "from include.cli.model_template import MODEL as TEMPLATE\nfrom include.models"
+        )
+        (folder / f"{name}.py").write_text(head + blocks()[name] + model)
