@@ -35,8 +35,9 @@ class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     `module` is a class of torch.nn.Module, made as module(inputs, outputs, **module_parameters): from rows (n, inputs) of
     float32 it answers (n, outputs). Adam trains it `epochs` times on all rows, in shuffled batches of about `batch_size`, at
     `learning_rate`, on `device` ("cpu", "cuda", "cuda:1"). It always answers on the CPU, so that answers do not depend on where
-    it was trained. On the CPU the same `seed`, rows and library give the same network, to the last bit; no other random numbers
-    of the process are touched. Rows are finite numbers, dense or sparse; of sparse ones a batch is made dense at a time.
+    it was trained. On the CPU the same `seed`, rows, `threads` and library give the same network, to the last bit: sums over
+    several threads are rounded in another order, so that a training has as many as it says and not as the machine has. No other
+    random numbers of the process are touched. Rows are finite numbers, dense or sparse; of sparse ones a batch is made dense at a time.
     """
 
     module: Any
@@ -46,13 +47,14 @@ class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     learning_rate: float = 1e-3
     seed: int = 0
     device: str = "cpu"
+    threads: int = 1
 
     def _train(self, rows: Any, targets: Any, loss: Any) -> None:
         """Fit `net_` to targets, a tensor (n,) of numbers of classes, or (n, 1) of values."""
         import torch
 
         device = self._checked_device()
-        with _random_numbers(self.seed, device):
+        with _random_numbers(self.seed, device), _threads(self.threads):
             net = self._built().to(device).train()
             optimiser = torch.optim.Adam(net.parameters(), lr=self.learning_rate)
             for batch in self._batches(len(targets)):
@@ -87,13 +89,13 @@ class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     def _checked_device(self) -> Any:
         import torch
 
-        for name in ("epochs", "batch_size", "learning_rate"):
+        for name in ("epochs", "batch_size", "learning_rate", "threads"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} {getattr(self, name)!r}: must be above 0")
         if not _is_module(self.module):
-            raise ValueError(f"module {self.module!r:.80}: give a class of torch.nn.Module itself, not an object of it")
+            raise ValueError(f"module {self.module!r:.40}: give a class of torch.nn.Module itself, not an object of it")
         kind, _, number = self.device.partition(":")
-        if kind not in ("cpu", "cuda"):
+        if kind not in ("cpu", "cuda") or not (number or "0").isdigit():
             raise ValueError(f"device {self.device!r}: accepted are 'cpu', 'cuda' and, of several, such as 'cuda:1'")
         if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
             raise ValueError(
@@ -174,19 +176,19 @@ class TorchClassifier(ClassifierMixin, _TorchNet):  # type: ignore[misc]  # scik
     The parameters are those of `_TorchNet`.
     """
 
-    def fit(self, rows: Any, labels: Any) -> TorchClassifier:
-        """Train on rows (n, inputs) and their labels (n,): texts or numbers, two different ones at least.
+    def fit(self, rows: Any, y: Any) -> TorchClassifier:
+        """Train on rows (n, inputs) and their labels `y` (n,): texts or numbers, two different ones at least.
 
         Raises:
             ValueError: a parameter, rows or labels that cannot be used, or weights that are not finite in the end.
         """
         import torch
 
-        checked, labels = validate_data(self, rows, labels, accept_sparse="csr", dtype="float32")
+        checked, labels = validate_data(self, rows, y, accept_sparse="csr", dtype="float32", ensure_min_samples=2)
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"labels: only the class {self.classes_[0]!r}; two at least are needed. Bring more rows.")
+            raise ValueError(f"labels: only one class, {self.classes_[0]}; two at least are needed. Bring more rows.")
         self._train(checked, torch.tensor(numbers), torch.nn.functional.cross_entropy)
         return self
 
@@ -197,7 +199,8 @@ class TorchClassifier(ClassifierMixin, _TorchNet):  # type: ignore[misc]  # scik
 
     def predict(self, rows: Any) -> Any:
         """The most probable class of each row, (n,)."""
-        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+        best = self.predict_proba(rows).argmax(axis=1)
+        return self.classes_[best]
 
     @property
     def _outputs(self) -> int:
@@ -210,15 +213,17 @@ class TorchRegressor(RegressorMixin, _TorchNet):  # type: ignore[misc]  # scikit
     The parameters are those of `_TorchNet`.
     """
 
-    def fit(self, rows: Any, values: Any) -> TorchRegressor:
-        """Train on rows (n, inputs) and their values (n,), in any unit.
+    def fit(self, rows: Any, y: Any) -> TorchRegressor:
+        """Train on rows (n, inputs) and their values `y` (n,), in any unit.
 
         Raises:
             ValueError: a parameter, rows or values that cannot be used, or weights that are not finite in the end.
         """
         import torch
 
-        checked, values = validate_data(self, rows, values, accept_sparse="csr", dtype="float32", y_numeric=True)
+        checked, values = validate_data(
+            self, rows, y, accept_sparse="csr", dtype="float32", y_numeric=True, ensure_min_samples=2
+        )
         values = np.asarray(values, dtype="float64")
         self.mean_, self.deviation_ = float(values.mean()), float(values.std()) or 1.0
         standardised = torch.tensor((values - self.mean_) / self.deviation_, dtype=torch.float32)
@@ -240,6 +245,18 @@ def _random_numbers(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(range(torch.cuda.device_count()) if on_gpu else ()):
         (torch.manual_seed if on_gpu else torch.default_generator.manual_seed)(seed)
         yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _tensor(rows: Any) -> Any:
