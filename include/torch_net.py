@@ -154,7 +154,9 @@ class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 wanted = _layout(self._built().state_dict())
             if odd := sorted(name for name, _ in _layout(found).items() ^ wanted.items()):
                 names = ", ".join(dict.fromkeys(odd))
-                raise Untrusted(f"has weights that are absent from {self.module.__name__}, or of another shape or type: {names}")
+                raise Untrusted(
+                    f"has weights that are absent from {self.module.__name__}, or of another shape or type: {names}"
+                )
             with _random_numbers(self.seed, torch.device("cpu")):
                 net = self._built()
             net.load_state_dict(found)

@@ -61,7 +61,9 @@ def test_numbers_of_any_size_are_learned(scale: float, offset: float) -> None:
     """Values are standardised inside: the unit that they come in makes no difference to how well they are learned."""
     rows, values = data()
     values = values * scale + offset
-    assert TorchRegressor(Small, PLAIN, epochs=40, batch_size=32, learning_rate=0.01).fit(rows, values).score(rows, values) > 0.97
+    assert (
+        TorchRegressor(Small, PLAIN, epochs=40, batch_size=32, learning_rate=0.01).fit(rows, values).score(rows, values) > 0.97
+    )
 
 
 def test_a_seed_fixes_the_network_and_nothing_else() -> None:

@@ -45,9 +45,7 @@ MULTICLASS = replace(
     label=Column("y", "category"),
     criteria=replace(MODEL.criteria, metric="hit_rate_at_2"),
 )
-REGRESSION = changed(
-    name="torch_regression", task="regression", metric="mae", build=regressor, trusted_types=OF_NUMBERS
-)
+REGRESSION = changed(name="torch_regression", task="regression", metric="mae", build=regressor, trusted_types=OF_NUMBERS)
 MODELS = (BINARY, MULTICLASS, REGRESSION)
 
 
