@@ -29,7 +29,7 @@ _ROWS_AT_ONCE = 4096
 
 
 @dataclass(eq=False, repr=False)
-class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _TorchNet(BaseEstimator):
     """What both have in common.
 
     `module` is a class of torch.nn.Module, made as module(inputs, outputs, **module_parameters): from rows (n, inputs) of
@@ -172,7 +172,7 @@ class _TorchNet(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return tags
 
 
-class TorchClassifier(ClassifierMixin, _TorchNet):  # type: ignore[misc]  # scikit-learn has no types
+class TorchClassifier(ClassifierMixin, _TorchNet):
     """A network that tells classes apart, trained on cross-entropy; its `outputs` are as many as there are classes.
 
     The parameters are those of `_TorchNet`.
@@ -209,7 +209,7 @@ class TorchClassifier(ClassifierMixin, _TorchNet):  # type: ignore[misc]  # scik
         return len(self.classes_)
 
 
-class TorchRegressor(RegressorMixin, _TorchNet):  # type: ignore[misc]  # scikit-learn has no types
+class TorchRegressor(RegressorMixin, _TorchNet):
     """A network that estimates a number, trained on the squared error of standardised values; it has one output.
 
     The parameters are those of `_TorchNet`.

@@ -130,38 +130,39 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Change:
     def weights(data: bytes) -> bytes:
         tensors = load(data)
         change(tensors)
-        return save(tensors)
+        made: bytes = save(tensors)
+        return made
 
     return weights
 
 
 FIRST, LAST = "layers.0.weight", "layers.4.bias"
 HOSTILE: dict[str, tuple[Change, str]] = {
-    "cut off": (lambda data: data[: len(data) // 2], "holds no weights of Small .*Safetensor"),
-    "empty": (lambda data: b"", "holds no weights of Small .*Safetensor"),
-    "header longer than the file": (lambda data: header("{}", length=1 << 20), "holds no weights of Small .*Safetensor"),
-    "absurd header": (lambda data: header("{}", length=1 << 63), "holds no weights of Small .*Safetensor"),
+    "cut off": (lambda data: data[: len(data) // 2], r"holds no weights of Small .*Safetensor"),
+    "empty": (lambda data: b"", r"holds no weights of Small .*Safetensor"),
+    "header longer than the file": (lambda data: header("{}", length=1 << 20), r"holds no weights of Small .*Safetensor"),
+    "absurd header": (lambda data: header("{}", length=1 << 63), r"holds no weights of Small .*Safetensor"),
     "numbers beyond the file": (
         lambda data: header(json.dumps({FIRST: tensor(offsets=(0, 1 << 40))}), bytes(8)),
-        "holds no weights of Small .*Safetensor",
+        r"holds no weights of Small .*Safetensor",
     ),
     "overlapping numbers": (
         lambda data: header(json.dumps({FIRST: tensor(), LAST: tensor(offsets=(4, 12))}), bytes(12)),
-        "holds no weights of Small .*Safetensor",
+        r"holds no weights of Small .*Safetensor",
     ),
     "a type that there is not": (
         lambda data: header(json.dumps({FIRST: tensor("PICKLE")}), bytes(8)),
-        "holds no weights of Small .*Safetensor",
+        r"holds no weights of Small .*Safetensor",
     ),
     "more numbers than bytes": (
         lambda data: header(json.dumps({FIRST: tensor(shape=(1 << 62, 8))}), bytes(8)),
-        "holds no weights of Small .*Safetensor",
+        r"holds no weights of Small .*Safetensor",
     ),
-    "a pickle": (lambda data: b"cos\nsystem\n(S'touch ran'\ntR.", "holds no weights of Small .*Safetensor"),
+    "a pickle": (lambda data: b"cos\nsystem\n(S'touch ran'\ntR.", r"holds no weights of Small .*Safetensor"),
     "one is missing": (changed(lambda tensors: tensors.pop(LAST)), f"absent from Small, or of another .*: {LAST}$"),
     "one too many": (
         changed(lambda tensors: tensors.update(more=torch.ones(1))),
-        "absent from Small, or of another .*: more$",
+        r"absent from Small, or of another .*: more$",
     ),
     "another shape": (changed(lambda tensors: tensors.update({LAST: torch.ones(1)})), f"another shape or type: {LAST}$"),
     "another type": (changed(lambda tensors: tensors.update({LAST: tensors[LAST].double()})), f"or type: {LAST}$"),
@@ -221,7 +222,7 @@ def test_parameters_that_the_class_does_not_take_are_refused(tmp_path: Path) -> 
         text = archive.read("schema.json").decode()
     assert '"hidden"' in text
     data = rewritten(saved(tmp_path), schema=lambda text: text.replace('"hidden"', '"hideous"'))
-    with pytest.raises(Untrusted, match="holds no weights of Small .TypeError: .*hideous"):
+    with pytest.raises(Untrusted, match=r"holds no weights of Small .TypeError: .*hideous"):
         FORMAT.load(data, OF_CLASSES)
 
 
@@ -232,7 +233,7 @@ def test_the_registry_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monkey
     version = registry.register(BINARY, fitted(), rows(0)[BINARY.feature_names].head(5), training())
     (file,) = (tmp_path / "registry").rglob("model.skops")
     file.write_bytes(rewritten(file.read_bytes(), weights=HOSTILE["cut off"][0]))
-    with pytest.raises(UntrustedModel, match="torch_binary version 1: its model.skops holds no weights of Small .*retrain"):
+    with pytest.raises(UntrustedModel, match=r"torch_binary version 1: its model.skops holds no weights of Small .*retrain"):
         registry.load(BINARY, version.number)
 
 

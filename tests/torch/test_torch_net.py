@@ -81,7 +81,7 @@ def test_a_seed_fixes_the_network_and_nothing_else() -> None:
 
 
 def test_the_threads_of_the_process_change_nothing() -> None:
-    """Trained and asked where PyTorch has one thread or two, a network is the same to the last bit; the number is left alone."""
+    """Where PyTorch has one thread or two, a network is the same to the last bit, and PyTorch keeps its number."""
     rows, values = data(3000)
     before, answers = torch.get_num_threads(), []
     try:
@@ -124,7 +124,7 @@ def test_what_cannot_be_trained_is_refused(parameters: dict[str, Any], says: str
     """The error names the parameter, its value and what is accepted."""
     rows, values = data(40)
     with pytest.raises((ValueError, TypeError), match=says):
-        TorchRegressor(**{"module": Small, "epochs": 3} | parameters).fit(rows, values)
+        TorchRegressor(Small, epochs=3).set_params(**parameters).fit(rows, values)
 
 
 def test_a_network_of_another_shape_is_refused() -> None:
