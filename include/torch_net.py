@@ -1,7 +1,7 @@
 """Networks of PyTorch as the last step of a scikit-learn pipeline, kept as safetensors and never as a pickle.
 
-In a skops file such a step is its parameters, the name of its class of network, and the bytes of safetensors. Loading makes the
-network from that class, which the candidate's `trusted_types` have to name, and gives it the weights if they fit it exactly.
+In a skops file such a step is its parameters, the name of its class of network, and the bytes of safetensors. Loading makes
+the network from that class, which the candidate's `trusted_types` have to name, and gives it the weights if they fit exactly.
 PyTorch is imported only when a network is trained, loaded or asked.
 """
 
@@ -34,10 +34,11 @@ class _TorchNet(BaseEstimator):
 
     `module` is a class of torch.nn.Module, made as module(inputs, outputs, **module_parameters): from rows (n, inputs) of
     float32 it answers (n, outputs). Adam trains it `epochs` times on all rows, in shuffled batches of about `batch_size`, at
-    `learning_rate`, on `device` ("cpu", "cuda", "cuda:1"). It always answers on the CPU, so that answers do not depend on where
-    it was trained. On the CPU the same `seed`, rows, `threads` and library give the same network, to the last bit: sums over
-    several threads are rounded in another order, so that a training has as many as it says and not as the machine has. No other
-    random numbers of the process are touched. Rows are finite numbers, dense or sparse; of sparse ones a batch is made dense at a time.
+    `learning_rate`, on `device` ("cpu", "cuda", "cuda:1"). It always answers on the CPU, so that answers do not depend on
+    where it was trained. On the CPU the same `seed`, rows, `threads` and library give the same network, to the last bit.
+    Several threads round sums in another order, so a training has as many as it says, not as many as the machine has. No
+    other random numbers of the process are touched. Rows are finite numbers, dense or sparse; sparse ones are made dense
+    batch by batch.
     """
 
     module: Any
@@ -66,8 +67,8 @@ class _TorchNet(BaseEstimator):
         self.net_ = net.cpu().eval()
         if not all(torch.isfinite(one).all() for one in net.parameters()):
             raise ValueError(
-                f"learning_rate {self.learning_rate}: the weights of {self.module.__name__} are no longer finite numbers after "
-                "training. Lower learning_rate, or scale the columns first, with StandardScaler."
+                f"learning_rate {self.learning_rate}: the weights of {self.module.__name__} are not finite after training. "
+                "Lower learning_rate, or scale the columns first, with StandardScaler."
             )
 
     def _answers(self, rows: Any) -> Any:

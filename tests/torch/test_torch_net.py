@@ -113,7 +113,7 @@ def test_a_batch_never_has_one_row() -> None:
     [
         ({"epochs": 0}, "epochs 0: must be above 0"),
         ({"learning_rate": -1.0}, "learning_rate -1.0: must be above 0"),
-        ({"learning_rate": 1e30}, "learning_rate 1e[+]30: the weights of Small are no longer finite .* Lower learning_rate"),
+        ({"learning_rate": 1e30}, "learning_rate 1e[+]30: the weights of Small are not finite .* Lower learning_rate"),
         ({"module": Small(3, 1)}, "(?s)module Small.*: give a class of torch.nn.Module itself"),
         ({"module": dict}, "module <class 'dict'>: give a class of torch.nn.Module itself"),
         ({"device": "tpu"}, "device 'tpu': accepted are 'cpu', 'cuda'"),
