@@ -19,7 +19,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask estimators test-estimators check audit sbom bench bench-gate bench-field lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
@@ -54,6 +54,12 @@ estimators: $(BIN)/.estimators ## LightGBM, XGBoost, CatBoost and ONNX, beside t
 
 test-estimators: $(BIN)/.estimators ## models of these, and a team's own code, from training to serving
 	@$(BIN)/python -m pytest tests/estimators $(ARGS)
+
+# CPU or CUDA: docs/your_model.md says how another build is chosen.
+TORCH := torch==2.13.0
+test-torch: $(BIN)/.estimators ## networks of PyTorch, which is installed for it
+	@$(BIN)/python -m pip show --quiet torch 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH)
+	@$(BIN)/python -m pytest tests/torch $(ARGS)
 
 check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff check .

@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BANNED = {"utils", "util", "helpers", "helper", "core", "common", "manager", "misc"}
-HEAVY = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3", "skops"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "mlflow",
+    "evidently",
+    "optuna",
+    "pandera",
+    "pyarrow",
+    "boto3",
+    "skops",
+    "torch",
+}
 STEPS = sorted(path.stem for path in (ROOT / "include/steps").glob("[!_]*.py"))
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))

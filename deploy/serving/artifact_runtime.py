@@ -106,7 +106,8 @@ def _named(variable: str) -> set[str]:
 
 def _here(name: str) -> str:
     try:
-        return installed(name)
+        # Without the label of a local build, such as +cpu.
+        return installed(name).partition("+")[0]
     except PackageNotFoundError:
         return "none"
 

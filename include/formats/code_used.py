@@ -17,6 +17,8 @@ from typing import Any
 
 # What every artifact is read and asked with. Arrays and frames of one release are read by the next.
 CARRIERS = ("numpy", "pandas", "scipy", "skops")
+# What modules of this project import only when they are used.
+_BEHIND = {"include.torch_net": ("torch", "safetensors")}
 _ALWAYS = ("scikit-learn", *CARRIERS)
 _MODELS = "include.models."
 _OURS = "include."
@@ -26,10 +28,12 @@ _PLAIN = (str, bytes, int, float, complex, bool, type(None))
 
 def requirements_of(pipeline: Any, *more: str) -> list[str]:
     """The distributions that it is made of, in any part of it, as `lightgbm==4.7.0`; `more` are asked for by its format."""
-    tops = {name.partition(".")[0] for name in modules_of(pipeline)}
+    modules = modules_of(pipeline)
+    tops = {name.partition(".")[0] for name in modules}.union(*(_BEHIND.get(name, ()) for name in modules))
     by_top = _distributions()
     used = {one for top in tops for one in by_top.get(top, ())} | set(_ALWAYS) | set(more)
-    return [f"{name}=={installed(name)}" for name in sorted(used, key=str.lower)]
+    # Without the label of a local build, such as +cpu: any build of that release will do, and package indexes have others.
+    return [f"{name}=={installed(name).partition('+')[0]}" for name in sorted(used, key=str.lower)]
 
 
 def other_libraries(requirements: Iterable[str]) -> list[str]:

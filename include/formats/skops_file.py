@@ -29,11 +29,11 @@ class SkopsFile:
 
         try:
             _refuse_unknown(data, trusted)
-        except Untrusted:
+            return skops.io.loads(data, trusted=sorted(trusted))
+        except (Untrusted, ImportError):
             raise
         except Exception as error:
             raise Untrusted(f"is no skops file ({type(error).__name__}: {error})") from error
-        return skops.io.loads(data, trusted=sorted(trusted))
 
 
 def _refuse_unknown(data: bytes, trusted: Collection[str]) -> None:

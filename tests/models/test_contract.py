@@ -29,7 +29,7 @@ from include.noise.suite import suite_for
 from include.search_space import OneOf, Search
 from tests.toy import MODEL, changed
 
-SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3")
+SCIENCE = ("pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3", "torch")
 Check = Callable[[Model], None]
 CHECKS: list[Check] = []
 
