@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
 # What answering takes of the packages that some models are made of.
-ANSWERING := catboost|lightgbm|onnxruntime|safetensors|xgboost-cpu
+ANSWERING := catboost|lightgbm|onnx|onnxruntime|safetensors|xgboost-cpu
 UV := uv==0.13.9
 BENCHES := $(sort $(filter-out __init__ deliveries histories history_models in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
 

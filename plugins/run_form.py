@@ -25,11 +25,12 @@ def only_candidate(names: Sequence[str]) -> dict[str, Param]:
     """One more field, for a person who wants to see what one of the pool is worth."""
     return {
         "candidate": Param(
-            None,
-            type=["null", "string"],
-            enum=[None, *names],
+            "",
+            type="string",
+            enum=["", *names],
+            values_display={"": "the best of all"},
             title="Candidate",
-            description="This one alone meets the champion, whatever the others are worth. Empty means that the best does.",
+            description="One that is named alone meets the champion, whatever the others are worth.",
         )
     }
 

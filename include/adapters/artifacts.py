@@ -73,7 +73,9 @@ class KeptFile:
     def requirements(self) -> tuple[str, ...]:
         """The libraries that trained it, as they were written down beside it."""
         named = self.folder / "requirements.txt"
-        return tuple(named.read_text(encoding="utf-8").split()) if named.is_file() else ()
+        lines = named.read_text(encoding="utf-8").split() if named.is_file() else []
+        # MLflow names itself in each.
+        return tuple(line for line in lines if self.format.apart or not line.startswith("mlflow=="))
 
     def artifact(self) -> Artifact:
         """To be handed on."""

@@ -35,12 +35,13 @@ BUCKET = "serving"
 
 
 def week(number: int) -> pd.DataFrame:
-    """All that will ever be known of a week: long contracts stay, until the tenth week turns that round."""
+    """All that will ever be known of a week: who has been there for long stays, until the tenth week; then who calls leaves."""
     rng = np.random.default_rng(number)
     months, calls = rng.integers(0, 60, ROWS).astype(float), rng.poisson(3, ROWS).astype(float)
     plan = rng.choice(["basic", "plus", "family"], ROWS)
     leaves = (30 - months) / 12 + 0.3 * calls + (plan == "basic")
-    leaves = -leaves if number >= BACKLOG else leaves
+    if number >= BACKLOG:
+        leaves = (30 - months) / 60 + 1.2 * calls - 2 * (plan == "family")
     at = [FIRST + number * WEEK + timedelta(minutes=16 * turn) for turn in range(ROWS)]
     frame = pd.DataFrame(
         {

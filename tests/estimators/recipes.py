@@ -49,7 +49,7 @@ def write_models(folder: Path, names: list[str]) -> None:
             shipped.unlink()
     (folder / "_helpers.py").write_text(helpers())
     for name in names:
-        model = f'\n\nMODEL = replace(TEMPLATE, name="{name}", candidates=(CANDIDATE,))\n'
+        model = f'\n\nMODEL = replace(TEMPLATE, name="{name}", candidates=(replace(CANDIDATE, train_periods=4),))\n'
         head = _HEAD.replace("from typing", "from dataclasses import replace\nfrom typing").replace(
             "from include.models", "from include.cli.model_template import MODEL as TEMPLATE\nfrom include.models"
         )

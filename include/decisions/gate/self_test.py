@@ -21,15 +21,15 @@ Judge = Callable[[ByCondition, ByCondition | None], Word]
 def self_test(judge: Judge, labels: Labels, challenger: ByCondition) -> list[str]:
     """What the gate got wrong, in words; empty when it works. `judge(challenger, champion)` is the gate as it will be used.
 
-    Shuffled predictions meet the same predictions in order, not the champion: after a shift of level, even shuffled ones of
-    the right level are truly better than a stale champion.
+    Shuffled predictions meet those that know the labels, neither the champion nor the challenger: after a shift of level, or
+    where an answer has turned round, even shuffled ones are truly better than a model that learned the world before.
     """
     order = np.random.default_rng(_SEED).permutation(len(labels))
     shuffled = {condition: predictions[order] for condition, predictions in challenger.items()}
     oracle = dict.fromkeys(challenger, _oracle(labels, challenger[CLEAN]))
     brittle = {condition: oracle[CLEAN] if condition == CLEAN else shuffled[condition] for condition in challenger}
     broken = []
-    if judge(shuffled, challenger) == "promote":
+    if judge(shuffled, oracle) == "promote":
         broken.append("self-test: the gate would promote shuffled predictions; the verdict means nothing")
     if len(challenger) > 1 and judge(brittle, oracle) == "promote":
         broken.append("self-test: the gate would promote a challenger that collapses under noise; the verdict means nothing")

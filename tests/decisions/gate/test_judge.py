@@ -220,6 +220,15 @@ def test_a_shift_of_level_does_not_break_the_self_test() -> None:
     assert judge(shifted, "change")[0].verdict == "promote"
 
 
+def test_an_answer_that_turned_round_does_not_break_the_self_test() -> None:
+    """Shuffled predictions are truly better than both models that learned it the other way: that is no broken gate."""
+    rng, one = np.random.default_rng(7), contest()
+    turned = {c: 1 / (1 + np.exp(2 * one.labels - 1 + rng.normal(size=4000))) for c in CONDITIONS}
+    decision, _ = judge(replace(one, challenger=turned, champion=turned), "routine")
+    assert decision.verdict == "keep"
+    assert not any("self-test" in reason for reason in decision.reasons)
+
+
 def test_a_custom_metric_need_not_work_on_slices_that_decide_nothing() -> None:
     """One row of a rare value, one class only: the run is judged all the same."""
 
