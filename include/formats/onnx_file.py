@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from include.formats.classes import Classes, as_array, classes_of
 from include.formats.port import Untrusted
 from include.untrusted_text import of_data, one_line
 
@@ -42,7 +43,7 @@ class About(BaseModel):
     version: Literal[1] = 1
     task: Literal["classification", "regression"]
     features: dict[str, str]
-    classes: list[bool | int | float | str]
+    classes: Classes
     gap: str
 
 
@@ -70,8 +71,8 @@ class OnnxFile:
                 path.write_bytes(data)
                 return
         raise Untrusted(
-            f"answers otherwise as ONNX, by {min(differences):.2g}, where {self.tolerance:g} is allowed, on an example that also "
-            "has missing values and unseen categories"
+            f"answers otherwise as ONNX, by {min(differences):.2g}, where {self.tolerance:g} is allowed, for an example that "
+            "also has missing values and unseen categories"
         )
 
     def load(self, data: bytes, trusted: Collection[str]) -> "OnnxValues":
@@ -156,14 +157,11 @@ class OnnxClasses(OnnxValues):
     @property
     def classes_(self) -> "np.ndarray[Any, Any]":
         """As the pipeline that was saved had them."""
-        import numpy as np
-
-        texts = any(isinstance(one, str) for one in self._about.classes)
-        return np.array(self._about.classes, dtype=object if texts else None)
+        return as_array(self._about.classes)
 
     def predict(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Classes (n,)."""
-        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+        return as_array(self._about.classes)[self.predict_proba(rows).argmax(axis=1)]
 
     def predict_proba(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Probabilities (n, classes), 0 to 1."""
@@ -210,7 +208,7 @@ def _describe(model: Any, pipeline: Any, example: "pd.DataFrame", gap: str) -> N
     inputs = [one.name for one in model.graph.input]
     if len(inputs) != len(example.columns):
         raise Untrusted(f"has {len(inputs)} inputs as ONNX, and {len(example.columns)} columns: one a column is wanted")
-    classes = pipeline.classes_.tolist() if hasattr(pipeline, "predict_proba") else []
+    classes = classes_of(pipeline)
     about = About(
         task="classification" if classes else "regression",
         features=dict(zip(example.columns, inputs, strict=True)),
@@ -225,10 +223,13 @@ def _probes(example: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
     from pandas.api.types import is_numeric_dtype
 
-    frames = [example] + [example.assign(**{name: example[name].mask([True] * len(example))}) for name in example]
-    texts = [name for name in example if not is_numeric_dtype(example[name])]
-    unseen = pd.Series(_UNSEEN, index=example.index, dtype="str")
-    return pd.concat([*frames, example.assign(**dict.fromkeys(texts, unseen))], ignore_index=True)
+    frames, unseen = [example], example.copy()
+    for name in example:
+        frames.append(example.copy())
+        frames[-1][name] = example[name].where(example[name].isna())
+        if not is_numeric_dtype(example[name]):
+            unseen[name] = pd.Series(_UNSEEN, index=example.index, dtype="str")
+    return pd.concat([*frames, unseen], ignore_index=True)
 
 
 def _difference(pipeline: Any, loaded: OnnxValues, rows: "pd.DataFrame") -> float:

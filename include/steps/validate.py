@@ -35,7 +35,9 @@ from include.decisions.scoring.scorecard import CLEAN, Measured, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
+from include.formats import format_named
 from include.ledger.entries import Entry
+from include.models.contract import Model
 from include.noise.suite import NoiseSuite
 from include.reports.decision_card import CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
@@ -444,9 +446,16 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         champion_cost=_cost_on(champion) if champion else None,
         production_noise=comparison.production_noise,
         override=answers.override,
+        own_code=_own_code(model, comparison.trained.candidate),
         test_score=_test_score(context, judgement.checks),
         error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
+
+
+def _own_code(model: Model, name: str) -> str:
+    """The format of a candidate whose artifact runs whatever code it holds, and why it was chosen; empty for others."""
+    chosen = next((one for one in model.candidates if one.name == name), None)
+    return f"{chosen.artifact}, {chosen.because}" if chosen and format_named(chosen.artifact).apart else ""
 
 
 def _test_score(context: StepContext, made: Mapping[str, Outcome]) -> str:

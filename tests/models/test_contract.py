@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -23,6 +24,8 @@ from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import is_constant, numbers_of, same
 from include.decisions.scoring.slices import partition
 from include.errors import ModelError
+from include.formats import format_named
+from include.formats.port import Untrusted
 from include.models import all_models, find_model
 from include.models.contract import Candidate, Column, Model, Probation, Review, Worth
 from include.noise.suite import suite_for
@@ -104,10 +107,13 @@ def same_seed_same_predictions(model: Model) -> None:
 
 @check
 def survives_the_registry(model: Model) -> None:
-    """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous.
+    """Saved and loaded in its format, it says the same as before, up to the format's tolerance.
 
-    Wherever a search may lead.
+    Of skops: with no types but those the model trusts, wherever a search may lead; none of them is superfluous.
     """
+    if model.candidate.artifact != "skops":
+        survives_its_format(model)
+        return
     saved = skops.io.dumps(fitted(model, 1))
     found = set(skops.io.get_untrusted_types(data=saved))
     trusted = model.candidate.trusted_types
@@ -117,6 +123,17 @@ def survives_the_registry(model: Model) -> None:
     loaded = skops.io.loads(saved, trusted=list(trusted))
     frame, _ = rows(model, 50, 3)
     assert same(predict(model, loaded, frame), predict(model, fitted(model, 1), frame), tolerance=0)
+
+
+def survives_its_format(model: Model) -> None:
+    kept, (frame, _) = format_named(model.candidate.artifact), rows(model, 50, 3)
+    pipelines = [fitted(model, 1), *(point.pipeline().fit(*rows(model)) for point in points(model))]
+    for pipeline in pipelines:
+        with tempfile.TemporaryDirectory() as folder:
+            kept.save(pipeline, frame.head(5), path := Path(folder) / "model", model.trusted_types)
+            loaded = kept.load(path.read_bytes(), model.trusted_types)
+        assert list(loaded.feature_names_in_) == model.feature_names
+        assert same(predict(model, loaded, frame), predict(model, pipeline, frame), tolerance=kept.tolerance)
 
 
 @check
@@ -325,3 +342,34 @@ def test_a_space_that_leads_to_an_untrusted_type_is_found_by_the_contract() -> N
     searched = changed(build=untrusted, search=Search({"kind": OneOf("l1", "trees")}))
     with pytest.raises(AssertionError, match=r"set trusted_types to .*TreePredictor"):
         survives_the_registry(searched)
+
+
+def with_own_code(seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    return make_pipeline(
+        FunctionTransformer(lambda rows: rows[["x", "z"]].fillna(0.0).clip(-3, 3)), LogisticRegression(random_state=seed)
+    )
+
+
+@pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(changed(artifact="onnx"), id="onnx"),
+        pytest.param(
+            changed(build=with_own_code, artifact="mlflow.sklearn", because="a transformer of our own"), id="mlflow.sklearn"
+        ),
+    ],
+)
+def test_a_model_in_another_format_keeps_the_contract(model: Model, examine: Check) -> None:
+    """What a candidate declares as its artifact is what is saved and loaded."""
+    examine(model)
+
+
+def test_a_pipeline_that_its_format_cannot_hold_is_found_by_the_contract() -> None:
+    """Before the first training: a function of the team's own is no part of an ONNX graph."""
+    with pytest.raises(Untrusted, match="is not converted"):
+        survives_the_registry(changed(build=with_own_code, artifact="onnx"))
