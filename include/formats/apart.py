@@ -52,7 +52,7 @@ class Child:
     take turns.
     """
 
-    def __init__(self, module: str, more: Mapping[str, str]) -> None:
+    def __init__(self, module: str, more: dict[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="proving_ground_"))
         with (self.folder / _STDERR).open("wb") as stderr:
             self._process = subprocess.Popen(  # noqa: S603 - our own module

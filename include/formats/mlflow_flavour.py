@@ -146,7 +146,7 @@ class ClassesApart(ValuesApart):
         places = super().predict(rows)
         if not np.isin(places, np.arange(len(self._about.classes))).all():
             raise ValueError(f"the model predicts a class that is not among its own, {one_line(self.classes_, _LONGEST)}")
-        return as_array(self._about.classes)[places.astype("int64")]
+        return np.asarray(as_array(self._about.classes)[places.astype("int64")])
 
     def predict_proba(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Probabilities (n, classes), 0 to 1."""

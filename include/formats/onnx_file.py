@@ -161,7 +161,8 @@ class OnnxClasses(OnnxValues):
 
     def predict(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Classes (n,)."""
-        return as_array(self._about.classes)[self.predict_proba(rows).argmax(axis=1)]
+        classes: np.ndarray[Any, Any] = as_array(self._about.classes)[self.predict_proba(rows).argmax(axis=1)]
+        return classes
 
     def predict_proba(self, rows: "pd.DataFrame") -> "np.ndarray[Any, Any]":
         """Probabilities (n, classes), 0 to 1."""

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
+from include.adapters.registry import ANCHOR, ARTIFACT, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
 from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
@@ -446,16 +446,16 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         champion_cost=_cost_on(champion) if champion else None,
         production_noise=comparison.production_noise,
         override=answers.override,
-        own_code=_own_code(model, comparison.trained.candidate),
+        own_code=_own_code(model, versions["challenger"]),
         test_score=_test_score(context, judgement.checks),
         error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
 
 
-def _own_code(model: Model, name: str) -> str:
-    """The format of a candidate whose artifact runs whatever code it holds, and why it was chosen; empty for others."""
-    chosen = next((one for one in model.candidates if one.name == name), None)
-    return f"{chosen.artifact}, {chosen.because}" if chosen and format_named(chosen.artifact).apart else ""
+def _own_code(model: Model, version: Version) -> str:
+    """The format of an artifact that runs whatever code it holds, and why the model has it; empty for others."""
+    reasons = {one.because: one.artifact for one in model.candidates if one.artifact == version.tags.get(ARTIFACT)}
+    return "; ".join(f"{kept}, {because}" for because, kept in reasons.items() if format_named(kept).apart)
 
 
 def _test_score(context: StepContext, made: Mapping[str, Outcome]) -> str:

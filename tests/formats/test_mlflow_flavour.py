@@ -31,7 +31,7 @@ def frame(count: int = 60, seed: int = 1) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame(rng.normal(size=(count, 2)), columns=["a", "b"])
     rows["colour"] = pd.Series(rng.choice(["red", "blue"], count), dtype="str").mask(rng.random(count) < 0.2)
-    return rows.mask(rng.random(count) < 0.1)
+    return rows.mask(rng.random(rows.shape) < 0.1)
 
 
 def own() -> Any:
@@ -79,10 +79,9 @@ def test_it_answers_as_the_pipeline_did(which: str, tmp_path: Path) -> None:
     if which != "values":
         assert loaded.classes_.tolist() == made.classes_.tolist()
         assert (loaded.predict_proba(rows) == made.predict_proba(rows[features])).all()
-        assert loaded.predict_proba(rows.head(0)).shape == (0, len(made.classes_))
 
 
-class Tells(RegressorMixin, BaseEstimator):
+class Tells(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Answers with what it sees of its process, as the row asks for it."""
 
     def predict(self, rows: pd.DataFrame) -> Any:
@@ -95,7 +94,7 @@ class Tells(RegressorMixin, BaseEstimator):
             time.sleep(600)
         if asked == "raise":
             raise RuntimeError("no such colour")
-        print("printed", flush=True)
+        os.write(1, b"printed\n")
         seen = {"pid": os.getpid(), "secret": "AWS_SECRET_ACCESS_KEY" in str(os.environ), "short": 0.0}
         return np.full(len(rows) - (asked == "short"), float(seen[asked]))
 
@@ -196,8 +195,8 @@ class Evil:
         return eval, (f"open({str(self.path)!r}, 'w').write(str(__import__('os').getpid()))",)
 
 
-def zipped(entries: dict[str, bytes], base: bytes, mode: int = 0, lie: int = 0) -> bytes:
-    """The entries of another archive, with these in their place; the last one with a mode."""
+def zipped(entries: dict[str, bytes], base: bytes, mode: int = 0) -> bytes:
+    """The entries of another archive, with these, of a mode, in their place."""
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(base)) as old, zipfile.ZipFile(made, "w") as new:
         for name in old.namelist():
@@ -235,9 +234,7 @@ def test_code_in_a_file_runs_in_the_process_apart_alone(telling: bytes, tmp_path
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_hostile_archive_is_refused(
-    entries: dict[str, bytes], mode: int, says: str, telling: bytes, tmp_path: Path
-) -> None:
+def test_a_hostile_archive_is_refused(entries: dict[str, bytes], mode: int, says: str, telling: bytes, tmp_path: Path) -> None:
     """Before a process is started: the pickle that is in each of them does not run."""
     trap, running = tmp_path / "ran", set(psutil.Process().children())
     armed = zipped({"model/model.pkl": pickle.dumps(Evil(trap))}, telling)
@@ -262,7 +259,7 @@ def test_another_file_under_its_name_is_refused_and_nothing_of_it_runs(telling: 
     trap = tmp_path / "ran"
     with zipfile.ZipFile(io.BytesIO(telling)) as archive:
         start = archive.getinfo("about.json").header_offset
-    damaged = telling[: start + 45] + b"\xff\xff\xff" + telling[start + 48 :]
+    damaged = telling[: start + 65] + b"\xff\xff\xff" + telling[start + 68 :]
     for data in (pickle.dumps(Evil(trap)), b"hello", telling[:-30], damaged, b""):
         with pytest.raises(Untrusted, match=r"is no model of mlflow\.sklearn that the pipeline kept"):
             SKLEARN.load(data, ())

@@ -372,4 +372,4 @@ def test_a_model_in_another_format_keeps_the_contract(model: Model, examine: Che
 def test_a_pipeline_that_its_format_cannot_hold_is_found_by_the_contract() -> None:
     """Before the first training: a function of the team's own is no part of an ONNX graph."""
     with pytest.raises(Untrusted, match="is not converted"):
-        survives_the_registry(changed(build=with_own_code, artifact="onnx"))
+        survives_the_registry(changed(name="toy_own", build=with_own_code, artifact="onnx"))
