@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from include.errors import TrialFailed
 from include.formats import format_named
+from include.formats.apart import environment
 from include.untrusted_text import of_data
 
 _ROWS = "rows.parquet"
@@ -44,7 +46,9 @@ class ArtifactTrial:
 def try_artifact(
     path: Path, format_name: str, trusted_types: tuple[str, ...], rows: pd.DataFrame, python: str = sys.executable
 ) -> ArtifactTrial:
-    """Load `path`, a file in that format, in a new interpreter, perhaps of another environment, and let it answer `rows`.
+    """Load `path`, a file in that format, in a new interpreter without credentials, and let it answer `rows`.
+
+    `python` may be the interpreter of another environment.
 
     Raises:
         TrialFailed: the process did not load it, did not answer, or took longer than five minutes; the message has its words.
@@ -54,7 +58,13 @@ def try_artifact(
     trusted = json.dumps(list(trusted_types))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, with a path of our own
-            command, input=trusted, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
+            command,
+            input=trusted,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+            env=environment(path.parent),
         )
     except subprocess.TimeoutExpired as error:
         raise TrialFailed(
@@ -91,11 +101,12 @@ def main(path: str, format_name: str) -> None:
 
 
 def _peak_memory_mb() -> float:
-    """The peak of this process alone: on Linux `ru_maxrss` survives fork and exec, and so would tell the parent's."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(peak.split()[1]) * 1024 / 1e6
+    """The peak of this process, and of those that it started to answer; not the parent's, which `ru_maxrss` has on Linux."""
+    started = [str(one.pid) for one in psutil.Process().children(recursive=True)]
+    statuses = [Path("/proc") / pid / "status" for pid in ("self", *started)]
+    if statuses[0].is_file():
+        lines = [line for status in statuses for line in status.read_text().splitlines()]
+        return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
     # macOS counts in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 

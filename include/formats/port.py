@@ -21,8 +21,9 @@ class Format(Protocol):
 
     What `load` gives answers like a fitted scikit-learn pipeline: `feature_names_in_`, `predict` for a DataFrame, and for
     classes `predict_proba` and `classes_`. `tolerance` is how far these answers may lie from those of the pipeline that was
-    saved, in the answers' unit. `apart` says that only processes without the pipeline's credentials may load it. `libraries`
-    are the distributions that reading takes beside scikit-learn, skops, and what carries arrays and frames.
+    saved: of probabilities, and of values as a share of the largest, where that is above 1. `apart` says that only processes
+    without the pipeline's credentials may load it. `libraries` are the distributions that reading takes beside scikit-learn,
+    skops, and what carries arrays and frames.
     """
 
     name: str

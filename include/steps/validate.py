@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import ANCHOR, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
+from include.adapters.registry import ANCHOR, ARTIFACT, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
 from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
@@ -35,7 +35,9 @@ from include.decisions.scoring.scorecard import CLEAN, Measured, Scorecard
 from include.decisions.scoring.slices import partition
 from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
+from include.formats import format_named
 from include.ledger.entries import Entry
+from include.models.contract import Model
 from include.noise.suite import NoiseSuite
 from include.reports.decision_card import CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
@@ -444,9 +446,16 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         champion_cost=_cost_on(champion) if champion else None,
         production_noise=comparison.production_noise,
         override=answers.override,
+        own_code=_own_code(model, versions["challenger"]),
         test_score=_test_score(context, judgement.checks),
         error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
+
+
+def _own_code(model: Model, version: Version) -> str:
+    """The format of an artifact that runs whatever code it holds, and why the model has it; empty for others."""
+    reasons = {one.because: one.artifact for one in model.candidates if one.artifact == version.tags.get(ARTIFACT)}
+    return "; ".join(f"{kept}, {because}" for because, kept in reasons.items() if format_named(kept).apart)
 
 
 def _test_score(context: StepContext, made: Mapping[str, Outcome]) -> str:

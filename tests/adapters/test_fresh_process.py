@@ -1,5 +1,6 @@
 """A logged artifact is loaded and queried by a process that knows nothing but the file."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.base import BaseEstimator, RegressorMixin
 
 from include.adapters import fresh_process
 from include.adapters.fresh_process import try_artifact
 from include.errors import TrialFailed
+from include.formats import format_named
 from include.models import find_model
 
 MODEL = find_model("flight_delays")
+_HALF_A_GIGABYTE = 500_000_000
 VALUES: dict[str, Any] = {column.name: "EWR" if column.kind == "category" else 10.0 for column in MODEL.features}
 
 
@@ -55,6 +59,30 @@ def test_memory_is_that_of_the_process_alone(artifact: Path, rows: pd.DataFrame)
     trial = try_artifact(artifact, "skops", MODEL.trusted_types, rows.head(3))
     assert held.nbytes / 1e6 > 900
     assert trial.memory_mb < 700
+
+
+class Tells(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Whether it sees a secret of ours; it needs half a gigabyte to say so."""
+
+    def predict(self, rows: pd.DataFrame) -> Any:
+        assert np.ones(_HALF_A_GIGABYTE // 8).all()
+        return np.full(len(rows), float("AWS_SECRET_ACCESS_KEY" in os.environ))
+
+
+def test_it_has_no_credentials(tmp_path: Path, rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file of any format does when it is loaded, it does without the pipeline's secrets."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    assert Tells().predict(rows).all()
+    skops.io.dump(Tells(), tmp_path / "model.skops")
+    types = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
+    assert not try_artifact(tmp_path / "model.skops", "skops", tuple(types), rows).answers.any()
+
+
+def test_the_process_that_answers_for_it_counts_too(tmp_path: Path, rows: pd.DataFrame) -> None:
+    """A format that answers from a process of its own needs the memory of both."""
+    format_named("mlflow.sklearn").save(Tells(), rows.head(3), tmp_path / "model.mlflow.sklearn", ())
+    trial = try_artifact(tmp_path / "model.mlflow.sklearn", "mlflow.sklearn", (), rows.head(3))
+    assert trial.memory_mb > _HALF_A_GIGABYTE / 1e6 + 150
 
 
 def test_types_that_the_model_does_not_trust_are_not_made_there_either(artifact: Path, rows: pd.DataFrame) -> None:

@@ -35,7 +35,7 @@ BUCKET = "serving"
 
 
 def week(number: int) -> pd.DataFrame:
-    """All that will ever be known of a week: who has been there for long stays, until the tenth week; then who calls leaves."""
+    """All that will ever be known of a week: who has been there for long stays, until week ten; then who calls leaves."""
     rng = np.random.default_rng(number)
     months, calls = rng.integers(0, 60, ROWS).astype(float), rng.poisson(3, ROWS).astype(float)
     plan = rng.choice(["basic", "plus", "family"], ROWS)

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -23,6 +24,7 @@ from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import is_constant, numbers_of, same
 from include.decisions.scoring.slices import partition
 from include.errors import ModelError
+from include.formats import format_named
 from include.models import all_models, find_model
 from include.models.contract import Candidate, Column, Model, Probation, Review, Worth
 from include.noise.suite import suite_for
@@ -104,19 +106,34 @@ def same_seed_same_predictions(model: Model) -> None:
 
 @check
 def survives_the_registry(model: Model) -> None:
-    """Saved by skops and loaded with no types but those the model trusts, it says the same; none of them is superfluous.
+    """Saved and loaded in its format, it says the same as before, up to the format's tolerance.
 
-    Wherever a search may lead.
+    Of skops: with no types but those the model trusts, wherever a search may lead; none of them is superfluous.
     """
+    if model.candidate.artifact != "skops":
+        survives_its_format(model)
+        return
     saved = skops.io.dumps(fitted(model, 1))
     found = set(skops.io.get_untrusted_types(data=saved))
     trusted = model.candidate.trusted_types
     for point in points(model):
         found |= set(skops.io.get_untrusted_types(data=skops.io.dumps(point.pipeline().fit(*rows(model)))))
-    assert found == set(trusted), f"set trusted_types to {sorted(found)}"
+    pasted = ", ".join(f'"{name}"' for name in sorted(found))
+    assert found == set(trusted), f"paste into the candidate: trusted_types=({pasted},)"
     loaded = skops.io.loads(saved, trusted=list(trusted))
     frame, _ = rows(model, 50, 3)
     assert same(predict(model, loaded, frame), predict(model, fitted(model, 1), frame), tolerance=0)
+
+
+def survives_its_format(model: Model) -> None:
+    kept, (frame, _) = format_named(model.candidate.artifact), rows(model, 50, 3)
+    pipelines = [fitted(model, 1), *(point.pipeline().fit(*rows(model)) for point in points(model))]
+    for pipeline in pipelines:
+        with tempfile.TemporaryDirectory() as folder:
+            kept.save(pipeline, frame.head(5), path := Path(folder) / "model", model.trusted_types)
+            loaded = kept.load(path.read_bytes(), model.trusted_types)
+        assert list(loaded.feature_names_in_) == model.feature_names
+        assert same(predict(model, loaded, frame), predict(model, pipeline, frame), tolerance=kept.tolerance)
 
 
 @check
@@ -323,5 +340,21 @@ def untrusted(seed: int, kind: str = "l1") -> Any:
 def test_a_space_that_leads_to_an_untrusted_type_is_found_by_the_contract() -> None:
     """A search would otherwise choose it, and only the registry refuse it."""
     searched = changed(build=untrusted, search=Search({"kind": OneOf("l1", "trees")}))
-    with pytest.raises(AssertionError, match=r"set trusted_types to .*TreePredictor"):
+    with pytest.raises(AssertionError, match=r"paste into the candidate: trusted_types=\(.*TreePredictor\",\)"):
         survives_the_registry(searched)
+
+
+def with_own_code(seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    return make_pipeline(
+        FunctionTransformer(lambda rows: rows[["x", "z"]].fillna(0.0).clip(-3, 3)), LogisticRegression(random_state=seed)
+    )
+
+
+@pytest.mark.parametrize("examine", CHECKS, ids=lambda function: function.__name__)
+def test_a_model_in_another_format_keeps_the_contract(examine: Check) -> None:
+    """What a candidate declares as its artifact is what is saved and loaded."""
+    examine(changed(build=with_own_code, artifact="mlflow.sklearn", because="a transformer of our own"))

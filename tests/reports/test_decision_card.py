@@ -52,6 +52,15 @@ def cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
+def test_an_artifact_that_runs_its_own_code_is_marked() -> None:
+    """With its format and the reason that the model's file gives, escaped; on a card without evidence too."""
+    marked = replace(FACTS, own_code="mlflow.sklearn, our <b>own</b> code")
+    line = r"**The artifact runs its own code when it is loaded:** mlflow.sklearn, our &lt;b&gt;own&lt;/b&gt; code"
+    assert line in card(facts=marked).splitlines()
+    assert line in card(None, facts=marked).splitlines()
+    assert "own code" not in card()
+
+
 def test_the_verdict_comes_first() -> None:
     """The first line says what was decided, and about what."""
     assert card().splitlines()[0] == "## PROMOTE: toy version 7"

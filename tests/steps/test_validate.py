@@ -373,6 +373,15 @@ def test_the_verdict_stands_on_the_version_with_its_evidence(world: World) -> No
     assert "http://registry.example/picture/run-2/decision.png" in world.registry.descriptions["2"]
 
 
+def test_an_artifact_that_runs_its_own_code_is_marked_on_the_card(world: World) -> None:
+    """With the reason that the model's file gives; other artifacts are not."""
+    trial(world, Planted(4.0))
+    assert "own code" not in world.registry.descriptions["1"]
+    world.model = changed(world.model, artifact="mlflow.sklearn", because="a transformer of ours")
+    trial(world, Planted(4.0), artifact="mlflow.sklearn")
+    assert "runs its own code when it is loaded:** mlflow.sklearn, a transformer of ours" in world.registry.descriptions["2"]
+
+
 def test_a_champion_that_was_trained_again_keeps_its_place(seasoned: World) -> None:
     """The gate compared the challenger with itself: here it says so and judges nothing."""
     assembled = seasoned.do("assemble", day(9))
