@@ -3,6 +3,7 @@
 import importlib
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from include.models.contract import Model
 
 ROOT = Path(__file__).parents[2]
 _PAGE = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
+_NETWORK = "network"
+_TEMPLATE = "from include.cli.model_template import MODEL as TEMPLATE\n\n\n"
 _HEAD = "from typing import Any\n\nfrom include.models.contract import Candidate\n\n\n"
 
 
@@ -42,15 +45,21 @@ def model_of(name: str, folder: Path) -> Model:
     return replace(model_template.MODEL, candidates=(recipe.CANDIDATE,))
 
 
-def write_models(folder: Path, names: list[str]) -> None:
+def write_models(folder: Path, names: Sequence[str]) -> None:
     """Write the recipes of these candidates into a copy of include/models, as a user would, in place of the shipped ones."""
     for shipped in folder.glob("[a-z]*.py"):
         if shipped.stem != "contract":
             shipped.unlink()
     (folder / "_helpers.py").write_text(helpers())
+    (folder / "_nets.py").write_text(_of_pytorch("class Small"))
+    head = "from dataclasses import replace\n" + _HEAD.replace("\n\n\n", "\n") + _TEMPLATE
     for name in names:
-        model = f'\n\nMODEL = replace(TEMPLATE, name="{name}", candidates=(replace(CANDIDATE, train_periods=4),))\n'
-        head = _HEAD.replace("from typing", "from dataclasses import replace\nfrom typing").replace(
-            "from include.models", "from include.cli.model_template import MODEL as TEMPLATE\nfrom include.models"
-        )
-        (folder / f"{name}.py").write_text(head + blocks()[name] + model)
+        code = f"{_of_pytorch('NETWORK')}\nCANDIDATE = NETWORK\n" if name == _NETWORK else blocks()[name]
+        model = f'MODEL = replace(TEMPLATE, name="{name}", candidates=(replace(CANDIDATE, train_periods=4),))\n'
+        (folder / f"{name}.py").write_text(f"{head}{code}\n\n{model}")
+
+
+def _of_pytorch(part: str) -> str:
+    """A block of the section on PyTorch."""
+    page = (ROOT / "docs/your_model.md").read_text(encoding="utf-8")
+    return next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if part in block)

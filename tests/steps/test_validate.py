@@ -445,7 +445,7 @@ def test_each_comparison_with_the_champion_is_spent_once(world: World) -> None:
     trained = trained_as(new, assembled)
     verdicts = [world.do("validate", day(9), assembled=assembled, trained=trained) for _ in range(3)]
     assert verdicts[0] == verdicts[1] == verdicts[2]
-    assert compared(world) == [("change", 0.0083)]
+    assert compared(world) == [("change", 0.0067)]
 
 
 def test_a_holdout_that_is_used_again_is_judged_more_strictly(world: World) -> None:
@@ -453,7 +453,7 @@ def test_a_holdout_that_is_used_again_is_judged_more_strictly(world: World) -> N
     for _ in range(2):
         trial(world, Planted(4.0), Planted(0.3), recipe="another")
     trial(world, Planted(4.0), Planted(0.3))
-    assert compared(world) == [("change", 0.0083), ("change", 0.0042), ("routine", 0.2)]
+    assert compared(world) == [("change", 0.0067), ("change", 0.0033), ("routine", 0.2)]
     assert "passes this comparison with a probability of 0.42 %" in world.registry.descriptions["4"]
     assert "0.0042 are left now" in world.registry.descriptions["4"]
     assert "lower 80 % bound" in world.registry.descriptions["6"]
