@@ -30,6 +30,8 @@
     └── RegistryError            the MLflow registry refused or failed
         ├── RegistryUnreachable  no answer within the limits set for it               (transient)
         ├── UntrustedModel       an artifact would load types the model does not trust
+        ├── OtherLibraries       it was made by other releases of its libraries than are here
+        ├── AnswersDiffer        it answers otherwise with the libraries that are here
         ├── ArtifactChanged      the artifact is not the one that was validated
         ├── ChampionMoved        the champion is not the one the challenger was compared with
         └── NoSuchTarget         there is no version that could be rolled back to

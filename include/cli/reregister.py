@@ -15,9 +15,9 @@ from include.errors import ToolError
 @click.option("--version", "number", help="Which version.  [default: the champion]")
 @click.option("--reason", default="", help="Why; the ledger keeps it.")
 def command(model: str, old: Path, number: str | None, reason: str) -> None:
-    """Load a version with the old libraries, save it with the new ones, and compare the answers.
+    """Bring a version over an upgrade: old libraries load it, new ones save it.
 
-    The champion is replaced by what was saved again, if all answers are the same.
+    Answers are compared. The champion is replaced by what was saved again, if all are the same.
 
     \b
     Example:
