@@ -235,6 +235,7 @@ class MlflowRegistry(Registry):
     def try_out(self, model: Model, number: str, rows: pd.DataFrame) -> ArtifactTrial:
         with self._downloaded(model.name, number) as kept:
             kept.refuse_undeclared(model)
+            kept.refuse_other_libraries()
             return try_artifact(kept.path, kept.format.name, model.trusted_types, rows)
 
     def across(self, model: Model, number: str, rows: pd.DataFrame, old_python: str) -> Crossing:

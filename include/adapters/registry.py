@@ -252,6 +252,7 @@ class Registry(Protocol):
 
         Raises:
             TrialFailed: it could not.
+            OtherLibraries: it was made by other releases of its libraries than are here.
         """
         ...
 
