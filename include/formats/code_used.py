@@ -86,13 +86,11 @@ def own_source(pipeline: Any, build: Any) -> dict[str, str]:
     """The team's own code that it runs: from the name of a module to a digest of its source.
 
     That is each module which is neither Python's, nor an installed distribution's, nor this project's, and those that it
-    imports. Of the file that `build` is in, which also has criteria and schedules, only what the pipeline is made of counts.
+    imports; the file that `build` is in only where the pipeline has classes or functions of it.
     """
-    home = getattr(inspect.unwrap(build), "__module__", "")
-    modules = _with_imports(name for name in modules_of(pipeline) | {home} if _is_own(name))
-    digests = {name: source_digest(name) for name in sorted(modules - {home})}
-    parts = sorted({inspect.getsource(one) for one in _defined_in(home, pipeline)}) if _is_own(home) else []
-    return digests | ({home: _digest("\n".join(parts))} if parts else {})
+    home, used = getattr(inspect.unwrap(build), "__module__", ""), modules_of(pipeline)
+    modules = _with_imports(name for name in used | {home} if _is_own(name))
+    return {name: source_digest(name) for name in sorted(modules) if name != home or name in used}
 
 
 def source_files(pipeline: Any, build: Any) -> dict[str, str]:
@@ -104,22 +102,16 @@ def source_files(pipeline: Any, build: Any) -> dict[str, str]:
 
 
 def source_digest(module: str) -> str:
-    """Sixteen hex digits of a module's source.
+    """Sixteen hex digits of a module's source; of a model's file, which has criteria and schedules too, of its code.
 
     Raises:
         ImportError: it is not here.
     """
-    return _digest(inspect.getsource(sys.modules.get(module) or import_module(module)))
-
-
-def _defined_in(home: str, pipeline: Any) -> list[Any]:
-    """Classes and functions of a module that the pipeline is made of, or that these call by name."""
-    module, used = sys.modules.get(home), modules_of(pipeline)
-    if module is None or home not in used:
-        return []
-    return [
-        one for one in vars(module).values() if (inspect.isfunction(one) or inspect.isclass(one)) and one.__module__ == home
-    ]
+    found = sys.modules.get(module) or import_module(module)
+    if not hasattr(found, "MODEL"):
+        return _digest(inspect.getsource(found))
+    defined = (one for one in vars(found).values() if inspect.isfunction(one) or inspect.isclass(one))
+    return _digest("\n".join(sorted({inspect.getsource(one) for one in defined if one.__module__ == module})))
 
 
 def _with_imports(names: Iterable[str]) -> set[str]:

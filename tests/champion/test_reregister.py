@@ -84,7 +84,7 @@ def test_a_real_version_of_other_libraries_is_named_and_brought_over(
     ) as said:
         registry.load(model, "1")
     assert "python -m include.cli reregister toy_upgraded --version 1" in str(said.value)
-    with pytest.raises(OtherLibraries, match="scikit-learn 1.2.1"):
+    with pytest.raises(OtherLibraries, match=r"scikit-learn 1\.2\.1"):
         registry.try_out(model, "1", asked)
     crossing = registry.across(model, "1", asked, sys.executable)
     assert (crossing.before.answers == crossing.here.answers).all()

@@ -62,4 +62,4 @@ def write_models(folder: Path, names: Sequence[str]) -> None:
 def _of_pytorch(part: str) -> str:
     """A block of the section on PyTorch."""
     page = (ROOT / "docs/your_model.md").read_text(encoding="utf-8")
-    return next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if part in block)
+    return next(block[1] for block in re.finditer(r"```python\n(.*?)```", page, re.DOTALL) if part in block[1])

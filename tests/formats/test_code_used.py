@@ -96,3 +96,19 @@ def test_helpers_beside_the_models_are_no_models_and_travel_with_a_version(
 def test_a_library_of_another_release_is_named(line: str, says: str | None) -> None:
     """Before anything is loaded; what only carries numbers does not matter."""
     assert other_libraries([line]) == ([says] if says else [])
+
+
+def test_code_in_a_models_own_file_counts_and_its_criteria_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server with the same code and other criteria has the same digest as what trained the version."""
+    import include.models
+
+    monkeypatch.setattr(include.models, "__path__", [str(tmp_path)])
+    digests = {}
+    for margin, power in ((1, 2), (3, 2), (1, 4)):
+        code = f"MODEL = {margin}\n\n\ndef raised(rows):\n    return rows ** {power}\n\n\ndef build(seed):\n    return raised\n"
+        (tmp_path / f"own_{margin}{power}.py").write_text(code)
+        module = importlib.import_module(f"include.models.own_{margin}{power}")
+        (digests[margin, power],) = own_source({"step": module.raised}, module.build).values()
+        assert digests[margin, power] == source_digest(module.__name__)
+        assert own_source({"step": len}, module.build) == {}
+    assert digests[1, 2] == digests[3, 2] != digests[1, 4]
