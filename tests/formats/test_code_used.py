@@ -105,7 +105,9 @@ def test_code_in_a_models_own_file_counts_and_its_criteria_do_not(tmp_path: Path
     monkeypatch.setattr(include.models, "__path__", [str(tmp_path)])
     digests = {}
     for margin, power in ((1, 2), (3, 2), (1, 4)):
-        code = f"MODEL = {margin}\n\n\ndef raised(rows):\n    return rows ** {power}\n\n\ndef build(seed):\n    return raised\n"
+        code = (
+            f"MODEL = {margin}\n\n\ndef raised(rows):\n    return rows ** {power}\n\n\ndef build(seed):\n    return raised\n"
+        )
         (tmp_path / f"own_{margin}{power}.py").write_text(code)
         module = importlib.import_module(f"include.models.own_{margin}{power}")
         (digests[margin, power],) = own_source({"step": module.raised}, module.build).values()
