@@ -52,7 +52,7 @@ test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives t
 
 estimators: $(BIN)/.estimators ## LightGBM, XGBoost, CatBoost and ONNX, beside the lock (docs/estimators.md)
 
-test-estimators: $(BIN)/.estimators ## models of these, and a team's own code, from training to serving
+test-estimators: $(BIN)/.estimators ## models of these, and a team's own code (with `make test-serving` before: through a whole stack to serving)
 	@$(BIN)/python -m pytest tests/estimators $(ARGS)
 
 # CPU or CUDA: docs/your_model.md says how another build is chosen.
@@ -157,4 +157,5 @@ $(BIN)/.estimators: deploy/estimators/requirements.txt $(READY)
 $(SERVING)/.ready: deploy/serving/requirements.txt $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVING)
 	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes -r $<
+	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes --no-deps -r deploy/serving/estimators.txt
 	@touch $@

@@ -13,7 +13,7 @@ from include.models.contract import Model
 
 ROOT = Path(__file__).parents[2]
 _PAGE = (ROOT / "docs/estimators.md").read_text(encoding="utf-8")
-_NETWORK = "network"
+NETWORK = "network"
 _TEMPLATE = "from include.cli.model_template import MODEL as TEMPLATE\n\n\n"
 _HEAD = "from typing import Any\n\nfrom include.models.contract import Candidate\n\n\n"
 
@@ -54,7 +54,7 @@ def write_models(folder: Path, names: Sequence[str]) -> None:
     (folder / "_nets.py").write_text(_of_pytorch("class Small"))
     head = "from dataclasses import replace\n" + _HEAD.replace("\n\n\n", "\n") + _TEMPLATE
     for name in names:
-        code = f"{_of_pytorch('NETWORK')}\nCANDIDATE = NETWORK\n" if name == _NETWORK else blocks()[name]
+        code = f"{_of_pytorch('NETWORK')}\nCANDIDATE = NETWORK\n" if name == NETWORK else blocks()[name]
         model = f'MODEL = replace(TEMPLATE, name="{name}", candidates=(replace(CANDIDATE, train_periods=4),))\n'
         (folder / f"{name}.py").write_text(f"{head}{code}\n\n{model}")
 
