@@ -7,7 +7,6 @@ the candidates of one model, through the loop's real steps.
     make bench-estimators       # half an hour; needs `make estimators`
 """
 
-import json
 import sys
 import tempfile
 import time
@@ -117,13 +116,12 @@ def alone(history: History, rows: pd.DataFrame, candidate: Candidate) -> dict[st
 def chosen(history: History, rows: pd.DataFrame) -> dict[str, Any]:
     """What the loop with all of them as candidates does: whom `select` takes, and who serves in how many periods."""
     played = play_loop(history, rows)
-    made = {week.trained.version: week.trained.candidate for week in played.weeks if week.trained and week.trained.version}
-    serving, current, since = [], "", ""
-    for week, number in zip(played.weeks[1:], played.champions, strict=False):
-        # A refreshed version is of the candidate that was promoted before it.
-        if number != since:
-            current, since = made.get(number, current or made.get(str(int(number) - 1), "")), number
-        serving.append((week.as_of.date().isoformat(), current))
+    trained = [week.trained for week in played.weeks if week.trained and week.trained.version and not week.trained.returns]
+    made = {str(one.version): one.candidate for one in trained}
+    starts = [start.date().isoformat() for start in starts_of(history, rows)]
+    # A refreshed version is the next one after that of the candidate that was promoted.
+    kinds = [made.get(number) or made.get(str(int(number) - 1), "unknown") for number in played.champions]
+    serving = list(zip(starts, kinds, strict=True))
     turns = [serving[0], *(two for one, two in pairwise(serving) if one[1] != two[1])] if serving else []
     return {
         "metric": float(np.nanmean(played.values)),
@@ -153,10 +151,11 @@ def costs_of_formats() -> dict[str, dict[str, float]]:
     history = HISTORIES["flight_delays"]
     model, rows = history.model, history.rows().tail(20_000)
     # Text columns that the linear baseline hashes have no counterpart in ONNX; flights have none.
-    numbers = replace(model, features=tuple(column for column in model.features if column.kind == "number"))
-    rows = rows[rows[model.label.name].notna()].dropna(subset=numbers.feature_names)
-    pipeline = linear_baseline(numbers).pipeline().fit(rows[numbers.feature_names], labels_of(model, rows))
-    sample, trusted = rows[numbers.feature_names].head(200).reset_index(drop=True), linear_baseline(numbers).trusted_types
+    numbers = tuple(column for column in model.features if column.kind == "number")
+    model = replace(model, features=numbers, criteria=replace(model.criteria, slices=()))
+    rows = rows[rows[model.label.name].notna()].dropna(subset=model.feature_names)
+    pipeline = linear_baseline(model).pipeline().fit(rows[model.feature_names], labels_of(model, rows))
+    sample, trusted = rows[model.feature_names].head(200).reset_index(drop=True), linear_baseline(model).trusted_types
     return {name: _cost(name, pipeline, sample, trusted) for name in FORMATS}
 
 
@@ -212,7 +211,7 @@ def table(figures: dict[str, Any]) -> str:
                 *(str(pool[what].get(kind, 0)) for what in ("taken by select", "periods served")),
             ]
             lines.append(f"| {kind} | {' | '.join(shown)} |")
-        turns = ", ".join(f"{who} from {when}" for when, who in pool["turns"])
+        turns = ", ".join(f"{who} from {when}" for when, who in pool["turns"]) or "not measured"
         lines += [f"| all in one pool, by the loop | {pool['metric']:.{digits}f} | | | | | |", "", f"Who served: {turns}.", ""]
     heads = list(next(iter(figures["formats"].values())))
     lines += ["| the same pipeline as | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(heads)]
@@ -232,7 +231,8 @@ def main() -> int:
     kept = results.read("estimators").get("figures", {"histories": {}})
     for name in sys.argv[1:] or NAMES:
         kept["histories"][name] = measured(name)
-        tell(json.dumps(kept["histories"][name]["pool"]))
+        # After each, so that a run that is ended has not been in vain.
+        results.write("estimators", kept, {}, True)
     kept["formats"] = costs_of_formats()
     results.write("estimators", kept, {}, True)
     results.into_page(PAGE, "estimators", table(kept))
