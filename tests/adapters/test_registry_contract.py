@@ -1,5 +1,6 @@
 """The promises of the registry, kept by the one in memory that the steps are tested with and by the real MLflow server."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -242,6 +243,7 @@ def test_no_answer_is_never_an_answer(kind: str, model: Model, monkeypatch: pyte
         "artifact": lambda: registry.artifact(model.name, "1"),
         "load": lambda: registry.load(model, "1"),
         "try_out": lambda: registry.try_out(model, "1", features),
+        "across": lambda: registry.across(model, "1", features, sys.executable),
         "example": lambda: registry.example(model.name, "1"),
         "log_picture": lambda: registry.log_picture(run, "a.png", b"png"),
         "log_report": lambda: registry.log_report(run, "a.md", "text"),
