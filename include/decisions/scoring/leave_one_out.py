@@ -23,8 +23,8 @@ def beyond_influence(bins: NDArray[np.intp], positive: Floats, clusters: Cluster
 
     `bins`, shape (n,), has the rows dealt into bins by their scores, from 0 (the highest) to BINS; rows of equal scores share
     one. The difference between leaving out all and leaving out a little of a cluster hardly depends on how many there are.
-    The same for all rows of a cluster; 0 where there are more than MOST_CLUSTERS, where each row stands for itself, or where one
-    cluster has every positive.
+    The same for all rows of a cluster; 0 where there are more than MOST_CLUSTERS, where each row stands for itself, or where
+    one cluster has every positive.
     """
     n, sizes = len(bins), clusters.sizes
     if not 2 <= clusters.present <= clusters.count <= MOST_CLUSTERS or clusters.present == n:
