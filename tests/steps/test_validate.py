@@ -455,7 +455,7 @@ def test_a_holdout_that_is_used_again_is_judged_more_strictly(world: World) -> N
     trial(world, Planted(4.0), Planted(0.3))
     assert compared(world) == [("change", 0.0067), ("change", 0.0033), ("routine", 0.2)]
     assert "passes this comparison with a probability of 0.33 %" in world.registry.descriptions["4"]
-    assert "0.0042 are left now" in world.registry.descriptions["4"]
+    assert "0.0033 are left now" in world.registry.descriptions["4"]
     assert "lower 80 % bound" in world.registry.descriptions["6"]
 
 
