@@ -17,7 +17,7 @@ from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, recipes, rows_to_fit, training_key
 from include.decisions.scoring.baselines import learned_from
 from include.formats import format_named
-from include.formats.code_used import own_source, requirements_of, source_files
+from include.formats.code_used import own_code, requirements_of, source_files
 from include.models.contract import Candidate
 from include.results import Snapshot
 from include.services import StepContext
@@ -81,7 +81,7 @@ class Work:
             POOL: recipes(model, pool(model)),
             TAKEN_IN: str(services.lake.times_taken_in(model.name)),
             ARTIFACT: self.candidate.artifact,
-            OWN_CODE: json.dumps(own_source(self.pipeline, self.candidate.build), sort_keys=True),
+            OWN_CODE: json.dumps(own_code(self.pipeline), sort_keys=True),
         }
         build = self.candidate.build
         training = Training(

@@ -7,7 +7,7 @@ from include.cli.connection import PROJECT
 from include.decisions.contest.linear_baseline import pool
 from include.decisions.data.spec_check import SpecFinding
 from include.formats import format_named
-from include.formats.code_used import own_source, requirements_of
+from include.formats.code_used import own_code, requirements_of
 from include.models.contract import Model
 
 PIPELINE = ("requirements.txt", "deploy/estimators/requirements.txt")
@@ -32,7 +32,7 @@ def findings(model: Model) -> Iterator[SpecFinding]:
                 yield SpecFinding(
                     "doubt", f"{name} {version} is in the model", f"the lock {where} has {held}", "the same", _PAGE
                 )
-    if own := sorted({module for candidate, pipeline in built for module in own_source(pipeline, candidate.build)}):
+    if own := sorted({module for _, pipeline in built for module in own_code(pipeline)}):
         what, modules = "code of your own is in the model", ", ".join(own)
         do = "Put them on PYTHONPATH of the inference servers too; without servers there is nothing to do."
         yield SpecFinding("doubt", what, modules, "modules that every process finds", do)

@@ -83,7 +83,7 @@ def _inside(one: Any) -> list[Any]:
 
 
 def own_source(pipeline: Any, build: Any) -> dict[str, str]:
-    """The team's own code that it runs: from the name of a module to a digest of its source.
+    """The team's own code that it is built and run by: from the name of a module to a digest of its source.
 
     That is each module which is neither Python's, nor an installed distribution's, nor this project's, and those that it
     imports; the file that `build` is in only where the pipeline has classes or functions of it.
@@ -91,6 +91,11 @@ def own_source(pipeline: Any, build: Any) -> dict[str, str]:
     home, used = getattr(inspect.unwrap(build), "__module__", ""), modules_of(pipeline)
     modules = _with_imports(name for name in used | {home} if _is_own(name))
     return {name: source_digest(name) for name in sorted(modules) if name != home or name in used}
+
+
+def own_code(pipeline: Any) -> dict[str, str]:
+    """The part of it that every process needs which loads the pipeline: what it is made of, and what that imports."""
+    return {name: source_digest(name) for name in sorted(_with_imports(filter(_is_own, modules_of(pipeline))))}
 
 
 def source_files(pipeline: Any, build: Any) -> dict[str, str]:

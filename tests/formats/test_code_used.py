@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from include.decisions.data.training import recipe
-from include.formats.code_used import modules_of, other_libraries, own_source, requirements_of, source_digest, source_files
+from include.formats.code_used import (
+    modules_of,
+    other_libraries,
+    own_code,
+    own_source,
+    requirements_of,
+    source_digest,
+    source_files,
+)
 from tests.formats import team_code
 from tests.models.test_contract import CHECKS, Check
 from tests.toy import MODEL, build, changed, rows
@@ -48,6 +56,8 @@ def test_a_change_in_a_teams_own_code_is_another_recipe(monkeypatch: pytest.Monk
     team = {"tests.formats.team_code", "tests.formats.team_constants"}
     assert set(own_source(OWN.candidate.pipeline(), team_code.build)) == team
     assert team & set(own_source(build(1), build)) == set()
+    assert set(own_code(OWN.candidate.pipeline())) == team
+    assert own_code(build(1)) == {}, "what builds it, and what that file imports, is not asked of a server"
     source = inspect.getsource
 
     def changed_source(one: Any) -> str:
