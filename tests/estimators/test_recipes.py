@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,8 +15,7 @@ from include.formats.port import Untrusted
 from include.models.contract import Model
 from tests.adapters.registering import training
 from tests.estimators.recipes import blocks
-from tests.formats.team_code import signed_root
-from tests.models.test_contract import CHECKS, Check, rows, survives_the_registry
+from tests.models.test_contract import CHECKS, Check, rows, survives_the_registry, with_own_code
 from tests.toy import changed
 
 NAMES = sorted(blocks())
@@ -63,14 +61,6 @@ def test_the_source_of_helpers_is_a_part_of_the_recipe(recipe: Recipe) -> None:
     """They are imported inside of build, and still found."""
     candidate = recipe("own").candidate
     assert "include.models._helpers" in own_source(candidate.pipeline(), candidate.build)
-
-
-def with_own_code(seed: int) -> Any:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    return make_pipeline(FunctionTransformer(signed_root), LogisticRegression(random_state=seed))
 
 
 def test_a_pipeline_that_its_format_cannot_hold_is_found_by_the_contract() -> None:
