@@ -154,8 +154,8 @@ $(BIN)/.estimators: deploy/estimators/requirements.txt $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r $<
 	@touch $@
 
-$(SERVING)/.ready: deploy/serving/requirements.txt $(READY)
+$(SERVING)/.ready: deploy/serving/requirements.txt deploy/serving/estimators.txt $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVING)
 	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes -r $<
-	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes --no-deps -r deploy/serving/estimators.txt
+	@$(BIN)/uv pip install --quiet --python $(SERVING)/bin/python --require-hashes --no-deps -r $(word 2,$^)
 	@touch $@

@@ -7,6 +7,7 @@ the candidates of one model, through the loop's real steps.
     make bench-estimators       # half an hour; needs `make estimators`
 """
 
+import hashlib
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from include.adapters.fresh_process import try_artifact
 from include.decisions.contest.linear_baseline import linear_baseline
 from include.decisions.data.labels import labels_of
 from include.formats import format_named
+from include.formats.port import file_of
 from include.models.contract import Candidate, Model
 
 PAGE = Path(__file__).parent.parent / "docs/estimators.md"
@@ -100,7 +102,7 @@ def alone(history: History, rows: pd.DataFrame, candidate: Candidate) -> dict[st
         values.append(score(model, pipeline, period_from(model, rows, start)))
     sample = rows[model.feature_names].tail(200).reset_index(drop=True)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.skops"
+        path = Path(folder) / file_of("skops")
         format_named("skops").save(pipeline, sample, path, candidate.trusted_types)
         tried = try_artifact(path, "skops", candidate.trusted_types, sample)
     return {
@@ -147,10 +149,10 @@ def measured(name: str) -> dict[str, Any]:
 
 
 def costs_of_formats() -> dict[str, dict[str, float]]:
-    """The linear baseline of flights in each format: CPU seconds to save, load and digest, those of a trial, and bytes."""
+    """The linear baseline of flights in each format: seconds to save, load and digest it, those of a trial, and its size."""
     history = HISTORIES["flight_delays"]
     model, rows = history.model, history.rows().tail(20_000)
-    # Text columns that the linear baseline hashes have no counterpart in ONNX; flights have none.
+    # Of numbers alone: rare categories, which the baseline takes together, have no counterpart in ONNX.
     numbers = tuple(column for column in model.features if column.kind == "number")
     model = replace(model, features=numbers, criteria=replace(model.criteria, slices=()))
     rows = rows[rows[model.label.name].notna()].dropna(subset=model.feature_names)
@@ -160,17 +162,13 @@ def costs_of_formats() -> dict[str, dict[str, float]]:
 
 
 def _cost(name: str, pipeline: Any, sample: pd.DataFrame, trusted: tuple[str, ...]) -> dict[str, float]:
-    import hashlib
-
     kept = format_named(name)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model.{name}"
+        path = Path(folder) / file_of(name)
         saving = _seconds(lambda: kept.save(pipeline, sample, path, trusted), 3)
         data = path.read_bytes()
-        loading, digesting = (
-            _seconds(lambda: kept.load(data, trusted), 3),
-            _seconds(lambda: hashlib.sha256(data).hexdigest(), 20),
-        )
+        loading = _seconds(lambda: kept.load(data, trusted), 3)
+        digesting = _seconds(lambda: hashlib.sha256(data).hexdigest(), 20)
         began = time.perf_counter()
         tried = try_artifact(path, name, trusted, sample)
         return {

@@ -23,7 +23,7 @@ from mlserver.utils import to_absolute_path
 
 from include.formats import format_named
 from include.formats.code_used import source_digest
-from include.formats.port import Format, Untrusted
+from include.formats.port import Format, Untrusted, file_of
 
 _HARMLESS = ("sklearn.", "numpy.", "scipy.")
 
@@ -37,7 +37,7 @@ class ArtifactRuntime(MLModel):  # type: ignore[misc]  # MLServer is no part of 
         folder = Path(to_absolute_path(settings, settings.parameters.uri))
         self._about = json.loads((folder / "about.json").read_text())
         kept = self._format()
-        data = (folder / f"model.{kept.name}").read_bytes()
+        data = (folder / file_of(kept.name)).read_bytes()
         self._refuse_other_bytes(folder, data)
         self._refuse_other_versions()
         self._refuse_other_code()

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from include.adapters.registry import OWN_CODE, Artifact, Training
 from include.errors import ArtifactChanged, OtherLibraries, UntrustedModel
 from include.formats import format_named
 from include.formats.code_used import other_libraries
-from include.formats.port import Format, Untrusted
+from include.formats.port import PREFIX, Format, Untrusted, file_of
+from include.formats.skops_file import unknown_types
 from include.models.contract import Model
 
-_PREFIX = "model."
 _SKOPS = "skops"
 _FLAVOR = "proving_ground"
 _LONGEST = 300
@@ -44,16 +44,16 @@ class KeptFile:
         """The version, in messages."""
         return f"{self.model_name} version {self.number}"
 
-    @property
+    @cached_property
     def format(self) -> Format:
         """By the name of the file, which is the format's.
 
         Raises:
             UntrustedModel: there is no file of a format that is known.
         """
-        for path in sorted(self.folder.glob(f"{_PREFIX}*")):
+        for path in sorted(self.folder.glob(f"{PREFIX}*")):
             with suppress(KeyError):
-                return format_named(path.name.removeprefix(_PREFIX))
+                return format_named(path.name.removeprefix(PREFIX))
         raise UntrustedModel(
             f"{self.title} holds no model.skops and no file of another format that is known, and nothing else is loaded (a "
             "pickle runs code). Register it through the pipeline, in the format that its candidate declares."
@@ -64,10 +64,15 @@ class KeptFile:
         """The file."""
         return self.folder / file_of(self.format.name)
 
+    @cached_property
+    def data(self) -> bytes:
+        """What is in it."""
+        return self.path.read_bytes()
+
     @property
     def digest(self) -> str:
-        """Sha256 of the file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """Sha256 of these very bytes."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -79,17 +84,14 @@ class KeptFile:
 
     def artifact(self) -> Artifact:
         """To be handed on."""
-        data = self.path.read_bytes()
         own_code = (LoggedModel.load(str(self.folder)).metadata or {}).get(OWN_CODE, {})
-        return Artifact(data, hashlib.sha256(data).hexdigest(), self.requirements, self.format.name, own_code)
+        return Artifact(self.data, self.digest, self.requirements, self.format.name, own_code)
 
     def load(self, model: Model, expected_digest: str | None = None, upgraded: bool = False) -> Any:
         """What answers, from the very bytes that were digested; see Registry.load. `upgraded`: whatever libraries made it."""
-        data = self.path.read_bytes()
-        found = hashlib.sha256(data).hexdigest()
-        if expected_digest and found != expected_digest:
+        if expected_digest and self.digest != expected_digest:
             raise ArtifactChanged(
-                f"{self.title}: the artifact has digest {found[:16]}, validated was "
+                f"{self.title}: the artifact has digest {self.digest[:16]}, validated was "
                 f"{expected_digest[:16]}. The artifact was replaced. If it is champion run {model.name}.rollback, else "
                 "train and validate again."
             )
@@ -97,7 +99,7 @@ class KeptFile:
         if not upgraded:
             self.refuse_other_libraries()
         try:
-            return self.format.load(data, model.trusted_types)
+            return self.format.load(self.data, model.trusted_types)
         except Untrusted as error:
             if error.types:
                 raise UntrustedModel(
@@ -126,12 +128,7 @@ class KeptFile:
             )
 
 
-def file_of(format_name: str) -> str:
-    """What a file of a format is called."""
-    return f"{_PREFIX}{format_name}"
-
-
-def to_paste(model: Model, types: tuple[str, ...]) -> str:
+def to_paste(model: Model, types: Sequence[str]) -> str:
     """What to write into the model's file, ready to paste."""
     lines = "".join(f"    {name!r},\n" for name in sorted({*types, *model.declared_types})).replace("'", '"')
     return f"If they are harmless, paste into the candidate in include/models/{model.name}.py:\ntrusted_types=(\n{lines}),\n"
@@ -170,10 +167,10 @@ def _log_skops(model: Model, pipeline: Any, about: dict[str, Any]) -> Any:
         # MLflow gives it the code that an outage has.
         if not isinstance(error.__context__, UntrustedTypesFoundException):
             raise
-        types = sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))) - set(model.trusted_types))
+        types = unknown_types(skops.io.dumps(pipeline), model.trusted_types)
         raise UntrustedModel(
             f"{model.name}: the pipeline cannot be kept, because loading it would create {', '.join(types)}. "
-            f"{to_paste(model, tuple(types))}Then run {model.name}.retrain."
+            f"{to_paste(model, types)}Then run {model.name}.retrain."
         ) from error
 
 
@@ -191,9 +188,7 @@ class _Flavor:
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         file = file_of(self.format.name)
-        with tempfile.TemporaryDirectory() as made:
-            self.format.save(self.pipeline, about["input_example"], Path(made) / file, self.trusted)
-            shutil.move(Path(made) / file, folder / file)
+        self.format.save(self.pipeline, about["input_example"], folder / file, self.trusted)
         (folder / "requirements.txt").write_text("\n".join(about["pip_requirements"]) + "\n", encoding="utf-8")
         mlflow_model.signature = about["signature"]
         _save_example(mlflow_model, about["input_example"], path)

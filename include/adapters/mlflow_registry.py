@@ -25,7 +25,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from include.adapters.artifacts import KeptFile, file_of, log_pipeline
+from include.adapters.artifacts import KeptFile, log_pipeline
 from include.adapters.fresh_process import ArtifactTrial, try_artifact
 from include.adapters.registry import (
     CHAMPION,
@@ -39,6 +39,7 @@ from include.adapters.registry import (
     Version,
 )
 from include.errors import RegistryError, RegistryUnreachable
+from include.formats.port import file_of
 from include.models.contract import Model
 
 # Where MLflow keeps the default server of a process.

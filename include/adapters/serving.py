@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.adapters.object_store import ObjectStore
 from include.errors import ObjectMissing
+from include.formats.port import file_of
 from include.models.contract import Column, Model
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Serving:
         prefix, replaced = _prefix(model.name), self._served(model.name)
         folder = f"{number}-{artifact.digest}"
         for key, data in (
-            (f"{prefix}{folder}/{_file(artifact)}", artifact.data),
+            (f"{prefix}{folder}/{file_of(artifact.format)}", artifact.data),
             (f"{prefix}{folder}/{_ABOUT}", _about(model, number, artifact)),
             (f"{prefix}{_SETTINGS}", _settings(model, number, folder)),
         ):
@@ -98,10 +99,6 @@ def _settings(model: Model, number: str, folder: str) -> bytes:
     )
 
 
-def _file(artifact: "Artifact") -> str:
-    return f"model.{artifact.format}"
-
-
 def _tensor(column: Column) -> dict[str, Any]:
     return {"name": column.name, "datatype": "FP64" if column.kind == "number" else "BYTES", "shape": [-1]}
 
@@ -113,7 +110,7 @@ def _about(model: Model, number: str, artifact: "Artifact") -> bytes:
         "sha256": artifact.digest,
         "size": len(artifact.data),
         "format": artifact.format,
-        "file": _file(artifact),
+        "file": file_of(artifact.format),
         "own_code": dict(artifact.own_code),
         "trusted_types": list(model.trusted_types),
         "requirements": list(artifact.requirements),

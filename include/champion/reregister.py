@@ -17,6 +17,7 @@ from include.champion.promoted_tags import as_promoted
 from include.decisions.data.training import training_key
 from include.decisions.scoring.predictions import same
 from include.errors import AnswersDiffer, ObjectMissing
+from include.formats import format_named
 from include.formats.code_used import requirements_of
 from include.services import StepContext
 
@@ -53,14 +54,15 @@ def reregister(context: StepContext, number: str, old_python: str) -> Reregister
     rows = _rows(context, old)
     crossing = services.registry.across(model, number, rows, old_python)
     _require_same(context, old, crossing.before, crossing.here)
-    facts = {"reregisters": number, "libraries": json.dumps(requirements_of(crossing.pipeline)), "run": old.run_id}
+    libraries = requirements_of(crossing.pipeline, *format_named(crossing.format).libraries)
+    facts = {"reregisters": number, "libraries": json.dumps(libraries), "run": old.run_id}
     training = Training(
         key=training_key(facts),
         params={},
         metrics={},
         tags={name: text for name, text in old.tags.items() if not name.startswith(_OF_THIS_VERSION_ALONE)}
         | {"reregisters": number, OWN_CODE: old.tags.get(OWN_CODE, "{}")},
-        requirements=[*requirements_of(crossing.pipeline)],
+        requirements=libraries,
         dataset_name=model.name,
         dataset_digest=old.tag("train_digest"),
         artifact=crossing.format,

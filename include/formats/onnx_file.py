@@ -121,6 +121,12 @@ class OnnxValues:
             )
         self.feature_names_in_ = np.array(list(about.features), dtype=object)
 
+    def to_onnx(self, _: "pd.DataFrame") -> Any:
+        """The graph itself: what was loaded is saved again as it is."""
+        import onnx
+
+        return onnx.load_model_from_string(self._data)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # A session cannot be sent to a worker; the file can.
         return FORMAT.load, (self._data, ())

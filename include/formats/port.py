@@ -16,8 +16,16 @@ class Untrusted(Exception):
         self.types = tuple(types)
 
 
+PREFIX = "model."
+
+
+def file_of(format_name: str) -> str:
+    """What a file of a format is called, wherever it is kept."""
+    return f"{PREFIX}{format_name}"
+
+
 class Format(Protocol):
-    """One format. `name` is what a candidate declares; a file of it is called `model.<name>`.
+    """One format. `name` is what a candidate declares.
 
     What `load` gives answers like a fitted scikit-learn pipeline: `feature_names_in_`, `predict` for a DataFrame, and for
     classes `predict_proba` and `classes_`. `tolerance` is how far these answers may lie from those of the pipeline that was

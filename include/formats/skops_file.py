@@ -36,10 +36,15 @@ class SkopsFile:
             raise Untrusted(f"is no skops file ({type(error).__name__}: {error})") from error
 
 
-def _refuse_unknown(data: bytes, trusted: Collection[str]) -> None:
+def unknown_types(data: bytes, trusted: Collection[str]) -> list[str]:
+    """The types that loading such a file would create, beyond skops' own and those that are trusted."""
     import skops.io
 
-    if unknown := sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted)):
+    return sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted))
+
+
+def _refuse_unknown(data: bytes, trusted: Collection[str]) -> None:
+    if unknown := unknown_types(data, trusted):
         raise Untrusted(f"would create {', '.join(unknown)}", unknown)
 
 

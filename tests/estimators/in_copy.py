@@ -70,7 +70,7 @@ class Story:
 
     def __init__(self, stack: Stack, api: AirflowApi, services: Services, landing: Any, name: str) -> None:
         self.stack, self.api, self.services, self.landing, self.name = stack, api, services, landing, name
-        self.told: dict[str, Any] = {"model": name, "seconds": {}}
+        self.told: dict[str, Any] = {"model": name}
 
     def champion(self) -> str | None:
         """The version that answers."""

@@ -67,3 +67,15 @@ def test_a_pipeline_that_its_format_cannot_hold_is_found_by_the_contract() -> No
     """Before the first training: a function of the team's own is no part of an ONNX graph."""
     with pytest.raises(Untrusted, match="is not converted"):
         survives_the_registry(changed(name="toy_own", build=with_own_code, artifact="onnx"))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "flavour"])
+def test_what_was_loaded_is_kept_again_with_the_same_answers(recipe: Recipe, name: str, tmp_path: Path) -> None:
+    """As `reregister` does it after an upgrade of the libraries; an ONNX graph is saved as it is."""
+    model = recipe(name)
+    kept, (frame, labels) = format_named(model.candidate.artifact), rows(model)
+    kept.save(model.candidate.pipeline().fit(frame, labels), frame.head(5), tmp_path / "first", model.trusted_types)
+    first = kept.load((tmp_path / "first").read_bytes(), model.trusted_types)
+    kept.save(first, frame.head(5), tmp_path / "again", model.trusted_types)
+    again = kept.load((tmp_path / "again").read_bytes(), model.trusted_types)
+    assert same(predict(model, again, frame), predict(model, first, frame), tolerance=0)
