@@ -9,6 +9,10 @@
     ├── FeedError                deliveries cannot be used as they are
     │   ├── UnreadableFile       one file in landing is not what its name says
     │   └── BrokenFeed           so much of a delivery is wrong that nothing may be learned from it
+    ├── SourceError              a source that rows are pulled from refused or failed
+    │   ├── SourceUnreachable    no answer, or none to the end                         (transient)
+    │   ├── SourceDenied         the credentials are wrong or may not do this
+    │   └── SourceRefused        it is there, and cannot give the rows that a model needs
     ├── DataError                curated data do not allow what was asked of them
     │   ├── NotEnoughHistory     too few labelled periods to train and to hold out
     │   ├── NoValue              the metric that decides has no value on some rows
@@ -75,6 +79,24 @@ class UnreadableFile(FeedError):
 
 class BrokenFeed(FeedError):
     """So much of a delivery is wrong that nothing may be learned from it."""
+
+
+class SourceError(ProvingGroundError):
+    """A source that rows are pulled from refused or failed."""
+
+
+class SourceUnreachable(SourceError):
+    """The source gave no answer, or broke off while it gave one."""
+
+    transient = True
+
+
+class SourceDenied(SourceError):
+    """The credentials for a source are wrong, or may not read what a model needs."""
+
+
+class SourceRefused(SourceError):
+    """A source is there, and cannot give the rows that a model needs."""
 
 
 class DataError(ProvingGroundError):

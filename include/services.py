@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from include.models.contract import Model
 from include.request import Request
 from include.settings import Settings
+from include.sources import Connections
 
 if TYPE_CHECKING:
     from include.adapters.lake import Lake
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.memory_store import MemoryStore
+    from include.adapters.pulling import Pulls
     from include.adapters.records import Records
     from include.adapters.registry import Registry
     from include.adapters.serving import Serving
@@ -33,34 +35,40 @@ class Services:
     ledger: "Ledger"
     locks: "Locks"
     serving: "Serving | None" = None
+    pulls: "Pulls | None" = None
 
 
-def build_services(settings: Settings | None = None) -> Services:
+def build_services(settings: Settings | None = None, connections: Connections | None = None) -> Services:
     """The real object store and the real registry, as the settings name them.
+
+    `connections` are those of an orchestrator; by default the environment names them.
 
     Raises:
         SettingsError: the environment holds a value that cannot be used.
     """
     # The adapters load boto3 and MLflow: only where a step really runs, never where Airflow parses a DAG file.
+    from include.adapters.databases import from_environment
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
     from include.adapters.lock import Locks
     from include.adapters.mlflow_registry import MlflowRegistry
+    from include.adapters.pulling import Pulls
     from include.adapters.s3_store import S3Store
     from include.adapters.serving import Serving
 
     settings = settings or Settings.read(os.environ)
     connect = partial(S3Store.connect, endpoint=settings.s3_endpoint, region=settings.s3_region)
-    lake = connect(settings.lake_bucket)
+    lake, landing = connect(settings.lake_bucket), connect(settings.landing_bucket)
     return Services(
         settings=settings,
-        landing=Landing(connect(settings.landing_bucket)),
+        landing=Landing(landing),
         lake=Lake(lake),
         registry=MlflowRegistry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
         serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
+        pulls=Pulls(landing, lake, Locks(lake), connections or from_environment(os.environ)),
     )
 
 

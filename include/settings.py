@@ -1,5 +1,6 @@
 """The only reader of the environment: frozen, and it refuses bad values by name."""
 
+import re
 from collections.abc import Mapping
 from typing import get_args
 from urllib.parse import urlsplit
@@ -129,6 +130,7 @@ class Settings(BaseModel):
         """
         ours = {name: value for name, value in environment.items() if name in cls.variables() and value}
         unknown = {n for n in environment if n.startswith("PROVING_GROUND_")} - set(cls.variables()) - _READ_ELSEWHERE
+        unknown = {name for name in unknown if not name.startswith(CONNECTION)}
         if unknown:
             raise SettingsError(
                 f"{', '.join(sorted(unknown))}: not a setting; there are {', '.join(cls.variables())}. Correct or unset it."
@@ -137,6 +139,25 @@ class Settings(BaseModel):
             return cls.model_validate(ours)
         except ValidationError as error:
             raise SettingsError("; ".join(_in_words(problem) for problem in error.errors())) from error
+
+
+# Before the name of a connection in capitals: the SQLAlchemy address of a database that a model's `Sql` source names.
+CONNECTION = "PROVING_GROUND_CONNECTION_"
+
+
+def connection_variable(name: str) -> str:
+    """The variable that holds the address of a connection.
+
+    >>> connection_variable("data-warehouse")
+    'PROVING_GROUND_CONNECTION_DATA_WAREHOUSE'
+    """
+    return CONNECTION + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def connection_address(environment: Mapping[str, str], name: str) -> SecretStr | None:
+    """The address of a connection, which holds a password; None where the environment names none."""
+    address = environment.get(connection_variable(name), "")
+    return SecretStr(address) if address else None
 
 
 # The embedded stack chooses its ports from these; the pipeline itself never sees a port.

@@ -19,10 +19,11 @@ RETRAINING, ROLLBACK = "needs_retraining", "needs_rollback"
 
 def run_step(step: str, model: Model, context: Context, **inputs: Any) -> dict[str, Any]:
     """Perform a step; its result as plain values, fit for XCom."""
+    from airflow_databases import database
     from include.steps import perform
     from slack_alerts import send
 
-    performed = perform(step, model.name, request_from(context), **inputs)
+    performed = perform(step, model.name, request_from(context), connections=database, **inputs)
     for event in performed.events:
         _emit(model, context, event)
     send(performed.messages)

@@ -573,17 +573,17 @@ def _parquet_rows(source: _Source, in_pieces: bool) -> Iterator[FileRows]:
             raise _NotReadable(f"it unpacks to {unpacked:,} bytes; accepted are {limit:,} for a file of this size")
         _check_names(file.schema_arrow.names)
         if not in_pieces or not file.metadata.num_rows:
-            yield _texts_of(file.read(), 0)
+            yield texts_of(file.read(), 0)
             return
         rows = max(1, LARGE * file.metadata.num_rows // max(unpacked, 1))
         first = 0
         for batch in file.iter_batches(min(rows, _ROWS_AT_ONCE)):
-            yield _texts_of(pa.Table.from_batches([batch]), first)
+            yield texts_of(pa.Table.from_batches([batch]), first)
             first += len(batch)
 
 
-def _texts_of(table: "pa.Table", first: int) -> FileRows:
-    """A table whose first row is that of this number."""
+def texts_of(table: "pa.Table", first: int) -> FileRows:
+    """A table as text, every value in its one spelling; its first row is that of this number."""
     table.validate(full=True)
     columns: list[pa.ChunkedArray] = []
     broken: dict[int, BrokenRow] = {}

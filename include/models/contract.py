@@ -19,6 +19,7 @@ from include.formats import fault_of
 from include.own_columns import OWN
 from include.periods import MONTHS, Period, longest, number_of, start_of, starts_of
 from include.search_space import Search, Value
+from include.sources import Files, Problem, Source
 
 Kind = Literal["number", "category", "text"]
 Compute = Literal["local", "dask"]
@@ -387,6 +388,7 @@ class Model:
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
     trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the rows of
     the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected.
+    `source` is where its rows come from: files that land (the default), or queries, see include/sources/sql.py.
     `holdout_periods` of the newest periods are held out to judge by (None: those of a week, at least one).
     `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
 
@@ -411,6 +413,7 @@ class Model:
     refresh: Refresh | None = field(default_factory=Refresh)
     calendar: tuple[KnownDays, ...] = ()
     review: Review = field(default_factory=Review)
+    source: Source = field(default_factory=Files)
     compute: Compute = "local"
     seed: int = _SEED
 
@@ -470,6 +473,7 @@ class Model:
             ),
             (bool(fault := self.probation.fault if self.probation else None), fault),
             (bool(fault := self.review.fault), fault),
+            (bool(fault := self.source.fault(self.problem)), fault),
             (
                 bool(self.refresh and not min(self.refresh.largest_shift, self.refresh.largest_change) > 0),
                 f"refresh {self.refresh}: largest_shift and largest_change must be above 0",
@@ -501,6 +505,11 @@ class Model:
         """
         parts = [asdict(self.criteria), asdict(self.noise), *self.feed.cluster]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=inspect.getsource).encode()).hexdigest()[:16]
+
+    @property
+    def problem(self) -> Problem:
+        """What a source has to know."""
+        return Problem(self.name, self.feed.key, self.feed.time)
 
     @property
     def candidate(self) -> Candidate:

@@ -17,6 +17,7 @@ from include.models import find_model
 from include.request import Request
 from include.results import Event, Result
 from include.services import StepContext, build_services
+from include.sources import Connections
 
 _log = logging.getLogger(__name__)
 
@@ -30,13 +31,13 @@ class Performed:
     messages: tuple[Message, ...]
 
 
-def perform(step: str, model_name: str, request: Request, **inputs: Any) -> Performed:
-    """Run `include/steps/<step>.py` for a model, with the real services.
+def perform(step: str, model_name: str, request: Request, connections: Connections | None = None, **inputs: Any) -> Performed:
+    """Run `include/steps/<step>.py` for a model, with the real services; `connections` as in `build_services`.
 
     Inputs come as the plain values that earlier tasks returned; they become the results that the step's signature names.
     """
     module = import_module(f"include.steps.{step}")
-    context = StepContext(build_services(), find_model(model_name), request)
+    context = StepContext(build_services(connections=connections), find_model(model_name), request)
     typed = {name: TypeAdapter(module.run.__annotations__[name]).validate_python(value) for name, value in inputs.items()}
     result = module.run(context, **typed)
     _log.info("%s %s: %s", model_name, step, result.summary)

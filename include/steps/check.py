@@ -23,7 +23,6 @@ from include.decisions.data.labels import unmatched_in_words
 from include.decisions.data.row_contract import (
     RowContract,
     Sorted,
-    key_digests,
     missing_columns,
     replaced_later,
     replaced_reason,
@@ -32,6 +31,7 @@ from include.decisions.data.row_contract import (
 from include.errors import BrokenFeed, UnreadableFile
 from include.models.contract import Column, Model
 from include.results import Batch, Checked, Intake, LandedFile, QuarantinedRow, TakenIn
+from include.row_digests import digests
 from include.services import Services, StepContext
 from include.untrusted_text import of_data, one_line
 
@@ -189,7 +189,7 @@ def _counted_through(services: Services, model: Model, delivery: _Delivery) -> _
         if delivery.pieces is not None:
             delivery.pieces.append(piece)
         if delivery.file.size > LARGE:
-            keys.append(key_digests(piece.rows.good, model.feed.key))
+            keys.append(digests(piece.rows.good, model.feed.key))
     _refuse_absent_columns(model, delivery)
     delivery.replaced = replaced_later(keys)
     if replaced := int(delivery.replaced.sum()):

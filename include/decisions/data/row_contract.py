@@ -99,15 +99,8 @@ def replaced_reason(key: Sequence[str]) -> str:
     return f"key {', '.join(key)}: a later row of the file replaces it"
 
 
-def key_digests(rows: pd.DataFrame, key: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint64]]":
-    """For n rows the keys as 128 bits, shape (n, 2): that two of a thousand million keys are alike by chance is 1 in 10^20."""
-    parts = rows[list(key)]
-    seeds = ("0123456789abcdef", "fedcba9876543210")
-    return np.column_stack([pd.util.hash_pandas_object(parts, index=False, hash_key=seed).to_numpy() for seed in seeds])
-
-
 def replaced_later(keys: "Sequence[np.ndarray[Any, np.dtype[np.uint64]]]") -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """For the rows of all pieces, one after the other, whether a later row has the same key; `keys` as of `key_digests`."""
+    """For the rows of all pieces, one after the other, whether a later row has the same key; `keys` as of `digests`."""
     whole = np.concatenate(keys) if keys else np.zeros((0, 2), np.uint64)
     order = np.lexsort((whole[:, 1], whole[:, 0]))
     same_as_next = (whole[order][1:] == whole[order][:-1]).all(axis=1)
