@@ -12,6 +12,7 @@ from include.command_line import Commands
         "new-model": "Write the file of a new model.",
         "check-model": "Compare a model with data, train it and ask the gate.",
         "landing": "Put files into landing, list, remove, withdraw them.",
+        "source": "Show how far a model's source was pulled, or pull it anew.",
         "erase": "Erase the rows of some keys, for good.",
         "ledger": "Show what was in production when, and who decided it.",
         "quarantine": "Show which rows broke the contract, and why.",

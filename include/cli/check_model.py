@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -24,10 +24,12 @@ from include.adapters.memory_store import MemoryStore
 from include.adapters.object_store import ObjectStore
 from include.cli import locks
 from include.cli.connection import PROJECT
+from include.cli.source_table import as_one, connections_for, read_source
 from include.cli.tables import read_table
 from include.decisions.data.labels import labels_of
 from include.decisions.data.periods import choose_split, count_periods
 from include.decisions.data.row_contract import RowContract, sort_rows
+from include.decisions.data.source_check import check_source
 from include.decisions.data.spec_check import SpecFinding, as_of, check_spec, needs_more_clusters, needs_more_rows
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.metrics import primary_metric
@@ -37,6 +39,7 @@ from include.own_columns import LABEL_DELIVERED
 from include.request import Request
 from include.results import Verdict
 from include.services import StepContext, serverless_services
+from include.sources import Files
 
 CARDS = PROJECT / ".check-model"
 # As an upstream would: old periods come in one file, the newest ones one by one.
@@ -47,26 +50,47 @@ _MLFLOW = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS
 
 @click.command("check-model")
 @click.argument("name")
-@click.argument("data", type=click.Path(path_type=Path))
-def command(name: str, data: Path) -> None:
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--source",
+    is_flag=False,
+    flag_value="",
+    help="Read the rows from the model's source: at this SQLAlchemy address, or, without one, where the connection's variable "
+    "says.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=50_000, show_default=True, help="How many rows of a source.")
+def command(name: str, data: Path | None, source: str | None, limit: int) -> None:
     """Compare a model with data, train it and ask the gate.
 
-    NAME is a file in include/models; DATA is a CSV, or a folder of CSVs. Ends with 0 if the file is right and the gate could
-    judge, whatever it decided, and with 1 if something is wrong. No server is started.
+    NAME is a file in include/models; DATA is a CSV, or a folder of CSVs; with --source, the stream that has no query. Ends
+    with 0 if the file is right and the gate could judge, whatever it decided, and with 1 if something is wrong. No server is
+    started.
 
     \b
     Example:
       python -m include.cli check-model traffic_volume sample.csv
+      python -m include.cli check-model churn --source postgresql+psycopg2://reader@db/shop
     """
-    sys.exit(check(name, data, Console(width=None if sys.stdout.isatty() else 120)))
+    console, model, now = Console(width=None if sys.stdout.isatty() else 120), find_model(name), datetime.now(UTC)
+    if source is None:
+        sys.exit(check(model, read_table(_given(data)), str(data), console))
+    streams = read_source(model, connections_for(source), now, limit)
+    doubts = check_source(model, streams.get("features", pd.DataFrame()))
+    table = as_one(streams, read_table(data) if data else None, model)
+    sys.exit(check(model, table, "the source", console, doubts))
 
 
-def check(name: str, data: Path, console: Console) -> int:
-    """The findings, and if none is wrong the verdict; the exit code."""
-    began, now = time.monotonic(), datetime.now(UTC)
-    model, table = find_model(name), read_table(data)
-    _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {data}")
-    findings = check_spec(model, table, now)
+def _given(data: Path | None) -> Path:
+    if data is None:
+        raise click.UsageError("Name DATA, a file or a folder of files, or --source.")
+    return data
+
+
+def check(model: Model, table: pd.DataFrame, where: str, console: Console, doubts: Sequence[SpecFinding] = ()) -> int:
+    """The findings, and if none is wrong the verdict; the exit code. `doubts` are what else is to be said."""
+    began, now, name = time.monotonic(), datetime.now(UTC), model.name
+    _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {where}")
+    findings = [*check_spec(model, table, now), *doubts]
     wrong = any(finding.severity == "wrong" for finding in findings)
     _show(console, model, findings if wrong else [*findings, *_margin(model, table, now), *locks.findings(model)])
     if wrong:
@@ -79,7 +103,9 @@ def check(name: str, data: Path, console: Console) -> int:
         def show(what: str) -> None:
             bar.update(task, advance=1, description=what)
 
-        verdict, card, failed = judge(with_one_draw(model), table, as_of(model, _timed(model, table), now), show)
+        # What was read is delivered as files, whatever the source is.
+        tried = replace(with_one_draw(model), source=Files())
+        verdict, card, failed = judge(tried, table, as_of(model, _timed(model, table), now), show)
         show("judged")
     console.print(Markdown(card) if card else verdict.summary)
     if card:

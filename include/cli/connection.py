@@ -72,6 +72,11 @@ def variables(environment: Mapping[str, str], project: Path | None = None) -> di
     return missing
 
 
+def dot_env(project: Path | None = None) -> dict[str, str]:
+    """The environment, and what `.env` sets that it does not."""
+    return _with_values((project or PROJECT) / ".env", interpolate=True) | {k: v for k, v in os.environ.items() if v}
+
+
 def _with_values(path: Path, *, interpolate: bool) -> dict[str, str]:
     """What a file sets; empty values count as unset, and a file that is not there sets nothing."""
     return {name: value for name, value in dotenv_values(path, interpolate=interpolate).items() if value}

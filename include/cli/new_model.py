@@ -14,34 +14,56 @@ import click
 
 from include.cli.connection import PROJECT
 from include.decisions.data.column_guess import Guess, guess
+from include.decisions.data.source_check import CHANGED
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
-from include.errors import ModelError
+from include.errors import DataError, ModelError
 from include.models.contract import NAME, Column
 from include.periods import Period
 
 TEMPLATE = Path(__file__).with_name("model_template.py")
 MODELS = PROJECT / "include/models"
+# Rows of a query that columns are guessed from.
+_PREVIEW = 20_000
 
 
 @click.command("new-model")
 @click.argument("name")
 @click.argument("data", type=click.Path(path_type=Path), required=False)
-@click.option("--key", help="The columns of DATA that together identify a row, separated by commas.")
-def command(name: str, data: Path | None, key: str | None) -> None:
+@click.option("--key", help="The columns that together identify a row, separated by commas.")
+@click.option("--sql", help="A query instead of DATA: features and label side by side.")
+@click.option("--connection", help="Where the query is run: the name of a connection, or a SQLAlchemy address.")
+def command(name: str, data: Path | None, key: str | None, sql: str | None, connection: str | None) -> None:
     """Write the file of a new model.
 
     The file is include/models/NAME.py, with a comment on each line to change. The columns are guessed from DATA, a CSV or a
-    folder of CSVs, all but the key.
+    folder of CSVs, all but the key; or from the types and the first rows of a query, which becomes two files in
+    include/models/sql/.
 
     \b
     Example:
       python -m include.cli new-model churn sample.csv --key customer,month
+      python -m include.cli new-model churn --sql "SELECT * FROM visits" --connection warehouse --key visit_id
     """
-    path = write(name, data, [column.strip() for column in (key or "").split(",") if column.strip()], MODELS)
+    if bool(sql) != bool(connection) or (sql and data):
+        raise click.UsageError("--sql and --connection belong together, and take the place of DATA.")
+    columns = [column.strip() for column in (key or "").split(",") if column.strip()]
+    if sql and connection:
+        path = write_with_query(name, sql, connection, columns, MODELS)
+        check = f"python -m include.cli check-model {name} --source" + (f" {_shown(connection)}" if ":" in connection else "")
+    else:
+        path = write(name, data, columns, MODELS)
+        check = f"make check-model NAME={name} DATA={data or 'sample.csv'}"
     text = path.read_text()
     marks = text.count("# GUESS:") + text.count("# CHANGE:")
     click.echo(f"{path} is written. {marks} lines in it are marked CHANGE or GUESS: correct them, then run")
-    click.echo(f"  make check-model NAME={name} DATA={data or 'sample.csv'}")
+    click.echo(f"  {check}")
+
+
+def _shown(address: str) -> str:
+    """Without its password, which would stay in the terminal's history: Postgres' driver takes PGPASSWORD."""
+    import sqlalchemy as sa
+
+    return sa.make_url(address).set(password=None).render_as_string()
 
 
 def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = MODELS) -> Path:
@@ -51,6 +73,69 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
         ModelError: the name cannot be used, or a file has it.
         DataError: nothing can be guessed from the data, or the key does not identify its rows.
     """
+    _refuse_name(name, models)
+    text = _template(name)
+    if data is not None:
+        from include.cli.tables import read_table
+
+        text = filled_in(text, guess(read_table(data), name, key))
+    path = models / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+def write_with_query(name: str, query: str, connection: str, key: Sequence[str], models: Path = MODELS) -> Path:
+    """The path of the new file, whose rows come from a query; errors as of `write`, and of the source.
+
+    `query` has features and label side by side; two files of it say which columns each stream takes.
+    """
+    from include.adapters.databases import engine_at, from_environment
+    from include.cli.connection import dot_env
+    from include.cli.source_table import preview
+    from include.sources.sql import query_fault
+
+    _refuse_name(name, models)
+    if fault := query_fault("--sql", query):
+        raise DataError(f"{fault}.")
+    is_address = ":" in connection
+    engine = engine_at(connection, "--connection") if is_address else from_environment(dot_env())(connection)
+    if not key:
+        raise DataError("--key is missing: name the columns of the query that together identify a row.")
+    table, kinds = preview(query, engine, tuple(key), _PREVIEW)
+    draft = guess(table, name, key, kinds)
+    changed = next((column for column in table.columns if kinds.get(column) == "time" and CHANGED.match(column)), "")
+    _write_queries(models / "sql", name, query, (draft, changed))
+    path = models / f"{name}.py"
+    path.write_text(_with_source(filled_in(_template(name), draft), name, "warehouse" if is_address else connection, changed))
+    return path
+
+
+def _write_queries(folder: Path, name: str, query: str, chosen: tuple[Guess, str]) -> None:
+    draft, changed = chosen
+    folder.mkdir(exist_ok=True)
+    own = dict.fromkeys(filter(None, [*draft.key, draft.time, changed]))
+    inner = "\n".join(f"  {line}" for line in query.strip().rstrip(";").splitlines())
+    for stream, columns, only in (
+        ("features", [column.name for column in draft.features], ""),
+        ("labels", [draft.label.name], f'\nWHERE "{draft.label.name}" IS NOT NULL'),
+    ):
+        names = ", ".join(f'"{column}"' for column in dict.fromkeys([*own, *columns]))
+        (folder / f"{name}_{stream}.sql").write_text(f"SELECT {names}\nFROM (\n{inner}\n) AS both{only}\n")
+
+
+def _with_source(text: str, name: str, connection: str, changed: str) -> str:
+    updated = f"        updated_at={_quoted(changed)},  # GUESS: when a row was changed last\n" if changed else ""
+    source = (
+        f"    source=Sql(\n        {_quoted(connection)},  # CHANGE: the name of the connection\n"
+        f'        features="sql/{name}_features.sql",\n        labels="sql/{name}_labels.sql",\n{updated}'
+        "        overlap=timedelta(hours=1),  # CHANGE: longer than the longest transaction that writes these rows\n    ),\n"
+    )
+    imports = "from include.models.contract import"
+    text = re.sub(rf"({imports}.*\n)", r"\1from include.sources import Sql\n", text, count=1)
+    return text.replace("    criteria=Criteria(", f"{source}    criteria=Criteria(", 1)
+
+
+def _refuse_name(name: str, models: Path) -> None:
     taken = sorted(file.stem for file in models.glob("*.py"))
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ModelError(
@@ -61,14 +146,10 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
         raise ModelError(
             f"NAME={name!r} is taken: include/models/{name}.py exists. Taken are {', '.join(taken)}. Choose another."
         )
-    text = TEMPLATE.read_text().replace('"model_template"', f'"{name}"').replace(": `make new-model` copies this file.", ".")
-    if data is not None:
-        from include.cli.tables import read_table
 
-        text = filled_in(text, guess(read_table(data), name, key))
-    path = models / f"{name}.py"
-    path.write_text(text)
-    return path
+
+def _template(name: str) -> str:
+    return TEMPLATE.read_text().replace('"model_template"', f'"{name}"').replace(": `make new-model` copies this file.", ".")
 
 
 def filled_in(template: str, draft: Guess) -> str:

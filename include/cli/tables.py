@@ -20,7 +20,7 @@ def read_table(path: Path) -> pd.DataFrame:
         DataError: there is no such file, none in the folder, one that cannot be read, or nothing to join on.
     """
     if all((path / stream).is_dir() for stream in _STREAMS):
-        return _joined(path, *(_rows(path / stream) for stream in _STREAMS))
+        return joined_on_keys(f"DATA={path}", *(_rows(path / stream) for stream in _STREAMS))
     return _rows(path)
 
 
@@ -35,13 +35,13 @@ def _rows(path: Path) -> pd.DataFrame:
     return pd.concat([_read(file) for file in files], ignore_index=True)
 
 
-def _joined(path: Path, features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+def joined_on_keys(what: str, features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """Every row of the features; of a row that was labelled more than once the last label counts, in the files' order."""
     shared = [name for name in features.columns if name in labels.columns]
     labels = labels.drop_duplicates(shared or None, keep="last")
     if not shared or features.merge(labels, on=shared).empty:
         raise DataError(
-            f"DATA={path}: no row of labels belongs to a row of features. Joined on {', '.join(shared) or 'nothing'}; there "
+            f"{what}: no row of labels belongs to a row of features. Joined on {', '.join(shared) or 'nothing'}; there "
             f"are {', '.join(features.columns)} and {', '.join(labels.columns)}. Accepted are labels that repeat key and time "
             "of the rows they label, letter by letter: correct the files."
         )

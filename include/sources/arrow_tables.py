@@ -36,7 +36,7 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, int | float | Decimal):
         return _number(value)
     if isinstance(value, datetime):
-        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+        return _time(value)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, memoryview | bytes | bytearray):
@@ -44,6 +44,11 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=as_text)
     return str(value)
+
+
+def _time(value: datetime) -> str:
+    text = (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+    return (text.rstrip("0") if "." in text else text) + ("Z" if value.tzinfo else "")
 
 
 def _number(value: "int | float | Decimal") -> str | None:

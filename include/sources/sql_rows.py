@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -155,7 +155,7 @@ def _makers(result: sa.CursorResult[Any], dialect: str) -> "list[Maker]":
     description = result.cursor.description if result.cursor is not None else None
     if dialect != "postgresql" or description is None:
         return [_as_array] * len(result.keys())
-    return [_POSTGRES.get(int(column[1]), _as_array) for column in description]
+    return [_POSTGRES.get(cast(int, column[1]), _as_array) for column in description]
 
 
 def _as_table(names: Sequence[str], rows: Sequence[Sequence[Any]], makers: "Sequence[Maker]") -> pa.Table:

@@ -1,6 +1,6 @@
 """What a table's columns may be: kinds, time and label, guessed from their values. Each guess is to be checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,8 +32,10 @@ class Guess:
     labels: tuple[str, ...]
 
 
-def guess(table: pd.DataFrame, model_name: str, key: Sequence[str]) -> Guess:
+def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Mapping[str, str] | None = None) -> Guess:
     """Guess what each column of a table is beside its `key`; its values are text as written, missing ones NaN.
+
+    `known` says of some columns what they are, `number`, `time` or `text`: a text of digits is no number then.
 
     Raises:
         DataError: there are no rows, no column holds times, the key does not identify the rows, or nothing is left to
@@ -41,7 +43,7 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str]) -> Guess:
     """
     if table.empty:
         raise DataError("the data have no rows: nothing can be guessed. Name a file with rows, or leave DATA out.")
-    kinds = {str(name): kind_of(table[name]) for name in table.columns}
+    kinds = {str(name): _kind(table[name], (known or {}).get(str(name), "")) for name in table.columns}
     times = [name for name, kind in kinds.items() if kind == "time"]
     if not times:
         raise DataError(
@@ -81,6 +83,13 @@ def kind_of(values: pd.Series) -> str:
         return "time"
     wordy = present.astype("str").map(lambda text: len(text.split())).mean() > _WORDS_OF_A_TEXT
     return "text" if wordy and present.nunique() > _FEW_VALUES else "category"
+
+
+def _kind(values: pd.Series, known: str) -> str:
+    guessed = kind_of(values)
+    if known == "text":
+        return guessed if guessed in ("category", "text") else "category"
+    return known or guessed
 
 
 def _column(values: pd.Series, kind: str) -> Column:

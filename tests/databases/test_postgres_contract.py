@@ -1,0 +1,3 @@
+"""Postgres keeps what every source promises."""
+
+from tests.sources.test_source_contract import *  # noqa: F403
