@@ -19,7 +19,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-dask estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-databases test-dask estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
@@ -40,6 +40,9 @@ env: ## a .env for docker compose, with new secrets (run again, it adds what is 
 
 test-grown-up: $(READY) ## the services of docker-compose.yaml as plain processes, and a whole loop on them (needs Postgres, Redis, Prometheus)
 	@$(BIN)/python -m pytest tests/grown_up $(ARGS)
+
+test-databases: $(READY) ## pulling from a real Postgres, with what goes wrong there (needs Debian's postgresql)
+	@$(BIN)/python -m pytest tests/databases $(ARGS)
 
 test-containers: $(READY) ## docker-compose.yaml on a container engine, podman, and a whole loop on it (docs/deploy.md says what it needs)
 	@$(BIN)/python -m pytest tests/containers $(ARGS)

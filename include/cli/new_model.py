@@ -93,6 +93,7 @@ def write_with_query(name: str, query: str, connection: str, key: Sequence[str],
     from include.cli.connection import dot_env
     from include.cli.source_table import preview
     from include.sources.sql import query_fault
+    from include.sources.sql_rows import quoted
 
     _refuse_name(name, models)
     if fault := query_fault("--sql", query):
@@ -104,23 +105,22 @@ def write_with_query(name: str, query: str, connection: str, key: Sequence[str],
     table, kinds = preview(query, engine, tuple(key), _PREVIEW)
     draft = guess(table, name, key, kinds)
     changed = next((column for column in table.columns if kinds.get(column) == "time" and CHANGED.match(column)), "")
-    _write_queries(models / "sql", name, query, (draft, changed))
+    own = dict.fromkeys(filter(None, [*draft.key, draft.time, changed]))
+    quotes = {column: quoted(column, engine) for column in [*own, draft.label.name, *(one.name for one in draft.features)]}
+    label = quotes[draft.label.name]
+    features = [*(quotes[column] for column in own), *(quotes[column.name] for column in draft.features)]
+    _write_query(models / "sql", f"{name}_features.sql", features, query)
+    labels = [*(quotes[column] for column in own), label]
+    _write_query(models / "sql", f"{name}_labels.sql", labels, query, f"WHERE {label} IS NOT NULL\n")
     path = models / f"{name}.py"
     path.write_text(_with_source(filled_in(_template(name), draft), name, "warehouse" if is_address else connection, changed))
     return path
 
 
-def _write_queries(folder: Path, name: str, query: str, chosen: tuple[Guess, str]) -> None:
-    draft, changed = chosen
+def _write_query(folder: Path, file: str, columns: Sequence[str], query: str, only: str = "") -> None:
     folder.mkdir(exist_ok=True)
-    own = dict.fromkeys(filter(None, [*draft.key, draft.time, changed]))
     inner = "\n".join(f"  {line}" for line in query.strip().rstrip(";").splitlines())
-    for stream, columns, only in (
-        ("features", [column.name for column in draft.features], ""),
-        ("labels", [draft.label.name], f'\nWHERE "{draft.label.name}" IS NOT NULL'),
-    ):
-        names = ", ".join(f'"{column}"' for column in dict.fromkeys([*own, *columns]))
-        (folder / f"{name}_{stream}.sql").write_text(f"SELECT {names}\nFROM (\n{inner}\n) AS both{only}\n")
+    (folder / file).write_text(f"SELECT {', '.join(dict.fromkeys(columns))}\nFROM (\n{inner}\n) AS whole\n{only}")
 
 
 def _with_source(text: str, name: str, connection: str, changed: str) -> str:

@@ -61,7 +61,9 @@ def as_one(streams: Mapping[str, pd.DataFrame], others: pd.DataFrame | None, mod
             sides[name] = others
     changed = model.source.changed(model.problem)
     # Of both sides, and another moment of each.
-    labels = sides["labels"].drop(columns=[changed] if changed in sides["features"] and changed != model.feed.time else [])
+    labels = sides["labels"]
+    if changed != model.feed.time and changed in sides["features"]:
+        labels = labels.drop(columns=changed, errors="ignore")
     return joined_on_keys("the source", sides["features"], labels)
 
 

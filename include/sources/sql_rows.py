@@ -92,6 +92,12 @@ def _column(name: str, dialect: str) -> sa.ColumnElement[Any]:
     return sa.column(sa.quoted_name(name, True if dialect in _QUOTED else None))
 
 
+def quoted(name: str, engine: sa.Engine) -> str:
+    """A column's name as it stands in the text of a query."""
+    prepare = engine.dialect.identifier_preparer
+    return prepare.quote_identifier(name) if engine.dialect.name in _QUOTED else prepare.quote(name)
+
+
 def _moment(changed: str, dialect: str) -> sa.ColumnElement[Any]:
     """When a row changed, to be compared. SQLite has no times: its texts are brought into one form, to a millisecond."""
     column = _column(changed, dialect)

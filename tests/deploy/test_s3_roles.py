@@ -74,6 +74,7 @@ def may(act: Callable[[], object]) -> bool:
 # What is where, and who may read, write, delete and list it; who is not named may nothing.
 ALLOWED = {
     "landing/toy/features/x.csv": {"upstream": "w", "pipeline": "rl"},
+    "landing/toy/features/pulled/x.parquet": {"upstream": "w", "pipeline": "rwl"},
     "lake/curated/toy/x": {"pipeline": "rwl"},
     "lake/quarantine/toy/x": {"pipeline": "rwl"},
     "lake/snapshots/toy/x": {"pipeline": "rwl"},

@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from airflow.sdk import AssetAlias
-import airflow_tasks, include.steps, slack_alerts
+import airflow_databases, airflow_tasks, include.steps, slack_alerts
 from include.alerts.throttle import Message
 from include.results import Finding, RetrainingRequested
 from tests.toy import MODEL
@@ -21,7 +21,8 @@ from tests.toy import MODEL
 AT = datetime(2024, 1, 12, tzinfo=UTC)
 performed, posted, added = [], [], []
 
-def perform(step, model_name, request, **inputs):
+def perform(step, model_name, request, connections, **inputs):
+    assert connections is airflow_databases.database
     performed.append([step, model_name, request.url, request.answer_url, request.orchestrator, inputs])
     event = RetrainingRequested(as_of=AT, reason="it decayed")
     return include.steps.Performed(Finding(action="retrain", reason="it decayed"), (event,), (Message("page", "text"),))
