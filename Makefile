@@ -9,7 +9,7 @@ MLSERVER := mlserver==1.7.1
 # What answering takes of the packages that some models are made of.
 ANSWERING := catboost|lightgbm|onnx|onnxruntime|safetensors|xgboost-cpu
 UV := uv==0.13.9
-BENCHES := $(sort $(filter-out __init__ deliveries histories history_models in_process planted results,$(notdir $(basename $(wildcard bench/*.py)))))
+BENCHES := $(sort $(filter-out __init__ deliveries histories history_models in_process planted postgres results,$(notdir $(basename $(wildcard bench/*.py)))))
 
 export OMP_NUM_THREADS := 1
 # Airflow puts plugins/ on the path by itself; tests and types need it too.

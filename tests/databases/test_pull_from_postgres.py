@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from bench.postgres import Postgres
 from include.adapters.databases import engine_at
 from include.adapters.lock import Locks
 from include.adapters.pulling import Order, Pulled, Pulls
 from include.errors import ProvingGroundError, SourceDenied, SourceRefused, SourceUnreachable
 from include.sources import Delivery, Sql
-from tests.databases.conftest import Postgres
 from tests.fakes import MemoryStore
 from tests.sources.held import PROBLEM, Held, in_database, moment, row
 
