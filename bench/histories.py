@@ -23,7 +23,7 @@ import pandas as pd
 
 from bench import history_models as models
 from bench.loop import HISTORIES as PLAYED
-from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, WEEK, Stream
+from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, TRAFFIC, WEEK, Stream
 from include.models import find_model
 from include.models.contract import Model
 
@@ -288,7 +288,11 @@ HISTORIES = {
             datetime(1991, 1, 1, tzinfo=UTC),
         ),
         _shipped(FLIGHTS, PLAYED["flight_delays"].first, 4, "season"),
-        _shipped(SEARCHES, datetime(2010, 5, 31, tzinfo=UTC), 6, "new products every week, texts"),
+        _shipped(SEARCHES, datetime(2010, 5, 31, tzinfo=UTC), 1, "new products every week, texts"),
+        replace(
+            _shipped(TRAFFIC, datetime(2013, 3, 11, tzinfo=UTC), 2, "no drift: a control"),
+            last=datetime(2015, 3, 9, tzinfo=UTC),
+        ),
         _shipped(INTENTS, PLAYED["support_intents"].first, 2, "simulated: new questions, texts"),
         _shipped(FRAUD, PLAYED["card_fraud"].first, 4, "simulated: thieves who adapt"),
     )
