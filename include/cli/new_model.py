@@ -6,9 +6,10 @@ The file is the template with other lines put in, so it keeps what the template 
 import keyword
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from include.errors import DataError, ModelError
 from include.models.contract import NAME, Column
 from include.periods import Period
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 TEMPLATE = Path(__file__).with_name("model_template.py")
 MODELS = PROJECT / "include/models"
 # Rows of a query that columns are guessed from.
@@ -30,26 +34,26 @@ _PREVIEW = 20_000
 @click.argument("name")
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option("--key", help="The columns that together identify a row, separated by commas.")
-@click.option("--sql", help="A query instead of DATA: features and label side by side.")
+@click.option("--sql", help="A query: features and label side by side, or features alone, with the labels as DATA.")
 @click.option("--connection", help="Where the query is run: the name of a connection, or a SQLAlchemy address.")
 def command(name: str, data: Path | None, key: str | None, sql: str | None, connection: str | None) -> None:
     """Write the file of a new model.
 
     The file is include/models/NAME.py, with a comment on each line to change. The columns are guessed from DATA, a CSV or a
-    folder of CSVs, all but the key; or from the types and the first rows of a query, which becomes two files in
-    include/models/sql/.
+    folder of CSVs, all but the key; or from the types and the first rows of a query, which is written to include/models/sql/.
 
     \b
     Example:
       python -m include.cli new-model churn sample.csv --key customer,month
       python -m include.cli new-model churn --sql "SELECT * FROM visits" --connection warehouse --key visit_id
     """
-    if bool(sql) != bool(connection) or (sql and data):
-        raise click.UsageError("--sql and --connection belong together, and take the place of DATA.")
+    if bool(sql) != bool(connection):
+        raise click.UsageError("--sql and --connection belong together.")
     columns = [column.strip() for column in (key or "").split(",") if column.strip()]
     if sql and connection:
-        path = write_with_query(name, sql, connection, columns, MODELS)
-        check = f"python -m include.cli check-model {name} --source" + (f" {_shown(connection)}" if ":" in connection else "")
+        path = write_with_query(name, Query(sql, connection, data), columns, MODELS)
+        words = [name, *([str(data)] if data else []), "--source", *([_shown(connection)] if ":" in connection else [])]
+        check = f"python -m include.cli check-model {' '.join(words)}"
     else:
         path = write(name, data, columns, MODELS)
         check = f"make check-model NAME={name} DATA={data or 'sample.csv'}"
@@ -84,50 +88,81 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
     return path
 
 
-def write_with_query(name: str, query: str, connection: str, key: Sequence[str], models: Path = MODELS) -> Path:
+@dataclass(frozen=True)
+class Query:
+    """A query, the name or address of its connection, and the files that labels are in where it does not give them."""
+
+    sql: str
+    connection: str
+    labels: Path | None = None
+
+
+def write_with_query(name: str, query: Query, key: Sequence[str], models: Path = MODELS) -> Path:
     """The path of the new file, whose rows come from a query; errors as of `write`, and of the source.
 
-    `query` has features and label side by side; two files of it say which columns each stream takes.
+    Of a query that has features and label side by side two files are written, which say what columns each stream takes.
     """
     from include.adapters.databases import engine_at, from_environment
     from include.cli.connection import dot_env
-    from include.cli.source_table import preview
+    from include.cli.source_table import beside, preview
+    from include.cli.tables import read_table
     from include.sources.sql import query_fault
-    from include.sources.sql_rows import quoted
 
     _refuse_name(name, models)
-    if fault := query_fault("--sql", query):
+    if fault := query_fault("--sql", query.sql):
         raise DataError(f"{fault}.")
-    is_address = ":" in connection
-    engine = engine_at(connection, "--connection") if is_address else from_environment(dot_env())(connection)
+    is_address = ":" in query.connection
+    engine = engine_at(query.connection, "--connection") if is_address else from_environment(dot_env())(query.connection)
     if not key:
         raise DataError("--key is missing: name the columns of the query that together identify a row.")
-    table, kinds = preview(query, engine, tuple(key), _PREVIEW)
+    table, kinds = preview(query.sql, engine, tuple(key), _PREVIEW)
+    if query.labels is not None:
+        table = beside(table, read_table(query.labels), key)
     draft = guess(table, name, key, kinds)
     changed = next((column for column in table.columns if kinds.get(column) == "time" and CHANGED.match(column)), "")
-    own = dict.fromkeys(filter(None, [*draft.key, draft.time, changed]))
-    quotes = {column: quoted(column, engine) for column in [*own, draft.label.name, *(one.name for one in draft.features)]}
-    label = quotes[draft.label.name]
-    features = [*(quotes[column] for column in own), *(quotes[column.name] for column in draft.features)]
-    _write_query(models / "sql", f"{name}_features.sql", features, query)
-    labels = [*(quotes[column] for column in own), label]
-    _write_query(models / "sql", f"{name}_labels.sql", labels, query, f"WHERE {label} IS NOT NULL\n")
+    _write_queries(models / "sql", name, query, _Columns(draft, changed, engine))
+    text = filled_in(_template(name), draft)
     path = models / f"{name}.py"
-    path.write_text(_with_source(filled_in(_template(name), draft), name, "warehouse" if is_address else connection, changed))
+    path.write_text(_with_source(text, name, replace(query, connection="warehouse") if is_address else query, changed))
     return path
 
 
-def _write_query(folder: Path, file: str, columns: Sequence[str], query: str, only: str = "") -> None:
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns a query has to give, as they stand in the text of a query of a database."""
+
+    draft: Guess
+    changed: str
+    engine: "Engine"
+
+    def of(self, *others: str) -> list[str]:
+        from include.sources.sql_rows import quoted
+
+        names = dict.fromkeys(filter(None, [*self.draft.key, self.draft.time, self.changed, *others]))
+        return [quoted(name, self.engine) for name in names]
+
+
+def _write_queries(folder: Path, name: str, query: Query, columns: _Columns) -> None:
     folder.mkdir(exist_ok=True)
+    label = columns.draft.label.name
+    features = columns.of(*(column.name for column in columns.draft.features))
+    (folder / f"{name}_features.sql").write_text(_around(query.sql, features))
+    if query.labels is None:
+        its = columns.of(label)
+        (folder / f"{name}_labels.sql").write_text(_around(query.sql, its) + f"WHERE {its[-1]} IS NOT NULL\n")
+
+
+def _around(query: str, columns: Sequence[str]) -> str:
     inner = "\n".join(f"  {line}" for line in query.strip().rstrip(";").splitlines())
-    (folder / file).write_text(f"SELECT {', '.join(dict.fromkeys(columns))}\nFROM (\n{inner}\n) AS whole\n{only}")
+    return f"SELECT {', '.join(columns)}\nFROM (\n{inner}\n) AS whole\n"
 
 
-def _with_source(text: str, name: str, connection: str, changed: str) -> str:
+def _with_source(text: str, name: str, query: Query, changed: str) -> str:
     updated = f"        updated_at={_quoted(changed)},  # GUESS: when a row was changed last\n" if changed else ""
+    labels = "" if query.labels else f'        labels="sql/{name}_labels.sql",\n'
     source = (
-        f"    source=Sql(\n        {_quoted(connection)},  # CHANGE: the name of the connection\n"
-        f'        features="sql/{name}_features.sql",\n        labels="sql/{name}_labels.sql",\n{updated}'
+        f"    source=Sql(\n        {_quoted(query.connection)},  # CHANGE: the name of the connection\n"
+        f'        features="sql/{name}_features.sql",\n{labels}{updated}'
         "        overlap=timedelta(hours=1),  # CHANGE: longer than the longest transaction that writes these rows\n    ),\n"
     )
     imports = "from include.models.contract import"

@@ -1,6 +1,6 @@
 """What a source holds, as the one table that check-model and new-model look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -60,11 +60,14 @@ def as_one(streams: Mapping[str, pd.DataFrame], others: pd.DataFrame | None, mod
                 )
             sides[name] = others
     changed = model.source.changed(model.problem)
-    # Of both sides, and another moment of each.
-    labels = sides["labels"]
-    if changed != model.feed.time and changed in sides["features"]:
-        labels = labels.drop(columns=changed, errors="ignore")
-    return joined_on_keys("the source", sides["features"], labels)
+    return beside(sides["features"], sides["labels"], model.feed.key, (model.feed.time, changed))
+
+
+def beside(features: pd.DataFrame, labels: pd.DataFrame, key: Sequence[str], times: Sequence[str] = ()) -> pd.DataFrame:
+    """Features with the labels of the same key: their times may be written otherwise, and mean another moment of each."""
+    others = [name for name in labels.columns if name in features.columns and name not in key]
+    labels = labels.drop(columns=[name for name in others if name in times or not times])
+    return joined_on_keys("the source", features, labels)
 
 
 def preview(query: str, engine: sa.Engine, key: tuple[str, ...], limit: int) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -85,6 +85,22 @@ def test_the_new_file_is_right_about_the_live_source(shop: str) -> None:
     assert wrong == []
 
 
+def test_labels_that_come_in_files_get_no_query(shop: str, tmp_path: Path) -> None:
+    """They are DATA beside the query, and may write the time in another way."""
+    labels = pd.DataFrame(
+        {"visit_id": [f"v{n}" for n in range(20_000)], "seen": "2024", "left": [n % 2 for n in range(20_000)]}
+    )
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    query = QUERY.replace(", bought", "")
+    words = ["new-model", "shop", str(tmp_path / "labels.csv"), "--sql", query, "--connection", shop, "--key", "visit_id"]
+    answer = CliRunner().invoke(cli, words)
+    assert answer.exit_code == 0, answer.output
+    model: Model = runpy.run_path(str(new_model.MODELS / "shop.py"))["MODEL"]
+    assert isinstance(model.source, Sql)
+    assert (model.label.name, model.source.streams) == ("left", ("features",))
+    assert "left" not in (new_model.MODELS / "sql/shop_features.sql").read_text()
+
+
 def test_a_limit_reads_a_part(shop: str) -> None:
     """The first rows, of both streams."""
     model = written(shop)
@@ -117,13 +133,11 @@ def test_labels_in_files_stand_beside_features_in_a_database(shop: str) -> None:
 def test_a_query_that_gives_no_model_says_why(tmp_path: Path, sql: str, connection: str, key: str, why: str) -> None:
     """And writes nothing."""
     with pytest.raises((DataError, SourceDenied, SourceRefused), match=why):
-        new_model.write_with_query("shop", sql, connection, tuple(filter(None, [key])), tmp_path)
+        new_model.write_with_query("shop", new_model.Query(sql, connection), tuple(filter(None, [key])), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "words", [["--sql", "SELECT 1"], ["--connection", "a"], ["data.csv", "--sql", "S", "--connection", "a"]]
-)
+@pytest.mark.parametrize("words", [["--sql", "SELECT 1"], ["--connection", "a"]])
 def test_options_that_do_not_belong_together_are_refused(words: list[str]) -> None:
     """By click, before anything is read."""
     answer = CliRunner().invoke(cli, ["new-model", "shop", *words])
