@@ -167,7 +167,9 @@ def _with_source(text: str, name: str, query: Query, changed: str) -> str:
     )
     imports = "from include.models.contract import"
     text = re.sub(rf"({imports}.*\n)", r"\1from include.sources import Sql\n", text, count=1)
-    return text.replace("    criteria=Criteria(", f"{source}    criteria=Criteria(", 1)
+    before = "    # CHANGE: what a version must reach"
+    assert before in text
+    return text.replace(before, source + before, 1)
 
 
 def _refuse_name(name: str, models: Path) -> None:
