@@ -103,6 +103,18 @@ COMMANDS: dict[str, Here | By | Cannot] = {
         1, NO_STACK, typed=".venv/bin/python -m include.cli landing take-again flight_delays"
     ),
     '.venv/bin/python -m include.cli erase churn keys.csv --reason "request 4711" --yes': Here(1, "no such file"),
+    ".venv/bin/python -m include.cli source status churn": Here(1, "model 'churn' does not exist"),
+    ".venv/bin/python -m include.cli source again churn": Here(1, "model 'churn' does not exist"),
+    '.venv/bin/python -m include.cli new-model churn --sql "SELECT * FROM visits" '
+    "--connection postgresql+psycopg2://reader@db.example/shop --key visit_id": By(
+        "tests/cli/test_source.py::test_a_query_becomes_a_model_s_file"
+    ),
+    ".venv/bin/python -m include.cli check-model churn --source postgresql+psycopg2://reader@db.example/shop": By(
+        "tests/cli/test_source.py::test_the_new_file_is_right_about_the_live_source"
+    ),
+    "make demo DETACH=1 WEEKS=1": Cannot("starts the whole stack on its usual ports; tests/whole_loop starts it on others"),
+    "make test-databases": By(".ci/run"),
+    "make bench-pull": MINUTES,
     "airflow db migrate": By("tests/grown_up/test_kubernetes.py"),
     "cp .env.example .env": Here(0, "POSTGRES_PASSWORD=", leaves=".env", place="dotenv"),
     # A model of its own name there; the test asks over the same protocol.
