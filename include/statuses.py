@@ -81,13 +81,14 @@ class Posted(Generic[T]):
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest documents of one model; `unreadable` names the kinds whose document could not be read."""
+    """The newest documents of one model; `unreadable` names the kinds whose document could not be read, `faults` says why."""
 
     monitor: Posted[MonitorStatus] | None = None
     retrain: Posted[RetrainStatus] | None = None
     profile: Posted[PeriodProfile] | None = None
     ledger: Posted[Entry] | None = None
     unreadable: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...] = field(default=())
 
 
 LatestKind = Literal["monitor", "retrain", "profile", "ledger"]

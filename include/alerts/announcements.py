@@ -38,6 +38,11 @@ def failure_message(failure: texts.Failure, state: str) -> Message:
     return Message("failure", texts.failure_text(failure, state))
 
 
+def broken_model_message(model_name: str, why: str, airflow_url: str) -> Message:
+    """A model's file that cannot be used: once for its reason, however often the file is read."""
+    return Message("failure", texts.broken_model_text(model_name, why, airflow_url), once=_name("failure", model_name, why))
+
+
 def _reconciled(model_name: str, request: Request, _: Inputs, result: Result) -> list[Message]:
     """A champion that was changed by hand, or that inference servers do not get."""
     assert isinstance(result, Reconciled)

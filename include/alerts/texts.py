@@ -67,6 +67,17 @@ def failure_text(failure: Failure, state: str) -> str:
     )
 
 
+def broken_model_text(model_name: str, why: str, airflow_url: str) -> str:
+    """A model's file that cannot be used."""
+    return _message(
+        _RED,
+        f"*{_escaped(model_name)}* · its file cannot be used, so it has no DAGs",
+        _escaped(why),
+        "Its champion stays as it is, and is neither checked nor retrained; the other models go on.",
+        _link(airflow_url, "Import errors in Airflow"),
+    )
+
+
 def outage_text(failure: Failure) -> str:
     """A service that is down, which stops every model: sent about the first task that it stopped."""
     error = failure.error

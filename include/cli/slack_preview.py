@@ -18,6 +18,7 @@ from rich.panel import Panel
 from include.alerts.texts import (
     Failure,
     approval_text,
+    broken_model_text,
     by_hand_text,
     cause_in_words,
     failed_candidates_text,
@@ -62,6 +63,7 @@ _SIGNS = {
     "raised_hand": "✋",
     "mute": "🔇",
 }
+_NO_MODEL = "include/models/churn.py defines no MODEL: end it with MODEL = Model(...), see contract.py."
 _WHEN = datetime(2026, 3, 6, 9, tzinfo=UTC)
 _HALF_PAST_NINE = 1_772_616_600.0
 
@@ -84,6 +86,7 @@ def _what_went_wrong() -> dict[str, str]:
     outage = outage_text(Failure("card_fraud.monitor", "score", down, log.replace("traffic_volume", "card_fraud")))
     memory = log.replace("traffic_volume.monitor", "search_queries.retrain")
     return {
+        "a model's file cannot be used": broken_model_text("churn", _NO_MODEL, _AIRFLOW),
         "a task failed": _failure(Failure("traffic_volume.monitor", "check", bad_rows, log)),
         "a task failed for want of memory": _failure(Failure("search_queries.retrain", "train", MemoryError(), memory)),
         "an outage": outage,

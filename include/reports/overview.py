@@ -3,6 +3,7 @@
 What is not known is None and shown as a dash, never as a zero.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from include.statuses import Latest, MonitorStatus, RetrainStatus
 
 # Actions of triage that need attention, most urgent first.
 _URGENT = ("stop", "alarm", "page", "retrain", "wait")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class FailedRun:
 class Line:
     """One model's line. `drifted` of `features` columns have.
 
-    `silent` means that the last check is too long ago, `answered` that the retraining that it requested has ended.
+    `silent` means that the last check is too long ago, `answered` that the retraining that it requested has ended. `broken`
+    says why the model's file cannot be used, `faults` which documents about it cannot be read.
     """
 
     name: str
@@ -72,13 +75,14 @@ class Line:
     verdict_version: str | None = None
     verdict_as_of: datetime | None = None
     answered: bool = False
-    unreadable: bool = False
+    broken: str = ""
+    faults: tuple[str, ...] = ()
     runs: Runs = Runs()
 
     @property
     def urgency(self) -> tuple[int, str]:
         """Most urgent first: by what needs attention, then by name."""
-        if self.unreadable or self.runs.failed or self.runs.review_run or self.moving:
+        if self.broken or self.faults or self.runs.failed or self.runs.review_run or self.moving:
             return 0, self.name
         if self.silent:
             return 1, self.name
@@ -87,14 +91,28 @@ class Line:
 
 
 def overview(models: Iterable[Model], latest: Mapping[str, Latest], runs: Mapping[str, Runs], now: datetime) -> list[Line]:
-    """A line per model, most urgent first."""
-    lines = (line(model, latest.get(model.name, Latest()), runs.get(model.name, Runs()), now) for model in models)
+    """A line per model, most urgent first; a model whose line cannot be made has one that says so."""
+    lines = (_one(model, latest.get(model.name, Latest()), runs.get(model.name, Runs()), now) for model in models)
     return sorted(lines, key=lambda one: one.urgency)
+
+
+def broken_line(name: str, why: str) -> Line:
+    """The line of a model whose file cannot be used."""
+    return Line(name, owner="", description="", broken=why)
+
+
+def _one(model: Model, latest: Latest, runs: Runs, now: datetime) -> Line:
+    try:
+        return line(model, latest, runs, now)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one model, the others are shown
+        _log.exception("the line of %s could not be made", model.name)
+        why = f"its line could not be made ({type(error).__name__}: {error}): the log of the api-server has more"
+        return Line(model.name, model.owner, model.description, runs=runs, faults=(why,))
 
 
 def line(model: Model, latest: Latest, runs: Runs, now: datetime) -> Line:
     """One model's line; a document that cannot be read is marked, and the others are shown."""
-    fields: dict[str, Any] = {"metric": model.criteria.metric, "unreadable": bool(latest.unreadable)}
+    fields: dict[str, Any] = {"metric": model.criteria.metric, "faults": latest.faults}
     if latest.ledger:
         fields |= _of_ledger(latest.ledger.document.after)
     if latest.monitor:

@@ -71,6 +71,15 @@ def test_a_damaged_document_costs_one_model_its_numbers(store: Any) -> None:
         assert 'proving_ground_check_period_seconds{model="flight_delays"}' in answer.text
 
 
+def test_a_broken_file_costs_one_model_its_metrics(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is exported as broken, and the others as before."""
+    monkeypatch.setattr("include.models.broken_models", lambda: {"churn": "churn.py defines no MODEL"})
+    answer = ask()
+    assert answer.status_code == 200
+    assert 'proving_ground_model_broken{model="churn"} 1.0' in answer.text
+    assert 'proving_ground_check_period_seconds{model="flight_delays"}' in answer.text
+
+
 def test_a_silent_store_is_a_failed_scrape(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prometheus then says that the models' metrics are missing; old figures would look like good ones."""
 
