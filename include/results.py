@@ -628,18 +628,23 @@ class Reconciled(Result):
 class VerifiedTarget(Result):
     """A version that could be gone back to: its file loads and answers stored rows, of which `sample` is the digest.
 
-    `current` is champion now.
+    `current` is champion now; `undoes` says that the target is the version that was rolled back from, which is to be restored.
     """
 
     target: str
     current: str | None
     artifact_digest: str
     sample: str
+    undoes: bool = False
 
 
 class RolledBack(Result):
-    """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked."""
+    """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked.
+
+    `undone` says that it was the undoing of a rollback: nothing is blocked by it.
+    """
 
     rolled_back: bool
     champion_version: str | None
     from_version: str | None
+    undone: bool = False

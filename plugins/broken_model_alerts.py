@@ -1,4 +1,4 @@
-"""A message when a model's file cannot be used: once for each reason, from the process in which Airflow records import errors."""
+"""A message when a model's file cannot be used: once for each reason, from the process that records import errors."""
 
 import logging
 import os

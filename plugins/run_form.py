@@ -74,6 +74,12 @@ def rollback_form() -> dict[str, Param]:
             title="Override",
             description="Allow a target that was itself rolled back from before.",
         ),
+        "undo": Param(
+            False,
+            type="boolean",
+            title="Undo the newest rollback",
+            description="Restore the version that the newest rollback went back from, and block none. Leave the target empty.",
+        ),
     }
 
 

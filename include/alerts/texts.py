@@ -159,6 +159,12 @@ def promoted_text(model_name: str, verdict: Verdict, promotion: Promotion, appro
 def rolled_back_text(model_name: str, result: RolledBack, by: str, reason: str, run_url: str) -> str:
     """An earlier champion is back, who asked for it, and why."""
     left = result.from_version
+    if result.undone:
+        title = f"rollback undone: version {_escaped(result.champion_version)} is restored instead of {_escaped(left)}"
+        advice = f"Neither version is blocked. To go back once more, run {_escaped(model_name)}.rollback."
+        cause = f"{_escaped(by)}: {_escaped(reason)}"
+        sign = ":leftwards_arrow_with_hook:"
+        return _message(sign, f"*{_escaped(model_name)}* · {title}", cause, advice, _link(run_url, "Run"))
     instead = f" instead of {_escaped(left)}" if left else ""
     blocked = f"Version {_escaped(left)} is blocked from promotion; a retraining may bring a better one." if left else ""
     return _message(

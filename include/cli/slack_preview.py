@@ -159,6 +159,13 @@ def _what_needs_attention() -> dict[str, str]:
     )
     back = RolledBack(rolled_back=True, champion_version="7", from_version="8")
     texts = {
+        "a rollback is undone": rolled_back_text(
+            name,
+            RolledBack(rolled_back=True, champion_version="8", from_version="7", undone=True),
+            "alice",
+            "the complaints were about another road",
+            _run(f"{name}.rollback"),
+        ),
         "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
         "silence": finding_text(name, silent, run),
         "noisier data than ever": finding_text(name, noisy, run),

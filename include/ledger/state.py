@@ -16,6 +16,8 @@ EventName = Literal[
     "promoted",
     "rolling_back",
     "rolled_back",
+    "restoring",
+    "restored",
     "abandoned",
     "set_back",
     "changed_by_hand",
@@ -29,8 +31,8 @@ EventName = Literal[
 ]
 EVENTS: tuple[str, ...] = get_args(EventName)
 # Each intent with its outcome.
-OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolled_back"}
-TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
+OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolled_back", "restoring": "restored"}
+TAKES_OFFICE = ("found", "promoted", "rolled_back", "restored", "changed_by_hand")
 # Idempotent events: appended once per key.
 ONCE_PER_KEY = (
     "compared",
@@ -49,7 +51,7 @@ _JUDGED = ("promoted", "refused")
 
 @dataclass(frozen=True)
 class Move:
-    """An intent whose outcome is not written yet: `event` promoting or rolling_back, from one version to another."""
+    """An intent without its outcome: `event` promoting, rolling_back or restoring, from one version to another."""
 
     event: str
     old: str | None
