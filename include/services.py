@@ -11,6 +11,7 @@ from include.request import Request
 from include.settings import Settings
 
 if TYPE_CHECKING:
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.latest_status import LatestStatus
@@ -32,6 +33,7 @@ class Services:
     registry: "Registry"
     ledger: "Ledger"
     locks: "Locks"
+    holds: "HoldStore"
     serving: "Serving | None" = None
 
 
@@ -42,6 +44,7 @@ def build_services(settings: Settings | None = None) -> Services:
         SettingsError: the environment holds a value that cannot be used.
     """
     # The adapters load boto3 and MLflow: only where a step really runs, never where Airflow parses a DAG file.
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
@@ -60,12 +63,14 @@ def build_services(settings: Settings | None = None) -> Services:
         registry=MlflowRegistry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
+        holds=HoldStore(lake),
         serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
     )
 
 
 def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> Services:
     """Services of this process alone, for one model: objects in memory, MLflow on a SQLite file in the folder."""
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
@@ -76,7 +81,7 @@ def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> S
 
     settings, lake = Settings.read({"PROVING_GROUND_GIT_COMMIT": commit()}), MemoryStore("lake")
     registry = MlflowRegistry.in_folder(folder, model.name, page_url=settings.mlflow_url)
-    return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake))
+    return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake), HoldStore(lake))
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Reader:
     latest: "LatestStatus"
     records: "Records"
     ledger: "Ledger"
+    holds: "HoldStore"
 
 
 def reader(patience: float | None = None) -> Reader:
@@ -111,12 +117,13 @@ def reader(patience: float | None = None) -> Reader:
 @cache
 def _read_side(
     bucket: str, endpoint: str | None, region: str, patience: float | None
-) -> tuple["LatestStatus", "Records", "Ledger"]:
+) -> tuple["LatestStatus", "Records", "Ledger", "HoldStore"]:
     """Kept, because the latest status remembers what it has read."""
+    from include.adapters.hold_store import HoldStore
     from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.records import Records
     from include.adapters.s3_store import S3Store
 
     store = S3Store.connect(bucket, endpoint=endpoint, region=region, patience=patience)
-    return LatestStatus(store), Records(store), Ledger(store)
+    return LatestStatus(store), Records(store), Ledger(store), HoldStore(store)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 
+from airflow_facts import STAGES
 from decision_cards import HEADERS, sentence
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 # Two years of weeks: more than can be told apart in a picture.
 _NEWEST = 104
 _ENTRIES = 12
-_STAGES = ("monitor", "retrain", "rollback", "replay")
 # Airflow shows it as an image, which cannot take its colour from the page.
 _BARS = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23{}' "
@@ -47,16 +47,18 @@ _log = logging.getLogger(__name__)
 def models_page(readable: Collection[str], now: datetime) -> tuple[int, str]:
     """Status and HTML of the list of all models whose monitor is among the readable DAGs."""
     from airflow_facts import runs_of
+    from include.holds import ALL_MODELS
     from include.models import all_models, broken_models
     from include.reports.overview import broken_line, overview
     from include.reports.pages import render
     from include.services import reader
 
     models = [model for model in all_models() if f"{model.name}.monitor" in readable]
-    lines = overview(models, reader().latest.all(), runs_of(model.name for model in models), now)
+    read = reader()
+    held, spoilt = read.holds.overview()
+    lines = overview(models, read.latest.all(), runs_of(model.name for model in models), held, now)
     broken = [broken_line(name, why) for name, why in broken_models().items() if f"{name}.monitor" in readable]
-    lines = [*broken, *lines]
-    return 200, render("models.html", lines=lines, now=now)
+    return 200, render("models.html", lines=[*broken, *lines], frozen=held.get(ALL_MODELS, ()), spoilt=spoilt, now=now)
 
 
 def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
@@ -74,7 +76,7 @@ def model_page(dag_id: str, now: datetime) -> tuple[int, str]:
 def _page(model: "Model", now: datetime) -> str:
     from airflow_facts import runs_of
     from include.reports import history_charts as charts
-    from include.reports.overview import line
+    from include.reports.overview import held_of, line
     from include.reports.pages import render
     from include.services import reader
     from include.statuses import MonitorStatus, RetrainStatus
@@ -89,7 +91,9 @@ def _page(model: "Model", now: datetime) -> str:
     entries, taken_back, spoilt = _ledger(read, model.name)
     faults += spoilt
     latest = read.latest.of(model.name)
-    one = line(model, latest, runs_of([model.name])[model.name], now)
+    held, spoilt = read.holds.overview()
+    faults += spoilt
+    one = replace(line(model, latest, runs_of([model.name])[model.name], now), held=held_of(held, model.name))
     judged = next((each for each in reversed(retrainings) if each.verdict.version), None)
     return render(
         "model.html",
@@ -151,7 +155,7 @@ def _evidence(name: str, judged: "RetrainStatus | None", checks: "Sequence[Monit
 
 
 def _links(name: str, settings: "Settings", newest: "MonitorStatus | None") -> list[tuple[str, Any]]:
-    dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in _STAGES]
+    dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in STAGES]
     report = newest.drift.report_url if newest else None
     return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]
 

@@ -3,6 +3,7 @@
     latest/<model>/monitor.json    the newest status of a check, and so on for `retrain`
     latest/<model>/profile.json    the noise profile of the newest period
     latest/<model>/ledger.json     the newest entry of the ledger
+    latest/<model>/failed_<stage>.json  why the newest failed run of monitor or retrain stopped
     latest/_all/messages.json      how many messages went out, and what the next one has to report
 
 All of it is copied from what is kept elsewhere for good: what was lost here is written again, run by run.

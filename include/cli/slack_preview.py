@@ -24,6 +24,7 @@ from include.alerts.texts import (
     failed_candidates_text,
     failure_text,
     finding_text,
+    held_text,
     missed_text,
     outage_text,
     probation_text,
@@ -159,6 +160,9 @@ def _what_needs_attention() -> dict[str, str]:
     )
     back = RolledBack(rolled_back=True, champion_version="7", from_version="8")
     texts = {
+        "a freeze": held_text(
+            name, "frozen until 2026-12-27 08:00 UTC by alice: Christmas, no one on call", _run(f"{name}.monitor")
+        ),
         "a rollback is undone": rolled_back_text(
             name,
             RolledBack(rolled_back=True, champion_version="8", from_version="7", undone=True),

@@ -28,6 +28,9 @@ EventName = Literal[
     "pruned",
     "withdrawn",
     "erased",
+    "postponed",
+    "frozen",
+    "unfrozen",
 ]
 EVENTS: tuple[str, ...] = get_args(EventName)
 # Each intent with its outcome.
@@ -44,6 +47,9 @@ ONCE_PER_KEY = (
     "rollback_proposed",
     "probation_ended",
     "withdrawn",
+    "postponed",
+    "frozen",
+    "unfrozen",
 )
 # Entries that hold the gate's verdict. An intent holds it too, and may be written twice.
 _JUDGED = ("promoted", "refused")

@@ -2,7 +2,7 @@
 
 In: nothing. Out: who is champion. Finishes what a killed promotion or rollback began, and records a champion that was changed
 by hand in MLflow, with the time at which it was noticed. Sets the aliases `previous` and `anchor`, and the mirror of the
-ledger on the versions, where they differ from the ledger. Does nothing else, and nothing twice.
+ledger on the versions, where they differ from the ledger; a freeze stops none of this. Does nothing else, and nothing twice.
 """
 
 from include.champion.handover import handover
@@ -20,8 +20,9 @@ def run(context: StepContext) -> Reconciled:
         LedgerBroken: the ledger cannot be read.
     """
     services, name = context.services, context.model.name
+    held = tuple(hold.in_words() for hold in services.holds.in_force(name))
     if services.registry.champion(name) is None and services.ledger.newest(name) is None:
-        return Reconciled(champion_version=None, by_hand=False, summary="no champion yet")
+        return Reconciled(champion_version=None, by_hand=False, held=held, summary="; ".join(["no champion yet", *held]))
     with handover(context, "reconcile") as begun:
         # Where only inference servers read, nothing may keep a model from being monitored.
         begun.mirror(must_publish=False)
@@ -31,5 +32,6 @@ def run(context: StepContext) -> Reconciled:
             champion_version=champion,
             by_hand=begun.by_hand,
             unpublished=begun.unpublished,
-            summary="; ".join([agreed, *begun.repairs]),
+            held=held,
+            summary="; ".join([agreed, *begun.repairs, *held]),
         )

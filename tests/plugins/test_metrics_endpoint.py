@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import metrics_endpoint
+from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
@@ -19,7 +20,9 @@ TOKEN = "a token of some length"
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     store: Any = MemoryStore()
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
+    monkeypatch.setattr(
+        "include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store), HoldStore(store))
+    )
     monkeypatch.setattr("airflow_facts.runs_of", lambda names: {})
     return store
 

@@ -10,6 +10,7 @@ import pytest
 
 import models_page
 from include import services
+from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records, stamp
@@ -44,7 +45,7 @@ def served(
     monkeypatch: pytest.MonkeyPatch, store: Any, airflow: Runs | None = None, broken: dict[str, str] | None = None
 ) -> None:
     """Let the pages read this store, for the toy model alone."""
-    reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store))
+    reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store), HoldStore(store))
     monkeypatch.setattr("include.services.reader", lambda: reader)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
     monkeypatch.setattr("include.models.broken_models", lambda: dict(broken or {}))
