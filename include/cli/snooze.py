@@ -19,7 +19,8 @@ from include.untrusted_text import one_line
 def command(model: str, what: What, until: str, reason: str) -> None:
     """Hold back one kind of message for a time.
 
-    No message of the kind WHAT about MODEL is sent; the page Models goes on showing what was found. WHAT is page (a finding that a person should look at), silence, failure or probation, as in docs/messages.md.
+    No message of the kind WHAT about MODEL is sent; the page Models goes on showing what was found. WHAT is page (a finding
+    that a person should look at), silence, failure or probation, as in docs/messages.md.
 
     \b
     Example:
