@@ -35,7 +35,7 @@ def report_failure(context: Mapping[str, Any]) -> None:
     error = context.get("exception")
     try:
         failed = context["ti"]
-        state = state_after_failure(failed.task_id)
+        state = state_after_failure(failed.task_id, error)
         message = failure_message(Failure(failed.dag_id, failed.task_id, error, failed.log_url), state)
         send(_kept(failed, error, message))
         if isinstance(error, ProvingGroundError):

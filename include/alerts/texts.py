@@ -74,10 +74,10 @@ def failure_text(failure: Failure, state: str) -> str:
     """A failed task; `state` is the state things are in. Of an error that is not ours only the type: it may quote rows."""
     model, _, stage = failure.pipeline.rpartition(".")
     kind = type(failure.error).__name__ if failure.error else "no exception"
-    what = _FAULTS.get(kind, f"{kind} in {failure.step}")
+    what = _FAULTS.get(kind, "a task failed")
     return _message(
         _RED,
-        f"*{_escaped(model)}* · {_escaped(what)}: {_escaped(stage)} stopped in *{_escaped(failure.step)}*",
+        f"*{_escaped(model)}* · {_escaped(what)}: {_escaped(stage)} stopped in *{_escaped(failure.step)}* ({_escaped(kind)})",
         _cause(failure.error),
         state,
         _link(failure.log_url, "Log and retry"),

@@ -1,6 +1,7 @@
 """One module per task, of the task's name. Each has `run(context, ...)`, which takes and returns results of `results.py`.
 
-`IF_IT_FAILS` states in one line what state things are in when the step stops: the alert and the log repeat it. A step that
+`IF_IT_FAILS` states in one line what state things are in when the step stops: the alert and the log repeat it; `STATE_AFTER`
+has what is true after one error, by its name, where more is known then. A step that
 asks for another run has `events(context, result)`.
 """
 
@@ -63,12 +64,14 @@ def keep_failure(latest: "LatestStatus", pipeline: str, failed: FailedTask) -> N
         _log.warning("why %s failed is only in this log: %s", pipeline, error)
 
 
-def state_after_failure(step: str) -> str:
-    """In which state a step leaves things when it stops."""
+def state_after_failure(step: str, error: BaseException | None = None) -> str:
+    """In which state a step leaves things when it stops by this error."""
     try:
-        return str(import_module(f"include.steps.{step}").IF_IT_FAILS)
+        module = import_module(f"include.steps.{step}")
     except ImportError:
         return "The champion is unchanged."
+    by_error: dict[str, str] = getattr(module, "STATE_AFTER", {})
+    return by_error.get(type(error).__name__, str(module.IF_IT_FAILS))
 
 
 def not_snoozed(messages: tuple[Message, ...], holds: "HoldStore", model_name: str) -> tuple[Message, ...]:

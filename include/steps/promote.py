@@ -14,7 +14,11 @@ from include.results import SHORT, Approval, Promotion, Verdict
 from include.services import StepContext
 
 IF_IT_FAILS = "There is a champion: the old one, or the new one if its alias had moved. Clearing the task completes the rest."
-
+STATE_AFTER = {
+    "ArtifactChanged": "Nothing was promoted; the champion is unchanged.",
+    "ChampionMoved": "Nothing was promoted; the champion is the one that the message names.",
+    "Locked": "Nothing was promoted; another run is changing the champion.",
+}
 _FREEZE = "the freeze"
 
 

@@ -13,6 +13,11 @@ from include.results import RolledBack, VerifiedTarget
 from include.services import StepContext
 
 IF_IT_FAILS = "There is a champion: the old one, or the target if its alias had moved. Clearing the task completes the rest."
+STATE_AFTER = {
+    "ArtifactChanged": "Nothing was rolled back; the champion is unchanged.",
+    "ChampionMoved": "Nothing was rolled back; the champion is the one that the message names.",
+    "Locked": "Nothing was rolled back; another run is changing the champion.",
+}
 
 # A run that is cleared after more entries than these should be checked by the person who clears it.
 _REMEMBERED = 1000

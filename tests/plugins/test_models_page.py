@@ -216,7 +216,7 @@ with create_session() as session:
     session.add(DagBundleModel(name="here", version=None))
     session.flush()
     for name, paused in (("a", False), ("b", False), ("c", True), ("d", False)):
-        session.add(DagModel(dag_id=f"{name}.retrain", bundle_name="here", fileloc="x", is_paused=paused,
+        session.add(DagModel(dag_id=f"{name}.retrain", bundle_name="here", fileloc="x", is_paused=paused, is_stale=False,
                              next_dagrun_create_after=when))
     session.flush()
     session.execute(text("pragma foreign_keys = off"))
@@ -238,9 +238,9 @@ print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], s
 """
     )
     assert answers_of(code, tmp_path, []) == {
-        "a": ["run1", "2024-02-01", "2024-03-01", False],
-        "b": [None, "None", "2024-03-01", False],
-        "c": [None, "None", "None", True],
+        "a": ["run1", "2024-02-01", "2024-03-01", []],
+        "b": [None, "None", "2024-03-01", []],
+        "c": [None, "None", "None", ["retrain"]],
     }
 
 

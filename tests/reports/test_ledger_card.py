@@ -3,7 +3,7 @@
 import pytest
 
 from include.reports.ledger_card import ledger_card
-from tests.ledger.test_entries import NOW, chain, ledger_fact, promoted
+from tests.ledger.test_entries import chain, ledger_fact, promoted
 
 ENTRIES = chain(
     *promoted("1", "2"),
@@ -34,11 +34,10 @@ def test_every_term_says_how_it_began_and_who_decided_it() -> None:
 def test_where_only_refusals_happened_nothing_was_in_production() -> None:
     """A model whose first challengers were all rejected has a ledger, and no term."""
     entries = chain(ledger_fact("rejected", version="1", by="dora", reason="not yet"), ledger_fact("refused", version="1"))
-    page = ledger_card("toy", entries, NOW)
+    page = ledger_card("toy", entries)
     assert "**There is no champion.**" in page
     assert "Nothing was in production yet." in page
     assert "| rejected | 1 | dora | not yet |" in page
-    assert "nothing was in production**" in page
 
 
 def test_a_model_without_a_history_says_so() -> None:
