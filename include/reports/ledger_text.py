@@ -85,4 +85,4 @@ def _name(entry: Entry) -> str:
 
 def _folded(line: str, width: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
-    return textwrap.wrap(line, width, initial_indent=indent, subsequent_indent=indent or "", drop_whitespace=True) or [""]
+    return textwrap.wrap(line.lstrip(), width, initial_indent=indent, subsequent_indent=indent) or [""]

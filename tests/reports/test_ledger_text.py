@@ -30,6 +30,8 @@ def test_it_fits_the_terminal(width: int) -> None:
         "rolled back by dora",
     ):
         assert said in text
+    indents = {len(line) - len(line.lstrip()) for line in text.splitlines() if "the control room" in line}
+    assert len(indents) == 1, "a reason that goes on stands below its beginning"
     assert "restoring" not in text, "the intent, beside its outcome"
     assert text.index("restored") < text.index("rolled back")
 
