@@ -22,6 +22,8 @@ _FORM = {
     "dry_run",
     "override",
     "undo",
+    "freeze_until",
+    "unfreeze",
     "normal_now",
 }
 
@@ -57,9 +59,9 @@ class Request:
     that cannot be scored, or a version come back that was rolled back from; `asked_by` is the person or the event that started
     the run, `by_person` whether a person did. `normal_now` calls the newest period's number of rows normal. `candidate` alone
     takes part in a retraining; empty means the whole pool. `target`, `undo` (the newest rollback) and `dry_run` are a
-    rollback's, and so is `instead_of`: the champion that an event wants to go back from. `started` is when the run started:
-    recorded, and never used in a decision. `url`, `answer_url` and `orchestrator` are as in `Run`. A `routine` retraining
-    tells and asks people only what comes of it.
+    rollback's, and so is `instead_of`: the champion that an event wants to go back from. `freeze_until` and `unfreeze` are a
+    monitor's. `started` is when the run started: recorded, and never used in a decision. `url`, `answer_url` and
+    `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what comes of it.
     """
 
     as_of: datetime
@@ -75,6 +77,8 @@ class Request:
     target: str | None = None
     dry_run: bool = False
     undo: bool = False
+    freeze_until: datetime | None = None
+    unfreeze: bool = False
     instead_of: str | None = None
     started: datetime | None = None
     orchestrator: str = "the orchestrator"
@@ -119,6 +123,8 @@ def request_for(run: Run) -> Request:
         target=_line(form.get("target")) or _line(event.get("target")) or None,
         dry_run=_ticked(form, "dry_run"),
         undo=_ticked(form, "undo"),
+        freeze_until=moment("freeze_until", form["freeze_until"]) if form.get("freeze_until") else None,
+        unfreeze=_ticked(form, "unfreeze"),
         instead_of=_line(event.get("instead_of")) or None,
         started=run.started,
         orchestrator=run.orchestrator,

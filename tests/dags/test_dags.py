@@ -144,6 +144,7 @@ def test_every_field_of_the_form_is_explained(dag: Any) -> None:
     assert set(fields) <= set(dag["form"])
     assert {name: texts for name, texts in dag["form"].items() if not all(texts)} == {}
     assert ("candidate" in dag["form"]) == (dag["file"].endswith("retrain.py")), "the retraining alone has a pool"
+    assert ("freeze_until" in dag["form"]) == (dag["file"].endswith("monitor.py")), "nothing else goes on"
     assert ("normal_now" in dag["form"]) == (dag["file"].endswith("monitor.py")), "the monitor alone looks at the newest rows"
 
 

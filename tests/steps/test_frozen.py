@@ -7,6 +7,7 @@ import pytest
 
 from include.alerts.announcements import messages_after
 from include.alerts.throttle import Message
+from include.errors import DataError, ToolError
 from include.holds import ALL_MODELS, Hold
 from include.request import Request
 from include.results import Checked, Drift, Finding, Quality, Scored
@@ -137,3 +138,28 @@ def test_a_store_that_does_not_answer_snoozes_nothing() -> None:
     world.lake.put("holds/toy.json", b"{}")
     message = (Message("page", "noisy"),)
     assert not_snoozed(message, world.services.holds, "toy") == message
+
+
+def test_the_form_of_the_monitor_freezes_and_unfreezes() -> None:
+    """With who and why, once for a run that is tried twice; the run itself goes on."""
+    world, until = World(), datetime.now(UTC) + timedelta(days=1)
+    for _ in range(2):
+        done = world.do("reconcile", datetime.now(UTC), asked={"freeze_until": until, "reason": "incident 12"})
+    assert "incident 12" in done.held[0]
+    found = world.services.holds.frozen("toy")
+    assert found is not None
+    assert (found.by, found.until) == ("carol", until)
+    assert world.do("reconcile", datetime.now(UTC), asked={"unfreeze": True}).held == ()
+    assert [entry.event for entry in world.services.ledger.proved("toy")][-1] == "unfrozen"
+
+
+def test_a_freeze_by_form_needs_a_reason_and_an_end() -> None:
+    """And a freeze of all models is not ended by one of them."""
+    world, now = World(), datetime.now(UTC)
+    with pytest.raises(DataError, match="without a reason"):
+        world.do("reconcile", now, asked={"freeze_until": now + timedelta(days=1), "reason_given": False})
+    with pytest.raises(ToolError, match="a time that has not come yet"):
+        world.do("reconcile", now, asked={"freeze_until": now - timedelta(days=1)})
+    freeze(world, scope=ALL_MODELS)
+    with pytest.raises(ToolError, match="frozen with all models"):
+        world.do("reconcile", now, asked={"unfreeze": True})
