@@ -128,11 +128,7 @@ def what_got_worse(scorecard: Scorecard, criteria: Criteria, held_out: int, name
     Every metric whose 95 % interval excludes no change in the wrong direction, floors that are nearly touched, slices that
     could not be tested, and rows that were not counted, with the reason; `held_out` is how many were held out.
     """
-    worse = sorted((cell for cell in scorecard.cells if _is_worse(cell)), key=lambda cell: cell.gain.z if cell.gain else 0.0)
-    lines = [f"worse: {_where(cell, names)} by {_loss(cell.gain)}" for cell in worse[:_MOST_WORSE] if cell.gain]
-    if len(worse) > _MOST_WORSE:
-        lines.append(f"worse: {len(worse) - _MOST_WORSE} more, in scorecard.json")
-    lines += _near_floors(scorecard, criteria)
+    lines = [*_worse(scorecard, names), *_near_floors(scorecard, criteria)]
     if none := untested(scorecard):
         lines.append(none)
     if missing := held_out - scorecard.rows:
@@ -140,13 +136,35 @@ def what_got_worse(scorecard: Scorecard, criteria: Criteria, held_out: int, name
     return lines
 
 
-def _is_worse(cell: Cell) -> bool:
-    return cell.tested and cell.gain is not None and cell.gain.high < 0
+def _worse(scorecard: Scorecard, names: Mapping[str, str]) -> list[str]:
+    """What is worse on all rows first, then in slices; a metric that is worse under several conditions is one line."""
+    compared = [cell for cell in scorecard.cells if cell.tested and cell.gain is not None]
+    groups: dict[tuple[bool, str, str], list[Cell]] = {}
+    for cell in compared:
+        if cell.gain and cell.gain.high < 0:
+            groups.setdefault((cell.where != ALL_ROWS, cell.metric, cell.where), []).append(cell)
+    ordered = sorted(groups.items(), key=lambda group: (group[0][0], min(_z(cell) for cell in group[1])))
+    lines = [f"worse: {_in_a_line(cells, names)}" for _, cells in ordered[:_MOST_WORSE]]
+    if len(ordered) > _MOST_WORSE:
+        lines.append(f"worse: {len(ordered) - _MOST_WORSE} more, in scorecard.json")
+    if lines:
+        # The lower side of a two-sided 95 % interval.
+        chance = 0.025 * len(compared)
+        lines.append(f"{len(compared):,} comparisons were made: about {chance:.0f} look worse by chance alone")
+    return lines
 
 
-def _where(cell: Cell, names: Mapping[str, str]) -> str:
-    place = names.get(cell.condition, cell.condition)
-    return f"{cell.metric}, {place}" + ("" if cell.where == ALL_ROWS else f", {cell.where}")
+def _in_a_line(cells: Sequence[Cell], names: Mapping[str, str]) -> str:
+    first = next((cell for cell in cells if cell.condition == CLEAN), min(cells, key=_z))
+    where = "" if first.where == ALL_ROWS else f", {first.where}"
+    others = len(cells) - 1
+    more = f"; under {others} more condition{'s' * (others > 1)}" if others else ""
+    assert first.gain is not None
+    return f"{first.metric}{where}, {names.get(first.condition, first.condition)} by {_loss(first.gain)}{more}"
+
+
+def _z(cell: Cell) -> float:
+    return cell.gain.z if cell.gain else 0.0
 
 
 def _loss(gain: Measured) -> str:

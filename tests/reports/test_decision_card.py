@@ -242,6 +242,7 @@ def test_what_got_worse_is_named() -> None:
             cell(condition="missing@0.054", gain=loss),
             cell(condition="missing@0.108", gain=doubt),
             cell("origin=EWR", gain=loss),
+            cell("origin=EWR", condition="missing@0.054", gain=loss),
             cell("origin=JFK", gain=doubt),
             replace(cell("origin=XX", gain=loss), tested=False),
         ),
@@ -251,10 +252,11 @@ def test_what_got_worse_is_named() -> None:
     assert lines[:3] == [
         "* worse: log\\_loss, clean rows by 0.03 (at least 0.0104, at most 0.0496)",
         "* worse: roc\\_auc, missing values, production level (5.4 %) by 0.03 (at least 0.0104, at most 0.0496)",
-        "* worse: roc\\_auc, clean rows, origin=EWR by 0.03 (at least 0.0104, at most 0.0496)",
+        "* worse: roc\\_auc, origin=EWR, clean rows by 0.03 (at least 0.0104, at most 0.0496); under 1 more condition",
     ]
-    assert len(lines) == 4
-    assert "origin=XX" in lines[3]
+    assert lines[3] == "* 7 comparisons were made: about 0 look worse by chance alone"
+    assert len(lines) == 5
+    assert "origin=XX" in lines[4]
     assert "Nothing that was measured" in card()
 
 
