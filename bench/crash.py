@@ -127,7 +127,7 @@ class Trials:
 
 def _names(tags: dict[str, str]) -> tuple[str, ...]:
     """Names of tags, without the numbers of the entries, which those about a death move on."""
-    about_a_death = (".abandoned", ".promoting", ".rolling_back")
+    about_a_death = (".abandoned", ".promoting", ".rolling_back", ".restoring")
     return tuple(sorted({name.rsplit(".", 1)[-1] for name in tags if not name.endswith(about_a_death)}))
 
 

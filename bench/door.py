@@ -94,7 +94,9 @@ class World:
         self.oracle = Oracle(self.schema, _NAME)
         self.model = _model(self.schema)
         self.landing, self.lake = _Bucket("landing"), _Bucket("lake")
-        self.services = Services(Settings.read({}), Landing(self.landing), Lake(self.lake), *cast(Any, (None, None, None)))
+        self.services = Services(
+            Settings.read({}), Landing(self.landing), Lake(self.lake), *cast(Any, (None, None, None, None))
+        )
         self.waiting: dict[str, tuple[File, datetime]] = {}
         self.bytes_seen: set[tuple[str, bytes, datetime]] = set()
 

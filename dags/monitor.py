@@ -14,6 +14,7 @@ that starts `<model>.retrain`.
 * **Safe to run again** at any point: a file is new until its intake record is written, and every write is keyed by what it is
   about.
 * **Fewer rows for good?** *This is normal now* in the form goes on at once; otherwise the third such period does.
+* **Freeze until** in the form holds promotions and retrainings back until then; this monitor goes on.
 * `as_of` runs it as of another time: labels and periods that were not there yet are not seen.
 """
 
@@ -25,7 +26,7 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, t
 from airflow_tasks import RETRAINING, ROLLBACK, alias_of, run_step
 from include.models.contract import Model
 from parsed_models import parsed_models
-from run_form import form, normal_now
+from run_form import form, freeze_fields, normal_now
 from task_policy import task_defaults
 
 
@@ -41,7 +42,7 @@ def monitor(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Request a retraining, whatever is found.") | normal_now(),
+        params=form(force="Request a retraining, whatever is found.") | normal_now() | freeze_fields(),
         tags=[model.name, model.owner, "monitor"],
         description=f"{model.description} Checks the newest data.",
         doc_md=__doc__,

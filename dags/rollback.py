@@ -9,6 +9,7 @@
 * **A reason is required:** it is kept in the ledger and on both versions.
 * **Verified first:** the target's artifact is loaded and queried by a fresh process; no training data are needed.
 * **Dry run** does all of that and moves nothing.
+* **Undo** restores the version that the newest rollback went back from; the ledger says *restored*, and no version is blocked.
 * The version rolled back from is blocked from promotion, unless a person brings it back with override.
 * **Safe to run again** at any point: a run that was killed half-way is completed or undone, and its log says which.
 """

@@ -12,7 +12,20 @@ _LONGEST = 1000
 # A period is announced as of its end, perhaps an evening early, or in local time without its zone.
 _AHEAD = timedelta(days=1)
 _EARLIEST_YEAR = 1900
-_FORM = {"as_of", "reason", "force", "replace_unscorable_champion", "candidate", "target", "dry_run", "override", "normal_now"}
+_FORM = {
+    "as_of",
+    "reason",
+    "force",
+    "replace_unscorable_champion",
+    "candidate",
+    "target",
+    "dry_run",
+    "override",
+    "undo",
+    "freeze_until",
+    "unfreeze",
+    "normal_now",
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +58,10 @@ class Request:
     `run_id` names the orchestrator's run; work is never keyed by it, only traced to it. `override` lets a champion be replaced
     that cannot be scored, or a version come back that was rolled back from; `asked_by` is the person or the event that started
     the run, `by_person` whether a person did. `normal_now` calls the newest period's number of rows normal. `candidate` alone
-    takes part in a retraining; empty means the whole pool. `target` and `dry_run` are a rollback's, and so is `instead_of`:
-    the champion that an event wants to go back from. `started` is when the run started: recorded, and never used in a
-    decision. `url`, `answer_url` and `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what
-    comes of it.
+    takes part in a retraining; empty means the whole pool. `target`, `undo` (the newest rollback) and `dry_run` are a
+    rollback's, and so is `instead_of`: the champion that an event wants to go back from. `freeze_until` and `unfreeze` are a
+    monitor's. `started` is when the run started: recorded, and never used in a decision. `url`, `answer_url` and
+    `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what comes of it.
     """
 
     as_of: datetime
@@ -63,6 +76,9 @@ class Request:
     by_person: bool = False
     target: str | None = None
     dry_run: bool = False
+    undo: bool = False
+    freeze_until: datetime | None = None
+    unfreeze: bool = False
     instead_of: str | None = None
     started: datetime | None = None
     orchestrator: str = "the orchestrator"
@@ -106,6 +122,9 @@ def request_for(run: Run) -> Request:
         by_person=run.by_hand,
         target=_line(form.get("target")) or _line(event.get("target")) or None,
         dry_run=_ticked(form, "dry_run"),
+        undo=_ticked(form, "undo"),
+        freeze_until=moment("freeze_until", form["freeze_until"]) if form.get("freeze_until") else None,
+        unfreeze=_ticked(form, "unfreeze"),
         instead_of=_line(event.get("instead_of")) or None,
         started=run.started,
         orchestrator=run.orchestrator,

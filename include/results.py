@@ -343,7 +343,7 @@ class Quality(Result):
 
 
 class Finding(Result):
-    """The result of triage: one word, its reason, and what a person may do about it.
+    """The result of triage: one word, its reason, and what a person may do about it; `title` says in a few words what it is.
 
     `page` is what a person has to know whatever the action; empty where there is nothing. A `routine` retraining is the usual
     look whether a fresh model pays: people hear of it when something comes of it.
@@ -354,6 +354,12 @@ class Finding(Result):
     advice: str = ""
     page: str = ""
     routine: bool = False
+    title: str = ""
+
+    @property
+    def headline(self) -> str:
+        """What it is, in a few words; the action where triage wrote none."""
+        return self.title or self.action
 
 
 class Snapshot(Result):
@@ -599,11 +605,12 @@ class Approval(Result):
 
 
 class Promotion(Result):
-    """Which version is champion now, and whether that changed."""
+    """Which version is champion now, and whether that changed; `frozen` says who holds promotions back, and until when."""
 
     promoted: bool
     champion_version: str | None
     previous_version: str | None
+    frozen: str = ""
 
 
 class Refreshed(Result):
@@ -618,28 +625,35 @@ class Reconciled(Result):
     """Who is champion, now that registry and ledger agree; `by_hand` says that it was changed outside of the pipeline.
 
     `unpublished` says why inference servers do not get this champion; None where they do, or where nothing is published.
+    `held` are the freezes and snoozes in force, in words.
     """
 
     champion_version: str | None
     by_hand: bool
     unpublished: str | None = None
+    held: tuple[str, ...] = ()
 
 
 class VerifiedTarget(Result):
     """A version that could be gone back to: its file loads and answers stored rows, of which `sample` is the digest.
 
-    `current` is champion now.
+    `current` is champion now; `undoes` says that the target is the version that was rolled back from, which is to be restored.
     """
 
     target: str
     current: str | None
     artifact_digest: str
     sample: str
+    undoes: bool = False
 
 
 class RolledBack(Result):
-    """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked."""
+    """Which version is champion after a rollback, and which was; nothing has moved where `dry_run` was ticked.
+
+    `undone` says that it was the undoing of a rollback: nothing is blocked by it.
+    """
 
     rolled_back: bool
     champion_version: str | None
     from_version: str | None
+    undone: bool = False

@@ -12,6 +12,7 @@ from include.settings import Settings
 from include.sources import Connections
 
 if TYPE_CHECKING:
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.latest_status import LatestStatus
@@ -34,6 +35,7 @@ class Services:
     registry: "Registry"
     ledger: "Ledger"
     locks: "Locks"
+    holds: "HoldStore"
     serving: "Serving | None" = None
     pulls: "Pulls | None" = None
 
@@ -48,6 +50,7 @@ def build_services(settings: Settings | None = None, connections: Connections | 
     """
     # The adapters load boto3 and MLflow: only where a step really runs, never where Airflow parses a DAG file.
     from include.adapters.databases import from_environment
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
@@ -67,6 +70,7 @@ def build_services(settings: Settings | None = None, connections: Connections | 
         registry=MlflowRegistry(settings.mlflow_tracking_uri, page_url=settings.mlflow_url),
         ledger=Ledger(lake),
         locks=Locks(lake),
+        holds=HoldStore(lake),
         serving=Serving(connect(settings.serving_bucket)) if settings.serving_bucket else None,
         pulls=Pulls(landing, lake, Locks(lake), connections or from_environment(os.environ)),
     )
@@ -74,6 +78,7 @@ def build_services(settings: Settings | None = None, connections: Connections | 
 
 def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> Services:
     """Services of this process alone, for one model: objects in memory, MLflow on a SQLite file in the folder."""
+    from include.adapters.hold_store import HoldStore
     from include.adapters.lake import Lake
     from include.adapters.landing import Landing
     from include.adapters.ledger import Ledger
@@ -84,7 +89,7 @@ def serverless_services(model: Model, folder: Path, landing: "MemoryStore") -> S
 
     settings, lake = Settings.read({"PROVING_GROUND_GIT_COMMIT": commit()}), MemoryStore("lake")
     registry = MlflowRegistry.in_folder(folder, model.name, page_url=settings.mlflow_url)
-    return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake))
+    return Services(settings, Landing(landing), Lake(lake), registry, Ledger(lake), Locks(lake), HoldStore(lake))
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Reader:
     latest: "LatestStatus"
     records: "Records"
     ledger: "Ledger"
+    holds: "HoldStore"
 
 
 def reader(patience: float | None = None) -> Reader:
@@ -119,12 +125,13 @@ def reader(patience: float | None = None) -> Reader:
 @cache
 def _read_side(
     bucket: str, endpoint: str | None, region: str, patience: float | None
-) -> tuple["LatestStatus", "Records", "Ledger"]:
+) -> tuple["LatestStatus", "Records", "Ledger", "HoldStore"]:
     """Kept, because the latest status remembers what it has read."""
+    from include.adapters.hold_store import HoldStore
     from include.adapters.latest_status import LatestStatus
     from include.adapters.ledger import Ledger
     from include.adapters.records import Records
     from include.adapters.s3_store import S3Store
 
     store = S3Store.connect(bucket, endpoint=endpoint, region=region, patience=patience)
-    return LatestStatus(store), Records(store), Ledger(store)
+    return LatestStatus(store), Records(store), Ledger(store), HoldStore(store)

@@ -6,9 +6,11 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from include.errors import ProvingGroundError
 from include.ledger.entries import Entry
 from include.noise.profile import NoiseProfile
 from include.results import Checked, Drift, Finding, Promotion, Quality, Scored, Verdict
+from include.untrusted_text import one_line
 
 T = TypeVar("T")
 
@@ -71,6 +73,32 @@ class PeriodProfile:
     counts_again: bool = False
 
 
+class FailedTask(BaseModel):
+    """Why the newest failed run of a stage stopped: in which task, by which error, and what that says.
+
+    Of an error that is not this project's own the words are left out: they may quote rows, and are in the task's log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    task: str
+    error: str
+    reason: str
+
+    @classmethod
+    def of(cls, run_id: str, task: str, error: BaseException | None) -> "FailedTask":
+        """Of what a task raised; None where its process died."""
+        if error is None:
+            return cls(run_id=run_id, task=task, error="", reason="the worker process died; nothing more is known")
+        name = type(error).__name__
+        if isinstance(error, ProvingGroundError):
+            return cls(run_id=run_id, task=task, error=name, reason=one_line(error, 1000) or name)
+        return cls(
+            run_id=run_id, task=task, error=name, reason=f"{name}; its message may quote rows, so it is only in the log"
+        )
+
+
 @dataclass(frozen=True)
 class Posted(Generic[T]):
     """A document, and when the store received it."""
@@ -81,19 +109,26 @@ class Posted(Generic[T]):
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest documents of one model; `unreadable` names the kinds whose document could not be read."""
+    """The newest documents of one model; `unreadable` names the kinds whose document could not be read, `faults` says why."""
 
     monitor: Posted[MonitorStatus] | None = None
     retrain: Posted[RetrainStatus] | None = None
     profile: Posted[PeriodProfile] | None = None
     ledger: Posted[Entry] | None = None
+    failed_monitor: Posted[FailedTask] | None = None
+    failed_retrain: Posted[FailedTask] | None = None
     unreadable: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...] = field(default=())
 
 
-LatestKind = Literal["monitor", "retrain", "profile", "ledger"]
+LatestKind = Literal["monitor", "retrain", "profile", "ledger", "failed_monitor", "failed_retrain"]
 LATEST_KINDS: dict[str, type] = {
     "monitor": MonitorStatus,
     "retrain": RetrainStatus,
     "profile": PeriodProfile,
     "ledger": Entry,
+    "failed_monitor": FailedTask,
+    "failed_retrain": FailedTask,
 }
+# By stage; a rollback or a replay is watched by the person who starts it.
+FAILURES: dict[str, LatestKind] = {"monitor": "failed_monitor", "retrain": "failed_retrain"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from include.reports.overview import FailedRun, Runs
 
+STAGES = ("monitor", "retrain", "rollback", "replay")
 # Airflow parks the task in one state where it is answered in Airflow, in the other where it is answered in MLflow.
 _WAITING = ("awaiting_input", "deferred")
 
@@ -19,11 +20,11 @@ def runs_of(model_names: Iterable[str]) -> "dict[str, Runs]":
 
     from include.reports.overview import Runs
 
-    columns = (DagModel.dag_id, DagModel.next_dagrun_create_after, DagModel.is_paused)
+    columns = (DagModel.dag_id, DagModel.next_dagrun_create_after, DagModel.is_paused, DagModel.is_stale)
     waiting = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.start_date)
     with create_session() as session:
         # Picked below and not in the query: a thousand names are more than SQLite takes in one.
-        planned = session.execute(select(*columns).where(DagModel.dag_id.like("%.retrain"))).all()
+        planned = session.execute(select(*columns)).all()
         under_review = session.execute(
             select(*waiting)
             .where(TaskInstance.task_id == "review", TaskInstance.state.in_(_WAITING))
@@ -32,12 +33,13 @@ def runs_of(model_names: Iterable[str]) -> "dict[str, Runs]":
         failed = _failed(session)
     # Newest first: of several reviews of a model the oldest one is kept.
     reviews = {_model(dag_id): (run_id, since) for dag_id, run_id, since in under_review}
-    plans = {_model(dag_id): (after, bool(paused)) for dag_id, after, paused in planned}
+    dags = {dag_id: (after, bool(paused) and not stale) for dag_id, after, paused, stale in planned}
     runs = {}
     for name in model_names:
         run_id, since = reviews.get(name, (None, None))
-        after, paused = plans.get(name, (None, False))
-        runs[name] = Runs(run_id, since, None if paused else after, paused, tuple(failed.get(name, ())))
+        after, _ = dags.get(f"{name}.retrain", (None, False))
+        paused = tuple(stage for stage in STAGES if dags.get(f"{name}.{stage}", (None, False))[1])
+        runs[name] = Runs(run_id, since, None if "retrain" in paused else after, paused, tuple(failed.get(name, ())))
     return runs
 
 

@@ -1,6 +1,8 @@
 """How a task of Airflow performs a step: from its context to a request, from the step's events to asset events."""
 
-from collections.abc import Mapping
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from include.results import Event
 
 Context = Mapping[str, Any]
+_log = logging.getLogger(__name__)
 # The aliases under which a task announces that it may ask for another run.
 RETRAINING, ROLLBACK = "needs_retraining", "needs_rollback"
 
@@ -20,14 +23,41 @@ RETRAINING, ROLLBACK = "needs_retraining", "needs_rollback"
 def run_step(step: str, model: Model, context: Context, **inputs: Any) -> dict[str, Any]:
     """Perform a step; its result as plain values, fit for XCom."""
     from airflow_databases import database
+    from include.errors import ProvingGroundError
     from include.steps import perform
     from slack_alerts import send
 
-    performed = perform(step, model.name, request_from(context), connections=database, **inputs)
+    try:
+        performed = perform(step, model.name, request_from(context), connections=database, **inputs)
+    except ProvingGroundError:
+        # What went wrong is in the message; where it was raised is for those who change this code.
+        _log.debug("%s of %s", step, model.name, exc_info=True)
+        without_frames()
+        raise
     for event in performed.events:
         _emit(model, context, event)
     send(performed.messages)
     return dict(performed.result.model_dump(mode="json"))
+
+
+def without_frames() -> None:
+    """Let Airflow log an error of ours, which is expected, in one line: the stack frames hide what to do."""
+    import structlog
+
+    processors = structlog.get_config()["processors"]
+    if in_one_line not in processors:
+        processors.insert(0, in_one_line)
+
+
+def in_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Structlog's event of an error of ours with the error's message as its text; every other event as it is."""
+    from include.errors import ProvingGroundError
+
+    error = sys.exc_info()[1] if event.get("exc_info") is True else event.get("exc_info")
+    if isinstance(error, ProvingGroundError):
+        del event["exc_info"]
+        event["event"] = f"{type(error).__name__}: {error}"
+    return event
 
 
 def request_from(context: Context) -> "Request":

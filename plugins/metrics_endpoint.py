@@ -27,7 +27,7 @@ def answer(authorization: str) -> tuple[int, bytes]:
     from airflow_facts import runs_of
     from include.alerts.throttle import Flow
     from include.errors import ProvingGroundError
-    from include.models import all_models, model_names
+    from include.models import all_models, broken_models, model_names
     from include.reports.prometheus import exposition
     from include.services import reader
 
@@ -40,7 +40,7 @@ def answer(authorization: str) -> tuple[int, bytes]:
         if not hmac.compare_digest(expected.encode(), authorization.encode()):
             return 401, b"The bearer token is not the one in PROVING_GROUND_METRICS_TOKEN.\n"
         flow = read.latest.messages(Flow) or Flow()
-        return 200, exposition(all_models(), read.latest.all(), runs_of(model_names()), flow)
+        return 200, exposition(all_models(), read.latest.all(), runs_of(model_names()), flow, list(broken_models()))
     except (ProvingGroundError, SQLAlchemyError) as error:
         _log.error("no metrics: %s: %s", type(error).__name__, error)
         return 503, b"No metrics; the log of the api-server says why.\n"

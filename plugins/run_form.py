@@ -48,6 +48,24 @@ def normal_now() -> dict[str, Param]:
     }
 
 
+def freeze_fields() -> dict[str, Param]:
+    """Two more fields, for a holiday or an incident: promotions and retrainings of this model are held back for a time."""
+    return {
+        "freeze_until": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            pattern=_ISO_8601,
+            title="Freeze until",
+            description="Train and promote nothing until this time (UTC). Monitors go on, a rollback stays possible. Say why "
+            "above; who and why are kept in the ledger and shown on the page Models.",
+        ),
+        "unfreeze": Param(
+            False, type="boolean", title="Unfreeze", description="End this model's freeze before its time. Say why above."
+        ),
+    }
+
+
 def rollback_form() -> dict[str, Param]:
     """The fields of a rollback; the reason has no usable default, so the button waits for one."""
     return {
@@ -73,6 +91,12 @@ def rollback_form() -> dict[str, Param]:
             type="boolean",
             title="Override",
             description="Allow a target that was itself rolled back from before.",
+        ),
+        "undo": Param(
+            False,
+            type="boolean",
+            title="Undo the newest rollback",
+            description="Restore the version that the newest rollback went back from, and block none. Leave the target empty.",
         ),
     }
 

@@ -13,6 +13,7 @@ import pandas as pd
 from botocore.exceptions import ClientError
 
 from include.adapters.fresh_process import ArtifactTrial
+from include.adapters.hold_store import HoldStore
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
@@ -290,5 +291,6 @@ def services(landing: MemoryStore, lake: MemoryStore, registry: FakeRegistry, se
         registry=registry,
         ledger=Ledger(lake),
         locks=Locks(lake, sleep=lambda _: None),
+        holds=HoldStore(lake),
         serving=Serving(lake) if serving else None,
     )

@@ -162,6 +162,14 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "pip install torch --index-url https://download.pytorch.org/whl/cpu": Cannot("asks another package index"),
     "python -m include.cli reregister": By("tests/champion/test_reregister.py"),
     "python -m include.cli reregister churn --old ../before/.venv/bin/python": By("tests/champion/test_reregister.py"),
+    'python -m include.cli freeze --all --until 2026-12-01T18:00Z --reason "incident 12"': By("tests/cli/test_freeze.py"),
+    'python -m include.cli freeze churn --until 2026-12-27T08:00Z --reason "Christmas: no one on call"': By(
+        "tests/cli/test_freeze.py"
+    ),
+    'python -m include.cli snooze churn page --until 2026-12-27T08:00Z --reason "the new sensor is noisy, order 4711"': By(
+        "tests/cli/test_freeze.py"
+    ),
+    'python -m include.cli unfreeze churn --reason "it is over"': By("tests/cli/test_freeze.py"),
     "make bench-field_years": MINUTES,
     "make bench-field_coverage": MINUTES,
     "make bench-field_causes": MINUTES,

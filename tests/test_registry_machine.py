@@ -35,6 +35,7 @@ class Registry(RuleBasedStateMachine):
         self.way_back: list[str] = []
         self.were: list[str] = []
         self.failed: set[str] = set()
+        self.went_back_from: str | None = None
         self.by_gate: set[str] = set()
         self.runs = 0
 
@@ -52,7 +53,7 @@ class Registry(RuleBasedStateMachine):
             self.replaced_by(new)
 
     def takes(self, new: str | None) -> None:
-        self.champion = new
+        self.champion, self.went_back_from = new, None
         self.were += [new] if new and new not in self.were else []
         self.failed.discard(str(new))
 
@@ -133,6 +134,21 @@ class Registry(RuleBasedStateMachine):
             failed, target_now = self.champion, verified_target.target
             self.back_to(target_now)
             self.failed |= {failed} if failed else set()
+            self.went_back_from = failed
+
+    @rule(fault=FAULTS)
+    def undo(self, fault: tuple[str, int]) -> None:
+        """By the form: only where the champion came by a rollback."""
+        verified_target: VerifiedTarget | None = None
+        try:
+            verified_target = self.step("verify_target", "rollback", self.world.services, undo=True)
+        except NoSuchTarget:
+            assert self.went_back_from is None
+        if verified_target is None:
+            return
+        assert verified_target.target == self.went_back_from
+        self.do("roll_back", f"rollback {self.runs}", fault, {"undo": True}, verified=verified_target)
+        self.back_to(verified_target.target)
 
     @rule(number=st.sampled_from(["1", "2", "3", "none"]))
     def by_hand(self, number: str) -> None:
@@ -171,7 +187,7 @@ class Registry(RuleBasedStateMachine):
             # Each check is a run of its own.
             self.runs += 1
             run_id = f"monitor {self.runs}"
-        asked = {key: more.pop(key) for key in ("target", "override", "dry_run") if key in more}
+        asked = {key: more.pop(key) for key in ("target", "override", "dry_run", "undo") if key in more}
         request = Request(as_of=day(1), reason="r", run_id=run_id, reason_given=True, asked_by="carol", **asked)
         return import_module(f"include.steps.{name}").run(StepContext(services, self.world.model, request), **more)
 

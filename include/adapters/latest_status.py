@@ -3,6 +3,7 @@
     latest/<model>/monitor.json    the newest status of a check, and so on for `retrain`
     latest/<model>/profile.json    the noise profile of the newest period
     latest/<model>/ledger.json     the newest entry of the ledger
+    latest/<model>/failed_<stage>.json  why the newest failed run of monitor or retrain stopped
     latest/_all/messages.json      how many messages went out, and what the next one has to report
 
 All of it is copied from what is kept elsewhere for good: what was lost here is written again, run by run.
@@ -34,7 +35,7 @@ class LatestStatus:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._read: dict[str, tuple[str, Posted[Any] | None]] = {}
+        self._read: dict[str, tuple[str, Posted[Any] | CorruptObject]] = {}
 
     def post(self, model_name: str, kind: LatestKind, document: object) -> None:
         """Write a document in place of the one before."""
@@ -64,7 +65,7 @@ class LatestStatus:
             fresh = list(pool.map(self._posted, changed))
         now = before | {entry.key: (entry.etag, posted) for entry, posted in zip(changed, fresh, strict=True)}
         self._read = now = {key: kept for key, kept in now.items() if key in listed}
-        by_model: dict[str, dict[str, Posted[Any] | None]] = {}
+        by_model: dict[str, dict[str, Posted[Any] | CorruptObject]] = {}
         for key, (_, posted) in now.items():
             by_model.setdefault(key.split("/")[1], {})[_kind(key)] = posted
         return {model_name: _latest(posted) for model_name, posted in by_model.items()}
@@ -106,17 +107,18 @@ class LatestStatus:
         except (ObjectMissing, CorruptObject):
             return None
 
-    def _posted(self, entry: StoredObject) -> Posted[Any] | None:
+    def _posted(self, entry: StoredObject) -> Posted[Any] | CorruptObject:
         try:
             return Posted(entry.modified, read_document(self._store, LATEST_KINDS[_kind(entry.key)], entry.key))
         except CorruptObject as error:
             _log.error("%s", error)
-            return None
+            return error
 
 
-def _latest(posted: Mapping[str, Posted[Any] | None]) -> Latest:
-    readable: dict[str, Any] = {kind: one for kind, one in posted.items() if one is not None}
-    return Latest(**readable, unreadable=tuple(kind for kind, one in posted.items() if one is None))
+def _latest(posted: Mapping[str, Posted[Any] | CorruptObject]) -> Latest:
+    readable: dict[str, Any] = {kind: one for kind, one in posted.items() if isinstance(one, Posted)}
+    faults = {kind: str(one) for kind, one in posted.items() if isinstance(one, CorruptObject)}
+    return Latest(**readable, unreadable=tuple(faults), faults=tuple(faults.values()))
 
 
 def _readable(kind: type[T], data: bytes) -> T | None:

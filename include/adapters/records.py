@@ -15,6 +15,7 @@ from typing import TypeVar
 from include.adapters.latest_status import READERS, LatestStatus
 from include.adapters.object_store import ObjectStore, read_document, unless_spoilt
 from include.documents import to_bytes
+from include.errors import CorruptObject
 from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus, Status
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
@@ -43,6 +44,15 @@ class Records:
         """The statuses of a kind, oldest first: all, or so many of the newest."""
         prefix = f"status/{model_name}/{kind.stage}/"
         return self._read_all(kind, list(self._keys(prefix).values()), newest)
+
+    def readable(self, model_name: str, kind: type[S], newest: int) -> tuple[list[S], list[str]]:
+        """So many of the newest statuses, oldest first, for a page: what is spoilt is left out; the second list names it."""
+        return self._readable(kind, list(self._keys(f"status/{model_name}/{kind.stage}/").values()), newest)
+
+    def readable_profiles(self, model_name: str, until: datetime, newest: int) -> tuple[list[PeriodProfile], list[str]]:
+        """The same of the noise profiles of the periods that start before a time."""
+        keys = self._keys(f"profiles/{model_name}/")
+        return self._readable(PeriodProfile, [key for period, key in keys.items() if period < until], newest)
 
     def status_times(self, model_name: str, kind: type[S]) -> list[datetime]:
         """As-of times of all statuses of a kind, oldest first, without reading one."""
@@ -136,6 +146,18 @@ class Records:
             except ValueError:
                 _log.warning("%s is not one of our documents, so it is left out", entry.key)
         return dict(sorted(keys.items()))
+
+    def _readable(self, kind: type[T], keys: Sequence[str], newest: int) -> tuple[list[T], list[str]]:
+        def read(key: str) -> T | CorruptObject:
+            try:
+                return read_document(self._store, kind, key)
+            except CorruptObject as error:
+                return error
+
+        with ThreadPoolExecutor(READERS) as pool:
+            found = list(pool.map(read, keys[-newest:]))
+        faults = [str(one) for one in found if isinstance(one, CorruptObject)]
+        return [one for one in found if not isinstance(one, CorruptObject)], faults
 
     def _read_all(self, kind: type[T], keys: Sequence[str], newest: int | None) -> list[T]:
         """The newest of these in their order; read concurrently, because each is a round trip to the store."""

@@ -38,10 +38,16 @@ def failure_message(failure: texts.Failure, state: str) -> Message:
     return Message("failure", texts.failure_text(failure, state))
 
 
+def broken_model_message(model_name: str, why: str, airflow_url: str) -> Message:
+    """A model's file that cannot be used: once for its reason, however often the file is read."""
+    return Message("failure", texts.broken_model_text(model_name, why, airflow_url), once=_name("failure", model_name, why))
+
+
 def _reconciled(model_name: str, request: Request, _: Inputs, result: Result) -> list[Message]:
-    """A champion that was changed by hand, or that inference servers do not get."""
+    """A champion that was changed by hand, or that inference servers do not get; and once, what people hold back."""
     assert isinstance(result, Reconciled)
-    messages = []
+    held = [(texts.held_text(model_name, words, request.url), words) for words in result.held]
+    messages = [Message("held", text, once=_name("held", model_name, words)) for text, words in held]
     if result.unpublished:
         text = texts.unpublished_text(model_name, result.unpublished, request.url)
         messages.append(_message("failure", model_name, request, text, about="unpublished"))

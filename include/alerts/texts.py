@@ -38,6 +38,22 @@ _ADVICE = {
     "inconclusive": "No action needed: the next retraining has more rows. The card says how many would decide.",
     "blocked": "A check could not be made: the card says which, and docs/runbook.md what to do about it.",
 }
+# What an error of ours is, in a few words; the others are named by their type.
+_FAULTS = {
+    "BrokenFeed": "feed broken",
+    "UnreadableFile": "a file cannot be read",
+    "LayoutChanged": "the model's file reads deliveries otherwise",
+    "NoCandidateLeft": "no candidate could be trained",
+    "OverlappingRows": "rows in training and hold-out",
+    "ChampionMoved": "the champion was changed meanwhile",
+    "ArtifactChanged": "an artifact was replaced",
+    "NoSuchTarget": "no version to go back to",
+    "TrialFailed": "a version cannot be loaded",
+    "LedgerBroken": "the ledger is broken",
+    "CorruptObject": "an object is spoilt",
+    "ModelError": "the model's file cannot be used",
+    "no exception": "the worker process died",
+}
 _SERVICE_ADVICE = {
     "object store": "Check that it runs and that this machine reaches it",
     "MLflow": "Check that its server runs and that this machine reaches it",
@@ -58,12 +74,24 @@ def failure_text(failure: Failure, state: str) -> str:
     """A failed task; `state` is the state things are in. Of an error that is not ours only the type: it may quote rows."""
     model, _, stage = failure.pipeline.rpartition(".")
     kind = type(failure.error).__name__ if failure.error else "no exception"
+    what = _FAULTS.get(kind, "a task failed")
     return _message(
         _RED,
-        f"*{_escaped(model)}* · {_escaped(stage)} failed in *{_escaped(failure.step)}* ({_escaped(kind)})",
+        f"*{_escaped(model)}* · {_escaped(what)}: {_escaped(stage)} stopped in *{_escaped(failure.step)}* ({_escaped(kind)})",
         _cause(failure.error),
         state,
         _link(failure.log_url, "Log and retry"),
+    )
+
+
+def broken_model_text(model_name: str, why: str, airflow_url: str) -> str:
+    """A model's file that cannot be used."""
+    return _message(
+        _RED,
+        f"*{_escaped(model_name)}* · its file cannot be used, so it has no DAGs",
+        _escaped(why),
+        "Its champion stays as it is, and is neither checked nor retrained; the other models go on.",
+        _link(airflow_url, "Import errors in Airflow"),
     )
 
 
@@ -108,6 +136,9 @@ def verdict_text(model_name: str, verdict: Verdict, promotion: Promotion, approv
     about = f"*{_escaped(word)}*, version {_escaped(version)}" if version else "nothing was trained"
     champion_text = f"Version {_escaped(champion)} stays champion" if champion else "There is still no champion"
     advice = (_ADVICE.get(word) or f"{_escaped(approval.summary)}.") if version else "No action needed."
+    if promotion.frozen:
+        about = f"version {_escaped(version)} may be promoted, and is not yet"
+        advice = f"{_escaped(promotion.frozen)}. Clear the task promote once the freeze has ended."
     return _message(
         _SIGNS[word] if version else _WHITE,
         f"*{_escaped(model_name)}* · {about}",
@@ -148,6 +179,12 @@ def promoted_text(model_name: str, verdict: Verdict, promotion: Promotion, appro
 def rolled_back_text(model_name: str, result: RolledBack, by: str, reason: str, run_url: str) -> str:
     """An earlier champion is back, who asked for it, and why."""
     left = result.from_version
+    if result.undone:
+        title = f"rollback undone: version {_escaped(result.champion_version)} is restored instead of {_escaped(left)}"
+        advice = f"Neither version is blocked. To go back once more, run {_escaped(model_name)}.rollback."
+        cause = f"{_escaped(by)}: {_escaped(reason)}"
+        sign = ":leftwards_arrow_with_hook:"
+        return _message(sign, f"*{_escaped(model_name)}* · {title}", cause, advice, _link(run_url, "Run"))
     instead = f" instead of {_escaped(left)}" if left else ""
     blocked = f"Version {_escaped(left)} is blocked from promotion; a retraining may bring a better one." if left else ""
     return _message(
@@ -164,7 +201,8 @@ def finding_text(model_name: str, finding: Finding, run_url: str = "") -> str | 
     if finding.action not in ("page", "alarm") and not finding.page:
         return None
     sign = _YELLOW if finding.action == "page" and not finding.page else _RED
-    title, told = f"*{_escaped(model_name)}* · {finding.action}", "; ".join(filter(None, [finding.page, finding.reason]))
+    title = f"*{_escaped(model_name)}* · {_escaped(finding.headline)}"
+    told = "; ".join(filter(None, [finding.page, finding.reason]))
     return _message(sign, title, _escaped(told), _escaped(finding.advice), _link(run_url, "Run"))
 
 
@@ -186,6 +224,15 @@ def by_hand_text(model_name: str, summary: str, run_url: str = "") -> str:
     advice = f"The ledger keeps it with the time at which it was noticed. If it was a mistake, run {model_name}.rollback."
     title = f"*{_escaped(model_name)}* · changed by hand"
     return _message(_YELLOW, title, _escaped(summary), _escaped(advice), _link(run_url, "Run"))
+
+
+def held_text(model_name: str, words: str, run_url: str = "") -> str:
+    """What a person holds back for a time."""
+    about, _, reason = words.partition(": ")
+    frozen = about.startswith("frozen")
+    advice = "Nothing is trained or promoted; monitors go on, a rollback stays possible. It ends by itself." if frozen else ""
+    title = f"*{_escaped(model_name)}* · {_escaped(about)}"
+    return _message(_WHITE, title, _escaped(reason), advice or "The page Models shows what is found.", _link(run_url, "Run"))
 
 
 def unpublished_text(model_name: str, why: str, run_url: str = "") -> str:

@@ -11,14 +11,25 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 Kind = Literal[
-    "failure", "outage", "started", "verdict", "approval", "promoted", "rolled_back", "silence", "page", "by_hand", "probation"
+    "failure",
+    "outage",
+    "started",
+    "verdict",
+    "approval",
+    "promoted",
+    "rolled_back",
+    "silence",
+    "page",
+    "by_hand",
+    "probation",
+    "held",
 ]
 Outcome = Literal["delivered", "held_back", "failed", "unconfigured"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 # These need no action: they have a limit of their own, so that they never keep a failure or a question back.
-ROUTINE: tuple[Kind, ...] = ("started", "verdict", "promoted")
+ROUTINE: tuple[Kind, ...] = ("started", "verdict", "promoted", "held")
 # Seconds. An outage is reported again after so long, if it still stops tasks.
 OUTAGE_WINDOW = 15 * 60
 LIMIT, LIMIT_WINDOW = 20, 10 * 60

@@ -86,7 +86,7 @@ class Handover:
         return entry
 
     def move(self, event: EventName, about: Subject, author: Author, evidence: dict[str, Any]) -> None:
-        """Make a version champion; `event` is the intent: promoting or rolling_back.
+        """Make a version champion; `event` is the intent: promoting, rolling_back or restoring.
 
         Raises:
             Locked: the lock was lost; nothing more is written.
@@ -136,6 +136,8 @@ class Handover:
     def _move_anchor(self, entry: Entry) -> None:
         """The frozen reference moves up with a proved gain over it, and back from a version that was rolled back from.
 
+        Where that rollback is undone it moves up again.
+
         Once per entry, and only where it is what the entry is about: a person may choose another.
         """
         registry, name = self.services.registry, self.model.name
@@ -148,6 +150,12 @@ class Handover:
             promoted = self.services.ledger.newest_about(name, "promoted", entry.before)
             before = _against_anchor(promoted) if promoted else None
             leaves, to = entry.before, before.version if before else entry.champion
+        elif entry.event == "restored":
+            promoted = self.services.ledger.newest_about(name, "promoted", entry.champion)
+            before = _against_anchor(promoted) if promoted else None
+            if before is None or not before.proved:
+                return
+            leaves, to = before.version, entry.champion
         else:
             return
         anchor = registry.aliased(name, ANCHOR)
@@ -212,7 +220,7 @@ class Handover:
         if entry.champion == about:
             tags[WAS_CHAMPION] = "true"
         self.services.registry.annotate(self.model.name, about, tags)
-        if entry.champion == about and entry.event in ("rolled_back", "changed_by_hand"):
+        if entry.champion == about and entry.event in ("rolled_back", "restored", "changed_by_hand"):
             self.services.registry.drop_tags(self.model.name, about, [ROLLED_BACK])
         if entry.event == "rolled_back" and entry.before and self.services.registry.exists(self.model.name, entry.before):
             self.services.registry.annotate(self.model.name, entry.before, {ROLLED_BACK: line})

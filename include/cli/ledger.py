@@ -1,16 +1,17 @@
 """What was in production when, who decided it, and why? The ledger of one model in this terminal."""
 
+import shutil
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
-from rich.markdown import Markdown
 
 from include.cli.connection import connect
 from include.errors import DataError
 from include.models import find_model
-from include.reports.ledger_card import ledger_card
+from include.reports.ledger_text import ledger_text
 from include.request import moment
+
+_WIDEST = 110
 
 
 @click.command("ledger")
@@ -27,4 +28,6 @@ def command(model: str, at: str | None) -> None:
     queried = moment("AT", at) if at else None
     if queried and queried > datetime.now(UTC):
         raise DataError(f"AT={at!r} has not come yet; name a time up to now.")
-    Console().print(Markdown(ledger_card(name, connect().ledger.proved(name), queried)))
+    # Longer lines are hard to read, however wide the terminal is.
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    click.echo(ledger_text(name, connect().ledger.proved(name), queried, width))

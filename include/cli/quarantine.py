@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -19,7 +20,7 @@ from include.models import find_model
 from include.results import QuarantinedRow
 from include.untrusted_text import one_line
 
-_ROWS_SHOWN, _REASONS_SHOWN = 10, 4
+_EXAMPLES, _VALUES_SHOWN, _REASONS_SHOWN, _REASONS_EXPLAINED = 2, 5, 4, 20
 _LONGEST_REASON, _LONGEST_VALUE, _LONGEST_ROW = 120, 40, 400
 
 
@@ -75,18 +76,30 @@ def deliveries(lake: Lake, model_name: str, newest: int) -> tuple[list[Quarantin
 
 
 def show(console: Console, model_name: str, listed: list[QuarantinedDelivery], of: int) -> None:
-    """A table of the deliveries, then the first rows of the newest."""
+    """A table of the deliveries, then the rows of the newest by reason: how many, which values, and examples."""
     if not listed:
         console.print(f"No row of {model_name} is in quarantine.", highlight=False, markup=False)
         return
     console.print(_table(model_name, listed, of))
     newest = listed[0]
-    shown = newest.rows[:_ROWS_SHOWN]
-    _say(console, f"The first {len(shown)} of the {len(newest.rows):,} rows of {newest.source}:", "bold")
-    for row in shown:
-        _say(console, f"row {row.row}: {'; '.join(one_line(reason, _LONGEST_REASON) for reason in row.reasons)}")
-        _say(console, f"    {_values(row.values)}", "dim")
+    _say(console, f"The {len(newest.rows):,} bad rows of {newest.source}, by reason:", "bold")
+    for reason, count in newest.reasons.most_common(_REASONS_EXPLAINED):
+        rows = [row for row in newest.rows if reason in {one_line(one, _LONGEST_REASON) for one in row.reasons}]
+        _say(console, f"{count:,} × {reason}")
+        if offending := _offending(reason, rows):
+            _say(console, f"    values: {offending}")
+        for row in rows[:_EXAMPLES]:
+            _say(console, f"    row {row.row}: {_values(row.values) or one_line(row.line, _LONGEST_ROW)}", "dim")
     _say(console, f"All of them: {newest.key} in the lake.", "dim")
+
+
+def _offending(reason: str, rows: Sequence[QuarantinedRow]) -> str:
+    """The most frequent values of the column that a reason is about; empty where it is about no single column."""
+    column = reason.partition(":")[0]
+    values = Counter(_shown(row.values[column]) for row in rows if column in row.values)
+    listed = [f"{value} ({count:,})" for value, count in values.most_common(_VALUES_SHOWN)]
+    more = f", and {len(values) - _VALUES_SHOWN:,} others" if len(values) > _VALUES_SHOWN else ""
+    return ", ".join(listed) + more
 
 
 def _table(model_name: str, listed: list[QuarantinedDelivery], of: int) -> Table:
@@ -113,11 +126,12 @@ def _counted(reasons: Counter[str]) -> str:
 
 def _values(values: dict[str, Any]) -> str:
     """One printable line: a delivery may hold anything, also what would steer a terminal."""
-    parts = [
-        f"{one_line(name, _LONGEST_VALUE)}={'(missing)' if value is None else one_line(value, _LONGEST_VALUE)}"
-        for name, value in values.items()
-    ]
+    parts = [f"{one_line(name, _LONGEST_VALUE)}={_shown(value)}" for name, value in values.items()]
     return one_line(", ".join(parts), _LONGEST_ROW)
+
+
+def _shown(value: Any) -> str:
+    return "(missing)" if value is None else one_line(value, _LONGEST_VALUE) or "(empty)"
 
 
 def _say(console: Console, text: str, style: str = "") -> None:

@@ -18,11 +18,13 @@ from rich.panel import Panel
 from include.alerts.texts import (
     Failure,
     approval_text,
+    broken_model_text,
     by_hand_text,
     cause_in_words,
     failed_candidates_text,
     failure_text,
     finding_text,
+    held_text,
     missed_text,
     outage_text,
     probation_text,
@@ -62,6 +64,8 @@ _SIGNS = {
     "raised_hand": "✋",
     "mute": "🔇",
 }
+_SAFE = "The champion is unchanged."
+_NO_MODEL = "include/models/churn.py defines no MODEL: end it with MODEL = Model(...), see contract.py."
 _WHEN = datetime(2026, 3, 6, 9, tzinfo=UTC)
 _HALF_PAST_NINE = 1_772_616_600.0
 
@@ -84,6 +88,7 @@ def _what_went_wrong() -> dict[str, str]:
     outage = outage_text(Failure("card_fraud.monitor", "score", down, log.replace("traffic_volume", "card_fraud")))
     memory = log.replace("traffic_volume.monitor", "search_queries.retrain")
     return {
+        "a model's file cannot be used": broken_model_text("churn", _NO_MODEL, _AIRFLOW),
         "a task failed": _failure(Failure("traffic_volume.monitor", "check", bad_rows, log)),
         "a task failed for want of memory": _failure(Failure("search_queries.retrain", "train", MemoryError(), memory)),
         "an outage": outage,
@@ -92,7 +97,9 @@ def _what_went_wrong() -> dict[str, str]:
 
 
 def _failure(failure: Failure) -> str:
-    return failure_text(failure, "The champion is unchanged.")
+    return failure_text(
+        failure, "No row of this batch went on; the champion is unchanged." if failure.step == "check" else _SAFE
+    )
 
 
 def _retraining() -> dict[str, str]:
@@ -144,18 +151,31 @@ def _what_needs_attention() -> dict[str, str]:
     name, run = "traffic_volume", _run("traffic_volume.monitor")
     noisy = Finding(
         action="page",
+        title="Feed too noisy: weather: 11.2% of its values are misspelt, usually 1.1%",
         reason="noise surge: weather: 11.2% of its values are misspelt, usually 1.1%",
         advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
     )
     below = "the champion is below its floor: roc_auc 0.512, asked for is 0.6"
-    fallen = Finding(action="retrain", reason="decay: roc_auc fell from 0.71 to 0.512", page=below)
-    silent = Finding(action="alarm", reason="silence: no check for 23 days", advice="See why the monitor did not run.")
+    fell = "roc_auc fell from 0.71 to 0.512"
+    fallen = Finding(action="retrain", title=f"Quality fell: {fell}", reason=f"decay: {fell}", page=below)
+    silence, see = "no check for 23 days", "See why the monitor did not run."
+    silent = Finding(action="alarm", title=silence.capitalize(), reason=f"silence: {silence}", advice=see)
     worse = "look 2 of 3: roc_auc of version 8 is 0.021 below that of 7 on the same 9,120 rows: more than chance explains"
     unpublished = (
         "version 8 is champion, but s3://serving/serving/traffic_volume could not be brought up to date: access denied"
     )
     back = RolledBack(rolled_back=True, champion_version="7", from_version="8")
     texts = {
+        "a freeze": held_text(
+            name, "frozen until 2026-12-27 08:00 UTC by alice: Christmas, no one on call", _run(f"{name}.monitor")
+        ),
+        "a rollback is undone": rolled_back_text(
+            name,
+            RolledBack(rolled_back=True, champion_version="8", from_version="7", undone=True),
+            "alice",
+            "the complaints were about another road",
+            _run(f"{name}.rollback"),
+        ),
         "rolled back": rolled_back_text(name, back, "alice", "complaints from the control room", _run(f"{name}.rollback")),
         "silence": finding_text(name, silent, run),
         "noisier data than ever": finding_text(name, noisy, run),

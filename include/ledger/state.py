@@ -16,6 +16,8 @@ EventName = Literal[
     "promoted",
     "rolling_back",
     "rolled_back",
+    "restoring",
+    "restored",
     "abandoned",
     "set_back",
     "changed_by_hand",
@@ -26,11 +28,14 @@ EventName = Literal[
     "pruned",
     "withdrawn",
     "erased",
+    "postponed",
+    "frozen",
+    "unfrozen",
 ]
 EVENTS: tuple[str, ...] = get_args(EventName)
 # Each intent with its outcome.
-OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolled_back"}
-TAKES_OFFICE = ("found", "promoted", "rolled_back", "changed_by_hand")
+OUTCOME: dict[str, EventName] = {"promoting": "promoted", "rolling_back": "rolled_back", "restoring": "restored"}
+TAKES_OFFICE = ("found", "promoted", "rolled_back", "restored", "changed_by_hand")
 # Idempotent events: appended once per key.
 ONCE_PER_KEY = (
     "compared",
@@ -42,6 +47,9 @@ ONCE_PER_KEY = (
     "rollback_proposed",
     "probation_ended",
     "withdrawn",
+    "postponed",
+    "frozen",
+    "unfrozen",
 )
 # Entries that hold the gate's verdict. An intent holds it too, and may be written twice.
 _JUDGED = ("promoted", "refused")
@@ -49,7 +57,7 @@ _JUDGED = ("promoted", "refused")
 
 @dataclass(frozen=True)
 class Move:
-    """An intent whose outcome is not written yet: `event` promoting or rolling_back, from one version to another."""
+    """An intent without its outcome: `event` promoting, rolling_back or restoring, from one version to another."""
 
     event: str
     old: str | None

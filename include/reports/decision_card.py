@@ -1,15 +1,16 @@
 """The decision card: one page of markdown, identical wherever it is read."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from include.decisions.gate.budgets import Cost
-from include.decisions.gate.verdict import Decision, untested
+from include.decisions.gate.verdict import Decision
 from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
+from include.reports.card_words import names_of, summary, what_got_worse, with_names
 from include.reports.pages import render
 from include.results import Contestant, Snapshot
 from include.search_space import in_words
@@ -32,7 +33,7 @@ class CardFacts:
     the format of an artifact that runs its own code, and why it has that; `plot_url` is the
     address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
     from, `importance` what each feature is worth, `test_score` the ML Test Score in a line, `error_budget` what the comparison
-    spent, in words.
+    spent, in words; `fixed` are the corruptions whose severities the model's file sets.
     """
 
     model: str
@@ -60,20 +61,27 @@ class CardFacts:
     choice: str = ""
     pool: Sequence[Contestant] = ()
     importance: Sequence[Importance] = ()
+    fixed: Sequence[str] = ()
 
 
 def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
-    """Verdict and three reasons first, then the picture, the tables, and how to reproduce it. Text from outside is escaped.
+    """Verdict, summary and reasons first, then what got worse, the picture, the tables, and how to reproduce it.
+
+    Text from outside is escaped.
 
     At most LONGEST characters; the last tables give way first, and the card says so.
     """
-    values = _values(scorecard, criteria, facts) if scorecard else {"sections": []}
+    names = names_of((cell.condition for cell in scorecard.conditions), facts.fixed) if scorecard else {}
+    values = _values(scorecard, criteria, facts, names) if scorecard else {"sections": [], "warnings": []}
     sections = values.pop("sections")
     commit, _, changed = facts.git_commit.partition("+")
     for kept in range(len(sections), -1, -1):
         card = render(
             "decision_card.md",
             decision=decision,
+            summary=summary(decision, scorecard, facts.challenger, facts.champion),
+            reasons=[with_names(reason, names) for reason in decision.reasons],
+            choice=with_names(facts.choice, names),
             scorecard=scorecard,
             criteria=criteria,
             facts=facts,
@@ -91,7 +99,7 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
     return card
 
 
-def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[str, Any]:
+def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts, names: Mapping[str, str]) -> dict[str, Any]:
     """What the tables show; `sections` that have anything to show, the most important one first."""
     tested = [cell for cell in scorecard.slices if cell.tested]
     worst = sorted(tested, key=lambda cell: cell.gain.value if cell.gain else 0.0)[:_MOST_SLICES]
@@ -108,11 +116,12 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts) -> dict[
     }
     return {
         "sections": [name for name, content in sections.items() if content],
+        "warnings": what_got_worse(scorecard, criteria, facts.holdout.rows, names),
+        "conditions": [replace(cell, condition=names[cell.condition]) for cell in scorecard.conditions],
         "clusters": _clusters(scorecard),
         "production": _production(scorecard),
         "worst": worst,
         "more": len(tested) - len(worst),
-        "untested": untested(scorecard),
         "others": others,
         "costs": costs,
         "features": [_feature(one, facts) for one in facts.importance[:_MOST_FEATURES]],
@@ -156,7 +165,7 @@ def _feature(one: Importance, facts: CardFacts) -> str:
     """What one feature is worth, as a row of a table."""
     its = (f"{one.challenger.value:+.3g}", _interval(one.challenger)) if one.challenger else ("not taken", "")
     champions = f"{one.champion.value:+.3g}" if one.champion else "not taken"
-    return _row(plain(one.feature), *its, *([champions] if facts.champion else []))
+    return _row(plain(one.feature), *([champions] if facts.champion else []), *its)
 
 
 def _production(scorecard: Scorecard) -> str:
@@ -178,12 +187,12 @@ def _costs(criteria: Criteria, facts: CardFacts) -> str:
         ("calibration error", "calibration_error", "", criteria.max_calibration_error),
     )
     compared = facts.champion_cost is not None
-    names = ["challenger", "champion", "budget"] if compared else ["challenger", "budget"]
+    names = ["champion", "challenger", "budget"] if compared else ["challenger", "budget"]
     lines = [_row("cost", *names), f"| --- | {' | '.join(['---:'] * len(names))} |"]
     for name, key, unit, budget in rows:
         spent, before = getattr(facts.cost, key), getattr(facts.champion_cost, key, None)
         if spent is not None:
-            values = (spent, before, budget) if compared else (spent, budget)
+            values = (before, spent, budget) if compared else (spent, budget)
             lines.append(_row(name, *("none" if each is None else f"{each:.3g} {unit}".strip() for each in values)))
     return "\n".join(lines) if len(lines) > 2 else ""
 

@@ -4,6 +4,7 @@ Times are Unix seconds. A number that is not known is left out, never 0: an aler
 check that is too old shows why.
 """
 
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -22,6 +23,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "proving_ground_"
 # Name, labels beside the model, and what it is.
 _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
+    "model_broken": ((), "1 where the model's file cannot be used, so that it has no DAGs; it has no other metric then."),
     "records_unreadable": (
         (),
         "1 where a document of the model's latest status cannot be read; what it would show is missing here.",
@@ -58,21 +60,33 @@ _COUNTERS = {
 }
 # Of all models together.
 MESSAGES = "messages"
+_log = logging.getLogger(__name__)
 Sample = tuple[str, tuple[str, ...], float | None]
 Samples = Iterator[Sample]
 
 
-def exposition(models: Iterable[Model], latest: Mapping[str, Latest], runs: Mapping[str, Runs], flow: Flow) -> bytes:
-    """All metrics of these models; a model that has not run yet has only what its file declares."""
+def exposition(
+    models: Iterable[Model],
+    latest: Mapping[str, Latest],
+    runs: Mapping[str, Runs],
+    flow: Flow,
+    broken: Iterable[str] = (),
+) -> bytes:
+    """All metrics of these models; a model that has not run yet has only what its file declares.
+
+    `broken` are the models whose files cannot be used. A model whose numbers cannot be computed is exported as unreadable.
+    """
     families: dict[str, Metric] = {
         name: GaugeMetricFamily(_PREFIX + name, help_, labels=["model", *labels]) for name, (labels, help_) in _GAUGES.items()
     } | {
         name: CounterMetricFamily(_PREFIX + name, help_, labels=["model", label]) for name, (label, help_) in _COUNTERS.items()
     }
     for model in models:
-        for name, labels, value in _samples(model, latest.get(model.name, Latest()), runs.get(model.name, Runs())):
+        for name, labels, value in _all_or_unreadable(model, latest.get(model.name, Latest()), runs.get(model.name, Runs())):
             if value is not None and math.isfinite(value):
                 families[name].add_metric([model.name, *labels], value)  # type: ignore[attr-defined]
+    for model_name in broken:
+        families["model_broken"].add_metric([model_name], 1)  # type: ignore[attr-defined]
     registry = CollectorRegistry()
     registry.register(_Computed([*families.values(), _messages(flow)]))
     return generate_latest(registry)
@@ -95,6 +109,14 @@ class _Computed(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+def _all_or_unreadable(model: Model, latest: Latest, runs: Runs) -> list[Sample]:
+    try:
+        return list(_samples(model, latest, runs))
+    except Exception:  # noqa: BLE001 - whatever is wrong with one model, the others have their metrics
+        _log.exception("the metrics of %s could not be computed", model.name)
+        return [("records_unreadable", (), 1)]
 
 
 def _samples(model: Model, latest: Latest, runs: Runs) -> Samples:

@@ -112,7 +112,7 @@ def policy_chart(replay: Replay) -> PolicyChart:
         ),
         frontier=_frontier([place(one) for one in policies]),
         ceiling=y.at(ceiling),
-        labels=(text, *_names([(name, *place(one)) for name, one in named], text, replay.unit)),
+        labels=(text, *_names([(name, *place(one)) for name, one in named], text, replay)),
         gains=y.ticks(),
         counts=tuple(Tick(x.at(count), str(count)) for count in _COUNTS if count <= x.high),
         shares=tuple(
@@ -123,9 +123,11 @@ def policy_chart(replay: Replay) -> PolicyChart:
     )
 
 
-def _names(named: list[tuple[str, float, float]], ceiling: Label, unit: str) -> list[Label]:
+def _names(named: list[tuple[str, float, float]], ceiling: Label, replay: Replay) -> list[Label]:
     """The names of policies beside their dots, on no other text and no other dot; the recommended one is placed first."""
-    names = {STATIC: "never", EVERY: f"every {unit}"}
+    # What was not shown to be better is not recommended.
+    best = RECOMMENDED if replay.is_better else "best that was tried"
+    names = {STATIC: "never", EVERY: f"every {replay.unit}", RECOMMENDED: best}
     ordered = sorted(named, key=lambda one: (one[0] != RECOMMENDED, one[2]))
     wanted = [Label(x, y, names.get(name, name), f"label {_KINDS.get(name, '')}".strip()) for name, x, y in ordered]
     return beside(wanted, FRAME, [ceiling.box, *((x - 9, y + 4, 18.0) for _, x, y in named)])

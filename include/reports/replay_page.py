@@ -9,6 +9,7 @@ from include.decisions.replay.search import CURRENT, EVERY, RECOMMENDED, STATIC,
 from include.models.contract import Model
 from include.reports.pages import render
 from include.reports.replay_charts import FRAME, ageing_chart, policy_chart
+from include.reports.replay_settings import to_paste
 from include.reports.replay_text import (
     advice,
     ageing_in_words,
@@ -16,6 +17,7 @@ from include.reports.replay_text import (
     in_points,
     minus,
     money,
+    prices,
     reason,
     returning_in_words,
     times,
@@ -54,6 +56,9 @@ def replay_page(replay: Replay, facts: PageFacts) -> str:
         ceiling=_points(replay.ceiling, replay),
         tuned_gain=in_points(tuned.gain, replay),
         tuned_retrains=times(tuned.retrains),
+        prices=prices(replay, facts.model),
+        paste=to_paste(replay.recommended.policy, facts.model) if replay.is_better else [],
+        gain_unit=_gain_unit(facts.model, replay),
         windows=", ".join("all history" if size is None else f"the newest {size} {replay.unit}s" for size in replay.windows),
     )
 
@@ -77,9 +82,11 @@ def _row(name: str, replay: Replay) -> dict[str, Any]:
     policy = replay.recommended if name == RECOMMENDED else replay.named[name]
     part, ungated = policy.reporting, replay.ungated[name].reporting
     gain, interval = _points(part.gain, replay)
+    over = replay.against_current if name == RECOMMENDED else replay.over_current[name]
+    kind = "recommended" if replay.is_better else ""
     return {
-        "kind": {RECOMMENDED: "recommended", CURRENT: "current"}.get(name, ""),
-        "name": f"every {replay.unit}" if name == EVERY else name,
+        "kind": {RECOMMENDED: kind, CURRENT: "current"}.get(name, ""),
+        "name": _name(name, replay),
         "policy": "the first model, for ever" if name == STATIC else policy.policy.in_words(replay.unit),
         "gain": gain,
         "interval": interval,
@@ -87,9 +94,23 @@ def _row(name: str, replay: Replay) -> dict[str, Any]:
         "retrains": part.retrains,
         "promoted": part.promoted,
         "net": minus(f"{part.net:+,.0f}"),
+        "over": "" if name == CURRENT else minus(f"{over.value:+,.0f}"),
+        "over_interval": "" if name == CURRENT else minus(f"({over.low:+,.0f} to {over.high:+,.0f})"),
         "ungated": minus(f"{ungated.gain.value / replay.point:+.1f}"),
         "ungated_share": _share(ungated.kept),
     }
+
+
+def _name(name: str, replay: Replay) -> str:
+    if name == RECOMMENDED and not replay.is_better:
+        return "best that was tried, not shown to be better"
+    return f"every {replay.unit}" if name == EVERY else name
+
+
+def _gain_unit(model: Model, replay: Replay) -> str:
+    """What the gains in the table are counted in."""
+    lower_error = model.criteria.metric in ("mae", "rmse", "pinball") and model.label.unit
+    return f"{model.label.unit} lower error" if lower_error else f"points of {model.criteria.metric}"
 
 
 def _points(gain: Interval, replay: Replay) -> tuple[str, str]:

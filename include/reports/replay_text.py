@@ -3,10 +3,8 @@
 import re
 
 from include.decisions.replay.bootstrap import Interval
-from include.decisions.replay.search import EVERY, PolicyResult, Replay
+from include.decisions.replay.search import CURRENT, PolicyResult, Replay
 from include.models.contract import Model
-
-_ADVERBS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly"}
 
 
 def recommendation(replay: Replay, model: Model) -> str:
@@ -15,26 +13,59 @@ def recommendation(replay: Replay, model: Model) -> str:
 
 
 def advice(replay: Replay) -> str:
-    """How often to retrain."""
+    """How often to retrain: another policy than today's is advised only where it was shown to bring more."""
+    if not replay.is_better:
+        return "Keep the current settings: nothing tested was shown to be better"
     rarely, for_now = ("rarely, ", "") if replay.grounds == "nothing" else ("", ", for now" * (replay.grounds == "changed"))
     return f"Retrain {rarely}{replay.recommended.policy.in_words(replay.unit)}{for_now}"
 
 
 def reason(replay: Replay, model: Model) -> str:
-    """Why, in one or two sentences."""
+    """Why, in two or three sentences: against the current settings in money, at which prices, and in the metric."""
     unit, last = replay.unit, f"Over the last {replay.reporting_periods} {replay.unit}s"
-    part, every, metric = replay.recommended.reporting, replay.named[EVERY].reporting, model.criteria.metric
-    if replay.grounds == "nothing":
+    policy, part = replay.recommended.policy.in_words(unit), replay.recommended.reporting
+    over = money_over_current(replay.against_current, model)
+    if not replay.is_better:
+        now = replay.named[CURRENT].policy.in_words(unit)
         return (
-            f"{last}, no retraining was shown to beat the first model (every {unit} gained {in_points(every.gain, replay)} of "
-            f"{metric}), so a rare one is a safety net, not a gain."
+            f"{last}, the best that was tried ({policy}) brought {over} a {unit} more than the current settings ({now}), and "
+            f"that interval does not exclude 0. {prices(replay, model)}"
         )
-    over = f"{in_points(part.gain, replay)} of {metric} over a model that never changes"
-    if replay.grounds == "changed":
-        return f"{last}, this gained {over}; the policy that was best before did not. Replay again with more history."
-    benefit = f"{_ADVERBS.get(unit, f'every {unit}')} retraining's benefit"
-    captured = f"captures {part.kept:.0%} of {benefit}: " if part.kept is not None else "gains "
-    return f"{last}, this {captured}{over}, with {times(part.retrains)} instead of {every.retrains}."
+    return (
+        f"{last}, this brought {over} a {unit} more than the current settings. {prices(replay, model)} Against a model that "
+        f"never changes it has {gained(part.gain, replay, model)}, with {times(part.retrains)} instead of "
+        f"{replay.named[CURRENT].reporting.retrains} now."
+    )
+
+
+def prices(replay: Replay, model: Model) -> str:
+    """What one retraining and one point are worth: other prices give another answer."""
+    worth, point = model.retraining.worth, f"{replay.point:g} of {model.criteria.metric}"
+    if replay.point == 1:
+        point = " ".join(filter(None, ["1", model.label.unit or model.criteria.metric]))
+    costs = f"One retraining costs {worth.retrain:,.0f} {worth.currency}"
+    return f"{costs}, {point} in one {replay.unit} is worth {worth.point:,.0f} {worth.currency}."
+
+
+def money_over_current(more: Interval, model: Model) -> str:
+    """What a policy brings more than the current settings, with its interval."""
+    low, high = minus(f"{more.low:+,.0f}"), minus(f"{more.high:+,.0f}")
+    return f"{money(more.value, model)} ({low} to {high})"
+
+
+def gained(gain: Interval, replay: Replay, model: Model) -> str:
+    """A gain in the words of its metric: an error in the label's own unit, everything else in points.
+
+    >>> minus("37.6 cars an hour lower error (20.1 to 55.0)")
+    '37.6 cars an hour lower error (20.1 to 55.0)'
+    """
+    unit = model.label.unit
+    if model.criteria.metric not in ("mae", "rmse", "pinball") or not unit:
+        return f"{in_points(gain, replay)} of {model.criteria.metric}"
+    sign = 1 if gain.value >= 0 else -1
+    low, high = sorted((sign * gain.low, sign * gain.high))
+    word = "lower" if sign > 0 else "higher"
+    return minus(f"{abs(gain.value):.1f} {unit} {word} error ({low:.1f} to {high:.1f})")
 
 
 def ageing_in_words(replay: Replay) -> str:

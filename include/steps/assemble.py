@@ -2,7 +2,8 @@
 
 In: the lake, as known as of the run. Out: two snapshots, named by digest: the same digest gives the same rows, for ever.
 The holdout is the newest stretch of mature periods that neither the champion nor the challenger was trained on. Stops when a
-row's key is in both. Where there is too little history the run ends here, green, and says why. Safe to run again.
+row's key is in both. Where there is too little history, or the model is frozen, the run ends here, green, and says why. Safe
+to run again.
 """
 
 from datetime import datetime
@@ -35,6 +36,10 @@ def run(context: StepContext) -> Assembled:
             f"{model.name} has no candidate {asked!r}; it has {', '.join(candidate_names(model))}. Trigger again with one of "
             "them, or with none, which means the best."
         )
+    if frozen := services.holds.frozen(model.name):
+        state = services.ledger.state(model.name)
+        words = frozen.in_words()
+        return Assembled(champion_version=state.champion, skipped=words, summary=f"nothing is trained: {words}")
     services.lake.require_layout(model)
     champion = champion_of(services, model.name)
     files = services.lake.sound_files(model, as_of)

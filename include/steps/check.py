@@ -35,11 +35,12 @@ from include.row_digests import digests
 from include.services import Services, StepContext
 from include.untrusted_text import of_data, one_line
 
-IF_IT_FAILS = (
-    "The champion is unchanged, and the next run finds the files that are not done. If rows or columns are at fault, no row "
-    "of this batch went on; bad rows that are counted here are in quarantine with their reasons. If a file cannot be read, "
-    "the other files of the batch went on."
-)
+IF_IT_FAILS = "The champion is unchanged, and the next run finds the files that are not done."
+STATE_AFTER = {
+    "BrokenFeed": "No row of this batch went on; the champion is unchanged. Bad rows that are counted here are in quarantine "
+    "with their reasons. The next run finds the files again.",
+    "UnreadableFile": "The other files of the batch went on; the champion is unchanged. The next run finds the file again.",
+}
 # Bytes of files that are kept in memory between counting and publishing; the others are read again.
 _KEPT = 4 * LARGE
 _ITS_NUMBER = re.compile(r"^(line|row) \d+: ")

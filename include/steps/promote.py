@@ -2,7 +2,8 @@
 
 In: verdict and approval. Out: who is champion now. Under the model's lock: the champion is read again and compared with the
 one in the verdict, the approval with the evidence, the artifact with its digest; then an intent is written, the aliases move
-(`previous` first, `champion` next: there is always one) and the outcome is written. A refusal is written too.
+(`previous` first, `champion` next: there is always one) and the outcome is written. A refusal is written too. While the model
+is frozen nothing moves; cleared afterwards, the task promotes what still holds.
 Safe to run again: what was done is found in the ledger; a run killed half-way is completed or undone, and its log says which.
 """
 
@@ -13,6 +14,12 @@ from include.results import SHORT, Approval, Promotion, Verdict
 from include.services import StepContext
 
 IF_IT_FAILS = "There is a champion: the old one, or the new one if its alias had moved. Clearing the task completes the rest."
+STATE_AFTER = {
+    "ArtifactChanged": "Nothing was promoted; the champion is unchanged.",
+    "ChampionMoved": "Nothing was promoted; the champion is the one that the message names.",
+    "Locked": "Nothing was promoted; another run is changing the champion.",
+}
+_FREEZE = "the freeze"
 
 
 def run(context: StepContext, verdict: Verdict, approval: Approval) -> Promotion:
@@ -39,6 +46,8 @@ def run(context: StepContext, verdict: Verdict, approval: Approval) -> Promotion
         refuse_changed_artifact(model, digest, expected)
         _refuse_moved_champion(begun, verdict)
         _refuse_older_judgement(context, verdict)
+        if frozen := services.holds.frozen(model.name):
+            return _postponed(begun, verdict, frozen.in_words())
         evidence = verdict.named_evidence() | ({"overridden": verdict.verdict} if approval.override else {})
         author = Author(approval.by, approval.why or verdict.reasons[0])
         begun.move("promoting", Subject(verdict.evidence, verdict.version), author, evidence)
@@ -143,6 +152,15 @@ def _refuse(begun: Handover, verdict: Verdict, approval: Approval, why: str) -> 
     begun.mirror()
     begun.drop_challenger(verdict.version)
     return _not_promoted(begun)
+
+
+def _postponed(begun: Handover, verdict: Verdict, frozen: str) -> Promotion:
+    about = Subject(f"{verdict.evidence} {frozen}"[:500], verdict.version)
+    begun.write("postponed", about, Author(_FREEZE, frozen), evidence={"verdict": verdict.verdict})
+    begun.mirror()
+    kept = _not_promoted(begun)
+    what = f"version {verdict.version} may be promoted afterwards: clear the task promote once the freeze has ended"
+    return kept.model_copy(update={"frozen": frozen, "summary": f"{kept.summary}; {frozen}; {what}"})
 
 
 def _not_promoted(begun: Handover) -> Promotion:

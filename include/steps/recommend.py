@@ -81,6 +81,11 @@ def _as_json(result: Replay, recommendation: str) -> str:
     named = result.named | {RECOMMENDED: result.recommended}
     document = {
         "recommendation": recommendation,
+        "shown_to_be_better": result.is_better,
+        "over_current": {
+            name: {"value": more.value, "low": more.low, "high": more.high}
+            for name, more in {**result.over_current, RECOMMENDED: result.against_current}.items()
+        },
         "unit": result.unit,
         "policies": {
             name: {

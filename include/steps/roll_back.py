@@ -1,4 +1,4 @@
-"""Roll back: make the verified target champion again.
+"""Roll back: make the verified target champion again; or undo a rollback, which blocks no version.
 
 In: the verified target. Out: who is champion now. Under the model's lock: the champion and the target's file are checked
 again, an intent is written, the alias moves, the outcome is written. The version that was rolled back from is blocked from
@@ -8,10 +8,16 @@ which.
 
 from include.champion.handover import Author, ExpectedArtifact, Handover, Subject, handover, refuse_changed_artifact
 from include.errors import ChampionMoved
+from include.ledger.state import OUTCOME, EventName
 from include.results import RolledBack, VerifiedTarget
 from include.services import StepContext
 
 IF_IT_FAILS = "There is a champion: the old one, or the target if its alias had moved. Clearing the task completes the rest."
+STATE_AFTER = {
+    "ArtifactChanged": "Nothing was rolled back; the champion is unchanged.",
+    "ChampionMoved": "Nothing was rolled back; the champion is the one that the message names.",
+    "Locked": "Nothing was rolled back; another run is changing the champion.",
+}
 
 # A run that is cleared after more entries than these should be checked by the person who clears it.
 _REMEMBERED = 1000
@@ -34,14 +40,15 @@ def run(context: StepContext, verified: VerifiedTarget) -> RolledBack:
             summary=f"dry run, nothing has moved: {verified.summary}",
         )
     about = Subject(f"{request.run_id}: {verified.current} to {verified.target}", verified.target)
+    intent: EventName = "restoring" if verified.undoes else "rolling_back"
     with handover(context, "roll_back") as begun:
-        if context.services.ledger.newest_of(context.model.name, "rolled_back", about.key, within=_REMEMBERED):
+        if context.services.ledger.newest_of(context.model.name, OUTCOME[intent], about.key, within=_REMEMBERED):
             _refuse_done(begun, verified)
             begun.mirror()
             return _rolled_back(begun, verified)
         _refuse_what_moved(begun, verified)
         evidence = {"artifact_digest": verified.artifact_digest, "sample": verified.sample, "override": request.override}
-        begun.move("rolling_back", about, Author(request.asked_by, request.reason), evidence)
+        begun.move(intent, about, Author(request.asked_by, request.reason), evidence)
         return _rolled_back(begun, verified)
 
 
@@ -68,9 +75,14 @@ def _refuse_what_moved(begun: Handover, verified: VerifiedTarget) -> None:
 
 def _rolled_back(begun: Handover, verified: VerifiedTarget) -> RolledBack:
     blocked = f"; v{verified.current} blocked" if verified.current else ""
+    if verified.undoes:
+        done = f"the rollback to v{verified.current} is undone: v{verified.target} restored, and no version is blocked by it"
+    else:
+        done = f"v{verified.target} restored{blocked}"
     return RolledBack(
         rolled_back=True,
         champion_version=verified.target,
         from_version=verified.current,
-        summary="; ".join([f"v{verified.target} restored{blocked}", *begun.repairs]),
+        undone=verified.undoes,
+        summary="; ".join([done, *begun.repairs]),
     )

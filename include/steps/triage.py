@@ -3,6 +3,7 @@
 In: what check, score, detect_drift and measure_quality found. Out: the finding; `retrain` becomes the asset event that starts
 `<model>.retrain`, `page` and `alarm` become a message. Writes the run's status. Stops, and so pages, when the feed is
 broken: nothing is learned from it.
+While the model is frozen a retraining is not requested but waited with.
 Safe to run again: the document is named by the run's as-of time.
 """
 
@@ -37,7 +38,9 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
     )
     finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
     if request.force and finding.action != "stop":
-        finding = Finding(action="retrain", reason=f"requested by hand: {request.reason}")
+        finding = Finding(action="retrain", title="Requested by hand", reason=f"requested by hand: {request.reason}")
+    if finding.action == "retrain" and (frozen := context.services.holds.frozen(model.name)):
+        finding = finding.model_copy(update={"action": "wait", "reason": f"{finding.reason}; {frozen.in_words()}"})
     status = MonitorStatus(
         as_of=request.as_of,
         run_id=request.run_id,

@@ -448,6 +448,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         override=answers.override,
         own_code=_own_code(model, versions["challenger"]),
         test_score=_test_score(context, judgement.checks),
+        fixed=tuple(model.noise.severities),
         error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
 

@@ -2,7 +2,8 @@
 
 In: the form. Out: the target. Unless the form names one, it is the version that the champion replaced, as recorded in the
 ledger; it is never guessed. Only a version that was champion once is accepted: any other never passed the gate. It is queried
-with the example that was kept beside its artifact, so no training data are needed. Moves nothing; safe to run again.
+with the example that was kept beside its artifact, so no training data are needed. Where the form says undo, it is the version
+that the newest rollback went back from. Moves nothing; safe to run again.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import numpy as np
 
 from include.champion.handover import ExpectedArtifact, handover, promoted_digest, refuse_changed_artifact
 from include.errors import ChampionMoved, DataError, NoSuchTarget, TrialFailed
-from include.ledger.state import State
+from include.ledger.state import TAKES_OFFICE, State
 from include.models.contract import Model
 from include.request import Request
 from include.results import VerifiedTarget
@@ -42,7 +43,7 @@ def run(context: StepContext) -> VerifiedTarget:
             f"{state.champion or 'none'} is champion by now. No action needed; to go back from that one, run "
             f"{model.name}.rollback."
         )
-    target = _target(model, request, state)
+    target = _undone(context, state) if request.undo else _target(model, request, state)
     if not services.registry.exists(model.name, target):
         raise NoSuchTarget(
             f"{model.name} version {target} is not in MLflow any more: it was deleted. {_accepted(request, state)}"
@@ -56,6 +57,7 @@ def run(context: StepContext) -> VerifiedTarget:
         current=state.champion,
         artifact_digest=digest,
         sample=sample,
+        undoes=request.undo,
         summary=f"version {target} can replace version {state.champion or 'none'}: {outcome}",
     )
 
@@ -79,6 +81,24 @@ def _target(model: Model, request: Request, state: State) -> str:
             f"{_accepted(request, state)}"
         )
     return target
+
+
+def _undone(context: StepContext, state: State) -> str:
+    """The version that the champion took the place of by a rollback, as long as nothing has happened to the champion since."""
+    model, request, champion = context.model, context.request, state.champion
+    if request.target:
+        raise DataError(
+            f"{model.name}.rollback was started with undo and target={request.target[:50]!r}. To undo the newest rollback "
+            "leave the target empty; to go to that version, do not tick undo."
+        )
+    took_office = context.services.ledger.newest_about(model.name, TAKES_OFFICE, champion) if champion else None
+    if took_office is None or took_office.event != "rolled_back" or not took_office.before:
+        how = took_office.event.replace("_", " ") if took_office else "never recorded"
+        raise NoSuchTarget(
+            f"{model.name}: there is no rollback to undo: version {champion or 'none'} is champion, and that was {how}. "
+            f"{_accepted(request, state)}"
+        )
+    return took_office.before
 
 
 def _accepted(request: Request, state: State) -> str:

@@ -28,7 +28,7 @@ from include.alerts.texts import (
     started_text,
     verdict_text,
 )
-from include.errors import BrokenFeed, DataError, ProvingGroundError, RegistryUnreachable
+from include.errors import BrokenFeed, DataError, ProvingGroundError, RegistryUnreachable, UnreadableFile
 from include.results import (
     Approval,
     Assembled,
@@ -56,7 +56,7 @@ ROWS = Assembled(train=snapshot(9), holdout=snapshot(3))
 
 
 def failed(pipeline: str, step: str, error: BaseException | None) -> str:
-    return failure_text(Failure(pipeline, step, error, LINK), state_after_failure(step))
+    return failure_text(Failure(pipeline, step, error, LINK), state_after_failure(step, error))
 
 
 def test_an_alert_says_what_on_call_needs() -> None:
@@ -65,7 +65,7 @@ def test_an_alert_says_what_on_call_needs() -> None:
         Failure("flight_delays.monitor", "pull", BrokenFeed("the feed is broken"), LINK), state_after_failure("pull")
     )
     assert text.splitlines() == [
-        ":red_circle: *flight_delays* · monitor failed in *pull* (BrokenFeed)",
+        ":red_circle: *flight_delays* · feed broken: monitor stopped in *pull* (BrokenFeed)",
         "the feed is broken",
         "_Nothing was taken in; the champion is unchanged, and the next run finds the same files._",
         f"<{LINK}|Log and retry>",
@@ -385,3 +385,24 @@ def test_whatever_text_comes_a_message_keeps_its_shape(message: str, text: str) 
     assert not re.search(r"&(?!amp;|lt;|gt;)", re.sub(r"<http[^>]*>", "", message_text))
     assert len(message_text.splitlines()) <= len(calm.splitlines())
     assert len(message_text) < 12_000
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "not_said"),
+    [
+        (BrokenFeed("columns are absent"), "No row of this batch went on", "other files of the batch went on"),
+        (UnreadableFile("not parquet"), "The other files of the batch went on", "No row of this batch"),
+        (MemoryError(), "The champion is unchanged", "quarantine"),
+    ],
+)
+def test_the_state_fits_the_case_that_happened(error: BaseException, says: str, not_said: str) -> None:
+    """Not a list of all that may be."""
+    text = failed("toy.monitor", "check", error)
+    assert says in text
+    assert not_said not in text
+
+
+def test_a_finding_has_a_title() -> None:
+    """It says what it is, and not which of triage's words it has."""
+    text = finding_text("toy", Finding(action="page", title="Feed too noisy: temp: 4.9% missing", reason="noise surge: temp"))
+    assert "*toy* · Feed too noisy: temp: 4.9% missing" in str(text)

@@ -32,7 +32,7 @@ def deliver(world: World, number: int, bad: int, value: str = "many") -> None:
 
 
 def test_the_newest_deliveries_are_listed_with_their_reasons(world: World) -> None:
-    """File, time, count and reasons of the newest three, whether the good rows went on, and rows of the newest alone."""
+    """File, time, count and reasons of the newest three, and whether the good rows went on."""
     for number, bad in enumerate((1, 2, 3, 30)):
         deliver(world, number, bad)
     output = CliRunner().invoke(cli, ["quarantine", "toy"]).stdout
@@ -44,8 +44,19 @@ def test_the_newest_deliveries_are_listed_with_their_reasons(world: World) -> No
     assert "held back" in newest
     assert "30 × x: not a number" in newest
     assert "went on" in next(line for line in lines if "toy/features/02.csv" in line)
-    assert "row 1: x: not a number; colour: not one of red, green, blue" in lines
-    assert len([line for line in lines if line.startswith("row ")]) == 10
+
+
+def test_the_rows_of_the_newest_are_grouped_by_reason(world: World) -> None:
+    """Each reason with its count, the values that broke it, and examples: a rare one is seen beside a frequent one."""
+    deliver(world, 3, 12)
+    shown = CliRunner().invoke(cli, ["quarantine", "toy"]).stdout.partition("by reason:")[2]
+    lines = [line.strip() for line in shown.splitlines()]
+    first, second = lines.index("12 × x: not a number"), lines.index("1 × colour: not one of red, green, blue")
+    assert lines[first + 1] == "values: many (12)"
+    assert [line.partition(":")[0] for line in lines[first + 2 : first + 4]] == ["row 1", "row 2"]
+    assert lines[second + 1] == "values: pink (1)"
+    assert "colour=pink" in lines[second + 2]
+    assert first < second
 
 
 def test_what_a_row_holds_cannot_steer_the_terminal(world: World) -> None:
@@ -54,8 +65,8 @@ def test_what_a_row_holds_cannot_steer_the_terminal(world: World) -> None:
     output = CliRunner().invoke(cli, ["quarantine", "toy", "--newest", "1"]).stdout
     assert "\x1b" not in output
     assert "\u202e" not in output
-    (line,) = [line for line in output.splitlines() if "[red]a b" in line]
-    assert "z" * 41 not in line
+    assert len([line for line in output.splitlines() if "[red]a b" in line]) == 3
+    assert "z" * 41 not in output
 
 
 def test_nothing_in_quarantine_is_an_answer(world: World) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+import parsed_models
 from include.models import all_models
 
 ROOT = Path(__file__).parent.parent.parent
-FILES = sorted((ROOT / "dags").glob("*.py"))
+BROKEN_MODELS = ROOT / "dags/broken_models.py"
+FILES = sorted(set((ROOT / "dags").glob("*.py")) - {BROKEN_MODELS})
 SCIENCE = {"pandas", "numpy", "scipy", "sklearn", "mlflow", "evidently", "optuna", "pandera", "pyarrow", "boto3", "skops"}
 STEPS = {path.stem for path in (ROOT / "include/steps").glob("[!_]*.py")}
 MODELS = {model.name: model for model in all_models()}
@@ -142,6 +144,7 @@ def test_every_field_of_the_form_is_explained(dag: Any) -> None:
     assert set(fields) <= set(dag["form"])
     assert {name: texts for name, texts in dag["form"].items() if not all(texts)} == {}
     assert ("candidate" in dag["form"]) == (dag["file"].endswith("retrain.py")), "the retraining alone has a pool"
+    assert ("freeze_until" in dag["form"]) == (dag["file"].endswith("monitor.py")), "nothing else goes on"
     assert ("normal_now" in dag["form"]) == (dag["file"].endswith("monitor.py")), "the monitor alone looks at the newest rows"
 
 
@@ -187,7 +190,7 @@ import airflow.sdk
 import include.models
 from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 # As if another team's file could not be imported.
-include.models.all_models = None
+include.models.all_models = include.models.broken_models = None
 with _airflow_parsing_context_manager(dag_id=sys.argv[2], task_id="any"):
     found = [value.dag_id for value in runpy.run_path(sys.argv[1]).values() if isinstance(value, airflow.sdk.DAG)]
 print(json.dumps([found, sorted(name for name in sys.modules if name.startswith("include.models."))]))
@@ -210,3 +213,36 @@ def test_a_task_parses_its_own_model_alone(path: Path, tmp_path: Path) -> None:
     dags, loaded = json.loads(answer.stdout.splitlines()[-1])
     assert dags == [dag_id]
     assert loaded == ["include.models.contract", "include.models.traffic_volume"]
+
+
+BAG = """
+import json, sys
+import include.models
+from airflow.dag_processing.dagbag import DagBag
+include.models.__path__.append(sys.argv[2])
+there = include.models.model_names()
+include.models.model_names = lambda: [*there, "helpers"]
+bag = DagBag(sys.argv[1])
+print(chr(10) + json.dumps([sorted(bag.dags), {file.rsplit("/", 1)[-1]: text for file, text in bag.import_errors.items()}]))
+"""
+
+
+def test_one_broken_file_costs_the_dags_of_one_model(tmp_path: Path) -> None:
+    """Airflow's own reader finds the DAGs of all others, and one import error, in a file that has no DAG to lose."""
+    (tmp_path / "helpers.py").write_text("x = 1\n")
+    answer = subprocess.run(
+        [sys.executable, "-c", BAG, str(ROOT / "dags"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ
+        | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'plugins'}"}
+        | {"AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    found, errors = json.loads(answer.stdout.splitlines()[-1])
+    assert found == sorted(f"{model}.{path.stem}" for model in MODELS for path in FILES)
+    assert list(errors) == [BROKEN_MODELS.name]
+    assert list(parsed_models.faults_in(errors[BROKEN_MODELS.name])) == ["helpers"]
+    assert "helpers.py defines no MODEL" in errors[BROKEN_MODELS.name]

@@ -19,6 +19,7 @@ import models_page
 from deploy.local.stack import Stack
 from deploy.s3_roles import grant, keep, main, roles
 from include import services
+from include.adapters.hold_store import HoldStore
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.latest_status import LatestStatus
@@ -176,6 +177,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
             FakeRegistry(),
             Ledger(lake),
             Locks(lake),
+            HoldStore(lake),
         )
 
         class There(World):
@@ -193,7 +195,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
         world.do("announce", day(13), verdict=verdict, approval=approval, promotion=promotion)
     with acting_as(users["pages"]):
         lake = store("lake")
-        reader = services.Reader(Settings.read({}), LatestStatus(lake), Records(lake), Ledger(lake))
+        reader = services.Reader(Settings.read({}), LatestStatus(lake), Records(lake), Ledger(lake), HoldStore(lake))
         monkeypatch.setattr("include.services.reader", lambda: reader)
         monkeypatch.setattr("include.models.all_models", lambda: [model])
         monkeypatch.setattr("include.models.model_names", lambda: [name])

@@ -15,6 +15,7 @@ import uvicorn
 import yaml
 
 import metrics_endpoint
+from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
@@ -75,7 +76,9 @@ def lived_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def _tell_of(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
+    monkeypatch.setattr(
+        "include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store), HoldStore(store))
+    )
     monkeypatch.setattr("airflow_facts.runs_of", lambda _: {})
 
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from include.decisions.scoring.predictions import is_constant, numbers_of, same
 from include.decisions.scoring.slices import partition
 from include.errors import ModelError
 from include.formats import format_named
-from include.models import all_models, find_model
+from include.models import all_models, broken_models, find_model, model_names
 from include.models.contract import Candidate, Column, Model, Probation, Review, Worth
 from include.noise.suite import suite_for
 from include.search_space import OneOf, Search
@@ -254,6 +254,21 @@ def test_importing_a_model_loads_no_science_library(name: str) -> None:
     assert not set(SCIENCE) & set(loaded_by_models()[name])
 
 
+_GOOD = "from dataclasses import replace\nfrom tests.toy import MODEL\nMODEL = replace(MODEL, name='good'"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of models with one that is good."""
+    monkeypatch.setattr(include.models, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(include.models, "__path__", [str(tmp_path)])
+    (tmp_path / "good.py").write_text(f"{_GOOD})\n")
+    yield tmp_path
+    for name in ("good", "broken", "other"):
+        sys.modules.pop(f"include.models.{name}", None)
+        include.models._imported.pop(name, None)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -262,18 +277,48 @@ def test_importing_a_model_loads_no_science_library(name: str) -> None:
         ("import no_such_library\n", r"broken\.py .*No module named 'no_such_library'"),
         ("MODEL = (\n", r"broken\.py .*was never closed"),
         ("from tests.toy import changed\nMODEL = changed(holdout_periods=0)\n", r"holdout_periods 0: at least 1"),
+        (f"{_GOOD.replace('good', 'broken')}, owner='')\n", r"owner '': name the team"),
+        (
+            f"{_GOOD.replace('good', 'broken')}, retraining=replace(MODEL.retraining, cadence='weekly'))\n",
+            "'weekly' is no cron",
+        ),
+        ("import sys\nsys.exit('not today')\n", r"broken\.py cannot be imported: SystemExit: not today"),
     ],
-    ids=["no MODEL", "another name", "import fails", "syntax", "unusable value"],
+    ids=["no MODEL", "another name", "import fails", "syntax", "unusable value", "owner", "cadence", "exit"],
 )
-def test_a_broken_model_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
-    """One ModelError says which file, and what is wrong in it."""
-    (tmp_path / "broken.py").write_text(text)
-    monkeypatch.setattr(include.models, "__file__", str(tmp_path / "__init__.py"))
-    monkeypatch.setattr(include.models, "__path__", [str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "include.models.broken", raising=False)
+def test_one_broken_file_costs_one_model(folder: Path, text: str, says: str) -> None:
+    """A ModelError says which file, and what is wrong in it; the other models are there."""
+    (folder / "broken.py").write_text(text)
     with pytest.raises(ModelError, match=says):
-        all_models()
-    sys.modules.pop("include.models.broken", None)
+        find_model("broken")
+    assert list(broken_models()) == ["broken"]
+    assert re.search(says, broken_models()["broken"])
+    assert [model.name for model in all_models()] == ["good"]
+
+
+def test_no_model_here_is_broken() -> None:
+    """What the pages leave to a red line is a failure of the tests."""
+    assert broken_models() == {}
+
+
+def test_helpers_are_no_models(folder: Path) -> None:
+    """Files whose names begin with _, and packages."""
+    (folder / "_shared.py").write_text("x = 1\n")
+    (folder / "parts").mkdir()
+    (folder / "parts/__init__.py").write_text("x = 1\n")
+    assert (model_names(), broken_models()) == (["good"], {})
+
+
+def test_a_server_that_runs_for_weeks_sees_what_the_file_says_today(folder: Path) -> None:
+    """A model that is broken or corrected meanwhile, and one whose file is gone."""
+    (folder / "other.py").write_text("x = 1\n")
+    assert "defines no MODEL" in broken_models()["other"]
+    (folder / "other.py").write_text(f"{_GOOD.replace('good', 'other')})\n")
+    assert [model.name for model in all_models()] == ["good", "other"]
+    (folder / "other.py").write_text("MODEL = (")
+    assert list(broken_models()) == ["other"]
+    (folder / "other.py").unlink()
+    assert (broken_models(), [model.name for model in all_models()]) == ({}, ["good"])
 
 
 def test_an_unknown_model_is_refused_with_the_list_of_those_there_are() -> None:

@@ -33,8 +33,25 @@ class Events(dict):
 
 include.steps.perform, slack_alerts.post = perform, lambda message: posted.append(message.text)
 run = SimpleNamespace(run_id="manual 1", dag_id="toy.monitor", run_type="manual", run_after=AT, conf=None)
+import io, structlog
+from include.errors import BrokenFeed
+written = io.StringIO()
+structlog.configure(
+    [structlog.processors.ExceptionRenderer(), structlog.processors.JSONRenderer()],
+    logger_factory=structlog.PrintLoggerFactory(written),
+)
+log = structlog.get_logger("task")
+airflow_tasks.without_frames()
+airflow_tasks.without_frames()
+for error in (BrokenFeed("ask upstream"), ValueError("a fault of ours")):
+    try:
+        raise error
+    except Exception:
+        log.exception("Task failed with exception")
+lines = [json.loads(line) for line in written.getvalue().splitlines()]
+
 result = airflow_tasks.run_step("triage", MODEL, {"dag_run": run, "outlet_events": Events()}, checked={"rows": 1})
-print(chr(10) + json.dumps([result["action"], performed, posted, added]))
+print(chr(10) + json.dumps([result["action"], performed, posted, added, lines]))
 """
 
 
@@ -46,10 +63,12 @@ def test_a_step_is_performed_and_what_follows_is_passed_on(tmp_path: Path) -> No
         [sys.executable, "-c", RUN], capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    action, performed, posted, added = json.loads(done.stdout.splitlines()[-1])
+    action, performed, posted, added, (expected, fault) = json.loads(done.stdout.splitlines()[-1])
     page = "http://127.0.0.1:8080/dags/toy.monitor/runs/manual%201"
     answer = f"{page}/tasks/review/required_actions"
     assert performed == [["triage", "toy", page, answer, "Airflow", {"checked": {"rows": 1}}]]
     assert (action, posted) == ("retrain", ["text"])
     extra = {"as_of": "2024-01-12T00:00:00Z", "reason": "it decayed", "routine": False}
     assert added == [["toy.needs_retraining.requested", "toy.needs_retraining", extra]]
+    assert expected == {"event": "BrokenFeed: ask upstream"}, "an error of ours is one line"
+    assert "Traceback" in fault["exception"], "any other has its stack frames"

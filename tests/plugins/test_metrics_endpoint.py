@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import metrics_endpoint
+from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records
@@ -19,7 +20,9 @@ TOKEN = "a token of some length"
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     store: Any = MemoryStore()
     monkeypatch.setenv("PROVING_GROUND_METRICS_TOKEN", TOKEN)
-    monkeypatch.setattr("include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store)))
+    monkeypatch.setattr(
+        "include.services._read_side", lambda *_: (LatestStatus(store), Records(store), Ledger(store), HoldStore(store))
+    )
     monkeypatch.setattr("airflow_facts.runs_of", lambda names: {})
     return store
 
@@ -69,6 +72,15 @@ def test_a_damaged_document_costs_one_model_its_numbers(store: Any) -> None:
         assert answer.status_code == 200
         assert 'proving_ground_records_unreadable{model="traffic_volume"} 1.0' in answer.text
         assert 'proving_ground_check_period_seconds{model="flight_delays"}' in answer.text
+
+
+def test_a_broken_file_costs_one_model_its_metrics(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is exported as broken, and the others as before."""
+    monkeypatch.setattr("include.models.broken_models", lambda: {"churn": "churn.py defines no MODEL"})
+    answer = ask()
+    assert answer.status_code == 200
+    assert 'proving_ground_model_broken{model="churn"} 1.0' in answer.text
+    assert 'proving_ground_check_period_seconds{model="flight_delays"}' in answer.text
 
 
 def test_a_silent_store_is_a_failed_scrape(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:

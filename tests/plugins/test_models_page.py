@@ -10,6 +10,7 @@ import pytest
 
 import models_page
 from include import services
+from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records, stamp
@@ -40,13 +41,16 @@ MONITOR = "traffic_volume.monitor"
 NOWHERE = {"PROVING_GROUND_S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 
 
-def served(monkeypatch: pytest.MonkeyPatch, store: Any, airflow: Runs | None = None) -> None:
+def served(
+    monkeypatch: pytest.MonkeyPatch, store: Any, airflow: Runs | None = None, broken: dict[str, str] | None = None
+) -> None:
     """Let the pages read this store, for the toy model alone."""
-    reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store))
+    reader = services.Reader(Settings.read({}), LatestStatus(store), Records(store), Ledger(store), HoldStore(store))
     monkeypatch.setattr("include.services.reader", lambda: reader)
     monkeypatch.setattr("include.models.all_models", lambda: [MODEL])
+    monkeypatch.setattr("include.models.broken_models", lambda: dict(broken or {}))
     monkeypatch.setattr("include.models.find_model", lambda _: MODEL)
-    monkeypatch.setattr("include.models.model_names", lambda: ["toy"])
+    monkeypatch.setattr("include.models.model_names", lambda: ["toy", *(broken or {})])
     monkeypatch.setattr("airflow_facts.runs_of", lambda names: {name: airflow or Runs() for name in names})
 
 
@@ -103,6 +107,36 @@ def test_nothing_that_came_from_outside_acts(monkeypatch: pytest.MonkeyPatch) ->
             assert act not in page
 
 
+def test_a_broken_file_is_one_red_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its reason, first; the other models stay, and its own page gives the reason too."""
+    why = f"include/models/churn.py defines no MODEL {SPITE}"
+    served(monkeypatch, lived_in().lake, broken={"churn": why})
+    status, every = models_page.models_page({"toy.monitor", "churn.monitor"}, NOW)
+    assert status == 200
+    assert every.index("churn.py defines no MODEL") < every.index("toy.monitor")
+    assert "version 1" in every
+    assert "<script" not in every
+    status, page = models_page.model_page("churn.monitor", NOW)
+    assert (status, "defines no MODEL" in page, "<script" in page) == (500, True, False)
+    assert "churn" not in models_page.models_page({"toy.monitor"}, NOW)[1]
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["latest/toy/monitor", "status/toy/monitor", "status/toy/retrain", "profiles/toy", "ledger/toy"]
+)
+def test_a_spoilt_document_is_one_red_line(monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
+    """The page of its model names the object, and shows what can be read."""
+    store = lived_in().lake
+    key = [entry.key for entry in store.entries(spoilt)][-1]
+    store.put(key, b"{}")
+    served(monkeypatch, store)
+    status, page = models_page.model_page("toy.monitor", NOW)
+    assert status == 200
+    assert "cannot be read" in page
+    assert key in page
+    assert models_page.models_page({"toy.monitor"}, NOW)[0] == 200
+
+
 def test_a_model_that_one_may_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even its name."""
     served(monkeypatch, lived_in().lake)
@@ -130,7 +164,7 @@ def test_a_damaged_document_is_named_without_a_traceback(monkeypatch: pytest.Mon
     assert (status, "cannot be read" in page) == (200, True)
     store.put(f"status/toy/retrain/{stamp(day(1))}.json", written)
     status, page = models_page._answer(models_page.model_page, "toy.monitor")
-    assert (status, "log says why" in page) == (503, True)
+    assert (status, "status/toy/retrain/" in page) == (200, True)
 
 
 def test_five_hundred_models_load_in_under_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +196,7 @@ def test_only_airflows_own_users_see_them(tmp_path: Path) -> None:
     asked = [(path, MONITOR, "any", *each) for path in ("models/", "models/{DAG_ID}") for each in who]
     every, stranger, anonymous, one, unknown, may_not = answers_of(code, tmp_path, [[], asked], **NOWHERE)[2]
     assert (every[0], stranger[0]) == (503, 401)
-    assert "could not be read" in every[1]
+    assert "The object store did not return what is known" in every[1]
     assert "traffic_volume" not in stranger[1] + anonymous[1]
     assert (one[0], unknown[0], may_not[0]) == (503, 401, 403)
     assert "default-src 'none'" in one[2]["content-security-policy"]
@@ -182,7 +216,7 @@ with create_session() as session:
     session.add(DagBundleModel(name="here", version=None))
     session.flush()
     for name, paused in (("a", False), ("b", False), ("c", True), ("d", False)):
-        session.add(DagModel(dag_id=f"{name}.retrain", bundle_name="here", fileloc="x", is_paused=paused,
+        session.add(DagModel(dag_id=f"{name}.retrain", bundle_name="here", fileloc="x", is_paused=paused, is_stale=False,
                              next_dagrun_create_after=when))
     session.flush()
     session.execute(text("pragma foreign_keys = off"))
@@ -204,9 +238,9 @@ print(chr(10) + json.dumps({name: [one.review_run, str(one.review_since)[:10], s
 """
     )
     assert answers_of(code, tmp_path, []) == {
-        "a": ["run1", "2024-02-01", "2024-03-01", False],
-        "b": [None, "None", "2024-03-01", False],
-        "c": [None, "None", "None", True],
+        "a": ["run1", "2024-02-01", "2024-03-01", []],
+        "b": [None, "None", "2024-03-01", []],
+        "c": [None, "None", "None", ["retrain"]],
     }
 
 

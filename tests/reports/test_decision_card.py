@@ -9,6 +9,8 @@ from include.decisions.gate.verdict import Decision
 from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
+from include.noise.catalogue import BY_NAME
+from include.reports.card_words import CORRUPTIONS, names_of, summary, what_got_worse, with_names
 from include.reports.decision_card import LONGEST, CardFacts, decision_card
 from include.results import Contestant, Searched, Snapshot
 from tests.toy import day
@@ -69,7 +71,7 @@ def test_the_verdict_comes_first() -> None:
 
 def test_both_models_stand_side_by_side() -> None:
     """Champion, challenger, gain and interval, for each condition and for the mix that decides."""
-    assert ["clean", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(card())
+    assert ["clean rows", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(card())
     assert ["**clean/noisy mix**", "", "", "**+0.03**", "+0.0104 to +0.0496"] in cells(card())
     assert "567 holdout rows, 80 positive" in card()
 
@@ -78,7 +80,7 @@ def test_a_first_champion_stands_alone() -> None:
     """No column is made up for a champion that does not exist."""
     text = card(ALONE, facts=replace(FACTS, champion=None))
     assert "no champion to compare with" in text
-    assert ["clean", "0.73"] in cells(text)
+    assert ["clean rows", "0.73"] in cells(text)
 
 
 def test_a_blocked_card_has_no_scorecard() -> None:
@@ -123,7 +125,7 @@ def test_what_a_person_typed_acts_on_nothing(typed: str, written: str) -> None:
 
 def test_an_overlong_reason_is_truncated() -> None:
     """A description has room for five thousand characters, so one reason does not take them all."""
-    assert len(card(facts=replace(FACTS, trigger="x" * 9000))) < 2000
+    assert len(card(facts=replace(FACTS, trigger="x" * 9000))) < 2200
 
 
 def test_every_part_of_the_evidence_is_on_the_card() -> None:
@@ -154,7 +156,7 @@ def test_every_part_of_the_evidence_is_on_the_card() -> None:
     assert ["origin=EWR", "567", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
     assert ["f1", "0.7", "0.73", "+0.03", "+0.0104 to +0.0496"] in cells(text)
     assert ["over the frozen reference, v2", "", "", "+0.1", "+0.0804 to +0.12"] in cells(text)
-    assert ["one answer, 95th percentile", "12 ms", "11 ms", "none"] in cells(text)
+    assert ["one answer, 95th percentile", "11 ms", "12 ms", "none"] in cells(text)
     for text_there in (
         "0.9 times the champion's",
         "Adding production-level noise again changes the challenger by",
@@ -169,11 +171,11 @@ def test_every_part_of_the_evidence_is_on_the_card() -> None:
 
 def test_a_card_that_is_too_long_keeps_what_decides() -> None:
     """The verdict, its reasons and how to reproduce it stay; tables give way from the end, and the card says so."""
-    many = tuple(cell(condition=f"kind of noise number {n}@0.2") for n in range(45))
+    many = tuple(cell(condition=f"kind of noise number {n}@0.2") for n in range(38))
     long = replace(COMPARED, cells=(cell(), *many, *(cell(f"origin={n}") for n in range(30)), cell(metric="f1")))
     text = card(long)
     assert len(text) <= LONGEST
-    assert "kind of noise number 44" in text
+    assert "kind of noise number 37" in text
     assert "### Other metrics" not in text
     assert "Find all results in `scorecard.json`" in text
     assert "### How to reproduce it" in text
@@ -191,8 +193,8 @@ def test_features_stand_beside_each_other_with_those_that_earn_nothing() -> None
     """The challenger's value with its interval, the champion's beside it; a name from a model's file acts on nothing."""
     worth = [Importance("hour", Measured(0.1, 0.01), Measured(0.05, 0.01)), Importance("a*b", Measured(0.001, 0.001), None)]
     text = card(facts=replace(FACTS, importance=worth))
-    assert ["hour", "+0.1", "+0.0804 to +0.12", "+0.05"] in cells(text)
-    assert ["a\\*b", "+0.001", "-0.00096 to +0.00296", "not taken"] in cells(text)
+    assert ["hour", "+0.05", "+0.1", "+0.0804 to +0.12"] in cells(text)
+    assert ["a\\*b", "not taken", "+0.001", "-0.00096 to +0.00296"] in cells(text)
     assert "**Earn nothing** (upper bound below half a margin): a\\*b." in text
     alone = card(ALONE, facts=replace(FACTS, champion=None, importance=worth))
     assert ["hour", "+0.1", "+0.0804 to +0.12"] in cells(alone)
@@ -213,3 +215,89 @@ def test_what_a_search_chose_stands_beside_the_candidate() -> None:
     found = Searched(parameters={"rate": 0.123456, "leaves": 31, "kind": "a|b"}, how="trial 7 of 20, 5 ended early")
     text = card(facts=replace(FACTS, pool=(Contestant(name="trees", value=0.7, searched=found),)))
     assert "\n\ntrees: rate 0.123, leaves 31, kind a\\|b; trial 7 of 20, 5 ended early\n\n" in text
+
+
+def test_three_plain_sentences_say_what_it_means() -> None:
+    """What was decided, what the comparison shows, and what follows: for each verdict, with and without a champion."""
+    shown = card()
+    assert "Version 7 may become champion instead of version 6." in shown
+    assert "On 567 rows that neither saw, clean and noisy, it is better by 0.03 roc\\_auc" in shown
+    for word in ("promote", "keep", "inconclusive", "blocked"):
+        for evidence, champion in ((COMPARED, "6"), (ALONE, None), (None, "6")):
+            sentences = summary(Decision(word, ("r",)), evidence, "7", champion)
+            assert len(sentences) == (3 if evidence else 2)
+            assert all(one.endswith(".") and one[0].isupper() for one in sentences)
+    doubtful = replace(COMPARED, blend=Measured(0.01, 0.02))
+    assert "which may be chance" in " ".join(summary(DECISION, doubtful, "7", "6"))
+
+
+def test_what_got_worse_is_named() -> None:
+    """Each metric whose interval excludes no change in the wrong direction, on all rows, under noise and in slices."""
+    loss, doubt = Measured(-0.03, 0.01), Measured(-0.03, 0.02)
+    evidence = replace(
+        COMPARED,
+        cells=(
+            cell(),
+            cell(metric="log_loss", gain=loss),
+            cell(condition="missing@0.054", gain=loss),
+            cell(condition="missing@0.108", gain=doubt),
+            cell("origin=EWR", gain=loss),
+            cell("origin=EWR", condition="missing@0.054", gain=loss),
+            cell("origin=JFK", gain=doubt),
+            replace(cell("origin=XX", gain=loss), tested=False),
+        ),
+    )
+    text = card(evidence).partition("got worse or could go wrong")[2].partition("###")[0]
+    lines = [line for line in text.splitlines() if line.startswith("* ")]
+    assert lines[:3] == [
+        "* worse: log\\_loss, clean rows by 0.03 (at least 0.0104, at most 0.0496)",
+        "* worse: roc\\_auc, missing values, production level (5.4 %) by 0.03 (at least 0.0104, at most 0.0496)",
+        "* worse: roc\\_auc, origin=EWR, clean rows by 0.03 (at least 0.0104, at most 0.0496); under 1 more condition",
+    ]
+    assert lines[3] == "* 7 comparisons were made: about 0 look worse by chance alone"
+    assert len(lines) == 5
+    assert "origin=XX" in lines[4]
+    assert "Nothing that was measured" in card()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "held_out", "says"),
+    [
+        (
+            replace(COMPARED, cells=(replace(cell(), challenger=0.61),)),
+            567,
+            "nearly at the floor: roc_auc on clean rows",
+        ),
+        (
+            replace(COMPARED, noisy_challenger=0.56),
+            567,
+            "roc_auc on noisy rows is 0.56, the floor is 0.55",
+        ),
+        (COMPARED, 600, "not counted: 33 of 600 hold-out rows, whose labels have not come"),
+    ],
+)
+def test_what_could_go_wrong_is_named(evidence: Scorecard, held_out: int, says: str) -> None:
+    """A floor that is less than a margin away, and rows that did not count, with the reason."""
+    (line,) = what_got_worse(evidence, CRITERIA, held_out, {})
+    assert says in line
+
+
+def test_conditions_are_in_words() -> None:
+    """In the tables and in sentences; a severity that the model's file sets is no level of production."""
+    names = names_of(["clean", "missing@0.054", "missing@0.108", "typo@0.2", "case@0.3", "production x2"], fixed=["case"])
+    assert names == {
+        "clean": "clean rows",
+        "missing@0.054": "missing values, production level (5.4 %)",
+        "missing@0.108": "missing values, twice production level (11 %)",
+        "typo@0.2": "typing slips, 20 % of values",
+        "case@0.3": "upper and lower case, 30 % of values",
+        "production x2": "all noise, twice production level",
+    }
+    assert with_names("worse on missing@0.054 by 0.1", names) == "worse on missing values, production level (5.4 %) by 0.1"
+    text = card(replace(COMPARED, cells=(cell(), cell(condition="missing@0.054"), cell(condition="missing@0.108"))))
+    assert "@0" not in text
+
+
+def test_every_corruption_has_words() -> None:
+    """One that is added to the catalogue is named here too."""
+    assert set(CORRUPTIONS) == set(BY_NAME)

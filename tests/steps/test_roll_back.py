@@ -1,5 +1,7 @@
 """Roll back moves the alias to the verified version, writes down why, and keeps the version that failed from coming back."""
 
+from typing import Any
+
 import pytest
 
 from include.errors import ArtifactChanged, ChampionMoved
@@ -142,3 +144,45 @@ def test_the_reference_goes_back_to_what_it_was(world: World) -> None:
     assert world.registry.aliases["anchor"] == "3"
     roll_back(world)
     assert (world.registry.aliases["champion"], world.registry.aliases["anchor"]) == ("2", "1")
+
+
+def undo(world: World, **asked: Any) -> RolledBack:
+    target = verify(world, undo=True, run_id="undo", **asked)
+    done: RolledBack = world.do("roll_back", day(1), asked={"run_id": "undo", "undo": True} | asked, verified=target)
+    return done
+
+
+def test_a_rollback_can_be_undone_and_bars_no_version(promoted_twice: World) -> None:
+    """After 4, 3 and 4 again, both may come and go as before, and MLflow marks neither."""
+    promoted_twice.do("roll_back", day(1), verified=verify(promoted_twice))
+    done = undo(promoted_twice, reason="it was not the model", asked_by="erin")
+    assert (done.champion_version, done.from_version, done.undone) == ("4", "3", True)
+    entry = promoted_twice.services.ledger.proved("toy")[-1]
+    assert (entry.event, entry.by, entry.reason) == ("restored", "erin", "it was not the model")
+    assert (entry.after.champion, entry.after.rolled_back, entry.after.previous) == ("4", (), "3")
+    assert promoted_twice.registry.aliases == {"champion": "4", "previous": "3", "anchor": "1"}
+    assert not [number for number, one in promoted_twice.registry.versions.items() if "rolled_back" in one.tags]
+    assert verify(promoted_twice).target == "3"
+
+
+def test_an_undo_that_was_killed_is_completed(promoted_twice: World) -> None:
+    """Cleared, the task finds what was done; the next run finishes an intent whose alias had moved."""
+    promoted_twice.do("roll_back", day(1), verified=verify(promoted_twice))
+    target = verify(promoted_twice, undo=True)
+    asked = {"run_id": "undo"}
+    first, second = (promoted_twice.do("roll_back", day(1), asked=asked, verified=target) for _ in range(2))
+    assert first == second
+    assert [e.event for e in promoted_twice.services.ledger.proved("toy")].count("restored") == 1
+
+
+def test_the_anchor_moves_up_again_with_a_version_that_is_restored(world: World) -> None:
+    """The rollback had taken the frozen reference back with it."""
+    for _ in range(2):
+        world.registry.add(fitted(), {})
+    promote(world, verdict_on("1", None))
+    promote(world, verdict_on("2", "1").model_copy(update=against("1", 0.02, 0.004)))
+    assert world.registry.aliases["anchor"] == "2"
+    world.do("roll_back", day(1), verified=verify(world))
+    assert world.registry.aliases["anchor"] == "1"
+    undo(world)
+    assert world.registry.aliases["anchor"] == "2"

@@ -127,3 +127,22 @@ def test_a_rollback_from_a_version_that_is_gone_already_does_nothing(promoted_tw
     with pytest.raises(ChampionMoved, match="a rollback from version 3 was requested, and version 4 is champion by now"):
         verify(promoted_twice, "1", instead_of="3")
     assert verify(promoted_twice, "3", instead_of="4").target == "3"
+
+
+def test_only_the_newest_rollback_can_be_undone(promoted_twice: World) -> None:
+    """Nothing where there was none, where it is undone already, or where another champion came since."""
+    with pytest.raises(NoSuchTarget, match="no rollback to undo: version 4 is champion, and that was promoted"):
+        verify(promoted_twice, undo=True)
+    promoted_twice.do("roll_back", day(1), verified=verify(promoted_twice))
+    target = verify(promoted_twice, undo=True)
+    assert (target.target, target.current, target.undoes) == ("4", "3", True)
+    promoted_twice.do("roll_back", day(1), asked={"run_id": "undo"}, verified=target)
+    with pytest.raises(NoSuchTarget, match="version 4 is champion, and that was restored"):
+        verify(promoted_twice, undo=True)
+
+
+def test_an_undo_names_no_target(promoted_twice: World) -> None:
+    """It would be unclear which of the two is meant."""
+    promoted_twice.do("roll_back", day(1), verified=verify(promoted_twice))
+    with pytest.raises(DataError, match="started with undo and target='1'"):
+        verify(promoted_twice, "1", undo=True)

@@ -67,7 +67,7 @@ def test_a_failure_says_what_on_call_needs(loop: Loop, slack: Receiver) -> None:
         loop.landing.delete(key)
     text = wait_for(lambda: slack.texts, "a message about the failure", seconds=30)[0]
     title, why, state, link = text.splitlines()
-    assert title == ":red_circle: *traffic_volume* · monitor failed in *check* (BrokenFeed)"
+    assert title == ":red_circle: *traffic_volume* · feed broken: monitor stopped in *check* (BrokenFeed)"
     assert why.startswith(f"landing file {loop.model.name}/features/&lt;!channel&gt; &amp; co.jsonl lacks the columns")
     assert "Deliver it again under the same name" in why
     assert "he champion is unchanged" in state

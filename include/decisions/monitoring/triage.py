@@ -73,7 +73,8 @@ def triage(model: Model, evidence: Evidence) -> Finding:
         advice = (
             "A retraining promotes what is better, even if that is below the floor too. Ask whether the model should answer."
         )
-        return Finding(action="page", reason=f"{told}; {finding.reason}", advice=advice, page=told)
+        reason = f"{told}; {finding.reason}"
+        return Finding(action="page", title="Champion below its floor", reason=reason, advice=advice, page=told)
     return finding.model_copy(update={"page": told})
 
 
@@ -88,14 +89,16 @@ def below_floor(model: Model, quality: Quality) -> bool:
 
 def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if evidence.drift.broken:
-        return Finding(action="stop", reason="the feed is broken: " + "; ".join(evidence.drift.broken))
+        signs = "; ".join(evidence.drift.broken)
+        return Finding(action="stop", title=f"Feed broken: {evidence.drift.broken[0]}", reason=f"the feed is broken: {signs}")
     if not evidence.has_champion and evidence.quality.overdue >= SILENT_PERIODS:
         never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
         return _alarm(never, "Ask who delivers the labels.")
     if not evidence.has_champion and (waits := _too_little_history(model, evidence.quality)):
-        return Finding(action="wait", reason=waits)
+        return Finding(action="wait", title="Too little history for a first champion", reason=waits)
     if not evidence.has_champion:
-        return Finding(action="retrain", reason="first champion: none is in production yet")
+        none_yet = "first champion: none is in production yet"
+        return Finding(action="retrain", title="No champion yet", reason=none_yet)
     for judge in (
         _outdated,
         _decay,
@@ -112,7 +115,7 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
     ):
         if finding := judge(model, evidence):
             return finding
-    return Finding(action="nothing", reason=_calm_in_words(evidence.quality))
+    return Finding(action="nothing", title="All is well", reason=_calm_in_words(evidence.quality))
 
 
 def _too_little_history(model: Model, quality: Quality) -> str:
@@ -129,7 +132,7 @@ def _outdated(model: Model, evidence: Evidence) -> Finding | None:
     """A champion of another layout can be neither compared nor trusted for long."""
     if not evidence.drift.outdated or _cooling_down(model, evidence):
         return None
-    return Finding(action="retrain", reason=evidence.drift.outdated)
+    return Finding(action="retrain", title="Champion of another layout", reason=evidence.drift.outdated)
 
 
 def _decay(model: Model, evidence: Evidence) -> Finding | None:
@@ -140,17 +143,19 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
         f"decay: {quality.metric} fell from {quality.reference:.3f} to {quality.recent:.3f} over the newest two mature periods"
         f"{_caused(quality.why)}{_explained(evidence.drift)}"
     )
+    fell = f"{quality.metric} fell from {quality.reference:.4g} to {quality.recent:.4g}"
     if _is_fresh_corruption(evidence):
         return Finding(
             action="page",
+            title=f"Corrupted values cost quality: {fell}",
             reason=reason,
             advice="Ask upstream what changed: a retraining on these rows would learn the fault. If it is here to stay, train "
             "on it too: augment=Augment(...) in the model's file.",
         )
     too_soon = _nothing_new(model, evidence) if model.retraining.when == "it pays" else _cooling_down(model, evidence)
     if too_soon:
-        return Finding(action="wait", reason=f"{reason}; {too_soon}")
-    return Finding(action="retrain", reason=reason)
+        return Finding(action="wait", title=f"Quality fell: {fell}", reason=f"{reason}; {too_soon}")
+    return Finding(action="retrain", title=f"Quality fell: {fell}", reason=reason)
 
 
 def _is_fresh_corruption(evidence: Evidence) -> bool:
@@ -177,6 +182,7 @@ def _unmatched(model: Model, evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         action="page",
+        title=f"Labels match no row: all {checked.labels:,} of them",
         reason=unmatched_in_words(checked.labels, checked.unmatched, checked.first_unmatched),
         advice="Ask who delivers the labels: key and time must repeat those of the features, letter by letter.",
     )
@@ -188,7 +194,8 @@ def _mostly_matched(model: Model, evidence: Evidence) -> Finding | None:
     if not checked.labels or checked.unmatched / checked.labels <= model.feed.max_bad_share:
         return None
     reason = unmatched_in_words(checked.labels, checked.unmatched, checked.first_unmatched)
-    return Finding(action="note", reason=f"{reason}; {_calm_in_words(evidence.quality)}")
+    share = f"{checked.unmatched / checked.labels:.0%} of the labels match no row"
+    return Finding(action="note", title=share, reason=f"{reason}; {_calm_in_words(evidence.quality)}")
 
 
 def _noise(model: Model, evidence: Evidence) -> Finding | None:
@@ -198,6 +205,7 @@ def _noise(model: Model, evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         action="page",
+        title=f"Feed too noisy: {fresh[0].summary}",
         reason=f"noise surge: {_listed(fresh)}",
         advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
     )
@@ -209,6 +217,7 @@ def _few_rows(model: Model, evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         action="page",
+        title=f"Fewer rows than usual: {few[0].summary}",
         reason=f"fewer rows than usual: {_listed(few)}",
         advice="Ask upstream whether rows are missing. If it is here to stay, "
         f"start {model.name}.monitor with *This is normal now*, or wait: a number that stays becomes the usual one.",
@@ -241,7 +250,8 @@ def _stale(model: Model, evidence: Evidence) -> Finding | None:
     last = evidence.times.last_retrain
     if last is None or evidence.as_of - last < model.max_model_age:
         return None
-    return Finding(action="retrain", reason=f"the last retraining is {_days(evidence.as_of - last)} ago")
+    ago = f"last retraining is {_days(evidence.as_of - last)} ago"
+    return Finding(action="retrain", title=ago.capitalize(), reason=f"the {ago}")
 
 
 def _pays(model: Model, evidence: Evidence) -> Finding | None:
@@ -250,7 +260,7 @@ def _pays(model: Model, evidence: Evidence) -> Finding | None:
         return None
     moved = _explained(evidence.drift)
     reason = f"a fresh model may pay: {_calm_in_words(evidence.quality)}{moved}"
-    return Finding(action="retrain", reason=reason, routine=True)
+    return Finding(action="retrain", title="A fresh model may pay", reason=reason, routine=True)
 
 
 def _nothing_new(model: Model, evidence: Evidence) -> str | None:
@@ -279,8 +289,9 @@ def _moved(model: Model, evidence: Evidence) -> Finding | None:
     if not model.retraining.on_drift or sum(one.weight for one in moved) < _MOVED_WEIGHT:
         return None
     if cooling := _cooling_down(model, evidence):
-        return Finding(action="wait", reason=f"drift: {_listed(moved)}; {cooling}")
-    return Finding(action="retrain", reason=f"drift: {_listed(moved)}{_expected(evidence.quality)}")
+        return Finding(action="wait", title=f"Drift: {moved[0].summary}", reason=f"drift: {_listed(moved)}; {cooling}")
+    reason = f"drift: {_listed(moved)}{_expected(evidence.quality)}"
+    return Finding(action="retrain", title=f"Drift: {moved[0].summary}", reason=reason)
 
 
 def _late(model: Model, evidence: Evidence) -> Finding | None:
@@ -289,7 +300,7 @@ def _late(model: Model, evidence: Evidence) -> Finding | None:
         return None
     late = "1 period" if overdue == 1 else f"{overdue} periods"
     reason = f"labels are {late} late{_expected(evidence.quality)}{_explained(evidence.drift)}"
-    return Finding(action="wait", reason=reason)
+    return Finding(action="wait", title=f"Labels are {late} late", reason=reason)
 
 
 def _harmless(model: Model, evidence: Evidence) -> Finding | None:
@@ -297,8 +308,12 @@ def _harmless(model: Model, evidence: Evidence) -> Finding | None:
     if not moved:
         return None
     if all(one.season for one in moved):
-        return Finding(action="note", reason=f"season: {_listed(moved)}, {moved[0].season}")
-    return Finding(action="note", reason=f"the data moved, {_calm_in_words(evidence.quality)}: {_listed(moved)}")
+        return Finding(action="note", title="Season", reason=f"season: {_listed(moved)}, {moved[0].season}")
+    return Finding(
+        action="note",
+        title="Data moved, harmlessly",
+        reason=f"the data moved, {_calm_in_words(evidence.quality)}: {_listed(moved)}",
+    )
 
 
 def _cooling_down(model: Model, evidence: Evidence) -> str | None:
@@ -309,7 +324,7 @@ def _cooling_down(model: Model, evidence: Evidence) -> str | None:
 
 
 def _alarm(what: str, advice: str) -> Finding:
-    return Finding(action="alarm", reason=f"silence: {what}", advice=advice)
+    return Finding(action="alarm", title=what[:1].upper() + what[1:], reason=f"silence: {what}", advice=advice)
 
 
 def _explained(drift: Drift) -> str:

@@ -3,8 +3,8 @@
 Every policy is simulated on the same history; the one that is best in the first part is reported on the last.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -63,7 +63,8 @@ class Replay:
     """The answer. `named` holds the usual policies; `recommended` is one of `tried`.
 
     `ungated` are these without the gate. `against_current` is what the recommended one brings more
-    than the current settings, in money a period, on the reporting part. `ceiling` is the gain of the best model of each
+    than the current settings, in money a period, on the reporting part, and `over_current` what each of `named` brings more.
+    `ceiling` is the gain of the best model of each
     period, chosen with hindsight. `grounds`: the policy that was chosen holds on the reporting part ("tuned"); it does not,
     and retraining in every period does ("changed"); nothing is shown to beat the first model there ("nothing").
     `flattered` is in how many periods rows or labels were corrected later, and by how much models look better on the corrected
@@ -86,6 +87,12 @@ class Replay:
     reporting_periods: int
     returning: Interval
     flattered: tuple[int, float] | None = None
+    over_current: Mapping[str, Interval] = field(default_factory=dict)
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the recommended policy was shown to bring more than the current settings: only then is it advised."""
+        return self.against_current.low > 0
 
 
 def replay(backtest: Backtest, model: Model, point: float) -> Replay:
@@ -112,6 +119,7 @@ def replay(backtest: Backtest, model: Model, point: float) -> Replay:
         reporting_periods=evaluator.reporting.stop - evaluator.tuning.stop,
         returning=evaluator.more_of(named[CURRENT], named[ALONE], evaluator.reporting),
         flattered=backtest.flattered(),
+        over_current={name: evaluator.net_of(one, named[CURRENT], evaluator.reporting) for name, one in named.items()},
     )
 
 
