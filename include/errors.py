@@ -101,6 +101,10 @@ class TrialFailed(ProvingGroundError):
     """A logged artifact cannot be loaded and queried in a fresh process."""
 
 
+class ProcessLost(ProvingGroundError):
+    """The process that performed a run died again and again."""
+
+
 class ClusterUnreachable(ProvingGroundError):
     """The Dask cluster gave no answer, or lost what it was working on."""
 
