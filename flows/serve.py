@@ -1,6 +1,8 @@
 """`python -m flows.serve`: the one process that serves the flows of every model, and looks after their runs."""
 
 import logging
+import os
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +17,8 @@ from prefect.settings import PREFECT_HOME
 
 from flows import monitor, replay, retrain, rollback
 from flows.prefect_tasks.events import LANDING, RETRAINING, ROLLBACK, trigger
-from flows.prefect_tasks.watch import TAG, Watch, bury
+from flows.prefect_tasks.step_server import SOCKET
+from flows.prefect_tasks.watch import TAG, StepServer, Watch, bury
 from include.models import all_models
 from include.models.contract import Model
 
@@ -63,7 +66,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     with get_client(sync_client=True) as client:
         bury(client)
-    Watch().start()
+    folder = tempfile.mkdtemp(prefix="steps-")
+    os.environ[SOCKET] = str(Path(folder) / "socket")
+    Watch(StepServer(os.environ[SOCKET])).start()
     (Path(str(PREFECT_HOME.value())) / "serving").touch()
     serve(*deployments(), pause_on_shutdown=False, limit=_AT_ONCE, print_starting_message=False)
 

@@ -53,6 +53,4 @@ def _pages() -> str:
 
 def _login() -> str:
     """The user of the one login that all share: Prefect has no users of its own."""
-    secret = PREFECT_API_AUTH_STRING.value()
-    text = secret.get_secret_value() if secret else ""
-    return text.partition(":")[0] or "a user of Prefect"
+    return str(PREFECT_API_AUTH_STRING.value() or "").partition(":")[0] or "a user of Prefect"

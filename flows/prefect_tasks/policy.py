@@ -9,7 +9,8 @@ from flows.prefect_tasks.messages import report_failed_task
 from include.errors import ProvingGroundError
 
 RETRIES, PAUSE = 2, 10.0
-_LONGEST = timedelta(hours=6)
+# Seconds in which a step says nothing.
+LONGEST = timedelta(hours=6).total_seconds()
 
 
 def worth_another_try(task: Any, task_run: Any, state: Any) -> bool:
@@ -27,7 +28,6 @@ TASK_OPTIONS: dict[str, Any] = {
     "retries": RETRIES,
     "retry_delay_seconds": PAUSE,
     "retry_condition_fn": worth_another_try,
-    "timeout_seconds": _LONGEST.total_seconds(),
     "persist_result": True,
     "result_serializer": "json",
     # In the same run, a step that is done is not done again: after a wait for a person, a retry, a killed process.

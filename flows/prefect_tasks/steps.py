@@ -12,12 +12,16 @@ from flows.prefect_tasks.artifacts import publish
 from flows.prefect_tasks.context import run_from_context
 from flows.prefect_tasks.events import emit
 from flows.prefect_tasks.messages import send
-from flows.prefect_tasks.policy import TASK_OPTIONS
+from flows.prefect_tasks.policy import LONGEST, TASK_OPTIONS
+from flows.prefect_tasks.step_server import call
 from include.models.contract import Model
 from include.request import Run
 
 Result = dict[str, Any]
-_log = logging.getLogger(__name__)
+# Steps of one run at once, where none waits for another.
+_AT_ONCE = 4
+# What the steps log is shown with their task runs.
+logging.getLogger("include").setLevel(logging.INFO)
 
 
 def flow_of(model: Model, stage: str, run: Callable[..., Any], page: str | None) -> Flow[Any, Any]:
@@ -29,8 +33,8 @@ def flow_of(model: Model, stage: str, run: Callable[..., Any], page: str | None)
         name=f"{model.name}.{stage}",
         flow_run_name=_named,
         description=page,
-        # One task of a run at a time, in its process: what the steps are made of is not made for threads.
-        task_runner=ThreadPoolTaskRunner(max_workers=1),
+        # The threads only wait: each step has a process of its own.
+        task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
         validate_parameters=True,
     )
 
@@ -60,14 +64,10 @@ class Steps:
 
 
 def run_step(step: str, model_name: str, run: Run, about: str, inputs: dict[str, Any]) -> Result:
-    """Perform a step; its result as plain values."""
-    from include.request import request_for
-    from include.steps import perform
-
-    performed = perform(step, model_name, request_for(run), **inputs)
-    for event in performed.events:
+    """Perform a step in a process of its own; its result as plain values."""
+    outcome = call("flows.prefect_tasks.step_process:perform_step", (step, model_name, run, inputs), LONGEST)
+    for event in outcome.events:
         emit(model_name, run.run_id, event)
-    send(performed.messages)
-    result = dict(performed.result.model_dump(mode="json"))
-    publish(step, model_name, result, inputs)
-    return result
+    send(outcome.messages)
+    publish(model_name, outcome.shown)
+    return dict(outcome.result)

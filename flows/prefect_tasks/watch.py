@@ -6,9 +6,12 @@
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,21 +36,38 @@ _EVERY = 2.0
 _log = logging.getLogger(__name__)
 
 
+class StepServer:
+    """The process that the steps' processes are copied from: started, and started again where it died."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = Path(socket)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def keep(self) -> None:
+        """Start it unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            self._socket.unlink(missing_ok=True)
+            command = [sys.executable, "-m", "flows.prefect_tasks.step_server", str(self._socket)]
+            self._process = subprocess.Popen(command)
+
+
 class Watch:
     """One look after the other, in a thread of its own; an outage of the server is waited for."""
 
-    def __init__(self, every: float = _EVERY) -> None:
-        self._every = every
+    def __init__(self, steps: StepServer, every: float = _EVERY) -> None:
+        self._steps, self._every = steps, every
         self._reported: set[str] = set()
         self._over = threading.Event()
 
     def start(self) -> None:
         """Look until the process ends."""
+        self._steps.keep()
         threading.Thread(target=self._look_on, name="watch", daemon=True).start()
 
     def _look_on(self) -> None:
         while not self._over.wait(self._every):
             try:
+                self._steps.keep()
                 with get_client(sync_client=True) as client:
                     self.look(client)
             except Exception:  # noqa: BLE001 - it looks again in a moment
