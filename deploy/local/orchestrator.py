@@ -20,10 +20,8 @@ class SeenRun:
 class Orchestrator(Protocol):
     """One running orchestrator. Times are its own, as text that orders and can be handed back."""
 
-    @property
-    def errors(self) -> type[Exception]:
-        """What is raised where it refuses something."""
-        ...
+    # What is raised where it refuses something.
+    errors: type[Exception]
 
     def announce_delivery(self, model_name: str, as_of: str) -> str:
         """Announce a delivery, as an upstream does; returns the time of it."""
