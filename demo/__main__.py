@@ -91,7 +91,9 @@ def _api(stack: Stack, orchestrator: str) -> Orchestrator:
 
 def _orchestrator(text: str) -> str:
     if text not in STACKS:
-        raise StackError(f"ORCHESTRATOR={text!r} is not known; {' and '.join(STACKS)} are, as in make demo ORCHESTRATOR=prefect.")
+        raise StackError(
+            f"ORCHESTRATOR={text!r} is not known; {' and '.join(STACKS)} are, as in make demo ORCHESTRATOR=prefect."
+        )
     return text
 
 

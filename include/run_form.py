@@ -46,7 +46,7 @@ def common(force: str) -> Form:
 
 
 def monitor_form() -> Form:
-    """With one more field, for a feed whose number of rows has changed for good: a person says so before it shows by itself."""
+    """With one more field: a feed's number of rows has changed for good, and a person says so before it shows by itself."""
     return (
         *common("Request a retraining, whatever is found."),
         FormField(

@@ -105,7 +105,7 @@ def start_prefect(launch: Launch, home: Path, ports: Ports, secret: Secrets) -> 
     address = f"http://127.0.0.1:{ports.prefect}/api"
     wait_for(server, lambda: _get(f"{address}/health", login) == "true", seconds=_PATIENCE)
     flows = launch("prefect-flows", [python, "-m", "flows.serve"])
-    wait_for(flows, lambda: (home / "prefect" / "serving").exists() , seconds=_PATIENCE)
+    wait_for(flows, lambda: (home / "prefect" / "serving").exists(), seconds=_PATIENCE)
 
 
 def _s3_client(ports: Ports, secret: Secrets) -> "S3Client":

@@ -133,7 +133,7 @@ def _value(text: str) -> str:
 
 
 def inherited() -> dict[str, str]:
-    """The caller's environment without what would steer our components: another Airflow's, Prefect's, MLflow's or AWS account's."""
+    """The caller's environment without what would steer our components: another Airflow's, Prefect's, MLflow's or AWS's."""
     foreign = ("AIRFLOW", "_AIRFLOW", "PREFECT_", "MLFLOW_", "AWS_", "PROVING_GROUND_")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _PASSED_ON}
 

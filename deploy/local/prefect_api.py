@@ -48,6 +48,10 @@ class PrefectApi:
         """The answer to POST /api/<path>."""
         return self._answer("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE /api/<path>."""
+        self._answer("DELETE", path)
+
     def wait_for_flows(self, names: set[str], seconds: float) -> None:
         """Return once these flows are served.
 

@@ -39,7 +39,7 @@ def _parameter(field: FormField) -> inspect.Parameter:
     if values:
         kind = Annotated[kind, AfterValidator(_one_of(values))]
     # Prefect takes a field's description from its default, and would call it by its name.
-    shown = {"title": field.title} | ({"enum": values} if values else {})
+    shown: dict[str, Any] = {"title": field.title} | ({"enum": values} if values else {})
     default = Field(field.default, description=field.description, json_schema_extra=shown)
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 

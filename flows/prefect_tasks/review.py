@@ -26,7 +26,7 @@ def review(perform: Steps, verdict: Result) -> Result:
     """The approval; asks until there is one."""
     answer: dict[str, Any] | None = None
     for look in count():
-        given = {"answer": answer} if answer else {}
+        given: dict[str, Any] = {"answer": answer} if answer else {}
         approval = perform("review", f"({look})" if look else "", verdict=verdict, **given).result()
         question = approval["question"]
         if not question:

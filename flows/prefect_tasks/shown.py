@@ -27,11 +27,9 @@ def _findings(model_name: str, result: Values, inputs: Values) -> Iterator[Shown
     from include.reports.findings_card import findings_card
     from include.results import Drift, Finding, Quality
 
-    finding, drift, quality = (
-        kind.model_validate(values)
-        for kind, values in ((Finding, result), (Drift, inputs["drift"]), (Quality, inputs["quality"]))
-    )
-    yield Shown("markdown", "findings", findings_card(model_name, finding, drift, quality), result["summary"])
+    drift, quality = Drift.model_validate(inputs["drift"]), Quality.model_validate(inputs["quality"])
+    card = findings_card(model_name, Finding.model_validate(result), drift, quality)
+    yield Shown("markdown", "findings", card, result["summary"])
     yield from _link("drift-report", drift.report_url, "Drift report")
 
 

@@ -5,6 +5,7 @@ starts no threads, so that it can be copied. Only its own user reaches the socke
 """
 
 import contextlib
+import copy
 import importlib
 import logging
 import logging.handlers
@@ -13,7 +14,7 @@ import signal
 import sys
 import threading
 from multiprocessing.connection import Client, Connection, Listener
-from typing import Any
+from typing import Any, cast
 
 # As Airflow's workers have it: deploy/local/environment.py.
 _PRELOADED = (
@@ -85,10 +86,10 @@ def _perform(connection: "Connection[Any, Any]") -> None:
         _name_process(str(arguments[0]))
         threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
         root = logging.getLogger()
-        root.handlers = [_Sender(connection)]
+        root.handlers = [_Sender(cast("Any", connection))]
         try:
             answer = ("result", _resolved(function)(*arguments))
-        except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+        except Exception as error:
             logging.getLogger("include").debug("raised", exc_info=True)
             answer = ("raised", _portable(error))
         connection.send(answer)
@@ -112,10 +113,8 @@ def _end_with(connection: "Connection[Any, Any]") -> None:
 
 def _portable(error: Exception) -> Exception:
     """The error, if it survives the way; else its words."""
-    import pickle
-
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, made a line above
+        copy.copy(error)
     except Exception:  # noqa: BLE001 - whatever keeps it from being copied
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -48,7 +48,7 @@ class StepServer:
         if self._process is None or self._process.poll() is not None:
             self._socket.unlink(missing_ok=True)
             command = [sys.executable, "-m", "flows.prefect_tasks.step_server", str(self._socket)]
-            self._process = subprocess.Popen(command)
+            self._process = subprocess.Popen(command)  # noqa: S603 - our own module
 
 
 class Watch:
@@ -154,4 +154,3 @@ def _runs(client: SyncPrefectClient, kinds: list[StateType]) -> list[FlowRun]:
         limit=200,
     )
     return list(found)
-
