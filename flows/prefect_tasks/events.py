@@ -49,4 +49,4 @@ def emit(model_name: str, run_id: str, event: "Event") -> None:
         "payload": event.model_dump(mode="json"),
     }
     with get_client(sync_client=True) as client:
-        client._client.post("/events", json=[posted]).raise_for_status()
+        client._client.post("/events", json=[posted])

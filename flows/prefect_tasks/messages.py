@@ -43,12 +43,24 @@ def slack_client() -> Any:
 
 def report_failed_task(task: Any, task_run: Any, state: Any) -> None:
     """Task hook: what failed, and what state things are in. It raises nothing."""
-    flow_run_name = str(task_run.flow_run_id)
     try:
-        error = _error(state)
-        _report(_flow_name(), task.name, error, task_url(str(task_run.id)))
+        _report(_flow_name(), task.name, _error(state), task_url(str(task_run.id)))
     except Exception:  # noqa: BLE001 - an alert that cannot be written must not hide the failure that it is about
-        _log.exception("the alert about %s could not be written", flow_run_name)
+        _log.exception("the alert about %s could not be written", task_run.name)
+
+
+def report_failed_flow(flow: Any, flow_run: Any, state: Any) -> None:
+    """Flow hook: what failed outside of every task; a task has reported itself. It raises nothing."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    try:
+        with get_client(sync_client=True) as client:
+            tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])))
+        if not any(task.state and task.state.is_failed() for task in tasks):
+            _report(flow.name, "the flow", _error(state), run_url(str(flow_run.id)))
+    except Exception:  # noqa: BLE001 - an alert that cannot be written must not hide the failure that it is about
+        _log.exception("the alert about %s could not be written", flow_run.name)
 
 
 def report_dead_run(flow_name: str, flow_run_id: str, why: str) -> None:

@@ -6,6 +6,7 @@ What is asked, and what an answer is worth, is decided in `include/steps/review.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 from prefect import suspend_flow_run
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.input import RunInput
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -105,6 +107,6 @@ def _remember(question: dict[str, Any]) -> None:
     kept = {name: question[name] for name in ("where", "version", "evidence", "needs_reason", "until", "reviewers")}
     with get_client(sync_client=True) as client:
         path = f"/flow_runs/{context.flow_run.id}/input"
-        client._client.request("DELETE", f"{path}/{QUESTION}")
-        answer = client._client.post(path, json={"key": QUESTION, "value": json.dumps(kept)})
-        answer.raise_for_status()
+        with suppress(PrefectHTTPStatusError):
+            client._client.delete(f"{path}/{QUESTION}")
+        client._client.post(path, json={"key": QUESTION, "value": json.dumps(kept)})

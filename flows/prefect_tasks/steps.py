@@ -11,7 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.prefect_tasks.artifacts import publish
 from flows.prefect_tasks.context import run_from_context
 from flows.prefect_tasks.events import emit
-from flows.prefect_tasks.messages import send
+from flows.prefect_tasks.messages import report_failed_flow, send
 from flows.prefect_tasks.policy import LONGEST, TASK_OPTIONS
 from flows.prefect_tasks.step_server import call
 from include.models.contract import Model
@@ -35,7 +35,7 @@ def flow_of(model: Model, stage: str, run: Callable[..., Any], page: str | None)
         description=page,
         # The threads only wait: each step has a process of its own.
         task_runner=ThreadPoolTaskRunner(max_workers=_AT_ONCE),
-        validate_parameters=True,
+        on_failure=[report_failed_flow],
     )
 
 

@@ -25,6 +25,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Crashed, Scheduled
 
 from flows.prefect_tasks.messages import report_dead_run
@@ -128,7 +129,7 @@ def _answer_nothing(client: SyncPrefectClient, run: FlowRun) -> None:
     keys = run.state.state_details.run_input_keyset
     assert keys is not None
     answer = json.dumps({"decision": None, "who": "no one", "why": ""})
-    client._client.post(f"/flow_runs/{run.id}/input", json={"key": keys["response"], "value": answer}).raise_for_status()
+    client._client.post(f"/flow_runs/{run.id}/input", json={"key": keys["response"], "value": answer})
     client.set_flow_run_state(run.id, Scheduled(name="Resuming"), force=True)
 
 
@@ -141,8 +142,11 @@ def _has_news(model_name: str, question: dict[str, Any]) -> bool:
 
 
 def _question(client: SyncPrefectClient, run: FlowRun) -> dict[str, Any] | None:
-    answer = client._client.request("GET", f"/flow_runs/{run.id}/input/{QUESTION}")
-    return dict(json.loads(answer.json())) if answer.status_code == 200 else None
+    try:
+        return dict(client._client.get(f"/flow_runs/{run.id}/input/{QUESTION}").json())
+    except PrefectHTTPStatusError:
+        # Suspended by a person, or not asking yet.
+        return None
 
 
 def _runs(client: SyncPrefectClient, kinds: list[StateType]) -> list[FlowRun]:

@@ -89,7 +89,7 @@ class PrefectDriver:
         assert answer["status"] == "ACCEPT", answer
 
     def let_time_pass(self, pipeline: str, run_id: str) -> None:
-        kept = json.loads(self.prefect.get(f"flow_runs/{run_id}/input/question"))
+        kept = dict(self.prefect.get(f"flow_runs/{run_id}/input/question"))
         self.prefect.delete(f"flow_runs/{run_id}/input/question")
         self.prefect.post(f"flow_runs/{run_id}/input", {"key": "question", "value": json.dumps(kept | {"until": PAST})})
 
