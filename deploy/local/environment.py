@@ -236,6 +236,8 @@ def _prefect(home: Path, ports: Ports, secret: Secrets) -> dict[str, str]:
         "PREFECT_API_AUTH_STRING": login,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # Before a person signs in, the pages of version 2 take analytics for enabled, and ask a company's server for them.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
         "PREFECT_CLI_PROMPT": "false",
         # What the steps log is shown with their task runs.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "include",

@@ -29,10 +29,13 @@ _EVENT = FormField("event", "Event", "Filled in by the event that starts a run. 
 
 
 def _parameter(field: FormField) -> inspect.Parameter:
-    kind: Any = type(field.default) if field.default is not None else str | None
+    # A field that may stay empty is empty text: for one that may be null, Prefect's page asks for its type first.
+    default: Any = "" if field.default is None else field.default
+    kind: Any = type(default)
     if field is _EVENT:
-        kind = dict[str, Any] | None
-    checks: dict[str, Any] = {"pattern": field.pattern, "max_length": field.longest}
+        default, kind = None, dict[str, Any] | None
+    pattern = field.pattern and (f"^$|{field.pattern}" if default == "" else field.pattern)
+    checks: dict[str, Any] = {"pattern": pattern, "max_length": field.longest}
     values = [value for value, _ in field.choices]
     if any(checks.values()):
         kind = Annotated[kind, Field(**{name: value for name, value in checks.items() if value})]
@@ -40,8 +43,8 @@ def _parameter(field: FormField) -> inspect.Parameter:
         kind = Annotated[kind, AfterValidator(_one_of(values))]
     # Prefect takes a field's description from its default, and would call it by its name.
     shown: dict[str, Any] = {"title": field.title} | ({"enum": values} if values else {})
-    default = Field(field.default, description=field.description, json_schema_extra=shown)
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+    described = Field(default, description=field.description, json_schema_extra=shown)
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=described, annotation=kind)
 
 
 def _one_of(values: list[str]) -> Callable[[str], str]:
