@@ -47,7 +47,7 @@ class Driver(Protocol):
         """The process that performs a step now."""
         ...
 
-    def holds_a_process(self, run_id: str) -> bool:
+    def holds_a_process(self, pipeline: str, run_id: str) -> bool:
         """Whether any process is kept for the run."""
         ...
 
@@ -96,12 +96,16 @@ class PrefectDriver:
     def performing(self, pipeline: str, run_id: str, step: str) -> psutil.Process | None:
         return next((process for process in self.processes() if _name(process) == step[:15]), None)
 
-    def holds_a_process(self, run_id: str) -> bool:
-        return any(_environment(process).get("PREFECT__FLOW_RUN_ID") == run_id for process in self.processes())
+    def holds_a_process(self, pipeline: str, run_id: str) -> bool:
+        return bool(self.processes_of(run_id))
 
-    def processes(self) -> list[psutil.Process]:
-        """The one that serves the flows, with all that it started."""
-        return next(component for component in self._stack._recorded()[1] if component.name == "prefect-flows").members()
+    def processes_of(self, run_id: str) -> list[psutil.Process]:
+        """Those of a flow run, without its steps'."""
+        return [process for process in self.processes() if _environment(process).get("PREFECT__FLOW_RUN_ID") == run_id]
+
+    def processes(self, component: str = "prefect-flows") -> list[psutil.Process]:
+        """The one that serves the flows, or the server, with all that it started."""
+        return next(running for running in self._stack._recorded()[1] if running.name == component).members()
 
     def post_event(self, name: str, payload: dict[str, Any]) -> str:
         return self.prefect.post_event(name, payload)
@@ -161,8 +165,9 @@ class AirflowDriver:
         title = f"airflow worker -- {task['id']}"
         return next((one for one in psutil.process_iter() if _title(one) == title), None)
 
-    def holds_a_process(self, run_id: str) -> bool:
-        return any("airflow worker -- 0" in _title(process) for process in psutil.process_iter())
+    def holds_a_process(self, pipeline: str, run_id: str) -> bool:
+        title = f"airflow worker -- {self._task(pipeline, run_id, 'review')['id']}"
+        return any(_title(process) == title for process in psutil.process_iter())
 
     def post_event(self, name: str, payload: dict[str, Any]) -> str:
         return self.airflow.post_event(name, payload)

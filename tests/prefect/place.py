@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from demo.upstream import TRAFFIC, WEEK, Upstream
@@ -104,6 +105,12 @@ class Place:
     def ledger(self) -> list[Entry]:
         """All entries, proved."""
         return Ledger(self.lake).proved(MODEL)
+
+    def runs_in_mlflow(self) -> list[Run]:
+        """Runs in the model's experiment."""
+        experiment = self.mlflow.get_experiment_by_name(MODEL)
+        assert experiment
+        return list(self.mlflow.search_runs([experiment.experiment_id]))
 
     def versions_of(self, run_id: str) -> list[str]:
         """The versions that a run registered."""
