@@ -1,4 +1,4 @@
-"""A process that has imported what the steps need, and makes a copy of itself for each step: `python -m …step_server SOCKET`.
+"""A process that has imported what the steps need, and makes a copy of itself for each: `python -m …step_server SOCKET`.
 
 To import it anew takes a step up to 15 seconds of a processor; a copy has it at once, is fresh, and may be killed alone. It
 starts no threads, so that it can be copied. Only its own user reaches the socket: who does can run code.
@@ -17,7 +17,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from typing import Any, cast
 
 # As Airflow's workers have it: deploy/local/environment.py.
-_PRELOADED = (
+PRELOADED = (
     "skops.io,boto3,pandas,pandera.pandas,pyarrow.parquet,scipy.stats,sklearn.ensemble,sklearn.pipeline,sklearn.compose,mlflow,"
     "mlflow.sklearn,mlflow.tracking,evidently,evidently.metrics,evidently.presets,matplotlib.figure,"
     "matplotlib.backends.backend_agg,sklearn.neighbors,sklearn.feature_extraction.text"
@@ -63,19 +63,25 @@ def _outcome(connection: "Connection[Any, Any]", function: str, seconds: float) 
     raise StepTooLong(f"{function} said nothing for {seconds:.0f} s")
 
 
-def main(socket: str) -> None:
+def main(socket: str, preloaded: str = PRELOADED) -> None:
     """Copy this process for each connection, until its parent ends it."""
     logging.getLogger("include").setLevel(logging.INFO)
-    # Nothing waits for the copies.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     # Listening comes first: a step that is asked for meanwhile waits, which is no longer than to import all this itself.
     with Listener(socket, "AF_UNIX", backlog=64) as listener:
-        for module in _PRELOADED.split(","):
+        for module in filter(None, preloaded.split(",")):
             importlib.import_module(module)
         while True:
             with contextlib.closing(listener.accept()) as connection:
                 if os.fork() == 0:
                     _perform(connection)
+
+
+def _reap(*_: object) -> None:
+    """Take note of the copies that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _perform(connection: "Connection[Any, Any]") -> None:
@@ -132,4 +138,4 @@ def _resolved(function: str) -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

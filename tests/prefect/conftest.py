@@ -8,14 +8,16 @@ from deploy.local.stack import Ports, Stack
 from tests.prefect.driver import AirflowDriver, Driver, PrefectDriver
 from tests.prefect.place import Place
 
-_PARTS = ("seaweedfs", "mlflow", "prefect", "airflow")
+# Airflow is started for the first test that asks it.
+_PARTS = ("seaweedfs", "mlflow", "prefect")
+_REVIEW = ("PROVING_GROUND_REVIEW", "traffic_volume=orchestrator")
 
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack with both; a person is asked before any promotion."""
+    """The stack for both; a person is asked before any promotion."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PROVING_GROUND_REVIEW", "traffic_volume=orchestrator")
+        patch.setenv(*_REVIEW)
         stack = Stack(tmp_path_factory.mktemp("both"), Ports.free())
         stack.start(_PARTS)
     yield stack
@@ -33,6 +35,9 @@ def prefect(both: Stack) -> PrefectDriver:
 @pytest.fixture(scope="session")
 def airflow(both: Stack) -> AirflowDriver:
     """Airflow, knowing its DAGs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*_REVIEW)
+        both.start(["airflow"])
     driver = AirflowDriver(both)
     driver.airflow.wait_for_dags({f"traffic_volume.{stage}" for stage in ("monitor", "retrain", "rollback")}, seconds=120)
     return driver
