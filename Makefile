@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
+PREFECT := .prefect
+# Who schedules: airflow or prefect.
+ORCHESTRATOR ?= airflow
+OF := $(if $(filter prefect,$(ORCHESTRATOR)),$(PREFECT),$(VENV))
 # What answering takes of the packages that some models are made of.
 ANSWERING := catboost|lightgbm|onnx|onnxruntime|safetensors|xgboost-cpu
 UV := uv==0.13.9
@@ -19,18 +23,18 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-databases test-dask estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving new-model
+.PHONY: help demo down env test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
 .PHONY: check-model replay ledger quarantine prune slack-preview settings-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n)
-	@$(BIN)/python -m demo
+demo: $(OF)/.ready ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n, ORCHESTRATOR=prefect)
+	@$(OF)/bin/python -m demo
 
 # Without $(READY): a new requirements.txt is no reason to install before ending what runs.
 down: ## end everything that `make demo` left running
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local down; fi
+	@for bin in $(BIN) $(PREFECT)/bin; do if [ -x $$bin/python ]; then $$bin/python -m deploy.local down; break; fi; done
 
 test: $(READY) ## every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
@@ -49,6 +53,9 @@ test-containers: $(READY) ## docker-compose.yaml on a container engine, podman, 
 
 test-serving: $(SERVING)/.ready ## a real MLServer, in an environment of its own, serves the champion through a promotion and a rollback
 	@$(BIN)/python -m pytest tests/serving $(ARGS)
+
+test-prefect: $(READY) $(PREFECT)/.ready ## the loop under Prefect, and the promises that both orchestrators keep
+	@$(BIN)/python -m pytest tests/prefect $(ARGS)
 
 test-dask: $(READY) ## a real Dask cluster, a scheduler and two workers, gives the result that this machine gives
 	@$(BIN)/python -m pytest tests/dask_cluster $(ARGS)
@@ -113,6 +120,14 @@ lock-serving: $(READY) ## resolve MLServer's own environment into deploy/serving
 	    --custom-compile-command 'make lock-serving' --output-file deploy/serving/estimators.txt \
 	    $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' deploy/serving/requirements.txt)
 
+# The pipeline's own packages stand at the versions that it has under Airflow.
+lock-prefect: $(READY) ## resolve Prefect's own environment into deploy/prefect/requirements.txt, with hashes
+	@names="$$(sed -n 's/^\([a-z0-9-]*\).*/\1/p' deploy/prefect/requirements.in | paste -sd'|')"; \
+	  grep -E "^($$names|cloudpickle)==" requirements.txt | tr -d '\\' > $(PREFECT).constraints
+	@$(BIN)/uv pip compile deploy/prefect/requirements.in --constraint $(PREFECT).constraints --universal --python-version 3.11 \
+	  --generate-hashes --quiet --custom-compile-command 'make lock-prefect' --output-file deploy/prefect/requirements.txt
+	@rm $(PREFECT).constraints
+
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn; DATA=sample.csv KEY=visit_id guesses the columns)
 	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=visit_id (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")
 
@@ -143,14 +158,16 @@ prune: $(READY) ## what is no longer needed: shown, and removed with SURE=yes (M
 
 # Made aside and stamped last, so that an interrupted install is begun again.
 $(READY): requirements.txt
+$(PREFECT)/.ready: deploy/prefect/requirements.txt
+$(READY) $(PREFECT)/.ready:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 	  echo "$(PYTHON) is `$(PYTHON) --version 2>&1 | tail -n 1`; Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments; install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@rm -f $@
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@
 
 $(BIN)/.estimators: deploy/estimators/requirements.txt $(READY)

@@ -25,8 +25,9 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, t
 
 from airflow_tasks import RETRAINING, ROLLBACK, alias_of, run_step
 from include.models.contract import Model
+from include.run_form import monitor_form
 from parsed_models import parsed_models
-from run_form import form, freeze_fields, normal_now
+from run_form import params
 from task_policy import task_defaults
 
 
@@ -42,7 +43,7 @@ def monitor(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Request a retraining, whatever is found.") | normal_now() | freeze_fields(),
+        params=params(monitor_form()),
         tags=[model.name, model.owner, "monitor"],
         description=f"{model.description} Checks the newest data.",
         doc_md=__doc__,

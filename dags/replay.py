@@ -18,8 +18,9 @@ from airflow.sdk import DAG, task
 
 from airflow_tasks import run_step
 from include.models.contract import Model
+from include.run_form import replay_form
 from parsed_models import parsed_models
-from run_form import form
+from run_form import params
 from task_policy import task_defaults
 
 
@@ -31,7 +32,7 @@ def replay(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Train every historical model again, although its scores are kept."),
+        params=params(replay_form()),
         tags=[model.name, model.owner, "replay"],
         description=f"{model.description} Answers how often it should be retrained.",
         doc_md=__doc__,

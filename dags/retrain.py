@@ -26,9 +26,10 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, t
 
 from airflow_tasks import RETRAINING, run_step
 from include.models.contract import Model, candidate_names
+from include.run_form import retrain_form
 from parsed_models import parsed_models
 from review_operator import ReviewOperator
-from run_form import form, only_candidate, override
+from run_form import params
 from task_policy import task_defaults
 
 
@@ -43,9 +44,7 @@ def retrain(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=form(force="Train again, although exactly this training was done before.")
-        | only_candidate(candidate_names(model))
-        | override(),
+        params=params(retrain_form(candidate_names(model))),
         tags=[model.name, model.owner, "retrain"],
         description=f"{model.description} Trains a challenger and compares it with the champion.",
         doc_md=__doc__,

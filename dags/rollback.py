@@ -20,8 +20,9 @@ from airflow.sdk import DAG, Asset, task
 
 from airflow_tasks import ROLLBACK, run_step
 from include.models.contract import Model
+from include.run_form import rollback_form
 from parsed_models import parsed_models
-from run_form import rollback_form
+from run_form import params
 from task_policy import task_defaults
 
 
@@ -33,7 +34,7 @@ def rollback(model: Model) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(model.owner),
-        params=rollback_form(),
+        params=params(rollback_form()),
         tags=[model.name, model.owner, "rollback"],
         description=f"{model.description} Puts an earlier champion back in production.",
         doc_md=__doc__,

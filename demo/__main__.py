@@ -2,6 +2,7 @@
 
 WEEKS=8      how many weeks to play
 DETACH=1     leave the stack running and return
+ORCHESTRATOR=prefect   Prefect instead of Airflow
 """
 
 import json
@@ -18,6 +19,9 @@ from rich.live import Live
 from demo.live_view import farewell, summary, view
 from demo.player import Player, Row
 from deploy.local.airflow_api import AirflowApi
+from deploy.local.components import STACKS
+from deploy.local.orchestrator import Orchestrator
+from deploy.local.prefect_api import PrefectApi
 from deploy.local.stack import Stack, StackError
 from include.adapters.s3_store import S3Store
 from include.errors import ProvingGroundError
@@ -32,13 +36,14 @@ def main() -> int:
     # So that Live, the farewell and a screenshot look the same in a pipe.
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
-        return run(console, _weeks(os.environ.get("WEEKS") or "8"), detached=bool(os.environ.get("DETACH")))
+        orchestrator = _orchestrator(os.environ.get("ORCHESTRATOR") or "airflow")
+        return run(console, _weeks(os.environ.get("WEEKS") or "8"), orchestrator, detached=bool(os.environ.get("DETACH")))
     except ProvingGroundError as error:
         console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
 
 
-def run(console: Console, weeks: int, detached: bool) -> int:
+def run(console: Console, weeks: int, orchestrator: str, *, detached: bool) -> int:
     """Start, play, say goodbye; the stack stays up until Ctrl-C, or for good when detached."""
     began = time.monotonic()
     # `make down` and a closed terminal end the demo as Ctrl-C does: nothing is left behind.
@@ -46,14 +51,14 @@ def run(console: Console, weeks: int, detached: bool) -> int:
     stack = Stack()
     finished = False
     try:
-        with console.status("starting SeaweedFS, MLflow and Airflow on 127.0.0.1 (about a minute)"):
-            stack.start()
+        with console.status(f"starting SeaweedFS, MLflow and {orchestrator.title()} on 127.0.0.1 (about a minute)"):
+            stack.start(STACKS[orchestrator])
         started = time.monotonic() - began
-        player = _player(stack, weeks)
+        player = _player(stack, weeks, orchestrator)
         _play(console, player, began)
         seconds = {"start": round(started, 1), "all": round(time.monotonic() - began, 1)}
         SUMMARY.write_text(json.dumps(summary(player.rows, seconds), indent=1) + "\n")
-        console.print(farewell(stack, detached))
+        console.print(farewell(stack, orchestrator, detached))
         finished = True
         if not detached:
             threading.Event().wait()
@@ -65,12 +70,31 @@ def run(console: Console, weeks: int, detached: bool) -> int:
     return 1 if not finished or any(row.failed for row in player.rows) else 0
 
 
-def _player(stack: Stack, weeks: int) -> Player:
+def _player(stack: Stack, weeks: int, orchestrator: str) -> Player:
     os.environ.update(stack.environment())
-    api = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
-    api.wait_for_dags({f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}, seconds=90)
+    api = _api(stack, orchestrator)
     landing, lake = (S3Store.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))
     return Player(api, landing, lake, weeks)
+
+
+def _api(stack: Stack, orchestrator: str) -> Orchestrator:
+    """A client of the orchestrator that runs, once it knows every model's pipelines."""
+    names = {f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}
+    if orchestrator == "prefect":
+        prefect = PrefectApi(stack.prefect_url, "admin", stack.passwords["admin"])
+        prefect.wait_for_flows(names, seconds=90)
+        return prefect
+    airflow = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
+    airflow.wait_for_dags(names, seconds=90)
+    return airflow
+
+
+def _orchestrator(text: str) -> str:
+    if text not in STACKS:
+        raise StackError(
+            f"ORCHESTRATOR={text!r} is not known; {' and '.join(STACKS)} are, as in make demo ORCHESTRATOR=prefect."
+        )
+    return text
 
 
 def _play(console: Console, player: Player, began: float) -> None:

@@ -107,13 +107,23 @@ def _announcements(rows: list[Row]) -> list[Text]:
     ]
 
 
-def farewell(stack: Stack, detached: bool) -> RenderableType:
+def farewell(stack: Stack, orchestrator: str, detached: bool) -> RenderableType:
     """Where to look, what to click first, and how to stop."""
-    user = f"user [bold]admin[/], password [bold]{stack.passwords['admin']}[/]"
+    password = stack.passwords["admin"]
+    if orchestrator == "prefect":
+        pages = (
+            f"[bold]Prefect[/]  {stack.prefect_url}   password [bold]admin:{password}[/]\n"
+            "  Click first: Runs → the newest flight_delays.retrain → Artifacts → the decision card.\n"
+            "  Then: Deployments → flight_delays.retrain → Run, the form.\n"
+        )
+    else:
+        pages = (
+            f"[bold]Airflow[/]  {stack.airflow_url}   user [bold]admin[/], password [bold]{password}[/]\n"
+            f"  Click first: {stack.models_url}, all models at a glance.\n"
+            "  Then: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
+        )
     text = (
-        f"[bold]Airflow[/]  {stack.airflow_url}   {user}\n"
-        f"  Click first: {stack.models_url}, all models at a glance.\n"
-        "  Then: Dags → flight_delays.retrain → the newest run → the tab Decision card; monitors have one too.\n"
+        f"{pages}"
         f"[bold]MLflow[/]   {stack.mlflow_url}/#/models/flight_delays   no password\n"
         "  Click first: the version with the alias champion. Its description is the decision card.\n"
         f"[bold]Stop[/]     {'make down' if detached else 'Ctrl-C here, or make down elsewhere'}. "

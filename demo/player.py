@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from demo.upstream import FLIGHTS, SEARCHES, TRAFFIC, WEEK, Stream, Upstream
-from deploy.local.airflow_api import AirflowApi, AirflowError
+from deploy.local.orchestrator import BUSY, Orchestrator
 from include.adapters.lake import Lake
 from include.adapters.landing import Landing
 from include.adapters.object_store import ObjectStore
@@ -41,7 +41,6 @@ PLAYED = (
 )
 REASON = "it is simpler, and good enough on clean queries"
 _PATIENCE = 600
-_DONE = ("success", "failed")
 
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
@@ -132,7 +131,7 @@ def _of_retrain(status: RetrainStatus | None) -> dict[str, Any]:
 class Player:
     """Plays `weeks` weeks of every stream; `rows` is filled in as it goes."""
 
-    def __init__(self, api: AirflowApi, landing: ObjectStore, lake: ObjectStore, weeks: int) -> None:
+    def __init__(self, api: Orchestrator, landing: ObjectStore, lake: ObjectStore, weeks: int) -> None:
         self._api = api
         self._landing = landing
         self._lake = Lake(lake)
@@ -169,7 +168,7 @@ class Player:
         if row.monitor and row.monitor.finding.action == "retrain":
             row.retrain = self._status(row, RetrainStatus)
             if not row.retrain:
-                self._wait(row, "retrain", self._started_at(row.model, row.monitor.run_id))
+                self._wait(row, "retrain", self._api.seen(f"{row.model}.monitor", row.monitor.run_id).started)
                 row.retrain = self._status(row, RetrainStatus)
         elif row.candidate and not row.failed:
             self._ask_for(row)
@@ -180,28 +179,23 @@ class Player:
         row.retrain = self._status(row, RetrainStatus)
         if not row.retrain:
             form = {"candidate": row.candidate, "as_of": row.as_of.isoformat(), "reason": REASON}
-            run = self._api.post(f"dags/{row.model}.retrain/dagRuns", {"logical_date": None, "conf": form})
-            self._wait(row, "retrain", str(run["run_after"]))
+            self._wait(row, "retrain", self._api.start(f"{row.model}.retrain", form))
             row.retrain = self._status(row, RetrainStatus)
 
     def _wait(self, row: Row, stage: str, since: str) -> None:
-        dag_id = f"{row.model}.{stage}"
+        pipeline = f"{row.model}.{stage}"
         until = time.monotonic() + _PATIENCE
         while time.monotonic() < until:
-            runs = self._api.runs(dag_id, since)
+            runs = self._api.runs_since(pipeline, since)
             if runs:
-                tasks = self._api.tasks(dag_id, runs[0]["dag_run_id"])
-                busy = [name for name, state in tasks.items() if state in ("queued", "running", "up_for_retry")]
+                tasks = self._api.tasks(pipeline, runs[0].id)
+                busy = [name for name, state in tasks.items() if state in BUSY]
                 row.now = f"{stage}: {', '.join(busy)}" if busy else stage
-                if runs[0]["state"] in _DONE:
-                    row.failed = "" if runs[0]["state"] == "success" else f"{dag_id} failed in {_failed(tasks)}"
+                if runs[0].state != "running":
+                    row.failed = "" if runs[0].state == "success" else f"{pipeline} failed in {_failed(tasks)}"
                     return
             time.sleep(0.7)
-        raise AirflowError(f"{dag_id} has not finished after {_PATIENCE} s. Look at {dag_id} in Airflow's page.")
-
-    def _started_at(self, model_name: str, run_id: str) -> str:
-        """When a monitor's run started: the retraining that it requested came later."""
-        return str(self._api.get(f"dags/{model_name}.monitor/dagRuns/{run_id}")["start_date"])
+        raise self._api.errors(f"{pipeline} has not finished after {_PATIENCE} s. Look at it in the orchestrator's page.")
 
     def _status(self, row: Row, kind: type[S]) -> S | None:
         return self._lake.status(row.model, kind, row.as_of)

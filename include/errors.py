@@ -29,6 +29,7 @@
     │   ├── CorruptObject        the bytes are not those that were stored
     │   ├── LedgerBroken         the ledger's entries do not follow from each other
     │   └── Locked               another run is changing the champion of this model      (transient)
+    ├── ProcessLost              the process that performed a run died again and again
     ├── ClusterUnreachable       the Dask cluster gave no answer, or lost its workers         (transient)
     ├── TrialFailed              a logged artifact cannot be loaded and queried in a fresh process
     └── RegistryError            the MLflow registry refused or failed
@@ -121,6 +122,10 @@ class OverlappingRows(DataError):
 
 class TrialFailed(ProvingGroundError):
     """A logged artifact cannot be loaded and queried in a fresh process."""
+
+
+class ProcessLost(ProvingGroundError):
+    """The process that performed a run died again and again."""
 
 
 class ClusterUnreachable(ProvingGroundError):

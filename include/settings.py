@@ -161,7 +161,7 @@ def connection_address(environment: Mapping[str, str], name: str) -> SecretStr |
 
 
 # The embedded stack chooses its ports from these; the pipeline itself never sees a port.
-_READ_ELSEWHERE = {"PROVING_GROUND_AIRFLOW_PORT", "PROVING_GROUND_MLFLOW_PORT", "PROVING_GROUND_S3_PORT"}
+_READ_ELSEWHERE = {f"PROVING_GROUND_{who}_PORT" for who in ("AIRFLOW", "MLFLOW", "S3", "PREFECT")}
 
 
 def _in_words(problem: object) -> str:

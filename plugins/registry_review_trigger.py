@@ -5,18 +5,13 @@ an absolute time, so starting again does not make it longer.
 """
 
 import asyncio
-import logging
-import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.decisions.gate.review import REVIEWED, PendingReview, answer_in
-
-_SECONDS = (2, 5)
-_log = logging.getLogger(__name__)
+from include.decisions.gate.review import PendingReview
 
 
 class RegistryReviewTrigger(BaseTrigger):
@@ -49,25 +44,10 @@ class RegistryReviewTrigger(BaseTrigger):
         yield event(expired=True)
 
     def has_news(self) -> bool:
-        """Look once: would the step decide, or have to report to the reviewer what is wrong and is not in the tag yet?"""
-        tags = self._tags()
-        answer = answer_in(tags, self.asked)
-        return bool(answer) and answer != tags.get(REVIEWED)
+        """Look once."""
+        from include.review_watch import has_news
 
-    def _tags(self) -> dict[str, str]:
-        """The tags of the version; none while MLflow is down: that is not a reviewer's answer."""
-        import requests
-
-        from include.settings import Settings
-
-        address = f"{Settings.read(os.environ).mlflow_tracking_uri}/api/2.0/mlflow/model-versions/get"
-        try:
-            answer = requests.get(address, {"name": self.model_name, "version": self.version}, timeout=_SECONDS)
-            answer.raise_for_status()
-            return {tag["key"]: tag.get("value", "") for tag in answer.json()["model_version"].get("tags", [])}
-        except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
-            _log.warning("MLflow did not answer about %s version %s: %s", self.model_name, self.version, error)
-            return {}
+        return has_news(self.model_name, self.version, self.asked)
 
 
 def event(*, expired: bool) -> TriggerEvent:

@@ -192,6 +192,8 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make demo": LOOP,
     "make demo DETACH=1": LOOP,
     "make demo WEEKS=6": LOOP,
+    "make demo ORCHESTRATOR=prefect": Cannot("takes minutes, and an environment of its own: `make test-prefect` has one"),
+    "make lock-prefect": Cannot("asks a package index, and may change Prefect's lock"),
     # Nothing runs, so there is nothing to end and nothing to say.
     "make down": Here(0, ""),
     "make env": Here(0, "readable by you alone", leaves=".env", place="dotenv"),

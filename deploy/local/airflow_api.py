@@ -7,9 +7,11 @@ from typing import Any
 
 import requests
 
+from deploy.local.orchestrator import SeenRun, State
 from include.errors import ProvingGroundError
 
 _PAUSES = (1, 2, 4)
+_DONE: dict[str, State] = {"success": "success", "failed": "failed"}
 
 
 class AirflowError(ProvingGroundError):
@@ -18,6 +20,8 @@ class AirflowError(ProvingGroundError):
 
 class AirflowApi:
     """A logged-in client of one Airflow."""
+
+    errors: type[Exception] = AirflowError
 
     def __init__(self, address: str, user: str, password: str) -> None:
         self._address = address
@@ -83,6 +87,18 @@ class AirflowApi:
         event = self.post("assets/events", {"asset_id": assets[0]["id"], "extra": extra})
         return str(event["timestamp"])
 
+    def start(self, pipeline: str, form: dict[str, Any]) -> str:
+        """Start a run by hand with the form's fields; returns the time of it."""
+        return str(self.post(f"dags/{pipeline}/dagRuns", {"logical_date": None, "conf": form})["run_after"])
+
+    def runs_since(self, pipeline: str, since: str) -> list[SeenRun]:
+        """Runs queued at or after a time, oldest first."""
+        return [_seen(run) for run in self.runs(pipeline, since)]
+
+    def seen(self, pipeline: str, run_id: str) -> SeenRun:
+        """One run."""
+        return _seen(self.get(f"dags/{pipeline}/dagRuns/{run_id}"))
+
     def runs(self, dag_id: str, since: str = "2000-01-01T00:00:00Z") -> list[dict[str, Any]]:
         """Runs of a DAG queued at or after a time, oldest first."""
         return list(self.get(f"dags/{dag_id}/dagRuns", run_after_gte=since, order_by="run_after", limit=100)["dag_runs"])
@@ -106,3 +122,7 @@ class AirflowApi:
         if answer.status_code >= 400:
             raise AirflowError(f"{method} {path} was refused with {answer.status_code}: {answer.text[:500]}")
         return dict(answer.json()) if answer.content else {}
+
+
+def _seen(run: dict[str, Any]) -> SeenRun:
+    return SeenRun(str(run["dag_run_id"]), _DONE.get(str(run["state"]), "running"), str(run["start_date"]))

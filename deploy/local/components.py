@@ -1,5 +1,6 @@
 """How each component is started, and how it is known to answer."""
 
+import base64
 import json
 import sys
 import urllib.request
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.environment import BUCKETS, Ports, Secrets, write_private
+from deploy.local.environment import BUCKETS, PROJECT, Ports, Secrets, write_private
 from deploy.local.processes import Running, wait_for, wait_until_done
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -17,7 +18,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     # Each on its own, not `airflow standalone`: that is one more Airflow import before the first of them starts, serves task
     # logs to the network on two more ports, and leaves its children behind on SIGTERM.
     "airflow": ("api-server", "scheduler", "dag-processor", "triggerer"),
+    "prefect": ("prefect-server", "prefect-flows"),
 }
+# What is started for an orchestrator: by default Airflow.
+STACKS = {name: ("seaweedfs", "mlflow", name) for name in ("airflow", "prefect")}
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -91,6 +95,19 @@ def start_airflow(launch: Launch, home: Path, ports: Ports, secret: Secrets) -> 
         wait_for(component, partial(_is_healthy, ports, component.name), seconds=_PATIENCE)
 
 
+def start_prefect(launch: Launch, home: Path, ports: Ports, secret: Secrets) -> None:
+    """The server, which makes its database itself, then the process that serves the flows of every model."""
+    (home / "prefect").mkdir(exist_ok=True)
+    # An environment of its own: Prefect and Airflow do not fit into one.
+    python = str(PROJECT / ".prefect" / "bin" / "python")
+    server = launch("prefect-server", [python, "-m", "prefect", "server", "start"])
+    login = ("admin", secret.passwords["admin"])
+    address = f"http://127.0.0.1:{ports.prefect}/api"
+    wait_for(server, lambda: _get(f"{address}/health", login) == "true", seconds=_PATIENCE)
+    flows = launch("prefect-flows", [python, "-m", "flows.serve"])
+    wait_for(flows, lambda: (home / "prefect" / "serving").exists(), seconds=_PATIENCE)
+
+
 def _s3_client(ports: Ports, secret: Secrets) -> "S3Client":
     import boto3
     from botocore.config import Config
@@ -125,8 +142,10 @@ def _is_healthy(ports: Ports, name: str) -> bool:
     return bool(health[part]["status"] == "healthy")
 
 
-def _get(address: str) -> str:
+def _get(address: str, login: tuple[str, str] | None = None) -> str:
     # Straight to this machine, whatever proxy the caller's environment names.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=10) as answer:
+    basic = base64.b64encode(":".join(login).encode()).decode() if login else ""
+    request = urllib.request.Request(address, headers={"Authorization": f"Basic {basic}"} if login else {})
+    with opener.open(request, timeout=10) as answer:
         return str(answer.read(), "utf-8")

@@ -29,15 +29,16 @@ _GRPC = 10_000
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the three services listen. SeaweedFS takes the four ports above `s3` too, and each of its five plus 10,000."""
+    """Where the services listen. SeaweedFS takes the four ports above `s3` too, and each of its five plus 10,000."""
 
     airflow: int = 8080
     mlflow: int = 5000
     s3: int = 8333
+    prefect: int = 4200
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Ports":
-        """The defaults, overridden by PROVING_GROUND_{AIRFLOW,MLFLOW,S3}_PORT.
+        """The defaults, overridden by PROVING_GROUND_{AIRFLOW,MLFLOW,S3,PREFECT}_PORT.
 
         Raises:
             StackError: a value is no port.
@@ -55,7 +56,7 @@ class Ports:
         """Ports that are not in use now, below those that the kernel hands out to clients."""
         while True:
             start = 12_000 + secrets.randbelow(1_000) * 10
-            ports = cls(airflow=start + 5, mlflow=start + 6, s3=start)
+            ports = cls(airflow=start + 5, mlflow=start + 6, s3=start, prefect=start + 7)
             if all(is_free(port) for port, _, _ in ports.needed()):
                 return ports
 
@@ -63,7 +64,8 @@ class Ports:
         """Every port, with the component that takes it and the variable that moves it."""
         weed = [port + more for port in range(self.s3, self.s3 + 5) for more in (0, _GRPC)]
         ours = [(port, "SeaweedFS", _variable("s3")) for port in weed]
-        return [(self.airflow, "Airflow", _variable("airflow")), (self.mlflow, "MLflow", _variable("mlflow")), *ours]
+        single = (("airflow", "Airflow"), ("mlflow", "MLflow"), ("prefect", "Prefect"))
+        return [*((getattr(self, name), who, _variable(name)) for name, who in single), *ours]
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def environment(home: Path, ports: Ports, secret: Secrets) -> dict[str, str]:
         **_mlflow(ports),
         **_airflow(home, ports, secret),
         **_scheduling(),
+        **_prefect(home, ports, secret),
         "PROVING_GROUND_GIT_COMMIT": commit(),
     }
 
@@ -130,8 +133,8 @@ def _value(text: str) -> str:
 
 
 def inherited() -> dict[str, str]:
-    """The caller's environment without what would steer our components: another Airflow's, MLflow's or AWS account's."""
-    foreign = ("AIRFLOW", "_AIRFLOW", "MLFLOW_", "AWS_", "PROVING_GROUND_")
+    """The caller's environment without what would steer our components: another Airflow's, Prefect's, MLflow's or AWS's."""
+    foreign = ("AIRFLOW", "_AIRFLOW", "PREFECT_", "MLFLOW_", "AWS_", "PROVING_GROUND_")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _PASSED_ON}
 
 
@@ -217,6 +220,29 @@ def _scheduling() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+    }
+
+
+def _prefect(home: Path, ports: Ports, secret: Secrets) -> dict[str, str]:
+    login = f"admin:{secret.passwords['admin']}"
+    return {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{ports.prefect}/api",
+        "PREFECT_UI_URL": f"http://127.0.0.1:{ports.prefect}",
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(ports.prefect),
+        # One login for all: Prefect has no users.
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_API_AUTH_STRING": login,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # Before a person signs in, the pages of version 2 take analytics for enabled, and ask a company's server for them.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "PREFECT_CLI_PROMPT": "false",
+        # What the steps log is shown with their task runs.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "include",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
     }
 
 

@@ -1,4 +1,4 @@
-"""The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow, started together and ended without a trace."""
+"""The whole stack on 127.0.0.1: SeaweedFS, MLflow and Airflow or Prefect, started together and ended without a trace."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from deploy.local.components import PARTS, start_airflow, start_mlflow, start_seaweedfs
+from deploy.local.components import PARTS, STACKS, start_airflow, start_mlflow, start_prefect, start_seaweedfs
 from deploy.local.environment import PROJECT, Ports, Secrets, as_dotenv, environment, inherited, write_private
 from deploy.local.processes import Running, StackError, end, launch, require_free_port
 
@@ -50,6 +50,11 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.airflow}"
 
     @property
+    def prefect_url(self) -> str:
+        """Where Prefect's pages and API are."""
+        return f"http://127.0.0.1:{self.ports.prefect}"
+
+    @property
     def models_url(self) -> str:
         """Airflow's page "Models", all of them at a glance."""
         return f"{self.airflow_url}/plugin/models"
@@ -73,7 +78,7 @@ class Stack:
         """The variables that a process needs to work with this stack; each component is started with them."""
         return environment(self.home, self.ports, self._secrets()) | self._more
 
-    def start(self, parts: Collection[str] = tuple(PARTS)) -> None:
+    def start(self, parts: Collection[str] = STACKS["airflow"]) -> None:
         """Start what of these parts is not running yet, and return when all of it answers.
 
         Raises:
@@ -129,6 +134,7 @@ class Stack:
             "seaweedfs": lambda: start_seaweedfs(run, self.home, ports, secret),
             "mlflow": lambda: start_mlflow(run, self.home, ports),
             "airflow": lambda: start_airflow(run, self.home, ports, secret),
+            "prefect": lambda: start_prefect(run, self.home, ports, secret),
         }
         with ThreadPoolExecutor(len(parts)) as pool:
             try:

@@ -20,7 +20,7 @@ from include.models.contract import candidate_names
 def test_the_end_of_the_demo_leads_to_the_page_of_all_models(detached: bool, tmp_path: Path) -> None:
     """Its address comes first, before a single run and before MLflow."""
     console = Console(width=150, record=True)
-    console.print(farewell(Stack(tmp_path, Ports(airflow=18080)), detached))
+    console.print(farewell(Stack(tmp_path, Ports(airflow=18080)), "airflow", detached))
     page = console.export_text()
     places = [page.find(text) for text in ("http://127.0.0.1:18080/plugin/models,", "Dags → flight_delays.retrain", "MLflow")]
     assert -1 not in places
