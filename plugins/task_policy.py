@@ -8,7 +8,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from slack_alerts import report_failure
 
 _OURS = "include.errors."
-_WORTH_ANOTHER_TRY = ("StoreUnreachable", "RegistryUnreachable", "ClusterUnreachable", "Locked")
+_WORTH_ANOTHER_TRY = ("SourceUnreachable", "StoreUnreachable", "RegistryUnreachable", "ClusterUnreachable", "Locked")
 
 
 def task_defaults(owner: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def attempt(given):
                 "subject": "{{ 1/0 }} may it?", "body": "{{ 1/0 }} the card", "evidence": "e" * 64,
                 "version": "2", "until": until.isoformat(), "url": "http://page.example", "needs_reason": True}
 
-    def perform(step, model_name, request, **inputs):
+    def perform(step, model_name, request, connections=None, **inputs):
         done["performed"].append(inputs)
         if given["outage"]: raise ConnectionError("MLflow is down")
         asks = bool(given["where"]) and "answer" not in inputs and not given["decided"]
