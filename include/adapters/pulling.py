@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ConfigDict
 from include.adapters.file_reader import texts_of
 from include.adapters.lock import HeldLock, Locks
 from include.adapters.object_store import ObjectStore, unless_spoilt
+from include.adapters.pulled_rows import NO_DIGESTS, NO_TIMES, Digests, Identities, Rows, is_true, naive
 from include.documents import from_bytes, to_bytes
 from include.errors import BrokenFeed, CorruptObject, SourceRefused
 from include.row_digests import among, digests
@@ -43,8 +43,6 @@ _PROGRESS = b"pg_progress"
 _RENEW_AFTER = 30.0
 # Later than any row changes, and than any arithmetic of a query would go wrong at.
 _ALL_TIMES = datetime(2200, 1, 1, tzinfo=UTC)
-_NONE, _NEVER = np.zeros((0, 2), np.uint64), np.zeros(0, "datetime64[us]")
-Digests = NDArray[np.uint64]
 
 
 class Progress(BaseModel):
@@ -121,8 +119,8 @@ class Pulls:
 class _Recent:
     """The newest rows that were delivered: their digests, shape (n, 2), and when each changed."""
 
-    rows: Digests = field(default_factory=lambda: _NONE)
-    changed: NDArray[Any] = field(default_factory=lambda: _NEVER)
+    rows: Digests = field(default_factory=lambda: NO_DIGESTS)
+    changed: NDArray[Any] = field(default_factory=lambda: NO_TIMES)
 
     def after(self, moment: datetime) -> "_Recent":
         newer = self.changed > np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
@@ -162,7 +160,7 @@ class _Stream:
 
     # Rows
 
-    def _deliver_all(self, tables: Iterator[pa.Table], choose: "Callable[[_Rows], NDArray[np.bool_]]") -> None:
+    def _deliver_all(self, tables: Iterator[pa.Table], choose: "Callable[[Rows], NDArray[np.bool_]]") -> None:
         """Rows as they come, those that `choose` picks, in deliveries of a bounded size."""
         waiting: list[pa.Table] = []
         try:
@@ -178,11 +176,11 @@ class _Stream:
             if hasattr(tables, "close"):
                 tables.close()
 
-    def _deliver(self, table: pa.Table, choose: "Callable[[_Rows], NDArray[np.bool_]]") -> None:
-        rows = _Rows(table, self._problem, self._changed, self._what)
+    def _deliver(self, table: pa.Table, choose: "Callable[[Rows], NDArray[np.bool_]]") -> None:
+        rows = Rows(table, self._problem, self._changed, self._what)
         self._refuse_ambiguous(table)
         wanted = choose(rows)
-        gone = wanted & _is_true(table, self._source.deleted)
+        gone = wanted & is_true(table, self._source.deleted)
         over = rows.replaced_by(gone)
         if gone.any():
             self._leave_out(rows.keys(gone))
@@ -194,11 +192,11 @@ class _Stream:
         if wanted.any():
             self._note(table.filter(pa.array(wanted)), written=bool(len(kept)))
 
-    def _unless_known(self, rows: "_Rows") -> NDArray[np.bool_]:
+    def _unless_known(self, rows: "Rows") -> NDArray[np.bool_]:
         """Those that were not delivered yet: behind the newest change all are."""
         new = np.ones(len(rows.changed), dtype=bool)
         if self._progress.mark and len(self._recent.rows):
-            before = rows.changed <= _naive(self._progress.mark)
+            before = rows.changed <= naive(self._progress.mark)
             new[before] = ~among(rows.digests(before), self._recent.rows)
         return new
 
@@ -227,11 +225,11 @@ class _Stream:
     # How far it got
 
     def _note(self, table: pa.Table, written: bool = True) -> None:
-        rows = _Rows(table, self._problem, self._changed, self._what)
+        rows = Rows(table, self._problem, self._changed, self._what)
         newest = rows.changed.max().astype("datetime64[us]").astype(datetime).replace(tzinfo=UTC)
         mark = max(filter(None, [self._progress.mark, newest]))
         begins = mark - self._source.overlap
-        recent = rows.changed > _naive(begins)
+        recent = rows.changed > naive(begins)
         self._recent = self._recent.after(begins).with_rows(rows.digests(recent), rows.changed[recent])
         self._progress = self._progress.model_copy(update={"number": self._progress.number + written, "mark": mark})
         self._save()
@@ -260,7 +258,7 @@ class _Stream:
             self._refuse_a_loss(len(gone), len(delivered.newest))
             if len(gone):
                 self._leave_out(gone)
-            late = here.versions[here.changed <= _naive(as_of)]
+            late = here.versions[here.changed <= naive(as_of)]
             late = late[~among(late, delivered.versions)]
             if len(late):
                 rows_before = self._pulled.rows
@@ -276,17 +274,17 @@ class _Stream:
         names = [*self._problem.key, self._problem.time, self._changed, self._source.deleted]
         return tuple(dict.fromkeys(filter(None, names)))
 
-    def _identities(self, tables: Iterator[pa.Table]) -> "_Identities":
+    def _identities(self, tables: Iterator[pa.Table]) -> "Identities":
         parts = []
         for table in tables:
             self._stay_locked()
-            here = table.filter(pa.array(~_is_true(table, self._source.deleted)))
-            parts.append(_Rows(here, self._problem, self._changed, self._what).identities())
-        return _Identities.joined(parts)
+            here = table.filter(pa.array(~is_true(table, self._source.deleted)))
+            parts.append(Rows(here, self._problem, self._changed, self._what).identities())
+        return Identities.joined(parts)
 
-    def _delivered(self) -> "_Identities":
+    def _delivered(self) -> "Identities":
         """What was delivered and not left out since; of withdrawn deliveries too, so that they do not come again."""
-        parts, newest = [], _NONE
+        parts, newest = [], NO_DIGESTS
         withdrawn = self._landing.entries(f"{self._problem.model}/_withdrawn/{self._stream}/{FOLDER}/")
         for key, is_withdrawn in [
             *((key, False) for key in reversed(self._keys())),
@@ -294,11 +292,11 @@ class _Stream:
         ]:
             self._stay_locked()
             table = self._read(key, [*self._problem.key, self._changed])
-            identities = _Rows(table, self._problem, self._changed, self._what).identities()
+            identities = Rows(table, self._problem, self._changed, self._what).identities()
             parts.append(identities)
             if not is_withdrawn:
                 newest = np.concatenate([newest, identities.keys[~among(identities.keys, newest)]])
-        whole = _Identities.joined(parts)
+        whole = Identities.joined(parts)
         return replace(whole, newest=newest)
 
     def _refuse_a_loss(self, gone: int, all_keys: int) -> None:
@@ -311,11 +309,11 @@ class _Stream:
 
     def _leave_out(self, keys: Digests) -> None:
         """Deliver again, without the rows of these keys, each delivery that holds some."""
-        newer = _NONE
+        newer = NO_DIGESTS
         for key in reversed(self._keys()):
             self._stay_locked()
             table = self._read(key)
-            its = _Rows(table, self._problem, self._changed, self._what).keys()
+            its = Rows(table, self._problem, self._changed, self._what).keys()
             if (gone := among(its, keys)).any():
                 self._lock.renew()
                 self._landing.put(key, _as_bytes(table.filter(pa.array(~gone & ~among(its, newer)))))
@@ -334,101 +332,6 @@ class _Stream:
     def _read(self, key: str, columns: Sequence[str] | None = None) -> pa.Table:
         names = list(dict.fromkeys(columns)) if columns else None
         return pq.read_table(io.BytesIO(self._landing.read(key)), columns=names)
-
-
-@dataclass(frozen=True)
-class _Identities:
-    """Of rows: their keys, keys with the time of change, each (n, 2), and that time; `newest` has each key once."""
-
-    keys: Digests
-    versions: Digests
-    changed: NDArray[Any]
-    newest: Digests = field(default_factory=lambda: _NONE)
-
-    @classmethod
-    def joined(cls, parts: "list[_Identities]") -> "_Identities":
-        if not parts:
-            return cls(_NONE, _NONE, _NEVER)
-        pieces = [(part.keys, part.versions, part.changed) for part in parts]
-        keys, versions, changed = (np.concatenate(one) for one in zip(*pieces, strict=True))
-        return cls(keys, versions, changed)
-
-
-class _Rows:
-    """Rows of a table, and what tells them apart."""
-
-    def __init__(self, table: pa.Table, problem: Problem, changed: str, what: str) -> None:
-        self._table, self._key, self._changed = table, list(problem.key), changed
-        self.changed = _moments(table.column(changed), changed, what)
-
-    def digests(self, which: NDArray[np.bool_]) -> Digests:
-        """Of all that these rows hold."""
-        if not which.any():
-            return _NONE
-        texts = texts_of(self._table.filter(pa.array(which)), 0).table
-        return digests(texts, sorted(texts.columns))
-
-    def keys(self, which: NDArray[np.bool_] | None = None) -> Digests:
-        return self._of(self._key, which)
-
-    def replaced_by(self, gone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The rows that a later one of the same key calls gone."""
-        if not gone.any():
-            return gone
-        keys = pd.MultiIndex.from_arrays(list(self.keys().T))
-        last = pd.Series(np.flatnonzero(gone), index=keys[gone]).groupby(level=[0, 1]).max()
-        its = last.reindex(keys).to_numpy(dtype="float64")
-        return np.asarray(np.arange(len(keys)) < its, dtype=bool)
-
-    def versions(self) -> Digests:
-        return self._of([*self._key, self._changed], None)
-
-    def identities(self) -> _Identities:
-        return _Identities(self.keys(), self.versions(), self.changed)
-
-    def _of(self, names: list[str], which: NDArray[np.bool_] | None) -> Digests:
-        names = list(dict.fromkeys(names))
-        part = self._table.select(names) if which is None else self._table.select(names).filter(pa.array(which))
-        return digests(texts_of(part, 0).table, names) if len(part) else _NONE
-
-
-def _moments(column: pa.ChunkedArray, name: str, what: str) -> NDArray[Any]:
-    """Times in UTC, without a zone, to the microsecond; shape (n,)."""
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        times = pd.Series(column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None) and "UTC")).to_numpy())
-    else:
-        texts = pd.Series(column.to_pylist(), dtype="object")
-        numbers = texts.map(lambda value: isinstance(value, int | float))
-        times = pd.to_datetime(texts.mask(numbers), utc=True, errors="coerce", format="ISO8601").dt.tz_localize(None)
-    if len(bad := np.flatnonzero(times.isna())):
-        value = column[int(bad[0])].as_py()
-        raise SourceRefused(
-            f"{what} gives {len(bad):,} rows whose {name} is no time; the first holds {of_data(value)}. Accepted is a time in "
-            "every row, such as COALESCE(updated_at, created_at): correct the query; nothing of these rows was delivered."
-        )
-    return times.to_numpy().astype("datetime64[us]")
-
-
-def _naive(moment: datetime) -> "np.datetime64":
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
-
-
-def _is_true(table: pa.Table, name: str) -> NDArray[np.bool_]:
-    """Whether a row is marked as gone; without such a column none is."""
-    if not name:
-        return np.zeros(len(table), dtype=bool)
-    if name not in table.column_names:
-        raise SourceRefused(f"the query lacks the column {name}, which source.deleted names. Add it, or leave out deleted.")
-    texts = texts_of(table.select([name]), 0).table[name].astype("object")
-    known = {"True": True, "true": True, "1": True, "t": True, "False": False, "false": False, "0": False, "f": False}
-    values = texts.map(lambda text: False if pd.isna(text) else known.get(text))
-    if values.isna().any():
-        odd = texts[values.isna()].iloc[0]
-        raise SourceRefused(
-            f"{name} holds {of_data(odd)}; accepted in source.deleted are true, false, 1, 0. Cast it in the query."
-        )
-    return np.asarray(values, dtype=bool)
 
 
 def _as_bytes(table: pa.Table) -> bytes:
