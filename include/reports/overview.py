@@ -110,6 +110,13 @@ class Line:
         return not known and not self.runs.review_run
 
     @property
+    def says_more(self) -> bool:
+        """Whether the finding says what its title and a failed run have not said."""
+        stopped_there = self.action == "stop" and any(run.stage == "monitor" for run in self.runs.failed)
+        said = self.title.partition(": ")[2] or self.title
+        return not stopped_there and not self.reason.endswith(said)
+
+    @property
     def frozen(self) -> Hold | None:
         """The freeze in force."""
         return next((hold for hold in self.held if hold.what == FREEZE), None)

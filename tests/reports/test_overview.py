@@ -138,6 +138,18 @@ def test_the_reason_of_a_failure_is_on_the_page() -> None:
     assert "4711" not in FailedTask.of("r", "check", ValueError("secret 4711")).reason
 
 
+def test_nothing_is_said_twice() -> None:
+    """A reason that its title has, or that the failed run has, is not repeated below."""
+    noisy = Line(
+        "x", "o", "d", action="page", title="Feed too noisy: temp: 5% missing", reason="noise surge: temp: 5% missing"
+    )
+    assert not noisy.says_more
+    assert replace(noisy, reason="noise surge: temp: 5% missing; and 3 more").says_more
+    stop = replace(noisy, action="stop", reason="the feed is broken: no rows; no labels", title="Feed broken: no rows")
+    assert stop.says_more
+    assert not replace(stop, runs=Runs(failed=(FailedRun("monitor", "r", "triage", NOW, "the feed is broken"),))).says_more
+
+
 def test_a_line_that_cannot_be_made_is_one_red_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong with a model, the others are shown."""
     monkeypatch.setattr(Model, "silent_after", lambda self, _: 1 / 0 if self.name == "bad" else NOW)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
+from include.decisions.drift.volume import VOLUME
 from include.decisions.scoring.metrics import primary_metric
 from include.models.contract import SILENT_PERIODS, Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
@@ -89,8 +90,8 @@ def below_floor(model: Model, quality: Quality) -> bool:
 
 def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if evidence.drift.broken:
-        signs = "; ".join(evidence.drift.broken)
-        return Finding(action="stop", title=f"Feed broken: {evidence.drift.broken[0]}", reason=f"the feed is broken: {signs}")
+        signs, first = "; ".join(evidence.drift.broken), evidence.drift.broken[0].removeprefix(f"{VOLUME}: ")
+        return Finding(action="stop", title=f"Feed broken: {first}", reason=f"the feed is broken: {signs}")
     if not evidence.has_champion and evidence.quality.overdue >= SILENT_PERIODS:
         never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
         return _alarm(never, "Ask who delivers the labels.")
