@@ -98,7 +98,8 @@ def with_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Wo
         with engine.begin() as connection:
             kinds = 'id TEXT, "at" TEXT, x DOUBLE, z DOUBLE, colour TEXT, updated_at TIMESTAMPTZ'
             connection.execute(sa.text(f"CREATE TABLE toy ({kinds})"))
-            values = [row | {"updated_at": row["at"]} for row in known.to_dict("records")]
+            known["updated_at"] = known["at"]
+            values = [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]
             connection.execute(sa.text("INSERT INTO toy VALUES (:id, :at, :x, :z, :colour, :updated_at)"), values)
         world.model = replace(world.model, source=Sql("warehouse", features="toy.sql", updated_at="updated_at"))
         given = world.services
