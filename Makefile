@@ -76,7 +76,7 @@ check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml include plugins dags deploy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml include plugins dags flows deploy
 	@# Every variable that it insists on gets a value, so that it is validated whole.
 	@env $$(grep -oE '[$$][{][A-Z_]+:[?]' docker-compose.yaml | tr -d '$${:?' | sed 's/$$/=checked/') \
 	  $(BIN)/docker-compose --env-file .env.example --file docker-compose.yaml config -q

@@ -225,6 +225,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ),
     "make lock-serving": Cannot("asks a package index, and may change the inference server's lock"),
     "make test-dask": By(".ci/run"),
+    "make test-prefect": By("tests/prefect/test_promises.py"),
     "make test-serving": By(".ci/run"),
     "make test-grown-up": By("tests/grown_up/test_grown_up.py"),
     "python -m include.cli check-model": CHECK_MODEL,

@@ -11,8 +11,7 @@ from deploy.local.orchestrator import SeenRun, State
 from include.errors import ProvingGroundError
 
 _PAUSES = (0.5, 1, 2, 4)
-# How often the process of a run may die before the run is given up: flows/prefect_tasks/watch.py.
-_DEATHS = 3
+# A crashed run is not over: flows/prefect_tasks/watch.py lets it go on, or has it fail.
 _RUN_STATES: dict[str, State] = {"COMPLETED": "success", "FAILED": "failed", "CANCELLED": "failed"}
 _TASK_STATES = {
     "COMPLETED": "success",
@@ -97,7 +96,7 @@ class PrefectApi:
             "sort": "EXPECTED_START_TIME_ASC",
             "limit": 100,
         }
-        return [self._seen(run) for run in self.post("flow_runs/filter", wanted)]
+        return [_seen(run) for run in self.post("flow_runs/filter", wanted)]
 
     def run(self, run_id: str) -> dict[str, Any]:
         """What Prefect says about a run."""
@@ -105,7 +104,7 @@ class PrefectApi:
 
     def seen(self, pipeline: str, run_id: str) -> SeenRun:
         """One run."""
-        return self._seen(self.run(run_id))
+        return _seen(self.run(run_id))
 
     def tasks(self, pipeline: str, run_id: str) -> dict[str, str]:
         """State of each task of a run, by the step's name, in Airflow's words."""
@@ -127,13 +126,6 @@ class PrefectApi:
             lines += page
         return "\n".join(line["message"] for line in lines)
 
-    def _seen(self, run: dict[str, Any]) -> SeenRun:
-        state = _RUN_STATES.get(run["state_type"], "running")
-        if run["state_type"] == "CRASHED":
-            states = self.get(f"flow_run_states/?flow_run_id={run['id']}")
-            state = "failed" if sum(one["type"] == "CRASHED" for one in states) >= _DEATHS else "running"
-        return SeenRun(str(run["id"]), state, str(run["start_time"]))
-
     def _answer(self, method: str, path: str, **request: Any) -> Any:
         address = f"{self._address}/api/{path}"
         answer = self._session.request(method, address, timeout=60, **request)
@@ -146,3 +138,7 @@ class PrefectApi:
         if answer.status_code >= 400:
             raise PrefectError(f"{method} {path} was refused with {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else {}
+
+
+def _seen(run: dict[str, Any]) -> SeenRun:
+    return SeenRun(str(run["id"]), _RUN_STATES.get(run["state_type"], "running"), str(run["start_time"]))

@@ -99,11 +99,13 @@ class Stack:
                 self._end_parts(PARTS)
 
     def status(self) -> dict[str, str]:
-        """Each component with `running (process n)` or `stopped`."""
+        """Each component with `running (process n)` or `stopped`; of the orchestrators, Airflow or those that were started."""
         known = {component.name: component for component in self._recorded()[1]}
+        started = [stack for name, stack in STACKS.items() if known.keys() & set(PARTS[name])] or [STACKS["airflow"]]
         return {
             name: f"running (process {known[name].pid})" if name in known and known[name].is_alive() else "stopped"
             for part in PARTS
+            if any(part in stack for stack in started)
             for name in PARTS[part]
         }
 

@@ -13,7 +13,7 @@ from include.errors import ProcessLost
 if TYPE_CHECKING:
     from include.alerts.throttle import Message
 
-# The block's name, of Prefect's type "Slack Webhook".
+# The name of a block of the type "Secret". Prefect's own type for this takes no address but Slack's.
 BLOCK = "slack-webhook"
 _log = logging.getLogger("include.messages")
 
@@ -28,17 +28,17 @@ def send(messages: "Iterable[Message]") -> None:
 
 def slack_client() -> Any:
     """A client for the address in the block; None where there is no such block."""
-    from prefect.blocks.notifications import SlackWebhook
+    from prefect.blocks.system import Secret
     from slack_sdk.webhook import WebhookClient
 
     from include.message_delivery import PATIENCE
 
     try:
-        block = SlackWebhook.load(BLOCK)
+        address = str(Secret.load(BLOCK).get())
     except ValueError:
         return None
     # Without the client's own second try: it would double the time that a task waits.
-    return WebhookClient(block.url.get_secret_value(), timeout=PATIENCE, retry_handlers=[])
+    return WebhookClient(address, timeout=PATIENCE, retry_handlers=[])
 
 
 def report_failed_task(task: Any, task_run: Any, state: Any) -> None:

@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import AwaitingRetry, Crashed, Scheduled
+from prefect.states import AwaitingRetry, Crashed, Failed, Scheduled
 
 from flows.prefect_tasks.messages import report_dead_run
 from flows.prefect_tasks.policy import PAUSE, RETRIES
@@ -34,6 +34,8 @@ from flows.prefect_tasks.review import QUESTION
 
 TAG = "proving-ground"
 _EVERY = 2.0
+# How Prefect says that a process was not killed.
+_BY_ITSELF = "status code: 1."
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +59,6 @@ class Watch:
 
     def __init__(self, steps: StepServer, every: float = _EVERY) -> None:
         self._steps, self._every = steps, every
-        self._reported: set[str] = set()
         self._over = threading.Event()
 
     def start(self) -> None:
@@ -77,19 +78,23 @@ class Watch:
     def look(self, client: SyncPrefectClient) -> None:
         """Look once."""
         for run in _runs(client, [StateType.CRASHED]):
-            self._revive(client, run)
+            _revive(client, run)
         for run in _runs(client, [StateType.PAUSED]):
             _resume(client, run)
 
-    def _revive(self, client: SyncPrefectClient, run: FlowRun) -> None:
-        deaths = sum(state.type == StateType.CRASHED for state in client.read_flow_run_states(run.id))
-        if deaths <= RETRIES:
-            when = datetime.now(UTC) + timedelta(seconds=0 if deaths == 1 else PAUSE)
-            _log.warning("%s died (%s): it goes on where it was", run.name, run.state and run.state.message)
-            client.set_flow_run_state(run.id, AwaitingRetry(scheduled_time=when))
-        elif str(run.id) not in self._reported:
-            self._reported.add(str(run.id))
-            report_dead_run(client.read_flow(run.flow_id).name, str(run.id), str(run.state and run.state.message))
+
+def _revive(client: SyncPrefectClient, run: FlowRun) -> None:
+    """Let a run go on whose process died, or give it up."""
+    why = str(run.state and run.state.message)
+    deaths = sum(state.type == StateType.CRASHED for state in client.read_flow_run_states(run.id))
+    # One that ended by itself before it began has, say, a parameter that its flow does not know: that stays wrong.
+    if deaths <= RETRIES and (run.run_count or _BY_ITSELF not in why):
+        when = datetime.now(UTC) + timedelta(seconds=0 if deaths == 1 else PAUSE)
+        _log.warning("%s died (%s): it goes on where it was", run.name, why)
+        client.set_flow_run_state(run.id, AwaitingRetry(scheduled_time=when))
+    else:
+        client.set_flow_run_state(run.id, Failed(message=f"Given up: {why}"), force=True)
+        report_dead_run(client.read_flow(run.flow_id).name, str(run.id), why)
 
 
 def bury(client: SyncPrefectClient) -> None:

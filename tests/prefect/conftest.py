@@ -20,8 +20,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         patch.setenv(*_REVIEW)
         stack = Stack(tmp_path_factory.mktemp("both"), Ports.free())
         stack.start(_PARTS)
-    yield stack
-    stack.stop()
+        # Also for the parts that a test starts again.
+        yield stack
+        stack.stop()
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +36,7 @@ def prefect(both: Stack) -> PrefectDriver:
 @pytest.fixture(scope="session")
 def airflow(both: Stack) -> AirflowDriver:
     """Airflow, knowing its DAGs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(*_REVIEW)
-        both.start(["airflow"])
+    both.start(["airflow"])
     driver = AirflowDriver(both)
     driver.airflow.wait_for_dags({f"traffic_volume.{stage}" for stage in ("monitor", "retrain", "rollback")}, seconds=120)
     return driver

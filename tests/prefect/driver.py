@@ -10,7 +10,7 @@ import psutil
 
 from deploy.local.airflow_api import AirflowApi
 from deploy.local.orchestrator import Orchestrator
-from deploy.local.prefect_api import PrefectApi
+from deploy.local.prefect_api import PrefectApi, PrefectError
 from deploy.local.stack import Stack
 
 PAST = "2020-01-01T00:00:00+00:00"
@@ -78,7 +78,11 @@ class PrefectDriver:
         return next((int(task["run_count"]) for task in self.prefect.task_runs(run_id) if task["name"] == step), 0)
 
     def is_asking(self, pipeline: str, run_id: str) -> bool:
-        return str(self.prefect.run(run_id)["state_type"]) == "PAUSED"
+        # The form comes a moment after the state.
+        try:
+            return bool(self.prefect.get(f"flow_runs/{run_id}/input/{self._keys(run_id)['schema']}"))
+        except (PrefectError, TypeError):
+            return False
 
     def question(self, pipeline: str, run_id: str) -> str:
         return str(self.prefect.get(f"flow_runs/{run_id}/input/{self._keys(run_id)['description']}"))
@@ -111,9 +115,9 @@ class PrefectDriver:
         return self.prefect.post_event(name, payload)
 
     def connect_slack(self, address: str) -> None:
-        kind = self.prefect.get("block_types/slug/slack-webhook")["id"]
+        kind = self.prefect.get("block_types/slug/secret")["id"]
         (schema, *_) = self.prefect.post("block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
-        block = {"name": "slack-webhook", "data": {"url": address}, "block_type_id": kind, "block_schema_id": schema["id"]}
+        block = {"name": "slack-webhook", "data": {"value": address}, "block_type_id": kind, "block_schema_id": schema["id"]}
         self._block = self.prefect.post("block_documents/", block)["id"]
 
     def disconnect_slack(self) -> None:
