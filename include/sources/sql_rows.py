@@ -1,5 +1,6 @@
 """The rows of a query, as Arrow tables: streamed, in one transaction, in order, with every value as the database holds it."""
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,11 +61,12 @@ def rows_of(query: str, changed: str, delivery: Delivery, engine: sa.Engine) -> 
         result = streamed.execute(statement, _values(delivery, engine.dialect.name))
         names = list(result.keys())
         _check_columns(names, changed, delivery)
-        makers = _makers(result, engine.dialect.name)
-        rows = _fetched(result)
-        yield _as_table(names, rows, makers) if rows else pa.table({one: pa.nulls(0) for one in names})
-        while rows := _fetched(result):
-            yield _as_table(names, rows, makers)
+        makers, seen = _makers(result, engine.dialect.name), False
+        while (table := _next(result, names, makers)) is not None:
+            yield table
+            seen = True
+        if not seen:
+            yield pa.table({one: pa.nulls(0) for one in names})
 
 
 def statement_for(query: str, changed: str, delivery: Delivery, dialect: str) -> sa.Select[Any]:
@@ -131,6 +133,22 @@ def _begin(connection: sa.Connection) -> None:
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     if dialect in _IN_UTC:
         connection.exec_driver_sql(_IN_UTC[dialect])
+    if dialect == "postgresql":
+        _leave_as_text(connection.connection.driver_connection)
+
+
+def _leave_as_text(connection: Any) -> None:
+    """Times and decimals of Postgres as the server writes them: Arrow reads them for less than Python's objects cost."""
+    driver = type(connection).__module__.partition(".")[0]
+    if driver == "psycopg2":
+        from psycopg2 import extensions
+
+        extensions.register_type(extensions.new_type(tuple(_WRITTEN), "AS_WRITTEN", lambda value, _: value), connection)
+    elif driver == "psycopg":
+        from psycopg.types.string import TextLoader
+
+        for oid in _WRITTEN:
+            connection.adapters.register_loader(oid, TextLoader)
 
 
 def _check_columns(names: Sequence[str], changed: str, delivery: Delivery) -> None:
@@ -156,12 +174,24 @@ def _fetched(result: sa.CursorResult[Any]) -> Sequence[tuple[Any, ...]]:
     return rows
 
 
+def _next(result: sa.CursorResult[Any], names: Sequence[str], makers: "Sequence[Maker]") -> pa.Table | None:
+    """The next rows; None after the last. Python's search for cycles, of which rows have none, would cost some of the CPU."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        rows = _fetched(result)
+        return _as_table(names, rows, makers) if rows else None
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _makers(result: sa.CursorResult[Any], dialect: str) -> "list[Maker]":
     """For each column what makes an array of its values: by its type where the database says it, else by the values."""
     description = result.cursor.description if result.cursor is not None else None
     if dialect != "postgresql" or description is None:
         return [_as_array] * len(result.keys())
-    return [_POSTGRES.get(cast(int, column[1]), _as_array) for column in description]
+    return [(_POSTGRES | _WRITTEN).get(cast(int, column[1]), _as_array) for column in description]
 
 
 def _as_table(names: Sequence[str], rows: Sequence[Sequence[Any]], makers: "Sequence[Maker]") -> pa.Table:
@@ -196,11 +226,22 @@ def _of(kind: pa.DataType) -> Maker:
     return lambda values: pa.array(values, kind)
 
 
+def _written_as(kind: pa.DataType) -> Maker:
+    """Texts that Arrow reads as a type, all of them or none."""
+    return lambda values: pa.array(values, pa.string()).cast(kind)
+
+
 def _decimals(values: Sequence[Decimal | None]) -> pa.Array:
-    """Decimals as text in their one spelling, without zeros at the end of a fraction; Arrow's own take ten times as long."""
-    texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+    """Decimals as text; Arrow's own take ten times as long."""
+    return _digits([None if value is None else str(value) for value in values])
+
+
+def _digits(values: Sequence[str | None]) -> pa.Array:
+    """Numbers in their one spelling: with all their digits, and without zeros at the end of a fraction."""
+    texts = pa.array(values, pa.string())
     if pc.any(pc.match_substring_regex(texts, "[A-Za-z]|^-0")).as_py():
-        raise ValueError("with an exponent, or not a number")
+        # With an exponent, a minus before nothing, or no number at all.
+        return pa.array([None if value is None else as_text(Decimal(value)) for value in values], pa.string())
     stripped = pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".")
     return pc.if_else(pc.match_substring(texts, "."), stripped, texts)
 
@@ -216,16 +257,19 @@ _TYPES: dict[type, Maker] = {
     Decimal: _decimals,
 }
 # By oid, those of which Postgres' drivers make Python objects of one type: int8, int2, int4, float4, float8, bool, text, char,
-# varchar, date, timestamp, timestamptz, numeric.
+# varchar, date.
 _POSTGRES: dict[int, Maker] = {
     **dict.fromkeys((20, 21, 23), _of(pa.int64())),
     **dict.fromkeys((700, 701), _of(pa.float64())),
     16: _of(pa.bool_()),
     **dict.fromkeys((25, 1042, 1043), _of(pa.string())),
     1082: _of(pa.date32()),
-    1114: _of(pa.timestamp("us")),
-    1184: _of(pa.timestamp("us", tz="UTC")),
-    1700: _decimals,
+}
+# What is left as text there: timestamp, timestamptz, numeric.
+_WRITTEN: dict[int, Maker] = {
+    1114: _written_as(pa.timestamp("us")),
+    1184: _written_as(pa.timestamp("us", tz="UTC")),
+    1700: _digits,
 }
 
 

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from bench.postgres import Postgres, running
 from include.adapters.databases import engine_at
+from tests.sources.conftest import queries
 from tests.sources.held import Held, in_database
 
-pytest_plugins = ["tests.sources.conftest"]
+__all__ = ["queries"]
 
 
 @pytest.fixture(scope="session")
