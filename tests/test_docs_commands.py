@@ -105,12 +105,12 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     '.venv/bin/python -m include.cli erase churn keys.csv --reason "request 4711" --yes': Here(1, "no such file"),
     ".venv/bin/python -m include.cli source status churn": Here(1, "model 'churn' does not exist"),
     ".venv/bin/python -m include.cli source again churn": Here(1, "model 'churn' does not exist"),
-    '.venv/bin/python -m include.cli new-model churn --sql "SELECT * FROM visits" '
+    '.venv/bin/python -m include.cli new-model churn ~/churn/labels --sql "SELECT * FROM visits" '
     "--connection postgresql+psycopg2://reader@db.example/shop --key visit_id": By(
-        "tests/cli/test_source.py::test_a_query_becomes_a_model_s_file"
+        "tests/cli/test_source.py::test_labels_that_come_in_files_get_no_query"
     ),
-    ".venv/bin/python -m include.cli check-model churn --source postgresql+psycopg2://reader@db.example/shop": By(
-        "tests/cli/test_source.py::test_the_new_file_is_right_about_the_live_source"
+    ".venv/bin/python -m include.cli check-model churn ~/churn/labels --source postgresql+psycopg2://reader@db.example/shop": By(
+        "tests/cli/test_source.py::test_labels_in_files_stand_beside_features_in_a_database"
     ),
     "make demo DETACH=1 WEEKS=1": Cannot("starts the whole stack on its usual ports; tests/whole_loop starts it on others"),
     "make test-databases": By(".ci/run"),
