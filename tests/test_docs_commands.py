@@ -109,7 +109,8 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "--connection postgresql+psycopg2://reader@db.example/shop --key visit_id": By(
         "tests/cli/test_source.py::test_labels_that_come_in_files_get_no_query"
     ),
-    ".venv/bin/python -m include.cli check-model churn ~/churn/labels --source postgresql+psycopg2://reader@db.example/shop": By(
+    ".venv/bin/python -m include.cli check-model churn ~/churn/labels "
+    "--source postgresql+psycopg2://reader@db.example/shop": By(
         "tests/cli/test_source.py::test_labels_in_files_stand_beside_features_in_a_database"
     ),
     "make demo DETACH=1 WEEKS=1": Cannot("starts the whole stack on its usual ports; tests/whole_loop starts it on others"),
