@@ -41,7 +41,7 @@ from include.results import Verdict
 from include.services import StepContext, serverless_services
 from include.sources import Files
 
-CARDS = PROJECT / ".check-model"
+CARDS, MODELS = PROJECT / ".check-model", PROJECT / "include/models"
 # As an upstream would: old periods come in one file, the newest ones one by one.
 _ONE_BY_ONE = 8
 _STEPS = ("pull", "check", "assemble", "train", "select", "validate")
@@ -90,7 +90,7 @@ def check(model: Model, table: pd.DataFrame, where: str, console: Console, doubt
     """The findings, and if none is wrong the verdict; the exit code. `doubts` are what else is to be said."""
     began, now, name = time.monotonic(), datetime.now(UTC), model.name
     _say(console, f"{len(table):,} rows, {len(table.columns)} columns in {where}")
-    findings = [*check_spec(model, table, now), *doubts]
+    findings = [*check_spec(model, table, now), *doubts, *unfinished(MODELS / f"{name}.py")]
     wrong = any(finding.severity == "wrong" for finding in findings)
     _show(console, model, findings if wrong else [*findings, *_margin(model, table, now), *locks.findings(model)])
     if wrong:
@@ -116,6 +116,17 @@ def check(model: Model, table: pd.DataFrame, where: str, console: Console, doubt
         _say(console, f"wrong: {problem}. Correct build, or narrow the space, in include/models/{name}.py.", "red")
     _say(console, f"{verdict.summary} ({time.monotonic() - began:.0f} s)", "bold")
     return 0 if verdict.verdict != "blocked" and card and not failed else 1
+
+
+def unfinished(file: Path) -> list[SpecFinding]:
+    """Whether lines of a model's file are still marked as a guess, or to be changed."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    marked = [number for number, line in enumerate(lines, start=1) if "# GUESS:" in line or "# CHANGE:" in line]
+    if not marked:
+        return []
+    value = f"{len(marked)} lines are still marked GUESS or CHANGE, the first is line {marked[0]}"
+    do = "Look at each, correct it, and remove its mark."
+    return [SpecFinding("doubt", f"include/models/{file.name}", value, "none", do)]
 
 
 def with_one_draw(model: Model) -> Model:

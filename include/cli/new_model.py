@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from include.cli.connection import PROJECT
-from include.decisions.data.column_guess import Guess, guess
+from include.decisions.data.column_guess import Guess, Told, guess
 from include.decisions.data.source_check import CHANGED
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.errors import DataError, ModelError
@@ -80,9 +80,9 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
     _refuse_name(name, models)
     text = _template(name)
     if data is not None:
-        from include.cli.tables import read_table
+        from include.cli.tables import columns_of_labels, read_table
 
-        text = filled_in(text, guess(read_table(data), name, key))
+        text = filled_in(text, guess(read_table(data), name, key, Told(labels=columns_of_labels(data))))
     path = models / f"{name}.py"
     path.write_text(text)
     return path
@@ -116,9 +116,12 @@ def write_with_query(name: str, query: Query, key: Sequence[str], models: Path =
     if not key:
         raise DataError("--key is missing: name the columns of the query that together identify a row.")
     table, kinds = preview(query.sql, engine, tuple(key), _PREVIEW)
+    told = Told(kinds)
     if query.labels is not None:
-        table = beside(table, read_table(query.labels), key)
-    draft = guess(table, name, key, kinds)
+        labels = read_table(query.labels)
+        told = Told(kinds, tuple(column for column in labels.columns if column not in table.columns))
+        table = beside(table, labels, key)
+    draft = guess(table, name, key, told)
     changed = next((column for column in table.columns if kinds.get(column) == "time" and CHANGED.match(column)), "")
     _write_queries(models / "sql", name, query, _Columns(draft, changed, engine))
     text = filled_in(_template(name), draft)
@@ -154,7 +157,8 @@ def _write_queries(folder: Path, name: str, query: Query, columns: _Columns) -> 
 
 def _around(query: str, columns: Sequence[str]) -> str:
     inner = "\n".join(f"  {line}" for line in query.strip().rstrip(";").splitlines())
-    return f"SELECT {', '.join(columns)}\nFROM (\n{inner}\n) AS whole\n"
+    # A file that its team reads before it is run, with names in the database's own quotes.
+    return f"SELECT {', '.join(columns)}\nFROM (\n{inner}\n) AS whole\n"  # nosec B608
 
 
 def _with_source(text: str, name: str, query: Query, changed: str) -> str:
@@ -191,7 +195,7 @@ def _template(name: str) -> str:
 
 def filled_in(template: str, draft: Guess) -> str:
     """The template with what was guessed, each line of it marked."""
-    columns = "\n".join(f"    {_code(column)},  # GUESS: {_question(column)}" for column in draft.features)
+    columns = "\n".join(f"    {_code(column)},  # GUESS: {_question(column, draft)}" for column in draft.features)
     others = f"; or {', '.join(draft.labels[1:])}?" if draft.labels[1:] else ""
     period, schedule, held_out = _PERIODS[draft.period]
     guessed = draft.criteria
@@ -237,9 +241,10 @@ def _code(column: Column) -> str:
     return f"Column({_quoted(column.name)}, {_quoted(column.kind)}{limits}{', optional=True' if column.optional else ''})"
 
 
-def _question(column: Column) -> str:
+def _question(column: Column, draft: Guess) -> str:
     question = {"number": "low=, high=, unit=?", "category": "values=?", "text": "text people typed?"}[column.kind]
-    return f"{question} known at the time?"
+    code = " or a category: a code?" if column.name in draft.few else ""
+    return f"{question}{code} known at the time?"
 
 
 def _tuple(names: tuple[str, ...]) -> str:

@@ -24,6 +24,14 @@ def read_table(path: Path) -> pd.DataFrame:
     return _rows(path)
 
 
+def columns_of_labels(path: Path) -> tuple[str, ...]:
+    """The columns that only the folder of labels has, where a folder holds features and labels apart; else none."""
+    if not all((path / stream).is_dir() for stream in _STREAMS):
+        return ()
+    features, labels = (_rows(path / stream) for stream in _STREAMS)
+    return tuple(name for name in labels.columns if name not in features.columns)
+
+
 def _rows(path: Path) -> pd.DataFrame:
     files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.name.endswith(SUFFIXES) for file in files):

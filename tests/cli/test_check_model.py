@@ -113,3 +113,25 @@ def test_a_fault_of_a_search_is_found_by_one_draw(tmp_path: Path, monkeypatch: p
     assert "wrong: search of candidate main: {'leaves': -" in answer.output
     assert "max_leaf_nodes" in answer.output
     assert "trial 1 of 2, 1 failed" in (tmp_path / "cards" / "traffic_volume.md").read_text()
+
+
+def test_lines_that_are_still_marked_are_counted(tmp_path: Path) -> None:
+    """A file as `new-model` wrote it passes no check without a doubt."""
+    file = tmp_path / "churn.py"
+    file.write_text('A = 1\nB = 2  # GUESS: really?\nC = "x"  # CHANGE: yours\n')
+    (doubt,) = check_model.unfinished(file)
+    assert "2 lines are still marked GUESS or CHANGE, the first is line 2" in str(doubt)
+    assert doubt.severity == "doubt"
+    file.write_text("A = 1\n")
+    assert check_model.unfinished(file) == check_model.unfinished(tmp_path / "absent.py") == []
+
+
+def test_one_model_is_tried_and_not_one_whose_name_begins_alike() -> None:
+    """`make check-model NAME=traffic` is not `traffic_volume`."""
+    plain = ["-o", "addopts=--import-mode=importlib"]
+    command = [sys.executable, "-m", "pytest", "tests/models", "--collect-only", "-q", *plain, "--model"]
+    whole = subprocess.run([*command, "traffic_volume"], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    part = subprocess.run([*command, "traffic"], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert "traffic_volume" in whole.stdout
+    assert "flight_delays" not in whole.stdout
+    assert "::" not in part.stdout

@@ -148,3 +148,29 @@ def test_a_name_that_cannot_be_used_is_refused(name: str, tmp_path: Path, monkey
     assert f"NAME={name!r}" in answer.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["contract.py"]
     assert (tmp_path / "contract.py").read_text() == "kept"
+
+
+def test_the_label_is_what_only_the_labels_have(tmp_path: Path) -> None:
+    """Whatever other columns are called: a feature named `target_group` is none, and the labels' column is no feature."""
+    count = 200
+    at = pd.date_range("2024-01-01", periods=count, freq="12h").strftime("%Y-%m-%dT%H:%M:%SZ")
+    shared = pd.DataFrame({"id": range(count), "at": at})
+    for stream, columns in (
+        ("features", {"target_group": [n % 2 for n in range(count)]}),
+        ("labels", {"amount": range(count)}),
+    ):
+        (tmp_path / stream).mkdir()
+        shared.assign(**columns).to_csv(tmp_path / stream / "all.csv", index=False)
+    model: Model = runpy.run_path(str(new_model.write("churn", tmp_path, ["id"], tmp_path)))["MODEL"]
+    assert (model.label.name, model.feature_names) == ("amount", ["target_group"])
+
+
+def test_few_whole_numbers_are_asked_about(tmp_path: Path) -> None:
+    """A code of five values may be a category; a count of hundreds is a number."""
+    count = 200
+    at = pd.date_range("2024-01-01", periods=count, freq="12h").strftime("%Y-%m-%dT%H:%M:%SZ")
+    columns = {"region": [n % 5 for n in range(count)], "visits": range(count), "bought": [n % 2 for n in range(count)]}
+    pd.DataFrame({"id": range(count), "at": at, **columns}).to_csv(tmp_path / "sample.csv", index=False)
+    text = new_model.write("churn", tmp_path / "sample.csv", ["id"], tmp_path).read_text()
+    assert 'Column("region", "number"),  # GUESS: low=, high=, unit=? or a category: a code? known at the time?' in text
+    assert 'Column("visits", "number"),  # GUESS: low=, high=, unit=? known at the time?' in text

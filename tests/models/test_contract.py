@@ -1,4 +1,4 @@
-"""Every model keeps the model contract: `pytest tests/models -k <name>` examines one."""
+"""Every model keeps the model contract: `pytest tests/models --model <name>` examines one."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """What a table's columns may be: kinds, time and label, guessed from their values. Each guess is to be checked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -14,13 +14,17 @@ from include.periods import Period
 
 _LABEL_WORDS = ("label", "target", "y", "class", "outcome", "answer", "default", "fraud", "late", "left", "churn", "churned")
 _FEW_VALUES = 50
+_FEW_CODES = 20
 _WORDS_OF_A_TEXT = 3
 _A_MONTH = timedelta(days=28)
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What a table looks like; `labels` are all columns that may be the label, the likeliest first."""
+    """What a table looks like; `labels` are all columns that may be the label, the likeliest first.
+
+    `few` are features of few whole numbers, which may be codes.
+    """
 
     task: Task
     label: Column
@@ -30,12 +34,23 @@ class Guess:
     period: Period
     criteria: Criteria
     labels: tuple[str, ...]
+    few: frozenset[str] = frozenset()
 
 
-def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Mapping[str, str] | None = None) -> Guess:
+@dataclass(frozen=True)
+class Told:
+    """What is known of some columns beside their values.
+
+    `kinds` says what they are, `number`, `time` or `text`: a text of digits is no number then. `labels` are those that came
+    with the labels alone: the label is among them, and none of them is a feature.
+    """
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+
+def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], told: Told | None = None) -> Guess:
     """Guess what each column of a table is beside its `key`; its values are text as written, missing ones NaN.
-
-    `known` says of some columns what they are, `number`, `time` or `text`: a text of digits is no number then.
 
     Raises:
         DataError: there are no rows, no column holds times, the key does not identify the rows, or nothing is left to
@@ -43,7 +58,8 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Mappi
     """
     if table.empty:
         raise DataError("the data have no rows: nothing can be guessed. Name a file with rows, or leave DATA out.")
-    kinds = {str(name): _kind(table[name], (known or {}).get(str(name), "")) for name in table.columns}
+    told = told or Told()
+    kinds = {str(name): _kind(table[name], told.kinds.get(str(name), "")) for name in table.columns}
     times = [name for name, kind in kinds.items() if kind == "time"]
     if not times:
         raise DataError(
@@ -51,8 +67,8 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Mappi
             "column that says when each prediction would have been made."
         )
     check_key(table, key)
-    labels = _labels(table, [name for name in kinds if name not in (*key, times[0])], kinds, model_name)
-    features = [name for name in kinds if name not in (*key, *times, labels[0])]
+    labels = _labels(table, [name for name in told.labels or kinds if name not in (*key, times[0])], kinds, model_name)
+    features = [name for name in kinds if name not in (*key, *times, *told.labels, labels[0])]
     if not features:
         raise DataError(
             f"beside key, time and label there is no column to predict from; there are {', '.join(kinds)}. Add one."
@@ -67,6 +83,7 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Mappi
         period=_period(table[times[0]]),
         criteria=_criteria(task, table[labels[0]]),
         labels=tuple(labels),
+        few=frozenset(name for name in features if kinds[name] == "number" and _is_few_whole_numbers(table[name])),
     )
 
 
@@ -130,6 +147,12 @@ def _labels(table: pd.DataFrame, names: Sequence[str], kinds: dict[str, str], mo
     if not candidates:
         raise DataError(f"no column is left to be the label; there are {', '.join(kinds)}. Add the column to be predicted.")
     return sorted(candidates, key=rank)[:3]
+
+
+def _is_few_whole_numbers(values: pd.Series) -> bool:
+    """A code, perhaps, whose size means nothing."""
+    numbers = as_numbers(values.dropna())
+    return len(numbers) > _FEW_VALUES and len(set(numbers.tolist())) <= _FEW_CODES and bool((numbers % 1 == 0).all())
 
 
 def _is_binary(values: pd.Series) -> bool:
