@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from include.cli.connection import PROJECT
-from include.decisions.data.column_guess import Guess, Told, guess
+from include.decisions.data.column_guess import Guess, KnownColumns, guess
 from include.decisions.data.source_check import CHANGED
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS
 from include.errors import DataError, ModelError
@@ -82,7 +82,7 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
     if data is not None:
         from include.cli.tables import columns_of_labels, read_table
 
-        text = filled_in(text, guess(read_table(data), name, key, Told(labels=columns_of_labels(data))))
+        text = filled_in(text, guess(read_table(data), name, key, KnownColumns(labels=columns_of_labels(data))))
     path = models / f"{name}.py"
     path.write_text(text)
     return path
@@ -116,12 +116,12 @@ def write_with_query(name: str, query: Query, key: Sequence[str], models: Path =
     if not key:
         raise DataError("--key is missing: name the columns of the query that together identify a row.")
     table, kinds = preview(query.sql, engine, tuple(key), _PREVIEW)
-    told = Told(kinds)
+    known = KnownColumns(kinds)
     if query.labels is not None:
         labels = read_table(query.labels)
-        told = Told(kinds, tuple(column for column in labels.columns if column not in table.columns))
+        known = KnownColumns(kinds, tuple(column for column in labels.columns if column not in table.columns))
         table = beside(table, labels, key)
-    draft = guess(table, name, key, told)
+    draft = guess(table, name, key, known)
     changed = next((column for column in table.columns if kinds.get(column) == "time" and CHANGED.match(column)), "")
     _write_queries(models / "sql", name, query, _Columns(draft, changed, engine))
     text = filled_in(_template(name), draft)

@@ -38,7 +38,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Told:
+class KnownColumns:
     """What is known of some columns beside their values.
 
     `kinds` says what they are, `number`, `time` or `text`: a text of digits is no number then. `labels` are those that came
@@ -49,7 +49,7 @@ class Told:
     labels: tuple[str, ...] = ()
 
 
-def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], told: Told | None = None) -> Guess:
+def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: KnownColumns | None = None) -> Guess:
     """Guess what each column of a table is beside its `key`; its values are text as written, missing ones NaN.
 
     Raises:
@@ -58,8 +58,8 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], told: Told |
     """
     if table.empty:
         raise DataError("the data have no rows: nothing can be guessed. Name a file with rows, or leave DATA out.")
-    told = told or Told()
-    kinds = {str(name): _kind(table[name], told.kinds.get(str(name), "")) for name in table.columns}
+    known = known or KnownColumns()
+    kinds = {str(name): _kind(table[name], known.kinds.get(str(name), "")) for name in table.columns}
     times = [name for name, kind in kinds.items() if kind == "time"]
     if not times:
         raise DataError(
@@ -67,8 +67,8 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], told: Told |
             "column that says when each prediction would have been made."
         )
     check_key(table, key)
-    labels = _labels(table, [name for name in told.labels or kinds if name not in (*key, times[0])], kinds, model_name)
-    features = [name for name in kinds if name not in (*key, *times, *told.labels, labels[0])]
+    labels = _labels(table, [name for name in known.labels or kinds if name not in (*key, times[0])], kinds, model_name)
+    features = [name for name in kinds if name not in (*key, *times, *known.labels, labels[0])]
     if not features:
         raise DataError(
             f"beside key, time and label there is no column to predict from; there are {', '.join(kinds)}. Add one."
