@@ -69,7 +69,7 @@ def state_after_failure(step: str, error: BaseException | None = None) -> str:
     """In which state a step leaves things when it stops by this error."""
     try:
         module = import_module(f"include.steps.{step}")
-    except ImportError:
+    except (ImportError, ValueError):
         return "The champion is unchanged."
     by_error: dict[str, str] = getattr(module, "STATE_AFTER", {})
     return by_error.get(type(error).__name__, str(module.IF_IT_FAILS))

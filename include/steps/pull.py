@@ -13,10 +13,12 @@ from include.errors import SourceDenied
 from include.results import Batch
 from include.services import StepContext
 
-IF_IT_FAILS = (
-    "Nothing was taken in; the champion is unchanged, and the next run finds the same files. Rows that a source gave before "
-    "it failed are deliveries in landing, and are not asked for again."
+IF_IT_FAILS = "Nothing was taken in; the champion is unchanged, and the next run finds the same files."
+_PULLED = (
+    "Nothing was taken in; the champion is unchanged. Rows that the source gave before are deliveries in landing: the next "
+    "run takes them in, and goes on behind them."
 )
+STATE_AFTER = dict.fromkeys(("SourceUnreachable", "SourceDenied", "SourceRefused"), _PULLED)
 
 
 def run(context: StepContext) -> Batch:

@@ -199,6 +199,7 @@ def test_each_role_can_do_its_work(seaweedfs: Stack, users: dict[str, Keys], mon
         monkeypatch.setattr("include.services.reader", lambda: reader)
         monkeypatch.setattr("include.models.all_models", lambda: [model])
         monkeypatch.setattr("include.models.model_names", lambda: [name])
+        monkeypatch.setattr("include.models.broken_models", lambda: {})
         monkeypatch.setattr("include.models.find_model", lambda _: model)
         monkeypatch.setattr("airflow_facts.runs_of", lambda _: {name: Runs()})
         now = datetime.now(UTC)

@@ -9,7 +9,7 @@ from include.decisions.replay.policies import NEVER, AgeTrigger
 from include.decisions.replay.search import CURRENT, EVERY, STATIC, Replay, replay
 from include.decisions.replay.simulation import Backtest
 from include.models.contract import Model, Worth
-from include.reports.replay_text import ageing_in_words, dot_title, recommendation
+from include.reports.replay_text import ageing_in_words, dot_title, money_over_current, recommendation
 from tests.backtests import MODEL, backtest
 from tests.toy import changed
 
@@ -33,7 +33,8 @@ def test_where_nothing_is_shown_the_rarest_cadence_is_recommended() -> None:
     (age,) = found.recommended.policy.triggers
     assert isinstance(age, AgeTrigger)
     assert age.periods == 13
-    assert "no retraining was shown to beat the first model" in recommendation(found, MODEL)
+    assert recommendation(found, MODEL).startswith("Retrain rarely, every 13 weeks")
+    assert "Against a model that never changes it has 0.0 points (0.0 to 0.0)" in recommendation(found, MODEL)
     assert "do not age" in ageing_in_words(found)
 
 
@@ -116,15 +117,14 @@ def test_without_a_gain_no_share_of_it_is_shown() -> None:
 
 
 def test_the_sentence_has_the_results_of_the_reporting_part() -> None:
-    """Cadence, share kept, gain with its interval, retrainings: what a person repeats to another."""
+    """Cadence, what it brings with its interval, retrainings: what a person repeats to another."""
     found = replayed(noise=0.002)
     part, text = found.recommended.reporting, recommendation(found, MODEL)
     assert text.startswith("Retrain every ")
-    assert (
-        f"Over the last {found.reporting_periods} weeks, this captures {part.kept:.0%} of weekly retraining's benefit" in text
-    )
+    over = money_over_current(found.against_current, MODEL)
+    assert f"Over the last {found.reporting_periods} weeks, this brought {over} a week more than the current settings" in text
     assert f"{part.gain.value * 100:+.1f} points" in text
-    assert f"instead of {found.named[EVERY].reporting.retrains}" in text
+    assert f"instead of {found.named[CURRENT].reporting.retrains} now" in text
     assert dot_title(found.named[STATIC], found) == "never: 0.0 points (0.0 to 0.0), 0 retrainings"
 
 
