@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Installed by a team that wants them: docs/estimators.md.
 EXTRAS = {"catboost", "lightgbm", "onnx", "onnxruntime", "safetensors", "skl2onnx", "torch", "xgboost"}
-# What tools of Airflow's environment alone import.
-TOOLS = {"dotenv", "cyclonedx", "packageurl"}
+# Imported for types alone, or where a connection names that driver.
+NOT_NEEDED = {"mypy_boto3_s3", "psycopg"}
 
 
 def imported(file: Path) -> set[str]:
@@ -29,7 +29,7 @@ def test_every_package_that_the_steps_import_is_in_the_lock() -> None:
     lock = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "deploy/prefect/requirements.txt").read_text(), re.MULTILINE))
     known = packages_distributions()
     files = [file for file in (ROOT / "include").rglob("*.py") if "cli" not in file.relative_to(ROOT).parts]
-    names = set().union(*map(imported, files)) - set(sys.stdlib_module_names) - EXTRAS - TOOLS - {"include"}
+    names = set().union(*map(imported, files)) - set(sys.stdlib_module_names) - EXTRAS - NOT_NEEDED - {"include"}
     missing = {name for name in names if not {re.sub(r"[._]", "-", dist.lower()) for dist in known.get(name, [name])} & lock}
     assert missing == set()
     assert {"croniter", "sqlalchemy", "sklearn"} <= names
