@@ -34,6 +34,7 @@ from include.errors import BrokenFeed, CorruptObject, SourceRefused
 from include.row_digests import among, digests
 from include.sources import Connections, Delivery, Problem, Source, StreamName
 from include.sources.arrow_tables import joined
+from include.sources.port import SHORTEST_OVERLAP
 from include.untrusted_text import of_data
 
 ROWS_A_DELIVERY = 200_000
@@ -123,7 +124,7 @@ class _Recent:
     changed: NDArray[Any] = field(default_factory=lambda: NO_TIMES)
 
     def after(self, moment: datetime) -> "_Recent":
-        newer = self.changed > np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+        newer = self.changed > naive(moment)
         return _Recent(self.rows[newer], self.changed[newer])
 
     def with_rows(self, rows: Digests, changed: NDArray[Any]) -> "_Recent":
@@ -228,7 +229,7 @@ class _Stream:
         rows = Rows(table, self._problem, self._changed, self._what)
         newest = rows.changed.max().astype("datetime64[us]").astype(datetime).replace(tzinfo=UTC)
         mark = max(filter(None, [self._progress.mark, newest]))
-        begins = mark - self._source.overlap
+        begins = mark - max(self._source.overlap, SHORTEST_OVERLAP)
         recent = rows.changed > naive(begins)
         self._recent = self._recent.after(begins).with_rows(rows.digests(recent), rows.changed[recent])
         self._progress = self._progress.model_copy(update={"number": self._progress.number + written, "mark": mark})

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 StreamName = Literal["features", "labels"]
+# A pull goes back at least so much, whatever the overlap: rows of one moment may lie on both sides of where it ended.
+SHORTEST_OVERLAP = timedelta(milliseconds=1)
 # The database behind the name of a connection; SourceDenied where there is no such name.
 Connections = Callable[[str], "Engine"]
 

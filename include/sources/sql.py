@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.sources.port import Connections, Delivery, Problem, StreamName
+from include.sources.port import SHORTEST_OVERLAP, Connections, Delivery, Problem, StreamName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,10 +95,11 @@ class Sql:
     def new(self, problem: Problem, as_of: datetime, seen: Mapping[StreamName, datetime | None]) -> tuple[Delivery, ...]:
         """One delivery a query: what changed since what was seen, less the overlap."""
         marks = {stream: seen.get(stream) for stream in self.streams}
+        back = max(self.overlap, SHORTEST_OVERLAP)
         return tuple(
-            Delivery(problem, stream, mark - self.overlap if mark else None, as_of)
+            Delivery(problem, stream, mark - back if mark else None, as_of)
             for stream, mark in marks.items()
-            if mark is None or mark - self.overlap < as_of
+            if mark is None or mark - back < as_of
         )
 
     def read(self, delivery: Delivery, connections: Connections) -> Iterator["pa.Table"]:

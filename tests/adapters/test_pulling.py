@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,13 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.adapters.databases import engine_at
 from include.adapters.file_reader import read_file
 from include.adapters.lock import Locks
 from include.adapters.pulling import Order, Pulled, Pulls
 from include.errors import BrokenFeed, SourceRefused, SourceUnreachable
 from tests.fakes import MemoryStore
-from tests.sources.held import PROBLEM, Held, ListSource, moment, row
+from tests.sources.held import PROBLEM, Held, ListSource, in_database, moment, row
 
 PREFIX = "toy/features/pulled/"
 
@@ -237,6 +239,21 @@ def test_a_source_that_breaks_off_is_gone_on_with(monkeypatch: pytest.MonkeyPatc
     world.pull(20)
     assert world.delivered() == [f"{n:02}" for n in range(11)]
     assert asked == [None, moment(3)]
+
+
+def test_rows_of_one_moment_are_not_lost_where_a_pull_ends_among_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even without an overlap: the process dies after the first of two deliveries of rows that changed at once."""
+    monkeypatch.setattr("include.adapters.pulling.ROWS_A_DELIVERY", 2)
+    monkeypatch.setattr("include.sources.sql_rows.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("include.sources.sql.FOLDER", tmp_path)
+    world = World()
+    engine = engine_at(f"duckdb:///{tmp_path}/held.duckdb", "the test")
+    world.held = in_database(engine, tmp_path, overlap=timedelta(0))
+    world.held.put(*(row(name, 5) for name in "abcde"))
+    _pull(world, 6, 2)
+    assert world.delivered() == ["a", "b"]
+    world.pull(7)
+    assert world.delivered() == ["a", "b", "c", "d", "e"]
 
 
 def test_a_spoilt_record_of_how_far_it_got_loses_nothing() -> None:
