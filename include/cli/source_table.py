@@ -17,7 +17,7 @@ from include.errors import DataError
 from include.models.contract import Model
 from include.sources import Connections, Delivery, Problem
 from include.sources.arrow_tables import joined
-from include.sources.sql_rows import rows_of
+from include.sources.sql_rows import error_from, rows_of, subquery
 
 
 def connections_for(address: str) -> Connections:
@@ -90,15 +90,12 @@ def preview(query: str, engine: sa.Engine, key: tuple[str, ...], limit: int) -> 
 
 def _kinds(query: str, engine: sa.Engine) -> dict[str, str]:
     """By the types of what a database gives for the first two hundred rows."""
-    inner = query.strip().rstrip(";").replace(":", "\\:")
-    statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.text(f"(\n{inner}\n) AS pulled")).limit(200)
+    statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(subquery(query)).limit(200)
     try:
         with engine.connect() as connection:
             result = connection.execute(statement)
             names, rows = list(result.keys()), result.fetchall()
     except sa.exc.SQLAlchemyError as error:
-        from include.sources.sql_rows import error_from
-
         raise error_from(error, "the query") from None
     return {name: _kind({type(value) for value in values if value is not None}) for name, values in _columns(names, rows)}
 

@@ -69,14 +69,19 @@ def rows_of(query: str, changed: str, delivery: Delivery, engine: sa.Engine) -> 
             yield pa.table({one: pa.nulls(0) for one in names})
 
 
+def subquery(query: str) -> sa.TextClause:
+    """The team's query, to be selected from; its placeholders are bound parameters of their names."""
+    # A colon is SQLAlchemy's mark of a parameter: those of the team stay what they are.
+    inner = query.strip().rstrip(";").strip().replace(":", "\\:")
+    bound = _PLACEHOLDER.sub(r":\1", inner)
+    return sa.text(f"(\n{bound}\n) AS {_PULLED}")
+
+
 def statement_for(query: str, changed: str, delivery: Delivery, dialect: str) -> sa.Select[Any]:
     """The team's query as a subquery, and around it which of its rows are wanted.
 
     Rows whose `changed` is missing are given too: they are an error, and not to be passed over.
     """
-    inner = query.strip().rstrip(";").strip()
-    # A colon is SQLAlchemy's mark of a parameter: those of the team stay what they are.
-    inner = _PLACEHOLDER.sub(r":\1", inner.replace(":", "\\:"))
     moment, problem = _moment(changed, dialect), delivery.problem
     wanted = moment <= sa.bindparam("pg_until", type_=_time_type(dialect))
     if delivery.since:
@@ -84,7 +89,7 @@ def statement_for(query: str, changed: str, delivery: Delivery, dialect: str) ->
     columns: list[Any] = [_column(name, dialect) for name in delivery.identity] or [sa.literal_column("*")]
     others = [name for name in dict.fromkeys([problem.time, *problem.key]) if name != changed]
     order = [moment, *(_column(name, dialect) for name in others)]
-    chosen = sa.select(*columns).select_from(sa.text(f"(\n{inner}\n) AS {_PULLED}"))
+    chosen = sa.select(*columns).select_from(subquery(query))
     chosen = chosen.where(sa.or_(moment.is_(None), wanted)).order_by(*order)
     return chosen.limit(delivery.limit) if delivery.limit is not None else chosen
 
