@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import crash, pays, policy
+from bench import crash, pays, policy, pull
 from bench.drift import tables as drift_tables
 from bench.gate_rates import tables
 from bench.probation import tables as probation_tables
@@ -87,6 +87,12 @@ def test_the_number_of_deaths_is_the_measured_one() -> None:
     found = results("crash")
     assert crash.table(found) in (ROOT / "docs/registry.md").read_text()
     assert [case for name in ("promote", "roll_back") for case in found[name]["broken"]] == []
+
+
+def test_the_figures_of_pulls_are_the_measured_ones() -> None:
+    """The table is the one that the benchmark prints."""
+    found = results("pull")
+    assert pull.table(found["readers"], found["ratio"], found["whole"]) in (ROOT / "docs/sources.md").read_text()
 
 
 def results(name: str) -> Any:
