@@ -29,7 +29,7 @@ class Layout:
     @classmethod
     def of(cls, model: Model, taken_in: int = 1) -> "Layout":
         """The layout that a model's file has now."""
-        kinds = {column.name: column.kind for column in (*model.features, model.label)}
+        kinds = {column.name: column.kind for column in (*model.delivered, model.label)}
         return cls(model.feed.key, model.feed.time, model.label.name, as_stored(model.feed.period), kinds, taken_in)
 
     def with_columns_of(self, older: "Layout") -> "Layout":

@@ -95,7 +95,7 @@ def read_part(model: Model, key: str, file: pq.ParquetFile, columns: Sequence[st
 
 def completed(model: Model, table: pa.Table, columns: Sequence[str]) -> pa.Table:
     """With every column: one that the model gained later is missing in each row of a file of before."""
-    numbers = [column.name for column in (*model.features, model.label) if column.kind == "number"]
+    numbers = [column.name for column in (*model.delivered, model.label) if column.kind == "number"]
     for name in columns:
         if name not in table.column_names:
             kind = pa.float64() if name in numbers else pa.string()

@@ -128,7 +128,7 @@ def _no_rows(model: Model, stream: str) -> "pd.DataFrame":
     """What an empty delivery leads to: every column, of its type."""
     import pandas as pd
 
-    columns = model.features if stream == "features" else (model.label,)
+    columns = model.delivered if stream == "features" else (model.label,)
     contract = RowContract.of(model, columns)
     return sort_rows(pd.DataFrame({name: pd.Series(dtype="str") for name in contract.names}), contract).good
 

@@ -164,7 +164,7 @@ def judge(model: Model, table: pd.DataFrame, moment: datetime, show: Callable[[s
 
 def _margin(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
     """Whether the holdout can show a loss of a margin: two fits on halves of the training rows stand for two versions."""
-    columns = (*model.features, replace(model.label, optional=True))
+    columns = (*model.delivered, replace(model.label, optional=True))
     rows = sort_rows(table, RowContract.of(model, columns)).good
     known = rows.assign(**{LABEL_DELIVERED: rows[model.label.name].notna() | model.label.optional})
     split = choose_split(count_periods(known, model, as_of(model, rows, now)), model, None)
@@ -197,7 +197,7 @@ def deliver(landing: ObjectStore, model: Model, table: pd.DataFrame, moment: dat
     identity = list(dict.fromkeys([*model.feed.key, model.feed.time]))
     keys = []
     for stream, columns, period in (
-        ("features", [*identity, *model.feature_names], starts),
+        ("features", [*identity, *(column.name for column in model.delivered)], starts),
         ("labels", [*identity, model.label.name], model.periods_of(known_at)),
     ):
         rows = table if stream == "features" else table[labelled if not model.label.optional else known_at <= moment]

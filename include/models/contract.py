@@ -139,12 +139,13 @@ class Criteria:
     `floor` and `noisy_floor` bound the primary metric on the clean and on the noisy holdout, in its own unit; `margin` is the
     non-inferiority margin, in the same unit; `noisy_share` is the weight of noisy rows in the score that decides.
     `slices` are features whose values are judged one by one: a significant loss of more than `harm` (default: two
-    margins) in one of them, or under one kind of noise, refuses the challenger. It may lie at most `anchor_margin` (one and a
-    half margins) below the frozen reference. `threshold` is where a probability becomes a yes, `quantile` that of the pinball
-    loss, `review_budget` the share of rows that people can look at, those with the highest scores: `precision_at_budget` is
-    computed where it is the metric or the share is not the usual hundredth. Other budgets are for one row's answer (95th
-    percentile), the artifact, the memory of a process that serves it, and the mean gap between what is predicted and what
-    happens; None asks for nothing.
+    margins) in one of them, or under one kind of noise, refuses the challenger. `fairness` names features or groups of the
+    model: each of their values is judged like a slice, and the card shows by how much the values differ from each other. The
+    challenger may lie at most `anchor_margin` (one and a half margins) below the frozen reference. `threshold` is where a
+    probability becomes a yes, `quantile` that of the pinball loss, `review_budget` the share of rows that people can look at,
+    those with the highest scores: `precision_at_budget` is computed where it is the metric or the share is not the usual
+    hundredth. Other budgets are for one row's answer (95th percentile), the artifact, the memory of a process that serves it,
+    and the mean gap between what is predicted and what happens; None asks for nothing.
     """
 
     metric: str
@@ -155,6 +156,7 @@ class Criteria:
     min_rows: int = 200
     min_positives: int = 50
     slices: tuple[str, ...] = ()
+    fairness: tuple[str, ...] = ()
     harm: float | None = None
     anchor_margin: float | None = None
     threshold: float = 0.5
@@ -166,6 +168,11 @@ class Criteria:
     max_size_mb: float | None = None
     max_memory_mb: float | None = None
     max_calibration_error: float | None = None
+
+    @property
+    def judged_by(self) -> tuple[str, ...]:
+        """The columns whose values are judged one by one."""
+        return tuple(dict.fromkeys([*self.slices, *self.fairness]))
 
     @property
     def largest_harm(self) -> float:
@@ -388,6 +395,8 @@ class Model:
     champion. Of candidates that are as good as each other the one that is declared first wins. `retraining` says when it is
     trained again, `review` who is asked before a promotion. With `refresh`, or None, the promoted version learns the rows of
     the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected.
+    `groups` are columns that are delivered with the features and that no candidate ever sees, such as the sex of a customer:
+    `criteria.fairness` may judge by them.
     `source` is where its rows come from: files that land (the default), or queries, see include/sources/sql.py.
     `holdout_periods` of the newest periods are held out to judge by (None: those of a week, at least one).
     `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
@@ -406,6 +415,7 @@ class Model:
     criteria: Criteria
     retraining: Retraining
     candidates: tuple[Candidate, ...]
+    groups: tuple[Column, ...] = ()
     noise: NoisePlan = field(default_factory=NoisePlan)
     holdout_periods: int | None = None
     min_train_periods: int = 4
@@ -423,9 +433,9 @@ class Model:
         Raises:
             ModelError: a name, column, period or count is not usable.
         """
-        names = [column.name for column in self.features]
+        names, groups = ([column.name for column in columns] for columns in (self.features, self.groups))
         for wrong, message in (
-            (bool(odd := _odd_names([*names, self.label.name, *self.feed.key, self.feed.time])), odd),
+            (bool(odd := _odd_names([*names, *groups, self.label.name, *self.feed.key, self.feed.time])), odd),
             (
                 self.feed.time in names,
                 f"features: {self.feed.time!r} is feed.time; derive a feature of its own name from it",
@@ -478,6 +488,17 @@ class Model:
                 bool(self.refresh and not min(self.refresh.largest_shift, self.refresh.largest_change) > 0),
                 f"refresh {self.refresh}: largest_shift and largest_change must be above 0",
             ),
+            (
+                bool(unknown := [name for name in self.criteria.fairness if name not in (*names, *groups)]),
+                f"criteria.fairness: {', '.join(unknown)} is neither a feature nor one of the groups; there are: "
+                f"{', '.join([*names, *groups])}. Add a column that is only judged by to groups",
+            ),
+            (
+                bool(taken := {*names, self.label.name, *self.feed.key, self.feed.time} & set(groups)),
+                f"groups: {', '.join(sorted(taken))} is also a feature, the label or in the feed's key or time: a feature may "
+                "be named in criteria.fairness as it is",
+            ),
+            (len(set(groups)) != len(groups), f"groups: {sorted({n for n in groups if groups.count(n) > 1})} appear twice"),
             (self.criteria.margin <= 0, f"criteria.margin {self.criteria.margin}: must be above 0"),
             (
                 bool(unknown := [name for name in self.criteria.slices if name not in names]),
@@ -563,6 +584,11 @@ class Model:
         So many that one retraining costs what a point is worth in all of them; a declared cool-down may ask for more.
         """
         return max(1, math.ceil(self.retraining.worth.retrain / self.retraining.worth.point))
+
+    @property
+    def delivered(self) -> tuple[Column, ...]:
+        """The columns of a delivery of features: what candidates see, and the groups, which they do not."""
+        return (*self.features, *self.groups)
 
     @property
     def feature_names(self) -> list[str]:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from include.decisions.gate.verdict import Decision, untested
+from include.decisions.scoring.fairness import in_words
+from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 
@@ -49,6 +51,7 @@ _WHOLE = {
 _DEFAULT_RATE = 0.2
 _ID = re.compile(r"\b([a-z_]+)@(\d+(?:\.\d+)?(?:e-\d+)?)")
 _MOST_WORSE = 6
+_UNKNOWN = InUse()
 
 
 def names_of(conditions: Iterable[str], fixed: Iterable[str] = ()) -> dict[str, str]:
@@ -122,13 +125,19 @@ def _shown(scorecard: Scorecard | None) -> Iterator[str]:
     )
 
 
-def what_got_worse(scorecard: Scorecard, criteria: Criteria, held_out: int, names: Mapping[str, str]) -> list[str]:
+def what_got_worse(
+    scorecard: Scorecard, criteria: Criteria, held_out: int, names: Mapping[str, str], used: InUse = _UNKNOWN
+) -> list[str]:
     """What a reader should know before saying yes: one sentence each.
 
     Every metric whose 95 % interval excludes no change in the wrong direction, floors that are nearly touched, slices that
-    could not be tested, and rows that were not counted, with the reason; `held_out` is how many were held out.
+    could not be tested, groups that differ, probabilities that are less true, and rows that were not counted, with the reason;
+    `held_out` is how many were held out.
     """
-    lines = [*_worse(scorecard, names), *_near_floors(scorecard, criteria)]
+    lines = [*_worse(scorecard, names), *_near_floors(scorecard, criteria), *_less_true(used)]
+    lines += in_words(used.fairness)[:_MOST_WORSE]
+    if small := used.fairness.too_small:
+        lines.append(f"groups too small to compare: {', '.join(small)}")
     if none := untested(scorecard):
         lines.append(none)
     if missing := held_out - scorecard.rows:
@@ -169,6 +178,13 @@ def _z(cell: Cell) -> float:
 
 def _loss(gain: Measured) -> str:
     return f"{-gain.value:.3g} (at least {-gain.high:.3g}, at most {-gain.low:.3g})"
+
+
+def _less_true(used: InUse) -> Iterator[str]:
+    """That the challenger's probabilities are further from what happens than the champion's."""
+    its, before = (used.calibration_error.get(role) for role in ("challenger", "champion"))
+    if its is not None and before is not None and its > before:
+        yield f"calibration: predicted and observed shares differ by {its:.3g} on average, the champion's by {before:.3g}"
 
 
 def _near_floors(scorecard: Scorecard, criteria: Criteria) -> Iterator[str]:

@@ -7,7 +7,10 @@ from typing import Any
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision
-from include.decisions.scoring.importance import Importance
+from include.decisions.scoring.fairness import Gap
+from include.decisions.scoring.importance import Importance, agreement
+from include.decisions.scoring.in_use import InUse
+from include.decisions.scoring.operating_point import OperatingPoint
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.reports.card_words import names_of, summary, what_got_worse, with_names
@@ -16,11 +19,17 @@ from include.results import Contestant, Snapshot
 from include.search_space import in_words
 from include.untrusted_text import plain
 
-# MLflow keeps descriptions of at most 5,000 characters on Postgres: what decides comes first, other tables as far as they fit.
+# Of descriptions, MLflow keeps at most so many characters on Postgres.
 LONGEST = 5000
 _MOST_SLICES = 8
 _MOST_FEATURES = 6
 _LONGEST_SEARCH = 300
+_OUTCOMES = (
+    ("right yes (true positives)", "true_positives"),
+    ("wrong yes (false positives)", "false_positives"),
+    ("wrong no (false negatives)", "false_negatives"),
+    ("right no (true negatives)", "true_negatives"),
+)
 # MLflow's page draws cells without a gap and trims spaces; one that stands behind a character of no width is kept.
 _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 
@@ -33,7 +42,7 @@ class CardFacts:
     the format of an artifact that runs its own code, and why it has that; `plot_url` is the
     address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
     from, `importance` what each feature is worth, `test_score` the ML Test Score in a line, `error_budget` what the comparison
-    spent, in words; `fixed` are the corruptions whose severities the model's file sets.
+    spent, in words; `fixed` are the corruptions whose severities the model's file sets; `in_use` is what both would do in use.
     """
 
     model: str
@@ -62,14 +71,17 @@ class CardFacts:
     pool: Sequence[Contestant] = ()
     importance: Sequence[Importance] = ()
     fixed: Sequence[str] = ()
+    in_use: InUse = field(default_factory=InUse)
 
 
-def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts) -> str:
+def decision_card(
+    decision: Decision, scorecard: Scorecard | None, criteria: Criteria, facts: CardFacts, longest: int | None = None
+) -> str:
     """Verdict, summary and reasons first, then what got worse, the picture, the tables, and how to reproduce it.
 
     Text from outside is escaped.
 
-    At most LONGEST characters; the last tables give way first, and the card says so.
+    With `longest`, of at most so many characters: the last tables give way first, and the card says so.
     """
     names = names_of((cell.condition for cell in scorecard.conditions), facts.fixed) if scorecard else {}
     values = _values(scorecard, criteria, facts, names) if scorecard else {"sections": [], "warnings": []}
@@ -94,7 +106,7 @@ def decision_card(decision: Decision, scorecard: Scorecard | None, criteria: Cri
             interval=_interval,
             **values,
         )
-        if len(card) <= LONGEST:
+        if longest is None or len(card) <= longest:
             break
     return card
 
@@ -109,6 +121,8 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts, names: M
         "conditions": True,
         "pool": facts.pool,
         "slices": scorecard.slices,
+        "operating": facts.in_use.operating,
+        "groups": facts.in_use.fairness.gaps,
         "features": facts.importance,
         "others": others,
         "costs": costs,
@@ -116,7 +130,7 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts, names: M
     }
     return {
         "sections": [name for name, content in sections.items() if content],
-        "warnings": what_got_worse(scorecard, criteria, facts.holdout.rows, names),
+        "warnings": what_got_worse(scorecard, criteria, facts.holdout.rows, names, facts.in_use),
         "conditions": [replace(cell, condition=names[cell.condition]) for cell in scorecard.conditions],
         "clusters": _clusters(scorecard),
         "production": _production(scorecard),
@@ -124,6 +138,9 @@ def _values(scorecard: Scorecard, criteria: Criteria, facts: CardFacts, names: M
         "more": len(tested) - len(worst),
         "others": others,
         "costs": costs,
+        "operating": _operating(facts.in_use.operating) if facts.in_use.operating else "",
+        "gaps": [_gap(one, facts) for one in facts.in_use.fairness.gaps],
+        "agreement": _agreement(facts.importance),
         "features": [_feature(one, facts) for one in facts.importance[:_MOST_FEATURES]],
         "more_features": max(0, len(facts.importance) - _MOST_FEATURES),
         "idle": ", ".join(one.feature for one in facts.importance if one.earns_nothing(criteria.margin)),
@@ -166,6 +183,43 @@ def _feature(one: Importance, facts: CardFacts) -> str:
     its = (f"{one.challenger.value:+.3g}", _interval(one.challenger)) if one.challenger else ("not taken", "")
     champions = f"{one.champion.value:+.3g}" if one.champion else "not taken"
     return _row(plain(one.feature), *([champions] if facts.champion else []), *its)
+
+
+def _agreement(importance: Sequence[Importance]) -> str:
+    """Whether both models rely on the same features; empty where they share too few."""
+    found = agreement(importance)
+    if found is None:
+        return ""
+    same = f"The two rank their features with a correlation of {found.correlation:.2f} (1: the same order)"
+    if found.before == found.now:
+        return f"{same}."
+    return f"{same}; {found.moved} moved most, from place {found.before} to {found.now}."
+
+
+def _operating(point: OperatingPoint) -> str:
+    """What the answers lead to, of 1,000 rows, as a table; and what that is worth, where prices are declared."""
+    roles = [point.challenger] if point.champion is None else [point.champion, point.challenger]
+    lines = [
+        _row("of 1,000 rows", *(["champion"] if point.champion else []), "challenger"),
+        f"| --- | {' | '.join(['---:'] * len(roles))} |",
+    ]
+    for name, key in _OUTCOMES:
+        lines.append(_row(name, *(f"{getattr(one, key):.1f}" for one in roles)))
+    if point.challenger.money is not None:
+        lines.append(_row(f"worth, {point.currency}", *(f"{one.money or 0.0:,.0f}" for one in roles)))
+    if point.gain:
+        lines += [
+            "",
+            f"More than the champion: {point.gain.value:+,.0f} {point.currency} (95 % interval {_interval(point.gain)}).",
+        ]
+    return "\n".join(lines)
+
+
+def _gap(gap: Gap, facts: CardFacts) -> str:
+    """By how much the groups of one column differ, as a row of a table."""
+    before = ["" if gap.champion is None else f"{gap.champion:.3g}"] if facts.champion else []
+    where = f"{plain(gap.highest)} {gap.highest_value:.3g}, {plain(gap.lowest)} {gap.lowest_value:.3g}"
+    return _row(gap.measure, *before, f"{gap.value:.3g}", f"{max(gap.low, 0.0):.3g} to {gap.high:.3g}", where)
 
 
 def _production(scorecard: Scorecard) -> str:

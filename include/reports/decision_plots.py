@@ -1,8 +1,9 @@
 """The picture on the decision card: noise, slices and cost, to be understood in three seconds."""
 
 import io
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -10,8 +11,11 @@ from matplotlib.figure import Figure
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision
+from include.decisions.scoring.calibration import Bin
+from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
+from include.reports.card_words import CORRUPTIONS, names_of
 from include.reports.decision_card import CardFacts
 
 CHAMPION, CHALLENGER, SLICE, HARM = "#8a8f98", "#1f6feb", "#5b8a72", "#c62828"
@@ -22,12 +26,14 @@ _COSTS = (("latency_ms", "one answer, ms"), ("size_mb", "artifact, MB"), ("memor
 def decision_picture(
     decision: Decision, scorecard: Scorecard, criteria: Criteria, severities: Mapping[str, tuple[str, float]], facts: CardFacts
 ) -> bytes:
-    """A PNG of three panels. `severities` gives for each noisy condition its corruption and its rate."""
+    """A PNG of four panels. `severities` gives for each noisy condition its corruption and its rate."""
     # As wide as MLflow's page is beside its assistant: a wider picture is cut there, not shrunk.
     figure = Figure(figsize=(10.4, 8.6), dpi=80, layout="constrained")
-    panels = figure.subplot_mosaic([["noise", "noise"], ["forest", "costs"]], width_ratios=(1.9, 1), height_ratios=(1, 1.25))
+    rooms: Any = [["noise", "noise"], ["forest", "calibration"], ["forest", "costs"]]
+    panels = figure.subplot_mosaic(rooms, width_ratios=(1.9, 1), height_ratios=(1.25, 1, 0.6))
+    _draw_calibration(panels["calibration"], facts.in_use)
     _draw_noise(panels["noise"], scorecard, criteria, severities)
-    _draw_forest(panels["forest"], scorecard, criteria)
+    _draw_forest(panels["forest"], scorecard, criteria, names_of(severities, facts.fixed))
     _draw_costs(panels["costs"], facts.cost, facts.champion_cost)
     title = f"{decision.verdict}: {shorten(decision.reasons[0], 90, placeholder=' …')}"
     figure.suptitle(_plain(title), fontsize=12, fontweight="bold")
@@ -51,7 +57,7 @@ def _draw_noise(axes: Any, scorecard: Scorecard, criteria: Criteria, severities:
         axes.plot(across, [cell.challenger for cell in steps], "o-", color=CHALLENGER, label="" if place else "challenger")
     axes.hlines(criteria.floor, -0.4, 0.4, color=HARM, linewidth=1, label="floor")
     axes.hlines(criteria.noisy_floor, 0.6, len(kinds) - 0.6, color=HARM, linewidth=1)
-    axes.set_xticks(range(len(kinds)), [_plain(kind) for kind in kinds], rotation=35, ha="right")
+    axes.set_xticks(range(len(kinds)), [_plain(CORRUPTIONS.get(kind, kind)) for kind in kinds], rotation=35, ha="right")
     better = "higher" if scorecard.higher_is_better else "lower"
     axes.set_title(f"{scorecard.rows:,} held-out rows: clean, then each kind of noise ({better} is better)", fontsize=11)
     axes.set_ylabel(scorecard.metric)
@@ -59,7 +65,7 @@ def _draw_noise(axes: Any, scorecard: Scorecard, criteria: Criteria, severities:
     _bare(axes)
 
 
-def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria) -> None:
+def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria, names: Mapping[str, str]) -> None:
     """Gains with their 95 % intervals: the mix that decides, the conditions, the slices that are worst off.
 
     Where there is no champion, the challenger's own values.
@@ -72,7 +78,8 @@ def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria) -> None:
     for cell in [*scorecard.conditions, *worst[:_MOST_SLICES]]:
         whole = cell.where == ALL_ROWS
         name = cell.condition if whole else cell.where
-        lines.append((name, _shown(cell, scorecard), HARM if name in harmed else CHALLENGER if whole else SLICE))
+        shown_as = names.get(name, name) if whole else name
+        lines.append((shown_as, _shown(cell, scorecard), HARM if name in harmed else CHALLENGER if whole else SLICE))
     for place, (_, shown, colour) in enumerate(reversed(lines)):
         axes.plot([shown.low, shown.high], [place, place], color=colour, linewidth=2)
         axes.plot(shown.value, place, "o", color=colour, markersize=5)
@@ -93,6 +100,31 @@ def _shown(cell: Cell, scorecard: Scorecard) -> Measured:
 
 def _sign(scorecard: Scorecard) -> int:
     return 1 if scorecard.higher_is_better else -1
+
+
+def _draw_calibration(axes: Any, used: InUse) -> None:
+    """What was predicted against what happened, in tenths of the rows; on the line, a prediction is true on average."""
+    if not used.calibration:
+        axes.set_axis_off()
+        return
+    for role, colour in (("champion", CHAMPION), ("challenger", CHALLENGER)):
+        if bins := used.calibration.get(role):
+            predicted, observed = [one.predicted for one in bins], [one.observed for one in bins]
+            below, above = ([abs(at - end) for at, end in zip(observed, ends, strict=True)] for ends in _ends(bins))
+            axes.errorbar(
+                predicted, observed, yerr=[below, above], fmt="o-", color=colour, markersize=4, linewidth=1, elinewidth=0.8
+            )
+    low, high = min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="black", linewidth=0.8)
+    axes.set_title("Predicted → observed", fontsize=11)
+    axes.tick_params(labelsize=8)
+    _bare(axes)
+
+
+def _ends(bins: Sequence[Bin]) -> tuple[list[float], list[float]]:
+    """The ends of the bins' intervals; none where a bin's rows are all of one cluster."""
+    low = [one.low if math.isfinite(one.low) else one.observed for one in bins]
+    return low, [one.high if math.isfinite(one.high) else one.observed for one in bins]
 
 
 def _draw_costs(axes: Any, cost: Cost, champion_cost: Cost | None) -> None:

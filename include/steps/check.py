@@ -233,7 +233,7 @@ def _lacks(model: Model, file: LandedFile, absent: list[str], columns: Iterable[
 
 
 def _columns(model: Model, file: LandedFile) -> tuple[Column, ...]:
-    return model.features if file.stream == "features" else (model.label,)
+    return model.delivered if file.stream == "features" else (model.label,)
 
 
 def _unreadable(errors: list[UnreadableFile], others: int) -> UnreadableFile:

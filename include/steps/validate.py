@@ -21,14 +21,17 @@ from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
-from include.decisions.gate.budgets import Cost, calibration_error
+from include.decisions.gate.budgets import Cost
 from include.decisions.gate.error_budget import YEAR, Lane, Spent, deviate, in_words, spend
 from include.decisions.gate.judge import Contest, judge
 from include.decisions.gate.verdict import Circumstances, Decision, Outcome, checks, suspicious_predictions
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
+from include.decisions.scoring.calibration import calibration_error
 from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.conditions import frames_of, measured_suite
+from include.decisions.scoring.fairness import Judged
 from include.decisions.scoring.importance import AskedRows, Importance, sampled, side_by_side
+from include.decisions.scoring.in_use import InUse, in_use
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Predictions, same
 from include.decisions.scoring.scorecard import CLEAN, Measured, Scorecard
@@ -39,7 +42,7 @@ from include.formats import format_named
 from include.ledger.entries import Entry
 from include.models.contract import Model
 from include.noise.suite import NoiseSuite
-from include.reports.decision_card import CardFacts, decision_card
+from include.reports.decision_card import LONGEST, CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
 from include.reports.ml_test_score import ScoreInputs, ml_test_score
 from include.results import AgainstAnchor, Assembled, Snapshot, Trained, Verdict
@@ -124,7 +127,8 @@ def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict
         return _no_contest(assembled, reason, trained)
     if context.request.override and not context.request.reason_given:
         raise DataError("replace_unscorable_champion was ticked without a reason. Trigger again with one: it is kept.")
-    delivered = context.services.lake.read_snapshot(context.model, assembled.holdout.digest)
+    columns = [column.name for column in context.model.delivered]
+    delivered = context.services.lake.read_snapshot(context.model, assembled.holdout.digest, columns)
     comparison = _comparison(context, assembled, trained, labelled(context.model, delivered, context.request.as_of))
     answers = _ask_all(comparison, _unsound(comparison, delivered))
     judgement = _judge(comparison, answers)
@@ -282,7 +286,7 @@ def _judge(comparison: _Comparison, answers: _Answers) -> _Judgement:
         champion=answers.predictions.get("champion"),
         anchor=answers.predictions.get("anchor"),
         baselines=comparison.versions["challenger"].tag(BASELINES),
-        slices=[partition(rows[name]) for name in model.criteria.slices],
+        slices=[partition(rows[name]) for name in model.criteria.judged_by],
         features=rows[model.feature_names],
         clusters=Clusters.of_rows(rows, model.feed),
     )
@@ -376,16 +380,35 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
     run_id = comparison.versions["challenger"].run_id
     importance = _importance(comparison, answers) if judgement.scorecard else []
     evidence = {"decision": judgement.decision, "evidence": judgement.scorecard, "cost": answers.cost}
-    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence | {"importance": importance}))
+    used = _in_use(comparison, answers) if judgement.scorecard else InUse()
+    beside = {"importance": importance, "in_use": used}
+    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence | beside))
     registry.log_report(run_id, "noise_suite.json", as_strict_json(comparison.suite.describe()))
-    facts = replace(_facts(comparison, answers, judgement), importance=importance)
+    facts = replace(_facts(comparison, answers, judgement), importance=importance, in_use=used)
     if judgement.scorecard:
         facts = replace(facts, plot_url=_picture(comparison, judgement, facts))
-    card = decision_card(judgement.decision, judgement.scorecard, model.criteria, facts)
+    about = (judgement.decision, judgement.scorecard, model.criteria, facts)
+    card = decision_card(*about)
     registry.log_report(run_id, card_path(verdict.evidence), card)
     card_url = registry.log_report(run_id, "decision_card.md", card)
-    registry.annotate(model.name, comparison.number, _tags(comparison, answers, judgement, verdict), card)
+    registry.annotate(
+        model.name, comparison.number, _tags(comparison, answers, judgement, verdict), decision_card(*about, LONGEST)
+    )
     return card_url
+
+
+def _in_use(comparison: _Comparison, answers: _Answers) -> InUse:
+    """What challenger and champion would do in use, on the clean rows."""
+    model, rows = comparison.context.model, comparison.rows
+    judged = Judged(
+        task=model.task,
+        criteria=model.criteria,
+        metric=primary_metric(model),
+        labels=labels_of(model, rows),
+        predictions={role: each[CLEAN] for role, each in answers.predictions.items() if role in ("challenger", "champion")},
+        clusters=Clusters.of_rows(rows, model.feed),
+    )
+    return in_use(judged, {name: partition(rows[name]) for name in model.criteria.fairness})
 
 
 def _importance(comparison: _Comparison, answers: _Answers) -> list[Importance]:

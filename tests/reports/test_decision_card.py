@@ -6,7 +6,10 @@ import pytest
 
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.verdict import Decision
+from include.decisions.scoring.fairness import Fairness, Gap
 from include.decisions.scoring.importance import Importance
+from include.decisions.scoring.in_use import InUse
+from include.decisions.scoring.operating_point import OperatingPoint, Outcomes
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.models.contract import Criteria
 from include.noise.catalogue import BY_NAME
@@ -173,12 +176,16 @@ def test_a_card_that_is_too_long_keeps_what_decides() -> None:
     """The verdict, its reasons and how to reproduce it stay; tables give way from the end, and the card says so."""
     many = tuple(cell(condition=f"kind of noise number {n}@0.2") for n in range(38))
     long = replace(COMPARED, cells=(cell(), *many, *(cell(f"origin={n}") for n in range(30)), cell(metric="f1")))
-    text = card(long)
+    text = decision_card(DECISION, long, CRITERIA, FACTS, LONGEST)
     assert len(text) <= LONGEST
     assert "kind of noise number 37" in text
     assert "### Other metrics" not in text
-    assert "Find all results in `scorecard.json`" in text
+    assert "The rest is on the whole card, `decision_card.md` beside the run." in text
     assert "### How to reproduce it" in text
+    whole = card(long)
+    assert len(whole) > LONGEST
+    assert "### Other metrics" in whole
+    assert "whole card" not in whole
 
 
 def test_the_card_says_from_how_many_days_the_rows_are_and_what_that_does() -> None:
@@ -198,6 +205,54 @@ def test_features_stand_beside_each_other_with_those_that_earn_nothing() -> None
     assert "**Earn nothing** (upper bound below half a margin): a\\*b." in text
     alone = card(ALONE, facts=replace(FACTS, champion=None, importance=worth))
     assert ["hour", "+0.1", "+0.0804 to +0.12"] in cells(alone)
+
+
+USED = InUse(
+    operating=OperatingPoint(
+        "a yes from a score of 0.5",
+        Outcomes(90, 40, 30, 840, 712.0),
+        Outcomes(80, 40, 40, 840, 600.0),
+        Measured(112, 20),
+        "EUR",
+    ),
+    calibration_error={"challenger": 0.04, "champion": 0.02},
+    fairness=Fairness(
+        (
+            Gap("sex", "true positive rate", "sex=m", 0.8, "sex=f", 0.7, 0.04, 0.16, champion=0.05),
+            Gap("sex", "roc_auc", "sex=f", 0.81, "sex=m", 0.8, -0.01, 0.03, champion=0.02),
+        ),
+        ("sex=x",),
+    ),
+)
+
+
+def test_what_the_answers_lead_to_stands_beside_the_champion() -> None:
+    """Counts of 1,000 rows, what they are worth, and how much more that is; champion first, as everywhere."""
+    text = card(facts=replace(FACTS, in_use=USED))
+    assert "### In use: a yes from a score of 0.5" in text
+    table = cells(text)
+    assert ["of 1,000 rows", "champion", "challenger"] in table
+    assert ["right yes (true positives)", "80.0", "90.0"] in table
+    assert ["worth, EUR", "600", "712"] in table
+    assert "More than the champion: +112 EUR (95 % interval +72.8 to +151)." in text
+
+
+def test_how_groups_differ_is_on_the_card_and_named_where_chance_does_not_explain_it() -> None:
+    """Each measure's largest difference; what is shown stands among what could go wrong, as does a group without rows."""
+    text = card(facts=replace(FACTS, in_use=USED))
+    assert ["true positive rate", "0.05", "0.1", "0.04 to 0.16", "sex=m 0.8, sex=f 0.7"] in cells(text)
+    worse = text[text.index("### What got worse") : text.index("### roc_auc")]
+    assert "groups differ: true positive rate is 0.8 where sex=m and 0.7 where sex=f" in worse
+    assert "groups differ: roc" not in worse
+    assert "groups too small to compare: sex=x" in worse
+    assert "calibration: predicted and observed shares differ by 0.04 on average, the champion's by 0.02" in worse
+
+
+def test_the_card_says_whether_both_rely_on_the_same_features() -> None:
+    """The correlation of the two orders, and the feature that moved most."""
+    worth = [Importance(f"f{at}", Measured(at, 0.1), Measured(3 - at, 0.1)) for at in range(3)]
+    text = card(facts=replace(FACTS, importance=worth))
+    assert "with a correlation of -1.00 (1: the same order); f0 moved most, from place 1 to 3." in text
 
 
 def test_many_features_leave_room_for_the_rest() -> None:

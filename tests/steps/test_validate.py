@@ -10,7 +10,8 @@ import pytest
 
 from include.alerts import texts
 from include.decisions.data.training import recipe
-from include.errors import ArtifactChanged, DataError, RegistryUnreachable
+from include.errors import ArtifactChanged, BrokenFeed, DataError, RegistryUnreachable
+from include.models.contract import Column, Money
 from include.noise.profile import NoiseProfile
 from include.noise.suite import suite_for
 from include.request import Request
@@ -523,3 +524,69 @@ def test_what_a_shuffled_feature_breaks_is_logged_and_decides_nothing(world: Wor
     assert verdict.verdict == "promote"
     assert "what features are worth to the challenger is not known" in caplog.text
     assert "without a feature" not in world.registry.reports[f"run-{verdict.version}", "decision_card.md"]
+
+
+AGE = Column("age_band", "category")
+
+
+class ForTheOld(Planted):
+    """Knows nothing of rows whose z is positive, which a group that it never sees has."""
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        answers = super().predict_proba(frame)
+        blind = frame["z"].fillna(0).to_numpy() > 0
+        answers[blind] = 0.5
+        return answers
+
+
+def with_ages(world: World, **criteria: Any) -> World:
+    """Eight days whose rows say the age band too: old where z is positive."""
+    world.model = changed(changed(groups=(AGE,)), fairness=("age_band",), **criteria)
+    for number in range(8):
+        whole = rows(number, count=300)
+        old = np.where(whole["z"] > 0, "old", "young")
+        world.deliver("features", f"{number:02}", whole.drop(columns="y").assign(age_band=old))
+        world.deliver("labels", f"{number:02}", whole[["id", "at", "y"]])
+    world.take_in(day(9))
+    return world
+
+
+def test_a_group_is_judged_by_and_never_seen(world: World) -> None:
+    """A loss in one group refuses a challenger, and no version gets the column."""
+    challenger, champion = ForTheOld(4.0), Planted(4.0)
+    verdict = trial(with_ages(world), challenger, champion)
+    assert verdict.verdict == "keep"
+    assert any("age_band=old" in reason for reason in verdict.reasons), verdict.reasons
+    assert all("age_band" not in frame for frame in (*challenger.given, *champion.given))
+    card = world.registry.reports["run-2", "decision_card.md"]
+    assert "### Groups: the largest difference between two" in card
+    assert re.search(r"groups differ: roc\\_auc is 0\.\d+ where age\\_band=young", card), card
+
+
+def test_a_delivery_without_a_declared_group_is_refused_by_name(world: World) -> None:
+    """Nothing is judged by a column that does not come."""
+    world.model = changed(changed(groups=(AGE,)), fairness=("age_band",))
+    world.deliver_day(0)
+    with pytest.raises(BrokenFeed, match="lacks the columns age_band"):
+        world.take_in(day(2))
+
+
+def test_a_model_may_gain_a_group_later(world: World) -> None:
+    """Rows of before count as of no known group; a recipe that sees no other columns stays what it is."""
+    world.with_days(8)
+    before = recipe(world.model, world.model.candidate, world.model.candidate.pipeline())
+    world.model = changed(changed(groups=(AGE,)), fairness=("age_band",))
+    assert recipe(world.model, world.model.candidate, world.model.candidate.pipeline()) == before
+    assert trial(world, Planted(4.0), Planted(0.3)).verdict == "promote"
+
+
+def test_the_card_says_what_the_answers_lead_to(world: World) -> None:
+    """Counts of 1,000 rows at the threshold, and what they are worth at the declared prices."""
+    world.model = changed(money=Money(true_positive=10, false_positive=-2))
+    trial(world, Planted(4.0), Planted(0.3))
+    card = world.registry.reports["run-2", "decision_card.md"]
+    assert "### In use: a yes from a score of 0.5" in card
+    assert re.search(r"More than the champion: \+[\d,]+ EUR \(95 % interval", card)
+    kept = json.loads(world.registry.reports["run-2", "scorecard.json"])["in_use"]
+    assert sum(kept["operating"]["challenger"][name] for name in kept["operating"]["challenger"] if name != "money") == 1000
+    assert len(kept["calibration"]["champion"]) == 10

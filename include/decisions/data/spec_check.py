@@ -95,7 +95,7 @@ def needs_more_clusters(model: Model, clusters: Clusters) -> list[SpecFinding]:
 def _columns(model: Model) -> tuple[Column, ...]:
     """A label that has not come yet is not wrong, so it may be missing."""
     label = model.label
-    return (*model.features, Column(label.name, label.kind, label.low, label.high, label.values, True))
+    return (*model.delivered, Column(label.name, label.kind, label.low, label.high, label.values, True))
 
 
 def _absent(model: Model, table: pd.DataFrame) -> Iterator[SpecFinding]:

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from include.decisions.scoring.predictions import Labels, Predictions, Ranking
-from include.models.contract import Criteria, Task
-
-_BINS = 10
+from include.models.contract import Criteria
 
 
 @dataclass(frozen=True)
@@ -23,26 +18,6 @@ class Cost:
     size_mb: float | None = None
     memory_mb: float | None = None
     calibration_error: float | None = None
-
-
-def calibration_error(task: Task, labels: Labels, predictions: Predictions) -> float | None:
-    """Mean gap between what was predicted and what happened, over ten bins of as many rows each; 0 is perfect.
-
-    Expected calibration error as in Naeini, Cooper and Hauskrecht (AAAI 2015), with bins of equal size. For a multi-class
-    model it is about its first answer; for a regression there is none.
-
-    >>> calibration_error("binary", np.array([0.0, 1.0] * 50), np.full(100, 0.6)).__round__(6)
-    0.1
-    """
-    if task == "regression":
-        return None
-    if isinstance(predictions, Ranking):
-        predicted, outcomes = predictions.probabilities[:, 0], (predictions.labels[:, 0] == labels).astype("float64")
-    else:
-        predicted, outcomes = predictions, labels
-    bins = np.array_split(np.argsort(predicted, kind="stable"), _BINS)
-    gaps = [abs(float(predicted[rows].mean() - outcomes[rows].mean())) * len(rows) for rows in bins if len(rows)]
-    return sum(gaps) / len(labels)
 
 
 def over_budget(cost: Cost, criteria: Criteria) -> list[str]:

@@ -111,7 +111,7 @@ def _suspects(contest: Contest, metric: Metric) -> tuple[Cell, ...]:
     """The undeclared slices that are worst off, in the gain over the champion, on clean rows."""
     if contest.features is None or contest.champion is None or len(contest.labels) < CELL_ROWS:
         return ()
-    searched = contest.features.drop(columns=list(contest.criteria.slices), errors="ignore")
+    searched = contest.features.drop(columns=list(contest.criteria.judged_by), errors="ignore")
     answers = contest.answers
     _, influence = blend_gain(metric, answers, contest.champion, contest.criteria.noisy_share)
     suspects = search(searched, Searched(influence, answers.clusters, CELL_ROWS))

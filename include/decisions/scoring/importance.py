@@ -6,7 +6,7 @@ whose content another one repeats looks worth little: it is what the model would
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from include.decisions.scoring.scorecard import Measured
 _CONDITIONS, _FEWEST_ROWS, _MOST_ROWS = 4, 1_000, 20_000
 # A feature earns nothing if the upper 95 % bound of what is lost lies below this share of the non-inferiority margin.
 _NOTHING = 0.5
+# Fewer have no order to speak of.
+_FEWEST_SHARED = 3
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,32 @@ class AskedRows:
 
     def _order(self, feature: str) -> NDArray[np.intp]:
         return np.random.default_rng([self.seed, zlib.crc32(feature.encode())]).permutation(len(self.frame))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike two models rank the features that both take: Spearman's correlation, -1 to 1.
+
+    `moved` names the one whose place differs most, with its places, from 1, for champion and challenger.
+    """
+
+    correlation: float
+    moved: str
+    before: int
+    now: int
+
+
+def agreement(features: Sequence[Importance]) -> Agreement | None:
+    """Whether the challenger relies on what the champion relies on; None with fewer than three features in common."""
+    both = [(one.feature, one.champion.value, one.challenger.value) for one in features if one.champion and one.challenger]
+    if len(both) < _FEWEST_SHARED:
+        return None
+    before, now = pd.Series([-its for _, its, _ in both]).rank(), pd.Series([-its for _, _, its in both]).rank()
+    correlation = before.corr(now)
+    most = int((before - now).abs().to_numpy().argmax())
+    if math.isnan(correlation):
+        return None
+    return Agreement(float(correlation), both[most][0], math.ceil(before[most]), math.ceil(now[most]))
 
 
 def side_by_side(challenger: Mapping[str, Measured], champion: Mapping[str, Measured]) -> list[Importance]:

@@ -302,9 +302,14 @@ def _f1(labels: Floats, predicted: NDArray[np.bool_]) -> Estimate:
 
 
 def _money(labels: Floats, predicted: NDArray[np.bool_], money: Money) -> Estimate:
-    positive = labels > 0.5
-    worth = np.where(predicted, money.true_positive, money.false_negative)
-    return _mean(np.where(positive, worth, np.where(predicted, money.false_positive, money.true_negative)))
+    return _mean(worth_of(labels > 0.5, predicted, money))
+
+
+def worth_of(positive: NDArray[np.bool_], predicted: NDArray[np.bool_], money: Money) -> Floats:
+    """What the answer to each row is worth, shape (n,), from what is so and whether it got a yes."""
+    right = np.where(predicted, money.true_positive, money.false_negative)
+    wrong = np.where(predicted, money.false_positive, money.true_negative)
+    return np.where(positive, right, wrong).astype("float64")
 
 
 def _rmse(labels: Floats, predictions: Floats) -> Estimate:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.decisions.scoring.clusters import Clusters
-from include.decisions.scoring.importance import AskedRows, Importance, sampled, side_by_side
+from include.decisions.scoring.importance import AskedRows, Importance, agreement, sampled, side_by_side
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.predictions import best_classes
 from include.decisions.scoring.scorecard import Measured
@@ -118,3 +118,18 @@ def test_a_metric_without_a_value_gives_none() -> None:
     metric = metrics_of("binary", CRITERIA)["roc_auc"]
     asked = AskedRows(pd.DataFrame({"x": np.arange(10)}), np.ones(10), Clusters.independent(10), 1)
     assert asked.losses(metric, np.linspace(0, 1, 10), {"x": np.zeros(10)}) == {}
+
+
+def test_whether_two_models_rely_on_the_same_features() -> None:
+    """The same order is 1, the opposite one -1; the feature that moved most is named with both places."""
+
+    def ranked(*worth: tuple[float, float]) -> list[Importance]:
+        return [Importance(f"f{at}", Measured(now, 0.1), Measured(before, 0.1)) for at, (before, now) in enumerate(worth)]
+
+    same = agreement(ranked((0.3, 0.4), (0.2, 0.3), (0.1, 0.1)))
+    assert same is not None
+    assert same.correlation == pytest.approx(1.0)
+    turned = agreement(ranked((0.3, 0.1), (0.2, 0.2), (0.1, 0.3)))
+    assert turned is not None
+    assert (turned.correlation, turned.moved, turned.before, turned.now) == (pytest.approx(-1.0), "f0", 1, 3)
+    assert agreement([*ranked((0.3, 0.1), (0.2, 0.2)), Importance("only here", Measured(1.0, 0.1))]) is None
