@@ -14,8 +14,8 @@ from include.decisions.scoring.fairness import BIAS, CAUGHT, FALSE_ALARMS, YES, 
 from include.decisions.scoring.in_use import in_use
 from include.decisions.scoring.metrics import metrics_of
 from include.decisions.scoring.operating_point import operating_point, says_yes
-from include.decisions.scoring.predictions import best_classes
-from include.decisions.scoring.slices import partition
+from include.decisions.scoring.predictions import best_classes, numbers_of
+from include.decisions.scoring.slices import Partition, partition
 from include.models.contract import Criteria, Money
 
 PRICES = Money(true_positive=10, false_positive=-2, false_negative=-5, true_negative=0)
@@ -64,7 +64,7 @@ def test_equal_groups_are_called_different_as_often_as_chance_may() -> None:
     assert sum(shown) <= 20
 
 
-def _alike(seed: int) -> tuple[Judged, dict[str, object]]:
+def _alike(seed: int) -> tuple[Judged, dict[str, Partition]]:
     rows, sex = judged(seed=seed)
     return rows, {"sex": partition(sex)}
 
@@ -94,7 +94,8 @@ def test_counts_and_money_add_up(threshold: float, seed: int) -> None:
     """Whatever the threshold: the four outcomes are 1,000 rows, and what they are worth is the sum of their prices."""
     rows, _ = judged(seed=seed)
     criteria = replace(CRITERIA, threshold=threshold)
-    point = operating_point(criteria, rows.labels, rows.predictions, rows.clusters)
+    scores = {role: numbers_of(each) for role, each in rows.predictions.items()}
+    point = operating_point(criteria, rows.labels, scores, rows.clusters)
     for one in (point.challenger, point.champion):
         assert one is not None
         assert one.true_positives + one.false_positives + one.false_negatives + one.true_negatives == pytest.approx(1000)
