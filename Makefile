@@ -24,7 +24,7 @@ given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo down env test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
-.PHONY: check-model replay ledger quarantine prune slack-preview settings-page
+.PHONY: check-model replay ledger evidence quarantine prune slack-preview settings-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +140,9 @@ replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the r
 
 ledger: $(READY) ## what was in production when, and who decided it (MODEL=name, AT=2026-05-03T14:00Z for one moment)
 	@$(BIN)/python -m include.cli ledger "$(call given,MODEL,flight_delays)" $(if $(AT),--at "$(AT)")
+
+evidence: $(READY) ## what a reviewer of model risk asks: a page and JSON (MODEL=name, VERSION=3 or the champion, FOLDER=.)
+	@$(BIN)/python -m include.cli evidence "$(call given,MODEL,flight_delays)" $(if $(VERSION),"$(VERSION)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 NEWEST ?= 3
 quarantine: $(READY) ## which rows broke the contract, and why (MODEL=name, of its NEWEST=3 deliveries that have some)

@@ -461,6 +461,9 @@ class Trained(Result):
     run_url: str | None = None
 
 
+# What a validation may look at beside the gate: whether the recipe is repeatable, which pool and search the challenger came
+# from, a linear model on the same rows, what each feature is worth, how groups differ.
+EXAMINED = ("repeatable", "pool", "search", "baseline", "importance", "groups")
 # By so many digits of its evidence a judgement is named: on buttons and tags, and in the name of its card.
 SHORT = 12
 
@@ -503,6 +506,8 @@ class Verdict(Result):
     card_url: str | None = None
     # What came of each of the gate's checks, by its name.
     checks: dict[str, str] = {}
+    # What else was looked at, which decides nothing: see EXAMINED.
+    examined: tuple[str, ...] = ()
     tags: dict[str, str] = {}
     mlflow_run: str | None = None
     against_anchor: AgainstAnchor | None = None

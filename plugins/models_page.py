@@ -134,10 +134,10 @@ def _score(
     from include.reports.ml_test_score import ScoreInputs, ml_test_score
 
     known = ScoreInputs.of(
-        judged.verdict.checks if judged else {},
+        judged.verdict if judged else None,
         checks[-1] if checks else None,
         replayed=read.records.was_replayed(model.name),
-        went_back=latest.ledger is not None and "rolled_back" in latest.ledger.document.after.events,
+        events=latest.ledger.document.after.events if latest.ledger else {},
         commit=read.settings.git_commit,
     )
     return ml_test_score(model, known)

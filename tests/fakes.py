@@ -245,6 +245,12 @@ class FakeRegistry(Registry):
         self._write(lambda: self.pictures.update({(run_id, path): png}))
         return f"http://registry.example/picture/{run_id}/{path}"
 
+    def read_picture(self, run_id: str, path: str) -> bytes:
+        self._answer()
+        if (run_id, path) not in self.pictures:
+            raise RegistryError(f"MLflow refused {path} of run {run_id}: there is no such file")
+        return self.pictures[run_id, path]
+
     def log_report(self, run_id: str, path: str, text: str) -> str:
         self._write(lambda: self.reports.update({(run_id, path): text}))
         return f"http://registry.example/{run_id}/{path}"

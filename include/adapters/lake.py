@@ -474,13 +474,13 @@ class Lake(Records):
         """Of a snapshot the periods from a start on, as a snapshot of its own; `rows` is how many rows they have."""
         if start == snapshot.start:
             return snapshot
-        manifest = self._read_manifest(model.name, snapshot.digest)
+        manifest = self.manifest(model.name, snapshot.digest)
         keys = [file.key for file in manifest.files]
         return self.snapshot(model, (start, snapshot.end), keys, rows, manifest.known_by)
 
     def joined(self, model: Model, one: Snapshot, next_one: Snapshot, start: datetime) -> Snapshot:
         """Two snapshots, the second of which follows on the first, as one from a start on."""
-        manifests = [self._read_manifest(model.name, snapshot.digest) for snapshot in (one, next_one)]
+        manifests = [self.manifest(model.name, snapshot.digest) for snapshot in (one, next_one)]
         keys = sorted({file.key for manifest in manifests for file in manifest.files})
         known_by = next((manifest.known_by for manifest in manifests if manifest.known_by), None)
         whole = self.snapshot(model, (start, next_one.end), keys, 0, known_by)
@@ -505,11 +505,16 @@ class Lake(Records):
             ObjectMissing: the manifest or one of its files is gone.
             CorruptObject: a file's bytes are not those that the manifest names.
         """
-        manifest, erased = self._read_manifest(model.name, digest), self._erased(model.name)
+        manifest, erased = self.manifest(model.name, digest), self._erased(model.name)
         files = [_successor(file.key, erased) for file in manifest.files]
         return self.read(_at_that_time(model, manifest), files, features, manifest.known_by)
 
-    def _read_manifest(self, model_name: str, digest: str) -> Manifest:
+    def manifest(self, model_name: str, digest: str) -> Manifest:
+        """What a snapshot consists of.
+
+        Raises:
+            ObjectMissing, CorruptObject: as for `read_snapshot`.
+        """
         key = f"snapshots/{model_name}/{digest}.json"
         return from_bytes(Manifest, self._read_named(key, "Restore the object, then clear the run."), key)
 

@@ -275,6 +275,10 @@ class MlflowRegistry(Registry):
         with _translate_errors(f"{path} of run {run_id}"), tempfile.TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, path, folder)).read_text(encoding="utf-8")
 
+    def read_picture(self, run_id: str, path: str) -> bytes:
+        with _translate_errors(f"{path} of run {run_id}"), tempfile.TemporaryDirectory() as folder:
+            return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()
+
     def log_replay(self, model_name: str, digest: str, files: dict[str, str], tags: dict[str, str]) -> str:
         with _translate_errors(f"the replay of {model_name}"):
             experiment = self._experiment(model_name)

@@ -34,6 +34,8 @@ PARAMETERS = "parameters"
 ARTIFACT = "artifact"
 # A tag: the team's own modules that it runs, each with a digest of its source, as JSON.
 OWN_CODE = "own_code"
+# Whether two fits on the same rows gave the same answers: yes, no, or not known.
+REPEATS = "repeats"
 # A tag: how often the history had been taken in as a whole when the version was trained on it.
 TAKEN_IN = "taken_in"
 # A tag: what was withdrawn or erased of the rows that the version was trained or judged on, when, by whom and why.
@@ -270,6 +272,10 @@ class Registry(Protocol):
 
     def log_picture(self, run_id: str, path: str, png: bytes) -> str:
         """Keep a picture beside a run and return the address of its bytes, for use in markdown."""
+        ...
+
+    def read_picture(self, run_id: str, path: str) -> bytes:
+        """The bytes that `log_picture` kept."""
         ...
 
     def log_report(self, run_id: str, path: str, text: str) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from include.adapters.compute import computing
-from include.adapters.registry import ARTIFACT, BASELINES, OWN_CODE, PARAMETERS, POOL, TAKEN_IN, Training, Version
+from include.adapters.registry import ARTIFACT, BASELINES, OWN_CODE, PARAMETERS, POOL, REPEATS, TAKEN_IN, Training, Version
 from include.code_version import lock_digest
 from include.decisions.contest.linear_baseline import pool
+from include.decisions.contest.repeats import repeats
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, recipes, rows_to_fit, training_key
 from include.decisions.scoring.baselines import learned_from
@@ -70,6 +71,7 @@ class Work:
         with computing(services.settings, model):
             self.pipeline.fit(*rows_to_fit(model, self.candidate, self.rows, labels, self.train.digest))
         fit_seconds = time.perf_counter() - began
+        repeated = repeats(model, self.candidate, self.rows)
         always = {
             "model": model.name,
             "trained_from": self.train.start.isoformat(),
@@ -81,6 +83,7 @@ class Work:
             POOL: recipes(model, pool(model)),
             TAKEN_IN: str(services.lake.times_taken_in(model.name)),
             ARTIFACT: self.candidate.artifact,
+            REPEATS: {True: "yes", False: "no", None: "not known"}[repeated],
             OWN_CODE: json.dumps(own_code(self.pipeline), sort_keys=True),
         }
         build = self.candidate.build

@@ -15,6 +15,7 @@ from include.command_line import Commands
         "source": "Show how far a model's source was pulled, or pull it anew.",
         "erase": "Erase the rows of some keys, for good.",
         "ledger": "Show what was in production when, and who decided it.",
+        "evidence": "Write what a reviewer of model risk asks: a page and JSON.",
         "freeze": "Hold back promotions and retrainings for a time.",
         "unfreeze": "End a freeze before its time.",
         "snooze": "Hold back one kind of message for a time.",

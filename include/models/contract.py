@@ -298,6 +298,33 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Governance:
+    """What a reviewer of model risk asks and no data can tell; what is empty is named as missing in the evidence pack.
+
+    `intended_use` says for what decisions the answers may be used, `limits` for what not, `assumptions` what has to hold;
+    `risk_tier` is in the words of the team's own policy; `reviewer` is the person or team who reviews the model and did not
+    build it, again after `review_every`.
+    """
+
+    intended_use: str = ""
+    limits: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    risk_tier: str = ""
+    reviewer: str = ""
+    review_every: timedelta | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """What cannot be used, in a sentence; None where all can."""
+        for name in ("limits", "assumptions"):
+            if isinstance(getattr(self, name), str):
+                return f'governance.{name} {getattr(self, name)!r:.80}: name each one, as ("…",) with the comma'
+        if self.review_every is not None and self.review_every <= timedelta(0):
+            return f"governance.review_every {self.review_every}: must be longer than nothing"
+        return None
+
+
+@dataclass(frozen=True)
 class Refresh:
     """A promoted version is fitted once more with the hold-out's rows, and that version answers.
 
@@ -397,6 +424,7 @@ class Model:
     the hold-out too. After a promotion comes its `probation`, or None. `calendar` names days on which drift is expected.
     `groups` are columns that are delivered with the features and that no candidate ever sees, such as the sex of a customer:
     `criteria.fairness` may judge by them.
+    `governance` is what a reviewer of model risk asks of people.
     `source` is where its rows come from: files that land (the default), or queries, see include/sources/sql.py.
     `holdout_periods` of the newest periods are held out to judge by (None: those of a week, at least one).
     `seed` fixes every draw that all candidates share: the noise on the hold-out, and samples of rows.
@@ -423,6 +451,7 @@ class Model:
     refresh: Refresh | None = field(default_factory=Refresh)
     calendar: tuple[KnownDays, ...] = ()
     review: Review = field(default_factory=Review)
+    governance: Governance = field(default_factory=Governance)
     source: Source = field(default_factory=Files)
     compute: Compute = "local"
     seed: int = _SEED
@@ -483,6 +512,7 @@ class Model:
             ),
             (bool(fault := self.probation.fault if self.probation else None), fault),
             (bool(fault := self.review.fault), fault),
+            (bool(fault := self.governance.fault), fault),
             (bool(fault := self.source.fault(self.problem)), fault),
             (
                 bool(self.refresh and not min(self.refresh.largest_shift, self.refresh.largest_change) > 0),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.models.contract import Candidate, Column, Criteria, Feed, Model, Retraining
+from include.models.contract import Candidate, Column, Criteria, Feed, Governance, Model, Retraining
 
 FEATURES = (
     Column("carrier", "category"),
@@ -44,6 +44,13 @@ def build(seed: int) -> Any:
 MODEL = Model(
     name="flight_delays",
     owner="punctuality",
+    governance=Governance(
+        intended_use="Telling passengers at the gate how likely a delay is; people decide what to do about it.",
+        limits=("not for compensation", "not for flights from other cities"),
+        assumptions=("the weather is that of the hour of departure", "a flight that never arrived has no label"),
+        risk_tier="low: no decision about a person follows from it",
+        review_every=timedelta(days=365),
+    ),
     description="Arrival more than 15 minutes late, for departures from New York, known at scheduled departure.",
     task="binary",
     label=Column("late", "number", low=0, high=1, optional=True, unit="1 is late; missing means it never arrived"),
@@ -55,7 +62,15 @@ MODEL = Model(
         label_delay=timedelta(days=3),
         schedule="0 6 * * MON",
     ),
-    criteria=Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.01, slices=("origin", "carrier")),
+    criteria=Criteria(
+        metric="roc_auc",
+        floor=0.6,
+        noisy_floor=0.55,
+        margin=0.01,
+        slices=("origin", "carrier"),
+        fairness=("origin",),
+        max_size_mb=20,
+    ),
     retraining=Retraining(cadence="0 7 1 * *", decay_share=0.03),
     candidates=(Candidate(build=build, trusted_types=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)),),
 )

@@ -7,11 +7,12 @@ claimed that this model's own records do not show: what the pipeline does not do
 loads it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from include.models.contract import Model
+from include.results import Verdict
 from include.statuses import MonitorStatus
 
 # Where the evidence is: pages of this project's, or files beside the version's run in MLflow.
@@ -22,32 +23,34 @@ Where = Literal["", "card", "findings", "ledger", "replay", "source"]
 class ScoreInputs:
     """What is on record about a model.
 
-    `gate` is what came of each check of the newest verdict, by name; `checked` that a delivery was checked, `compared` that it
-    was compared with the champion's training rows, `measured` that the champion was measured on labels that came later;
-    `replayed` that a replay was run; `went_back` that a rollback was done; `committed` that the code's
-    commit is known.
+    `gate` is what came of each check of the newest verdict, by name, `examined` what was looked at beside it; `checked` that a
+    delivery was checked, `compared` that it was compared with the champion's training rows, `measured` that the champion was
+    measured on labels that came later; `replayed` that a replay was run; `happened` the events in the ledger; `committed` that
+    the code's commit is known.
     """
 
     gate: Mapping[str, str]
+    examined: frozenset[str] = frozenset()
     checked: bool = False
     compared: bool = False
     measured: bool = False
     replayed: bool = False
-    went_back: bool = False
+    happened: frozenset[str] = frozenset()
     committed: bool = False
 
     @classmethod
     def of(
-        cls, gate: Mapping[str, str], check: MonitorStatus | None, *, replayed: bool, went_back: bool, commit: str
+        cls, verdict: Verdict | None, check: MonitorStatus | None, *, replayed: bool, events: Iterable[str], commit: str
     ) -> "ScoreInputs":
-        """From the newest status of a check, None where there is none."""
+        """From the newest verdict and the newest status of a check, each None where there is none; `events` of the ledger."""
         return cls(
-            gate=gate,
+            gate=verdict.checks if verdict else {},
+            examined=frozenset(verdict.examined if verdict else ()),
             checked=check is not None,
             compared=check is not None and check.drift.columns > 0,
             measured=check is not None and check.quality.reference is not None,
             replayed=replayed,
-            went_back=went_back,
+            happened=frozenset(events),
             committed=commit != "unknown",
         )
 
@@ -99,7 +102,7 @@ def ml_test_score(model: Model, known: ScoreInputs) -> Score:
         {
             "Data": _data(known),
             "Model": _model(model, known),
-            "Infrastructure": _infrastructure(model, known),
+            "Infrastructure": _infrastructure(known),
             "Monitoring": _monitoring(model, known),
         }
     )
@@ -110,20 +113,34 @@ def _data(known: ScoreInputs) -> tuple[Test, ...]:
         Test(
             "Feature expectations are captured in a schema", 0.5, "the schema is declared; no delivery was checked by it yet"
         ).raised(known.checked, "types, ranges and domains of every column are checked in each delivery", "findings"),
-        Test("All features are beneficial", 0.0, "what a column does to the champion's answers was not measured yet").raised(
-            known.compared,
-            "what each column does to the champion's answers is measured; none is left out to see whether it is missed",
-            "findings",
+        Test("All features are beneficial", 0.0, "what each feature is worth was not measured yet").raised(
+            "importance" in known.examined,
+            "what each feature is worth is measured in every validation, and those that earn nothing are named",
+            "card",
+        ),
+        Test("No feature's cost is too much", 0.0, "what a column costs is not known here").raised(
+            "importance" in known.examined and known.made("budgets"),
+            "features that earn nothing are named, and what all of them cost has a budget; a single one's is not measured",
+            "card",
             0.5,
         ),
-        Test("No feature's cost is too much", 0.0, "what a column costs is not known here"),
-        Test("Features adhere to meta-level requirements", 0.0, "rules on where data may come from are not checked"),
-        Test("The data pipeline has appropriate privacy controls", 0.0, "who may read the lake is not tested here"),
+        Test("Features adhere to meta-level requirements", 0.0, "no delivery was checked yet").raised(
+            known.checked,
+            "a candidate gets the declared columns alone; label, times and declared groups are refused as features",
+            "source",
+        ),
+        Test(
+            "The data pipeline has appropriate privacy controls", 0.0, "no row was erased yet, not as a rehearsal either"
+        ).raised(
+            "erased" in known.happened, "rows were erased at request; who may read the lake is not tested here", "ledger", 0.5
+        ),
         Test(
             "New features can be added quickly", 0.5, "a line in the model's file; how long it takes is not measured", "source"
         ),
-        Test(
-            "All input feature code is tested", 0.5, "make check-model runs it on synthetic rows, when it is called", "source"
+        Test("All input feature code is tested", 0.5, "tests/models runs it on synthetic rows in each run", "source").raised(
+            known.made("sound"),
+            "a part of the pipeline, which a fresh process runs on real rows before each verdict; tests/models runs it too",
+            "card",
         ),
     )
 
@@ -137,37 +154,51 @@ def _model(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
         Test("Offline and online metrics correlate", 0.0, "no champion was measured on labels that came later, yet").raised(
             known.measured, "each champion's value on the holdout is compared with its value on later labels", "findings"
         ),
-        Test("All hyperparameters have been tuned", 0.0, "nothing here tunes them"),
+        Test("All hyperparameters have been tuned", 0.0, "no other parameters were tried yet")
+        .raised("pool" in known.examined, "several recipes are compared in each retraining; none is searched", "card", 0.5)
+        .raised("search" in known.examined, "parameters are searched in each retraining, on rows before the hold-out", "card"),
         Test("The impact of model staleness is known", 0.0, "no replay was run: trigger the model's replay DAG").raised(
             known.replayed, "a replay of history says what each age of the model would have cost", "replay"
         ),
-        Test("A simpler model is not better", 0.0, "not judged against trivial answers yet").raised(
-            known.made("baselines"), "beats trivial answers on the same rows; a simple model is not tried", "card", 0.5
-        ),
+        Test("A simpler model is not better", 0.0, "not judged against trivial answers yet")
+        .raised(known.made("baselines"), "beats trivial answers on the same rows; a simple model was not tried", "card", 0.5)
+        .raised("baseline" in known.examined, "is compared with a linear model in each retraining", "card"),
         Test(
             "Model quality is sufficient on important data slices",
             0.0,
             "slices are named; no challenger was judged on them yet" if slices else "the model names no slices",
         ).raised(bool(slices) and known.made("harm"), f"a loss in one value of {slices} refuses a challenger", "card"),
-        Test("The model has been tested for considerations of inclusion", 0.0, "fairness is for people to judge"),
+        Test(
+            "The model has been tested for considerations of inclusion", 0.0, "no groups are declared, or none was compared"
+        ).raised(
+            "groups" in known.examined,
+            f"by how much {', '.join(model.criteria.fairness)} differ is measured; a loss in one group refuses a challenger",
+            "card",
+        ),
     )
 
 
-def _infrastructure(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
+def _infrastructure(known: ScoreInputs) -> tuple[Test, ...]:
     judged = known.made("sound")
-    afterwards = ", compared with the one before afterwards" if model.probation else ""
     return (
         Test(
             "Training is reproducible",
             0.5,
-            "data digest, seed, commit and lock name every training; trained twice and compared by make check-model",
+            "data digest, seed, commit and lock name every training; whether it repeats was not shown",
             "card" if judged else "",
+        ).raised(
+            "repeatable" in known.examined, "each recipe is fitted twice on the same rows, and answered the same", "card"
         ),
         Test("Model specs are unit tested", 1.0, "tests/models examines every model's file in each run", "source"),
         Test(
             "The full ML pipeline is integration tested",
             0.5,
-            "make test runs the whole loop on the examples; for this model make check-model does a part of it",
+            "make test runs the whole loop on the examples; this model has not gone through it yet",
+            "source",
+        ).raised(
+            known.checked and "promoted" in known.happened,
+            "make test runs the whole loop on the examples, and this model went from a delivery to champion by it",
+            "ledger",
         ),
         Test("Model quality is validated before attempting to serve it", 0.0, "no challenger was judged yet").raised(
             judged, "the gate judges every challenger before the alias moves", "card"
@@ -178,11 +209,15 @@ def _infrastructure(model: Model, known: ScoreInputs) -> tuple[Test, ...]:
             "card",
             0.5,
         ),
-        Test("Models are canaried before they enter production serving", 0.0, "no version was tried yet").raised(
-            judged, f"loaded and queried by a fresh process first{afterwards}; no share of traffic is tried", "card", 0.5
+        Test("Models are canaried before they enter production serving", 0.0, "no version was tried yet")
+        .raised(judged, "loaded and queried by a fresh process first; no look of a probation was taken yet", "card", 0.5)
+        .raised(
+            "looked" in known.happened,
+            "loaded and queried by a fresh process first, then compared with the one before on the rows of production",
+            "ledger",
         ),
         Test("Serving models can be rolled back", 0.5, "is one run, and tested; not done for this model yet").raised(
-            known.went_back, "was done for this model, and is one run", "ledger"
+            "rolled_back" in known.happened, "was done for this model, and is one run", "ledger"
         ),
     )
 

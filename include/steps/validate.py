@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import ANCHOR, ARTIFACT, BASELINES, EVIDENCE, POOL, TAKEN_IN, Version, card_path
+from include.adapters.registry import ANCHOR, ARTIFACT, BASELINES, EVIDENCE, POOL, REPEATS, TAKEN_IN, Version, card_path
 from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
@@ -40,12 +40,12 @@ from include.documents import as_strict_json
 from include.errors import ArtifactChanged, DataError, ModelError, ProvingGroundError, TrialFailed
 from include.formats import format_named
 from include.ledger.entries import Entry
-from include.models.contract import Model
+from include.models.contract import BASELINE, Model
 from include.noise.suite import NoiseSuite
 from include.reports.decision_card import LONGEST, CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
 from include.reports.ml_test_score import ScoreInputs, ml_test_score
-from include.results import AgainstAnchor, Assembled, Snapshot, Trained, Verdict
+from include.results import EXAMINED, AgainstAnchor, Assembled, Snapshot, Trained, Verdict
 from include.services import StepContext
 from include.statuses import MonitorStatus
 from include.untrusted_text import words_of
@@ -117,6 +117,14 @@ class _Judgement:
     spent: Spent | None = None
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """What people read beside the verdict, and what decides nothing."""
+
+    importance: tuple[Importance, ...] = ()
+    in_use: InUse = field(default_factory=InUse)
+
+
 def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict:
     """The verdict on a challenger."""
     number = assembled.champion_version
@@ -132,8 +140,9 @@ def run(context: StepContext, assembled: Assembled, trained: Trained) -> Verdict
     comparison = _comparison(context, assembled, trained, labelled(context.model, delivered, context.request.as_of))
     answers = _ask_all(comparison, _unsound(comparison, delivered))
     judgement = _judge(comparison, answers)
-    verdict = _verdict(comparison, answers, judgement)
-    return verdict.model_copy(update={"card_url": _record(comparison, answers, judgement, verdict)})
+    beside = _look_beside(comparison, answers) if judgement.scorecard else _Beside()
+    verdict = _verdict(comparison, answers, judgement).model_copy(update={"examined": _examined(comparison, beside)})
+    return verdict.model_copy(update={"card_url": _record(comparison, answers, judgement, verdict, beside)})
 
 
 def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
@@ -374,17 +383,16 @@ def _measured_tags(answers: _Answers, judgement: _Judgement) -> dict[str, str]:
 # What is kept of it
 
 
-def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, verdict: Verdict) -> str:
+def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, verdict: Verdict, beside: _Beside) -> str:
     """Keep what was decided and why; the card's address. A version that is judged twice keeps both cards."""
     registry, model = comparison.context.services.registry, comparison.context.model
     run_id = comparison.versions["challenger"].run_id
-    importance = _importance(comparison, answers) if judgement.scorecard else []
     evidence = {"decision": judgement.decision, "evidence": judgement.scorecard, "cost": answers.cost}
-    used = _in_use(comparison, answers) if judgement.scorecard else InUse()
-    beside = {"importance": importance, "in_use": used}
-    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence | beside))
+    people = {"importance": beside.importance, "in_use": beside.in_use, "examined": verdict.examined}
+    registry.log_report(run_id, "scorecard.json", as_strict_json(evidence | people))
     registry.log_report(run_id, "noise_suite.json", as_strict_json(comparison.suite.describe()))
-    facts = replace(_facts(comparison, answers, judgement), importance=importance, in_use=used)
+    facts = replace(_facts(comparison, answers, judgement), importance=beside.importance, in_use=beside.in_use)
+    facts = replace(facts, test_score=_test_score(comparison.context, verdict))
     if judgement.scorecard:
         facts = replace(facts, plot_url=_picture(comparison, judgement, facts))
     about = (judgement.decision, judgement.scorecard, model.criteria, facts)
@@ -395,6 +403,24 @@ def _record(comparison: _Comparison, answers: _Answers, judgement: _Judgement, v
         model.name, comparison.number, _tags(comparison, answers, judgement, verdict), decision_card(*about, LONGEST)
     )
     return card_url
+
+
+def _look_beside(comparison: _Comparison, answers: _Answers) -> _Beside:
+    return _Beside(tuple(_importance(comparison, answers)), _in_use(comparison, answers))
+
+
+def _examined(comparison: _Comparison, beside: _Beside) -> tuple[str, ...]:
+    """What was looked at, by the names in EXAMINED."""
+    pool, declared = comparison.trained.pool, {one.name for one in comparison.context.model.candidates}
+    looked = {
+        "repeatable": comparison.versions["challenger"].tags.get(REPEATS) == "yes",
+        "pool": sum(one.value is not None and one.name in declared for one in pool) > 1,
+        "search": any(one.searched.how for one in pool),
+        "baseline": any(one.name == BASELINE and one.value is not None for one in pool),
+        "importance": bool(beside.importance),
+        "groups": bool(beside.in_use.fairness.gaps),
+    }
+    return tuple(name for name in EXAMINED if looked[name])
 
 
 def _in_use(comparison: _Comparison, answers: _Answers) -> InUse:
@@ -470,7 +496,6 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         production_noise=comparison.production_noise,
         override=answers.override,
         own_code=_own_code(model, versions["challenger"]),
-        test_score=_test_score(context, judgement.checks),
         fixed=tuple(model.noise.severities),
         error_budget=in_words(comparison.lane, judgement.spent) if judgement.spent else "",
     )
@@ -482,15 +507,15 @@ def _own_code(model: Model, version: Version) -> str:
     return "; ".join(f"{kept}, {because}" for because, kept in reasons.items() if format_named(kept).apart)
 
 
-def _test_score(context: StepContext, made: Mapping[str, Outcome]) -> str:
+def _test_score(context: StepContext, verdict: Verdict) -> str:
     """The ML Test Score from what was on record as of this run."""
     lake, ledger, name = context.services.lake, context.services.ledger, context.model.name
     times = [moment for moment in lake.status_times(name, MonitorStatus) if moment <= context.request.as_of]
     known = ScoreInputs.of(
-        made,
+        verdict,
         lake.status(name, MonitorStatus, times[-1]) if times else None,
         replayed=lake.was_replayed(name),
-        went_back="rolled_back" in ledger.state(name).events,
+        events=ledger.state(name).events,
         commit=context.services.settings.git_commit,
     )
     return ml_test_score(context.model, known).sentence

@@ -183,6 +183,7 @@ def test_pictures_and_pages_have_one_address(registry: Registry, model: Model) -
     """Whatever is written again is found where it was; another replay, version or run is elsewhere."""
     made = registered(registry, model)
     pictures = {registry.log_picture(made.run_id, "decision.png", png) for png in (b"first", b"second")}
+    assert registry.read_picture(made.run_id, "decision.png") == b"second"
     first, second = (registry.log_replay(model.name, "0123abcd", {"replay.html": text}, {"a": "b"}) for text in "xy")
     other = registry.log_replay(model.name, "4567cdef", {"replay.html": "z", "replay.json": "{}"}, {})
     assert first == second
@@ -248,6 +249,7 @@ def test_no_answer_is_never_an_answer(kind: str, model: Model, monkeypatch: pyte
         "log_picture": lambda: registry.log_picture(run, "a.png", b"png"),
         "log_report": lambda: registry.log_report(run, "a.md", "text"),
         "read_report": lambda: registry.read_report(run, "a.md"),
+        "read_picture": lambda: registry.read_picture(run, "a.png"),
         "log_replay": lambda: registry.log_replay(model.name, "0123abcd", {"a.html": "x"}, {}),
         "log_trial": lambda: registry.log_trial(model.name, LoggedTrial("0123abcd", "a search", 1, "finished", {}, {})),
     }

@@ -46,8 +46,7 @@ def test_a_planted_gap_is_found_in_every_measure_that_it_moves() -> None:
     for measure in (YES, CAUGHT, FALSE_ALARMS, BIAS):
         assert (gaps[measure].highest, gaps[measure].shown) == ("sex=m", True), measure
     assert gaps[YES].value == pytest.approx(0.2, abs=0.05)
-    assert gaps[YES].champion is not None
-    assert gaps[YES].champion < 0.05
+    assert (gaps[YES].champion or 1.0) < 0.05
     # A lift of all scores of a group leaves their order within it.
     assert not gaps["roc_auc"].shown
     first = in_words(found)[0]

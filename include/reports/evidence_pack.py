@@ -1,0 +1,345 @@
+"""What a reviewer of model risk asks about one version, from what is on record; what is missing is named.
+
+The sections follow the Federal Reserve's SR 11-7 (2011) and annex IV of the EU's AI Act (Regulation 2024/1689): purpose and
+limits of use, people, data, development, tests, fairness, approval and overrides, monitoring, changes. Nothing is claimed that
+neither a record nor the model's own file says. Pure.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from include.ledger.entries import Entry, taken_back, terms, without_intents
+from include.models.contract import Model
+from include.periods import in_a_word
+from include.reports.ml_test_score import Score
+from include.results import Manifest
+from include.statuses import MonitorStatus
+
+_NEWEST_CHECKS = 52
+_OVERRIDES = ("changed_by_hand", "tags_restored", "set_back")
+
+
+class Table(BaseModel):
+    """Lines under a head."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+class Section(BaseModel):
+    """One subject: facts by name, and a table where there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    facts: dict[str, str]
+    table: Table | None = None
+
+
+class EvidencePack(BaseModel):
+    """All sections about one version, and what a reviewer will miss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    document_version: ClassVar[int] = 1
+
+    model: str
+    version: str
+    made_at: datetime
+    sections: tuple[Section, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnRecord:
+    """What is known of one version: its tags in the registry, the proved ledger, the checks while it was champion.
+
+    `manifests` are its snapshots by "training" and "hold-out", `scorecard` is the content of scorecard.json, `score` the ML
+    Test Score; each is empty where there is none.
+    """
+
+    model: Model
+    version: str
+    tags: Mapping[str, str]
+    created: datetime | None
+    entries: Sequence[Entry]
+    score: Score
+    checks: Sequence[MonitorStatus] = ()
+    manifests: Mapping[str, Manifest] = field(default_factory=dict)
+    scorecard: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def about(self) -> list[Entry]:
+        """The entries about this version, oldest first."""
+        return [entry for entry in without_intents(self.entries) if self.version in (entry.version, entry.champion)]
+
+    @property
+    def approval(self) -> Entry | None:
+        """The newest entry by which this version took office."""
+        return next((entry for entry in reversed(self.entries) if entry.champion == self.version != entry.before), None)
+
+
+def evidence_pack(known: OnRecord, made_at: datetime) -> EvidencePack:
+    """The pack as of now."""
+    sections = (
+        _purpose(known),
+        _people(known, made_at),
+        _data(known),
+        _development(known),
+        _tests(known),
+        _fairness(known),
+        _score(known),
+        _approval(known),
+        _monitoring(known),
+        _changes(known),
+    )
+    missing = tuple([*_undeclared(known), *_unrecorded(known)])
+    return EvidencePack(model=known.model.name, version=known.version, made_at=made_at, sections=sections, missing=missing)
+
+
+def _purpose(known: OnRecord) -> Section:
+    model, said = known.model, known.model.governance
+    facts = {
+        "what it predicts": model.description,
+        "task": f"{model.task}: {model.label.name}{f' ({model.label.unit})' if model.label.unit else ''}",
+        "intended use": said.intended_use,
+        "limits of use": "; ".join(said.limits),
+        "assumptions": "; ".join(said.assumptions),
+        "risk tier": said.risk_tier,
+    }
+    return Section(title="Purpose and limits of use", facts=facts)
+
+
+def _people(known: OnRecord, now: datetime) -> Section:
+    model, said, approval = known.model, known.model.governance, known.approval
+    by = approval.by if approval else ""
+    facts = {
+        "owner": model.owner,
+        "took office by": by,
+        "who is asked before a promotion": {
+            "none": "no one: the gate alone decides",
+            "orchestrator": f"{', '.join(model.review.reviewers) or 'any user who may answer'}, in the orchestrator",
+            "registry": "a person, by a tag in MLflow",
+        }[model.review.where],
+        "independent reviewer": said.reviewer,
+        "is the reviewer independent of the owner": "" if not said.reviewer else _yes(said.reviewer != model.owner),
+        "is the approver independent of the owner": "" if not by else _yes(by != model.owner),
+        "reviewed every": f"{said.review_every.days} days" if said.review_every else "",
+        "next review": f"{approval.at + said.review_every:%Y-%m-%d}" if approval and said.review_every else "",
+        "this pack was made at": f"{now:%Y-%m-%d %H:%M} UTC",
+    }
+    return Section(title="People", facts=facts)
+
+
+def _yes(so: bool) -> str:
+    return "yes" if so else "no"
+
+
+def _data(known: OnRecord) -> Section:
+    model, tags = known.model, known.tags
+    facts = {
+        "a row": f"identified by {', '.join(model.feed.key)}; its time is {model.feed.time}",
+        "labels": f"count from {model.feed.label_delay} after a row's time on",
+        "what may be wrong in a delivery": f"at most {model.feed.max_bad_share:.0%} of its rows; they go to quarantine",
+        "features": ", ".join(model.feature_names),
+        "judged by, never seen": ", ".join(column.name for column in model.groups) or "no such columns",
+        "trained on rows from": tags.get("trained_from", ""),
+        "until": tags.get("trained_until", ""),
+        "labelled rows": tags.get("labelled_rows", ""),
+        "training digest": tags.get("train_digest", ""),
+        "hold-out digest": tags.get("holdout", ""),
+        "rows taken back since": "; ".join(entry.reason for entry in taken_back(known.entries, known.version)) or "none",
+    }
+    lines = [(name, file.key, file.sha256) for name, manifest in known.manifests.items() for file in manifest.files]
+    return Section(
+        title="Data and their lineage", facts=facts, table=Table(head=("snapshot", "file", "sha256"), lines=tuple(lines))
+    )
+
+
+def _development(known: OnRecord) -> Section:
+    tags, model = known.tags, known.model
+    facts = {
+        "made at": f"{known.created:%Y-%m-%d %H:%M} UTC" if known.created else "",
+        "candidate": tags.get("candidate", ""),
+        "parameters": tags.get("parameters", "those of the code"),
+        "recipe": tags.get("recipe", ""),
+        "seed": tags.get("seed", ""),
+        "commit": tags.get("git", ""),
+        "lock of libraries": tags.get("lock", ""),
+        "format": tags.get("artifact", ""),
+        "the same rows give the same answers": tags.get("repeats", ""),
+        "why it was trained": tags.get("trigger", ""),
+        "run": tags.get("pipeline_run_url", ""),
+        "candidates compared": ", ".join(candidate.name for candidate in model.candidates) + ", and a linear baseline",
+    }
+    return Section(title="Development", facts=facts)
+
+
+def _tests(known: OnRecord) -> Section:
+    criteria, tags = known.model.criteria, known.tags
+    facts = {
+        "metric": criteria.metric,
+        "floors": f"{criteria.floor:g} on clean rows, {criteria.noisy_floor:g} on noisy ones",
+        "margin of non-inferiority": f"{criteria.margin:g}",
+        "judged one by one": ", ".join(criteria.judged_by) or "no slices are declared",
+        "verdict": tags.get("verdict", ""),
+        "why": tags.get("reason", ""),
+        "criteria digest": tags.get("criteria", ""),
+    }
+    facts |= {
+        f"check: {name.removeprefix('check.').replace('_', ' ')}": tags[name]
+        for name in sorted(tags)
+        if name.startswith("check.")
+    }
+    evidence = known.scorecard.get("evidence") or {}
+    cells = tuple(_cell(one) for one in evidence.get("cells", ()))
+    head = ("metric", "rows", "where", "count", "champion", "challenger", "gain", "tested")
+    return Section(title="Tests before promotion", facts=facts, table=Table(head=head, lines=cells) if cells else None)
+
+
+def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    gain = cell.get("gain") or {}
+    return (
+        str(cell.get("metric")),
+        str(cell.get("condition")),
+        str(cell.get("where")),
+        f"{cell.get('rows'):,}",
+        _number(cell.get("champion")),
+        _number(cell.get("challenger")),
+        _number(gain.get("value")),
+        _yes(bool(cell.get("tested"))),
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+
+
+def _fairness(known: OnRecord) -> Section:
+    found = (known.scorecard.get("in_use") or {}).get("fairness") or {}
+    facts = {
+        "groups": ", ".join(known.model.criteria.fairness) or "none are declared",
+        "too small to compare": ", ".join(found.get("too_small", ())) or "none",
+    }
+    lines = tuple(
+        (
+            str(gap["column"]),
+            str(gap["measure"]),
+            f"{gap['highest']} {_number(gap['highest_value'])}",
+            f"{gap['lowest']} {_number(gap['lowest_value'])}",
+            f"{_number(gap['low'])} to {_number(gap['high'])}",
+            _number(gap.get("champion")),
+        )
+        for gap in found.get("gaps", ())
+    )
+    head = ("column", "measure", "highest", "lowest", "95 % interval of the difference", "the champion's largest")
+    return Section(title="Fairness", facts=facts, table=Table(head=head, lines=lines) if lines else None)
+
+
+def _score(known: OnRecord) -> Section:
+    lines = tuple(
+        (section, test.title, f"{test.points:g}", test.why)
+        for section, tests in known.score.sections.items()
+        for test in tests
+    )
+    facts = {"in a line": known.score.sentence}
+    return Section(title="ML Test Score", facts=facts, table=Table(head=("section", "test", "points", "why"), lines=lines))
+
+
+def _approval(known: OnRecord) -> Section:
+    overrides = [entry for entry in known.about if entry.event in _OVERRIDES or entry.evidence.get("override")]
+    lane = known.tags.get("lane", "")
+    facts = {
+        "lane": lane,
+        "below its floors and promoted all the same": _yes(lane == "rescue"),
+        "a person's override of a check": known.tags.get("override", "none"),
+        "changed outside of the pipeline": "; ".join(f"{entry.at:%Y-%m-%d}: {entry.reason}" for entry in overrides) or "never",
+    }
+    for term in terms(known.entries):
+        if term.version == known.version:
+            facts[f"champion from {term.start:%Y-%m-%d %H:%M}"] = (
+                f"until {term.end:%Y-%m-%d %H:%M}" if term.end else "it still is"
+            )
+    return Section(title="Approval and overrides", facts=facts)
+
+
+def _monitoring(known: OnRecord) -> Section:
+    model, again = known.model, known.model.retraining
+    facts = {
+        "checked": f"every {in_a_word(model.feed.period)} ({model.feed.schedule} UTC), and when a delivery is announced",
+        "retrained": f"{again.cadence} UTC; when {again.when}; after {model.max_model_age.days} days at the latest",
+        "decay": f"a loss of more than {again.decay_share:.0%} on two mature periods, beyond chance",
+        "probation after a promotion": _probation(model),
+        "checks while it was champion": f"{len(known.checks):,}",
+    }
+    lines = tuple(_check(check) for check in known.checks[-_NEWEST_CHECKS:])
+    head = ("as of", "action", "quality", "columns drifted", "why")
+    return Section(title="Monitoring", facts=facts, table=Table(head=head, lines=lines) if lines else None)
+
+
+def _probation(model: Model) -> str:
+    if model.probation is None:
+        return "none"
+    then = model.probation.then.replace("_", " ")
+    return f"{model.probation.periods} periods, {model.probation.looks} looks; where it is worse: {then}"
+
+
+def _check(check: MonitorStatus) -> tuple[str, ...]:
+    value = check.quality.value
+    quality = f"{check.quality.metric} {value:.4g}" if value is not None else "no labels yet"
+    drifted = f"{len(check.drift.drifted)} of {check.drift.columns}"
+    return f"{check.as_of:%Y-%m-%d}", check.finding.headline, quality, drifted, check.finding.reason
+
+
+def _changes(known: OnRecord) -> Section:
+    lines = tuple(
+        (f"{entry.at:%Y-%m-%d %H:%M}", entry.event.replace("_", " "), entry.by, entry.reason) for entry in known.about
+    )
+    facts = {"entries in the ledger": f"{len(known.entries):,}, each chained to the one before by its digest: proved"}
+    return Section(title="What happened to it", facts=facts, table=Table(head=("at", "what", "by", "why"), lines=lines))
+
+
+def _undeclared(known: OnRecord) -> Iterator[str]:
+    said, model = known.model.governance, known.model
+    for name, value in (
+        ("intended_use", said.intended_use),
+        ("limits", said.limits),
+        ("assumptions", said.assumptions),
+        ("risk_tier", said.risk_tier),
+        ("reviewer", said.reviewer),
+        ("review_every", said.review_every),
+    ):
+        if not value:
+            yield f"the model's file does not say it: governance=Governance({name}=…)"
+    if not model.criteria.fairness:
+        yield "no groups are declared to compare: criteria.fairness"
+    if not model.criteria.slices:
+        yield "no slices are declared to judge by: criteria.slices"
+    if model.review.where == "none":
+        yield "no person is asked before a promotion: review=Review(where=…)"
+    if said.reviewer and said.reviewer == model.owner:
+        yield "the reviewer is the owner: no independent review"
+
+
+def _unrecorded(known: OnRecord) -> Iterator[str]:
+    commit = known.tags.get("git", "unknown")
+    for absent, line in (
+        (known.approval is None, f"version {known.version} was never champion"),
+        (not known.scorecard, "no scorecard: it was never judged, or its run in MLflow was removed"),
+        ("training" not in known.manifests, "no list of the files of its training rows"),
+        ("hold-out" not in known.manifests, "no list of the files of its hold-out rows"),
+        (commit == "unknown", "the commit of the code is not known"),
+        ("+" in commit, "the code had changes that are in no commit"),
+        (not known.checks, "no check was made while it was champion"),
+    ):
+        if absent:
+            yield line
+    for section, tests in known.score.sections.items():
+        for test in tests:
+            if not test.points:
+                yield f"ML Test Score, {section.lower()}: {test.title.lower()} ({test.why})"
