@@ -24,6 +24,9 @@ _FORM = {
     "undo",
     "freeze_until",
     "unfreeze",
+    "snooze",
+    "snooze_until",
+    "withdraw",
     "normal_now",
 }
 
@@ -59,9 +62,10 @@ class Request:
     that cannot be scored, or a version come back that was rolled back from; `asked_by` is the person or the event that started
     the run, `by_person` whether a person did. `normal_now` calls the newest period's number of rows normal. `candidate` alone
     takes part in a retraining; empty means the whole pool. `target`, `undo` (the newest rollback) and `dry_run` are a
-    rollback's, and so is `instead_of`: the champion that an event wants to go back from. `freeze_until` and `unfreeze` are a
-    monitor's. `started` is when the run started: recorded, and never used in a decision. `url`, `answer_url` and
-    `orchestrator` are as in `Run`. A `routine` retraining tells and asks people only what comes of it.
+    rollback's, and so is `instead_of`: the champion that an event wants to go back from. `freeze_until`, `unfreeze`, `snooze`
+    (a kind of message), `snooze_until` and `withdraw` (a key in landing) are a monitor's. `started` is when the run started:
+    recorded, and never used in a decision. `url`, `answer_url` and `orchestrator` are as in `Run`. A `routine` retraining
+    tells and asks people only what comes of it.
     """
 
     as_of: datetime
@@ -79,6 +83,9 @@ class Request:
     undo: bool = False
     freeze_until: datetime | None = None
     unfreeze: bool = False
+    snooze: str = ""
+    snooze_until: datetime | None = None
+    withdraw: str = ""
     instead_of: str | None = None
     started: datetime | None = None
     orchestrator: str = "the orchestrator"
@@ -125,6 +132,9 @@ def request_for(run: Run) -> Request:
         undo=_ticked(form, "undo"),
         freeze_until=moment("freeze_until", form["freeze_until"]) if form.get("freeze_until") else None,
         unfreeze=_ticked(form, "unfreeze"),
+        snooze=_line(form.get("snooze")),
+        snooze_until=moment("snooze_until", form["snooze_until"]) if form.get("snooze_until") else None,
+        withdraw=_line(form.get("withdraw")),
         instead_of=_line(event.get("instead_of")) or None,
         started=run.started,
         orchestrator=run.orchestrator,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from include.holds import SNOOZABLE
+
 # From the year 1900, as `include/request.py` has it.
 _ISO_8601 = r"^(19|[2-9]\d)\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 
@@ -46,10 +48,10 @@ def common(force: str) -> Form:
 
 
 def monitor_form() -> Form:
-    """With three more fields.
+    """With six more fields.
 
-    A feed's number of rows has changed for good, and a person says so before it shows by itself; and for a holiday or an
-    incident promotions and retrainings of this model are held back for a time.
+    A feed's number of rows has changed for good, and a person says so before it shows by itself; for a holiday or an incident
+    promotions and retrainings of this model are held back for a time; one kind of message is; a wrong delivery is withdrawn.
     """
     return (
         *common("Request a retraining, whatever is found."),
@@ -68,6 +70,21 @@ def monitor_form() -> Form:
             pattern=_ISO_8601,
         ),
         FormField("unfreeze", "Unfreeze", "End this model's freeze before its time. Say why above.", default=False),
+        FormField(
+            "snooze",
+            "Snooze",
+            "Send no messages of this kind about this model until the time below. The page Models goes on showing it.",
+            default="",
+            choices=(("", "nothing"), *((what, what) for what in SNOOZABLE)),
+        ),
+        FormField("snooze_until", "Snooze until", "When messages are sent again (UTC).", pattern=_ISO_8601),
+        FormField(
+            "withdraw",
+            "Withdraw a delivery",
+            "The key of a file in landing, such as churn/features/2026-05-04.csv: its rows count no more from this run on. "
+            "Say why above; the ledger names the versions that have seen them.",
+            longest=1000,
+        ),
     )
 
 

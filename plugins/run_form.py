@@ -16,7 +16,7 @@ def _param(field: FormField) -> Param:
     if isinstance(field.default, bool):
         return Param(field.default, type="boolean", title=field.title, description=field.description)
     checks: dict[str, Any] = {"type": "string" if field.default is not None else ["null", "string"]}
-    if field.name in ("as_of", "freeze_until"):
+    if field.name in ("as_of", "freeze_until", "snooze_until"):
         # Airflow looks at a format only to draw the field; what is refused is what does not match the pattern.
         checks["format"] = "date-time"
     if field.pattern:

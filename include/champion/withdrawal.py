@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from include.adapters.lake import file_id
 from include.adapters.object_store import ObjectStore
 from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, WITHDRAWN_ROWS, Version, card_path
 from include.champion.handover import Author, Subject, handover
@@ -45,20 +46,30 @@ class Withdrawal:
         return f"{self.rows:,} rows of {self.key} are withdrawn" + (f"; {'; '.join(seen)}" if seen else "")
 
 
-def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal:
+def withdraw(context: StepContext, key: str, landing: ObjectStore | None = None) -> Withdrawal:
     """Withdraw one file of landing, in the name of the request's user and for its reason.
+
+    With `landing` it is put aside there; the pipeline's own keys may not, and leave it where it is, done with.
 
     Raises:
         ToolError: no run has taken this file in, and it is not in landing.
     """
     services, model, request = context.services, context.model, context.request
     taken = services.lake.intakes(model.name, key)
-    if not taken and landing.stat(key) is None:
+    lying = next((file for file in services.landing.files(model.name) if file.key == key), None)
+    if not taken and lying is None:
         raise ToolError(f"{key!r} is not in landing, and no run of {model.name}.monitor has taken in a file of that name.")
+    delivered = [intake for intake in taken if not intake.withdrawn]
+    landed = [intake.file.landed_at for intake in delivered] + ([lying.landed_at] if lying else [])
+    newest = max(landed, default=None)
+    if newest is not None and newest >= request.as_of:
+        raise ToolError(
+            f"{key!r} landed at {newest:%Y-%m-%dT%H:%M:%SZ}, and this run is as of {request.as_of:%Y-%m-%dT%H:%M:%SZ}: a "
+            "withdrawal counts from now on. Leave As of empty, and trigger again."
+        )
     with handover(context, "withdraw") as begun:
         why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
-        take_back(context, landing, key, why)
-        delivered = [intake for intake in taken if not intake.withdrawn]
+        take_back(context, key, why, landing)
         found = _found(context, key, delivered)
         about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
         evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}
@@ -68,10 +79,15 @@ def withdraw(context: StepContext, landing: ObjectStore, key: str) -> Withdrawal
     return found
 
 
-def take_back(context: StepContext, landing: ObjectStore, key: str, why: str) -> None:
-    """Put a file aside, and let nothing count as the last delivery under its name."""
+def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | None) -> None:
+    """Put a file aside, or be done with it where it lies, and let nothing count as the last delivery under its name."""
     lake, model = context.services.lake, context.model
-    if landing.stat(key) is not None:
+    if landing is None:
+        done = lake.finished_files(model.name)
+        for file in context.services.landing.files(model.name):
+            if file.key == key and file_id(file) not in done:
+                lake.finish_file(model.name, Intake(file=file, rows=0, reasons={}, withdrawn=why))
+    elif landing.stat(key) is not None:
         landing.put(f"{model.name}/_withdrawn/{key.removeprefix(f'{model.name}/')}", landing.read(key))
         landing.delete(key)
     nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=context.request.as_of)

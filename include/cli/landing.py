@@ -83,7 +83,7 @@ def withdraw_command(key: str, reason: str) -> None:
       python -m include.cli landing withdraw churn/features/2024-01-01.csv --reason "sensor 7 was broken"
     """
     context = by_hand(_parts(key, model_names())[0], "landing withdraw", reason)
-    click.echo(f"{withdraw(context, landing_bucket(), key).in_words()}.")
+    click.echo(f"{withdraw(context, key, landing_bucket()).in_words()}.")
 
 
 @command.command("take-again")

@@ -153,6 +153,23 @@ def test_the_form_of_the_monitor_freezes_and_unfreezes() -> None:
     assert [entry.event for entry in world.services.ledger.proved("toy")][-1] == "unfrozen"
 
 
+def test_the_form_of_the_monitor_snoozes_a_kind_of_message() -> None:
+    """With who, why and until when; half an answer is refused, and nothing is snoozed then."""
+    world, now = World(), datetime.now(UTC)
+    until = now + timedelta(days=1)
+    for half in ({"snooze": "page"}, {"snooze_until": until}, {"snooze": "everything", "snooze_until": until}):
+        with pytest.raises(ToolError, match="Trigger again with both"):
+            world.do("reconcile", now, asked=half)
+    with pytest.raises(ToolError, match="a time that has not come yet"):
+        world.do("reconcile", now, asked={"snooze": "page", "snooze_until": now - timedelta(days=1)})
+    done = world.do("reconcile", now, asked={"snooze": "page", "snooze_until": until, "reason": "order 4711"})
+    assert "messages of the kind page snoozed" in done.held[0]
+    assert "order 4711" in done.held[0]
+    assert not_snoozed((Message("page", "noisy"), Message("silence", "nothing")), world.services.holds, "toy") == (
+        Message("silence", "nothing"),
+    )
+
+
 def test_a_freeze_by_form_needs_a_reason_and_an_end() -> None:
     """And a freeze of all models is not ended by one of them."""
     world, now = World(), datetime.now(UTC)

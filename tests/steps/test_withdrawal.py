@@ -6,7 +6,7 @@ import pytest
 
 from include.champion.withdrawal import Withdrawal, withdraw
 from include.decisions.monitoring.quality import Judged
-from include.errors import ToolError
+from include.errors import DataError, ToolError
 from include.request import Request
 from include.services import StepContext
 from tests.crashing import Process, dying
@@ -15,7 +15,7 @@ from tests.toy import DAY, World, day, rows
 
 def withdrawn(world: World, key: str, as_of: int = 12, reason: str = "sensor 7 was broken") -> Withdrawal:
     request = Request(as_of=day(as_of), reason=reason, run_id=f"withdraw {as_of}", reason_given=True, asked_by="carol")
-    return withdraw(StepContext(world.services, world.model, request), world.landing, key)
+    return withdraw(StepContext(world.services, world.model, request), key, world.landing)
 
 
 def ids(world: World, number: int) -> set[str]:
@@ -144,7 +144,7 @@ def test_a_withdrawal_that_died_is_finished_by_the_next(seasoned: World) -> None
 
     def work(world: World, process: Process) -> None:
         request = Request(as_of=day(12), reason="broken", run_id="withdraw", reason_given=True, asked_by="carol")
-        withdraw(StepContext(process.within(world.services, world.lake), world.model, request), world.landing, key)
+        withdraw(StepContext(process.within(world.services, world.lake), world.model, request), key, world.landing)
 
     key, calm = "toy/features/03.csv", Process()
     undisturbed = deepcopy(seasoned)
@@ -159,3 +159,48 @@ def test_a_withdrawal_that_died_is_finished_by_the_next(seasoned: World) -> None
         assert [entry.event for entry in world.services.ledger.proved("toy")].count("withdrawn") == 1
         assert world.registry.versions["1"].tags["withdrawn_rows"] == undisturbed.registry.versions["1"].tags["withdrawn_rows"]
         assert world.registry.descriptions == undisturbed.registry.descriptions
+
+
+def by_form(world: World, key: str, as_of: int = 12, **asked: object) -> str:
+    """What reconcile says, where the form of the monitor asks for a withdrawal."""
+    return str(world.do("reconcile", day(as_of), asked={"withdraw": key, "reason": "sensor 7 was broken"} | asked).summary)
+
+
+def test_the_form_withdraws_without_touching_landing(seasoned: World) -> None:
+    """The pipeline's own keys may not write there: its rows count no more, and no later run takes the file in again."""
+    before = dict(seasoned.landing.objects)
+    said = by_form(seasoned, "toy/features/03.csv")
+    assert "60 rows of toy/features/03.csv are withdrawn; trained on them: version 1" in said
+    assert ids(seasoned, 3) == set()
+    assert seasoned.landing.objects == before
+    assert seasoned.do("pull", day(12)).files == ()
+    entry = seasoned.services.ledger.proved("toy")[-1]
+    assert (entry.event, entry.by) == ("withdrawn", "carol")
+
+
+def test_the_form_withdraws_what_was_not_taken_in_yet(seasoned: World) -> None:
+    """It stays in landing and is done with; under its name a new delivery counts."""
+    key = seasoned.deliver("features", "08", rows(8).drop(columns="y"))
+    by_form(seasoned, key)
+    assert seasoned.do("pull", day(12)).files == ()
+    seasoned.deliver("features", "08", rows(8, count=20).drop(columns="y"))
+    seasoned.take_in(day(13))
+    assert len(ids(seasoned, 8)) == 20
+
+
+def test_the_form_twice_does_it_once(seasoned: World) -> None:
+    """A cleared task repeats nothing."""
+    for _ in range(2):
+        by_form(seasoned, "toy/features/03.csv")
+    assert [entry.event for entry in seasoned.services.ledger.proved("toy")].count("withdrawn") == 1
+
+
+def test_what_the_form_cannot_withdraw_is_refused(seasoned: World) -> None:
+    """A mistyped key, no reason, and a time before the delivery: the delivery would still be the last word."""
+    with pytest.raises(ToolError, match=r"'toy/features/99\.csv' is not in landing"):
+        by_form(seasoned, "toy/features/99.csv")
+    with pytest.raises(DataError, match="was to withdraw without a reason"):
+        by_form(seasoned, "toy/features/03.csv", reason_given=False)
+    with pytest.raises(ToolError, match="Leave As of empty"):
+        by_form(seasoned, "toy/features/03.csv", as_of=-400)
+    assert len(ids(seasoned, 3)) == 60
