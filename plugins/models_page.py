@@ -90,6 +90,8 @@ def _page(model: "Model", now: datetime) -> str:
     faults += spoilt
     entries, taken_back, spoilt = _ledger(read, model.name)
     faults += spoilt
+    deliveries, spoilt = read.records.newest_intakes(model.name, _ENTRIES)
+    faults += spoilt
     latest = read.latest.of(model.name)
     held, spoilt = read.holds.overview()
     faults += spoilt
@@ -104,6 +106,7 @@ def _page(model: "Model", now: datetime) -> str:
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),
+        deliveries=deliveries,
         taken_back=taken_back,
         entries=entries,
         links=_links(model.name, read.settings, checks[-1] if checks else None),

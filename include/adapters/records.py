@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 from include.adapters.latest_status import READERS, LatestStatus
 from include.adapters.object_store import ObjectStore, read_document, unless_spoilt
 from include.documents import to_bytes
 from include.errors import CorruptObject
+from include.results import Intake
 from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus, Status
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
@@ -110,6 +112,17 @@ class Records:
         keys = [entry.key for entry in self._store.entries(prefix) if folder in entry.key]
         versions = sorted({key.removeprefix(prefix).split("/", 1)[0] for key in keys}, key=int)
         return {version: self.remembered(model_name, version, kind, before) for version in versions}
+
+    def newest_intakes(self, model_name: str, newest: int) -> tuple[list[Intake], list[str]]:
+        """The records of so many of the newest deliveries and withdrawals, newest first; the second list is what is spoilt."""
+        entries = list(self._store.entries(f"intake/{model_name}/"))
+        # The history may have been taken in again, into a place of its own.
+        for turn in count(2):
+            if not (again := list(self._store.entries(f"intake/{model_name}.{turn}/"))):
+                break
+            entries = again
+        found, faults = self._readable(Intake, [entry.key for entry in sorted(entries, key=lambda one: one.modified)], newest)
+        return found[::-1], faults
 
     def was_replayed(self, model_name: str) -> bool:
         """Whether a replay of this model was ever started."""

@@ -14,16 +14,19 @@ from include.adapters.hold_store import HoldStore
 from include.adapters.latest_status import LatestStatus
 from include.adapters.ledger import Ledger
 from include.adapters.records import Records, stamp
+from include.cli.landing import take_again
 from include.noise.profile import NoiseProfile
 from include.reports.overview import FailedRun, Runs
+from include.request import Request
 from include.results import Checked, Drift, Moved, Quality, Scored
+from include.services import StepContext
 from include.settings import Settings
 from include.statuses import PeriodProfile
 from tests.fakes import MemoryStore
 from tests.ledger.test_entries import ledger_fact
 from tests.plugins.airflow_process import DATABASE, answers_of
 from tests.plugins.test_decision_cards import ASK
-from tests.toy import MODEL, World, day
+from tests.toy import DAY, MODEL, World, changed, day, rows
 
 NOW = datetime(2024, 2, 1, tzinfo=UTC)
 SPITE = "<script>alert(1)</script>"
@@ -122,7 +125,7 @@ def test_a_broken_file_is_one_red_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoilt", ["latest/toy/monitor", "status/toy/monitor", "status/toy/retrain", "profiles/toy", "ledger/toy"]
+    "spoilt", ["latest/toy/monitor", "status/toy/monitor", "status/toy/retrain", "profiles/toy", "intake/toy", "ledger/toy"]
 )
 def test_a_spoilt_document_is_one_red_line(monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
     """The page of its model names the object, and shows what can be read."""
@@ -292,3 +295,33 @@ def test_a_run_that_failed_stands_first_and_says_where(monkeypatch: pytest.Monke
     for page in (models_page.models_page({"toy.monitor"}, NOW)[1], models_page.model_page("toy.monitor", NOW)[1]):
         assert "monitor failed" in page
         assert 'href="../dags/toy.monitor/runs/run%2F1/tasks/check"' in page
+
+
+def test_deliveries_stand_on_the_page_with_what_became_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest first, with the reasons of what broke the contract, and withdrawals by whom and why."""
+    world = World().with_days(4)
+    wrong = rows(4).drop(columns="y").assign(x=900)
+    world.deliver("features", f"04{SPITE}", wrong)
+    world.model = changed(max_bad_share=1.0)
+    world.take_in(day(6))
+    world.do("reconcile", day(7), asked={"withdraw": "toy/features/02.csv", "reason": "twice the same"})
+    served(monkeypatch, world.lake)
+    _, page = models_page.model_page("toy.monitor", NOW)
+    shown = page[page.index("<h2>Deliveries</h2>") : page.index("<h2>Ledger</h2>")]
+    assert SPITE not in shown
+    assert "by carol: twice the same" in shown
+    assert "60: x: above 50" in shown
+    assert shown.count("<tr>") == 1 + 10
+    assert "Withdraw a delivery" in shown
+
+
+def test_a_history_that_was_taken_in_again_is_the_one_that_is_shown() -> None:
+    """Its records are in a place of their own; those of before count no more."""
+    world = World().with_days(2)
+    world.model = changed(period=2 * DAY)
+    request = Request(as_of=day(5), reason="weeks", run_id="take-again", asked_by="carol")
+    take_again(StepContext(world.services, world.model, request))
+    world.deliver_day(2)
+    world.take_in(day(6))
+    newest, faults = Records(world.lake).newest_intakes("toy", 100)
+    assert (len(newest), faults) == (6, [])
