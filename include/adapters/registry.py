@@ -34,6 +34,8 @@ PARAMETERS = "parameters"
 ARTIFACT = "artifact"
 # A tag: the team's own modules that it runs, each with a digest of its source, as JSON.
 OWN_CODE = "own_code"
+# The version that was validated, of one that learned the hold-out's rows too.
+REFRESHES = "refreshes"
 # Whether two fits on the same rows gave the same answers: yes, no, or not known.
 REPEATS = "repeats"
 # A tag: how often the history had been taken in as a whole when the version was trained on it.

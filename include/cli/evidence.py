@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from include.adapters.registry import EVIDENCE, Version, card_path
+from include.adapters.registry import EVIDENCE, REFRESHES, Version, card_path
 from include.cli.connection import connect
 from include.errors import ProvingGroundError, ToolError
 from include.ledger.entries import Entry, terms
@@ -58,7 +58,9 @@ def _champion(services: Services, model: Model) -> str:
 def gathered(services: Services, model: Model, number: str, now: datetime) -> tuple[EvidencePack, dict[str, Any]]:
     """The pack, and what its page shows beside it: the decision card and its picture."""
     version, entries = services.registry.version(model.name, number), services.ledger.proved(model.name)
-    judged = _judged(services, model, number)
+    # What learned the hold-out's rows too was validated under another number.
+    validated = services.registry.version(model.name, version.tags.get(REFRESHES, number))
+    judged = _judged(services, model, validated.number)
     known = OnRecord(
         model=model,
         version=number,
@@ -66,12 +68,13 @@ def gathered(services: Services, model: Model, number: str, now: datetime) -> tu
         created=version.created,
         entries=entries,
         score=ml_test_score(model, _score_inputs(services, model, judged, entries)),
+        refreshes=version.tags.get(REFRESHES, ""),
         checks=_checks(services, model, number, entries),
         manifests=_manifests(services, model, version),
-        scorecard=json.loads(_report(services, version, "scorecard.json") or "{}"),
+        scorecard=json.loads(_report(services, validated, "scorecard.json") or "{}"),
     )
-    path = card_path(version.tags[EVIDENCE]) if EVIDENCE in version.tags else "decision_card.md"
-    return evidence_pack(known, now), {"card": _report(services, version, path), "picture": _picture(services, version)}
+    path = card_path(validated.tags[EVIDENCE]) if EVIDENCE in validated.tags else "decision_card.md"
+    return evidence_pack(known, now), {"card": _report(services, validated, path), "picture": _picture(services, validated)}
 
 
 def page(pack: EvidencePack, beside: dict[str, Any]) -> str:

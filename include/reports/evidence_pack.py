@@ -7,7 +7,7 @@ neither a record nor the model's own file says. Pure.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -59,8 +59,9 @@ class EvidencePack(BaseModel):
 class OnRecord:
     """What is known of one version: its tags in the registry, the proved ledger, the checks while it was champion.
 
-    `manifests` are its snapshots by "training" and "hold-out", `scorecard` is the content of scorecard.json, `score` the ML
-    Test Score; each is empty where there is none.
+    `refreshes` is the version that was validated, where this one learned the hold-out's rows too: verdict, scorecard and card
+    are that one's. `manifests` are its snapshots by "training" and "hold-out", `scorecard` is the content of scorecard.json,
+    `score` the ML Test Score; each is empty where there is none.
     """
 
     model: Model
@@ -69,6 +70,7 @@ class OnRecord:
     created: datetime | None
     entries: Sequence[Entry]
     score: Score
+    refreshes: str = ""
     checks: Sequence[MonitorStatus] = ()
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     scorecard: Mapping[str, Any] = field(default_factory=dict)
@@ -136,6 +138,11 @@ def _people(known: OnRecord, now: datetime) -> Section:
     return Section(title="People", facts=facts)
 
 
+def _length(length: timedelta) -> str:
+    days, rest = divmod(length, timedelta(days=1))
+    return f"{days} days" if not rest else f"{length.total_seconds() / 3600:g} hours"
+
+
 def _yes(so: bool) -> str:
     return "yes" if so else "no"
 
@@ -144,7 +151,7 @@ def _data(known: OnRecord) -> Section:
     model, tags = known.model, known.tags
     facts = {
         "a row": f"identified by {', '.join(model.feed.key)}; its time is {model.feed.time}",
-        "labels": f"count from {model.feed.label_delay} after a row's time on",
+        "labels": f"count from {_length(model.feed.label_delay)} after a row's time on",
         "what may be wrong in a delivery": f"at most {model.feed.max_bad_share:.0%} of its rows; they go to quarantine",
         "features": ", ".join(model.feature_names),
         "judged by, never seen": ", ".join(column.name for column in model.groups) or "no such columns",
@@ -155,7 +162,11 @@ def _data(known: OnRecord) -> Section:
         "hold-out digest": tags.get("holdout", ""),
         "rows taken back since": "; ".join(entry.reason for entry in taken_back(known.entries, known.version)) or "none",
     }
-    lines = [(name, file.key, file.sha256) for name, manifest in known.manifests.items() for file in manifest.files]
+    lines = [
+        (name, file.key.removesuffix(f"/{file.sha256}.parquet"), file.sha256)
+        for name, manifest in known.manifests.items()
+        for file in manifest.files
+    ]
     return Section(
         title="Data and their lineage", facts=facts, table=Table(head=("snapshot", "file", "sha256"), lines=tuple(lines))
     )
@@ -171,6 +182,9 @@ def _development(known: OnRecord) -> Section:
         "seed": tags.get("seed", ""),
         "commit": tags.get("git", ""),
         "lock of libraries": tags.get("lock", ""),
+        "validated as": f"version {known.refreshes}; this one learned the hold-out's rows too"
+        if known.refreshes
+        else "itself",
         "format": tags.get("artifact", ""),
         "the same rows give the same answers": tags.get("repeats", ""),
         "why it was trained": tags.get("trigger", ""),

@@ -85,6 +85,7 @@ class Line:
     maturity: float | None = None
     estimate: float | None = None
     decayed: bool = False
+    measured_version: str | None = None
     verdict: str | None = None
     verdict_version: str | None = None
     verdict_as_of: datetime | None = None
@@ -257,6 +258,7 @@ def _of_check(status: MonitorStatus) -> dict[str, Any]:
         "high": quality.high,
         "estimate": quality.estimate,
         "decayed": quality.decayed,
+        "measured_version": status.scored.champion.version if status.scored.champion else None,
     }
 
 

@@ -312,9 +312,12 @@ def _rows_a_year_ago(check: _Check, known: Mapping[datetime, PeriodRows]) -> lis
 
 
 def _keep_profile(check: _Check, noise: NoiseProfile, broken: Mapping[str, str]) -> None:
-    """Keep the period's noise and signs; a back-fill keeps what it was called by a person, and nothing else."""
+    """Keep the period's noise and signs; a back-fill keeps those of a period that no run has checked.
+
+    Of another one it only keeps what a person called it.
+    """
     lake, name, kept = check.services.lake, check.model.name, check.kept
-    if not check.is_backfill:
+    if kept is None or not check.is_backfill:
         lake.write_profile(name, PeriodProfile(check.period, noise, tuple(sorted(broken)), check.accepted_by))
     elif check.request.normal_now and kept is not None:
         again = kept.broken == (VOLUME,) or kept.counts_again

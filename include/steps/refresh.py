@@ -10,7 +10,7 @@ Never red for what it finds: then the validated version stays. Safe to run again
 from datetime import timedelta
 
 from include.adapters.compute import computing, in_parallel
-from include.adapters.registry import Version
+from include.adapters.registry import REFRESHES, Version
 from include.champion.handover import Author, Subject, handover
 from include.champion.training import Work
 from include.decisions.contest.linear_baseline import candidate_named
@@ -69,7 +69,7 @@ def _work(context: StepContext, holdout: Snapshot, trained: Trained) -> Work:
 
 def _tags(context: StepContext, verdict: Verdict) -> dict[str, str]:
     validated = context.services.registry.version(context.model.name, str(verdict.version))
-    return {name: validated.tags[name] for name in _INHERITED if name in validated.tags} | {"refreshes": validated.number}
+    return {name: validated.tags[name] for name in _INHERITED if name in validated.tags} | {REFRESHES: validated.number}
 
 
 def _problems(context: StepContext, holdout: Snapshot, validated: str, version: Version) -> tuple[list[str], float]:

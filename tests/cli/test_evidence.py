@@ -43,7 +43,8 @@ def test_every_digest_of_the_training_rows_is_listed(world: World) -> None:
     tags = world.registry.versions["1"].tags
     for name, tag in (("training", "train_digest"), ("hold-out", "holdout")):
         files = world.services.lake.manifest("toy", tags[tag]).files
-        assert [line[1:] for line in table.lines if line[0] == name] == [(file.key, file.sha256) for file in files]
+        listed = [(f"{folder}/{digest}.parquet", digest) for kind, folder, digest in table.lines if kind == name]
+        assert listed == [(file.key, file.sha256) for file in files]
         assert files
 
 
@@ -68,6 +69,17 @@ def test_what_people_declare_is_in_it_and_no_longer_missing(world: World) -> Non
     assert people["is the reviewer independent of the owner"] == "yes"
     world.model = replace(world.model, governance=replace(SAID, reviewer=world.model.owner))
     assert facts(world, "People")["is the reviewer independent of the owner"] == "no"
+
+
+def test_a_refreshed_version_shows_how_the_validated_one_was_judged(world: World) -> None:
+    """Its scorecard and card are that one's, and it says so."""
+    judged, tags = world.registry.versions["1"], {"refreshes": "1"}
+    made = {name: judged.tags[name] for name in ("train_digest", "git") if name in judged.tags}
+    number = world.registry.add(world.registry.pipelines["1"], made | tags).number
+    pack, beside = gathered(world.services, world.model, number, day(20))
+    assert not any("no scorecard" in line for line in pack.missing)
+    assert "PROMOTE: toy version 1" in beside["card"]
+    assert facts(world, "Development", number)["validated as"].startswith("version 1;")
 
 
 def test_a_version_that_was_refused_says_so(world: World) -> None:
