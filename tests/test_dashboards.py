@@ -70,3 +70,43 @@ def test_every_figure_of_a_model_is_on_a_dashboard_or_in_an_alert() -> None:
     """Every exported metric is shown on a dashboard."""
     seen = json.dumps(BOARDS) + (FOLDER.parent / "prometheus/rules.yml").read_text()
     assert sorted(name for name in KNOWN if f"proving_ground_{name}" not in seen) == []
+
+
+def units() -> list[tuple[str, str, str]]:
+    """The title, query and unit of every figure: of a table each column has its own."""
+    found = []
+    for dashboard in BOARDS.values():
+        for panel in dashboard["panels"]:
+            unit, columns = panel["fieldConfig"]["defaults"]["unit"], {}
+            for override in panel["fieldConfig"].get("overrides", []):
+                of_column = {one["id"]: one["value"] for one in override["properties"]}
+                columns[override["matcher"]["options"]] = of_column.get("unit", unit)
+            names: dict[str, str] = {}
+            for one in panel.get("transformations", []):
+                names |= one["options"].get("renameByName", {})
+            for target in panel["targets"]:
+                column = names.get(f"Value #{target['refId']}", panel["title"])
+                found.append((column, target["expr"], columns.get(column, unit)))
+    return found
+
+
+@pytest.mark.parametrize(("title", "query", "unit"), units())
+def test_every_figure_has_the_unit_of_its_metric(title: str, query: str, unit: str) -> None:
+    """A time is shown as a duration and a share as a percentage; what has no unit has none."""
+    counted = query.startswith(("count(", "sum("))
+    if "quality_against_reference" in query or counted:
+        expected = "short"
+    elif "time() -" in query or re.search(r"_seconds\b", query):
+        expected = "s"
+    elif re.search(r"_ratio\b", query) or " / " in query:
+        expected = "percentunit"
+    else:
+        expected = "short"
+    assert unit == expected, f"{title}: {query}"
+
+
+def test_titles_are_the_words_of_the_field() -> None:
+    """A title is a noun that stands alone: on a wall no one can ask what "ago" refers to."""
+    titles = {panel["title"] for dashboard in BOARDS.values() for panel in dashboard["panels"]}
+    assert {"Champion age", "Time since last check", "Pending reviews", "Drift", "Quarantined rows"} <= titles
+    assert not any(title.endswith((" ago", " for", " waits", "at first")) for title in titles)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _SEED = 20130101
+# Of the metrics that decisions/scoring/metrics.py computes.
+LOWER_IS_BETTER = ("log_loss", "brier", "mae", "rmse", "pinball")
 # The candidate that is in every pool (decisions/data/linear_baseline.py).
 BASELINE = "baseline"
 BASELINE_TYPES = ("numpy.dtype",)
@@ -168,6 +170,12 @@ class Criteria:
     max_size_mb: float | None = None
     max_memory_mb: float | None = None
     max_calibration_error: float | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the primary metric is better."""
+        own = {metric.name: metric.higher_is_better for metric in self.own_metrics}
+        return own.get(self.metric, self.metric not in LOWER_IS_BETTER)
 
     @property
     def judged_by(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from include.alerts.throttle import KINDS, OUTCOMES, Flow
 from include.ledger.entries import Entry
 from include.models.contract import Model
 from include.reports.overview import Runs
+from include.results import Quality
 from include.statuses import Latest, MonitorStatus, Posted, RetrainStatus
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,6 +46,10 @@ _GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "quality_low": (("metric", "maturity"), "Lower end of the 95 % interval of proving_ground_quality."),
     "quality_high": (("metric", "maturity"), "Upper end of the 95 % interval of proving_ground_quality."),
     "quality_reference": (("metric",), "What that metric was at first; decay is measured from here."),
+    "quality_against_reference_ratio": (
+        (),
+        "Quality against what it was at first, of an error its inverse: below 1 is worse, for every metric.",
+    ),
     "quality_decayed": ((), "1 where the newest check measured a decay of quality, as triage takes it, else 0."),
     "label_maturity_ratio": ((), "Share of the newest period's rows whose labels have come."),
     "labels_overdue_periods": ((), "Periods whose labels are late."),
@@ -133,6 +138,7 @@ def _samples(model: Model, latest: Latest, runs: Runs) -> Samples:
     if latest.monitor:
         yield "last_check_timestamp_seconds", (), latest.monitor.at.timestamp()
         yield from _of_check(latest.monitor.document)
+        yield "quality_against_reference_ratio", (), _against_reference(model, latest.monitor.document.quality)
     if latest.profile:
         for feature, kinds in latest.profile.document.profile.rates.items():
             yield from (("noise_ratio", (feature, kind), rate) for kind, rate in kinds.items())
@@ -177,6 +183,14 @@ def _of_check(status: MonitorStatus) -> Samples:
     yield "quality_decayed", (), float(quality.decayed)
     yield "label_maturity_ratio", (), quality.newest_maturity
     yield "labels_overdue_periods", (), quality.overdue
+
+
+def _against_reference(model: Model, quality: Quality) -> float | None:
+    """Turned so that more is better; None where that cannot be said as a ratio."""
+    value, reference = quality.value, quality.reference
+    if value is None or reference is None or min(value, reference) <= 0:
+        return None
+    return value / reference if model.criteria.higher_is_better else reference / value
 
 
 def _seconds(moment: datetime | None) -> float | None:

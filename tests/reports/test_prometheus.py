@@ -10,20 +10,23 @@ from prometheus_client.parser import text_string_to_metric_families
 from include.adapters.latest_status import LatestStatus
 from include.alerts.throttle import KINDS, OUTCOMES, Flow
 from include.ledger.state import Fact
+from include.models.contract import Model
 from include.noise.profile import NoiseProfile
 from include.reports.overview import FailedRun, Runs
 from include.reports.prometheus import exposition
 from include.results import Checked, Drift, Moved, Quality, Scored
 from include.statuses import Latest, PeriodProfile, Posted
 from tests.ledger.test_entries import ledger_fact
-from tests.statuses import retrain_status
-from tests.toy import MODEL, World, day
+from tests.statuses import monitor_status, retrain_status
+from tests.toy import MODEL, World, changed, day
 
 Exported = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def exported(latest: Mapping[str, Latest], runs: Runs | None = None, flow: Flow | None = None) -> Exported:
-    exposed = exposition([MODEL], latest, {"toy": runs} if runs else {}, flow or Flow())
+def exported(
+    latest: Mapping[str, Latest], runs: Runs | None = None, flow: Flow | None = None, model: Model = MODEL
+) -> Exported:
+    exposed = exposition([model], latest, {"toy": runs} if runs else {}, flow or Flow())
     families = text_string_to_metric_families(exposed.decode())
     return {
         (sample.name.removeprefix("proving_ground_"), tuple(sorted(sample.labels.items()))): sample.value
@@ -134,3 +137,18 @@ def test_messages_are_counted_by_what_became_of_them() -> None:
     assert counted[("kind", "verdict"), ("outcome", "delivered")] == 5
     assert (len(counted), sum(counted.values())) == (len(KINDS) * len(OUTCOMES), 7)
     assert sum(value for (name, _), value in exported({}).items() if name == "messages_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "reference", "ratio"),
+    [("roc_auc", 0.6, 0.8, 0.75), ("mae", 8.0, 6.0, 0.75), ("money", -3.0, 6.0, None), ("mae", 0.0, 6.0, None)],
+)
+def test_quality_against_its_reference_is_better_when_higher(
+    metric: str, value: float, reference: float, ratio: float | None
+) -> None:
+    """Of an error the inverse: one axis for all models; no ratio where a value is not above zero."""
+    model = changed(metric=metric)
+    at = day(9)
+    status = monitor_status(at, quality=Quality(period=at, metric=metric, value=value, reference=reference))
+    found = of(exported({"toy": Latest(monitor=Posted(at, status))}, model=model), "quality_against_reference_ratio")
+    assert found == (None if ratio is None else pytest.approx(ratio))

@@ -1,6 +1,7 @@
 """Metrics say what the textbook says, and their influences give the standard error that resampling would."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -307,3 +308,11 @@ def test_a_share_of_one_is_known_as_far_as_it_was_tried() -> None:
     assert (found.value, found.error) == (1.0, 0.0)
     assert found.low == pytest.approx(0.83, abs=0.02)
     assert found.high == 1.0
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_model_knows_which_way_its_metric_is_better(task: Task) -> None:
+    """What pages say without loading this module agrees with it, for every metric and a team's own."""
+    own = (OwnMetric("waste", lambda _, p: p, higher_is_better=False), OwnMetric("gain", lambda _, p: p))
+    for name, metric in metrics_of(task, replace(Criteria("x", 0, 0, 1, money=Money()), own_metrics=own)).items():
+        assert Criteria(name, 0, 0, 1, own_metrics=own).higher_is_better == metric.higher_is_better, name
