@@ -132,8 +132,8 @@ new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn
 	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=visit_id (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")
 
 check-model: $(READY) ## whether a model keeps the contract (NAME=churn), is right about DATA=sample.csv, and what the gate says
-	@$(BIN)/python -m pytest tests/models --tb=line --model "$(call given,NAME,churn)"
-	$(if $(DATA),@$(BIN)/python -m include.cli check-model "$(NAME)" "$(DATA)")
+	$(if $(DATA),@$(BIN)/python -m include.cli check-model "$(call given,NAME,churn)" "$(DATA)")
+	@echo "The contract of every model, about ten seconds:" && $(BIN)/python -m pytest tests/models --tb=line --model "$(call given,NAME,churn)"
 
 replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the running stack)
 	@$(BIN)/python -m include.cli replay "$(call given,MODEL,flight_delays)"

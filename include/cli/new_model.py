@@ -80,9 +80,10 @@ def write(name: str, data: Path | None, key: Sequence[str] = (), models: Path = 
     _refuse_name(name, models)
     text = _template(name)
     if data is not None:
-        from include.cli.tables import columns_of_labels, read_table
+        from include.cli.tables import columns_of_labels, read_table, rows_of_files
 
-        text = filled_in(text, guess(read_table(data), name, key, KnownColumns(labels=columns_of_labels(data))))
+        known = KnownColumns(labels=columns_of_labels(data), files=rows_of_files(data))
+        text = filled_in(text, guess(read_table(data), name, key, known))
     path = models / f"{name}.py"
     path.write_text(text)
     return path

@@ -24,6 +24,12 @@ def read_table(path: Path) -> pd.DataFrame:
     return _rows(path)
 
 
+def rows_of_files(path: Path) -> tuple[int, ...]:
+    """How many rows each file of a folder has that `read_table` reads one below the other; empty for one file."""
+    folder = path / "features" if all((path / stream).is_dir() for stream in _STREAMS) else path
+    return tuple(len(_read(file)) for file in _files(folder)) if folder.is_dir() else ()
+
+
 def columns_of_labels(path: Path) -> tuple[str, ...]:
     """The columns that only the folder of labels has, where a folder holds features and labels apart; else none."""
     if not all((path / stream).is_dir() for stream in _STREAMS):
@@ -32,7 +38,7 @@ def columns_of_labels(path: Path) -> tuple[str, ...]:
     return tuple(name for name in labels.columns if name not in features.columns)
 
 
-def _rows(path: Path) -> pd.DataFrame:
+def _files(path: Path) -> list[Path]:
     files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES)) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.name.endswith(SUFFIXES) for file in files):
         raise DataError(
@@ -40,7 +46,11 @@ def _rows(path: Path) -> pd.DataFrame:
             f"{', '.join(SUFFIXES)}, features and label in one table; or a folder that holds two such folders, features and "
             "labels. Correct the path."
         )
-    return pd.concat([_read(file) for file in files], ignore_index=True)
+    return files
+
+
+def _rows(path: Path) -> pd.DataFrame:
+    return pd.concat([_read(file) for file in _files(path)], ignore_index=True)
 
 
 def joined_on_keys(what: str, features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

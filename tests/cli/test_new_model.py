@@ -4,6 +4,7 @@ import runpy
 import subprocess
 import sys
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -174,3 +175,19 @@ def test_few_whole_numbers_are_asked_about(tmp_path: Path) -> None:
     text = new_model.write("churn", tmp_path / "sample.csv", ["id"], tmp_path).read_text()
     assert 'Column("region", "number"),  # GUESS: low=, high=, unit=? or a category: a code? known at the time?' in text
     assert 'Column("visits", "number"),  # GUESS: low=, high=, unit=? known at the time?' in text
+
+
+@pytest.mark.parametrize(("freq", "period"), [("MS", '"month"'), ("QS", '"quarter"'), ("W-MON", "timedelta(weeks=1)")])
+def test_files_of_a_month_each_come_by_the_month(freq: str, period: str, tmp_path: Path) -> None:
+    """Rows of every day, a file for each month, quarter or week of a year: what a file holds is how often it comes."""
+    starts = pd.date_range("2023-01-01", "2024-01-01", freq=freq)
+    folder = tmp_path / "deliveries"
+    folder.mkdir()
+    for number, (start, end) in enumerate(pairwise(starts)):
+        at = pd.date_range(start, end, freq="6h", inclusive="left")
+        lines = pd.DataFrame({"id": [f"{number}-{turn}" for turn in range(len(at))], "at": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        lines.assign(x=range(len(at)), churned=[turn % 2 for turn in range(len(at))]).to_csv(
+            folder / f"{number}.csv", index=False
+        )
+    text = new_model.write("churn", folder, ("id",), tmp_path).read_text()
+    assert f"period={period}," in text

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,15 @@ import pandas as pd
 from include.decisions.data.values import as_numbers
 from include.errors import DataError
 from include.models.contract import Column, Criteria, Kind, Task
-from include.periods import Period
+from include.periods import CalendarPeriod, Period
 
 _LABEL_WORDS = ("label", "target", "y", "class", "outcome", "answer", "default", "fraud", "late", "left", "churn", "churned")
 _FEW_VALUES = 50
 _FEW_CODES = 20
 _WORDS_OF_A_TEXT = 3
 _A_MONTH = timedelta(days=28)
+# Of fewer files it is chance that each holds a month of its own.
+_FEWEST_FILES = 3
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class KnownColumns:
     """What is known of some columns beside their values.
 
     `kinds` says what they are, `number`, `time` or `text`: a text of digits is no number then. `labels` are those that came
-    with the labels alone: the label is among them, and none of them is a feature.
+    with the labels alone: the label is among them, and none of them is a feature. `files` are the rows of each file that the
+    table was read from, one below the other; empty where that is not known.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    files: tuple[int, ...] = ()
 
 
 def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: KnownColumns | None = None) -> Guess:
@@ -80,7 +85,7 @@ def guess(table: pd.DataFrame, model_name: str, key: Sequence[str], known: Known
         features=tuple(_column(table[name], kinds[name]) for name in features),
         key=tuple(key),
         time=times[0],
-        period=_period(table[times[0]]),
+        period=_period(table[times[0]], known.files),
         criteria=_criteria(task, table[labels[0]]),
         labels=tuple(labels),
         few=frozenset(name for name in features if kinds[name] == "number" and _is_few_whole_numbers(table[name])),
@@ -168,13 +173,31 @@ def _label(values: pd.Series, kind: str) -> tuple[Column, Task]:
     return Column(name, "category"), "multiclass"
 
 
-def _period(values: pd.Series) -> Period:
-    """Quarters or months where no rows come in between, else weeks where they make twelve periods or more, else days."""
+def _period(values: pd.Series, files: tuple[int, ...]) -> Period:
+    """Quarters or months where each file holds one, or where no rows come in between.
+
+    Else weeks where they make twelve periods or more, else days.
+    """
     times = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+    if calendar := _period_of_files(times, files):
+        return calendar
     apart = times.drop_duplicates().sort_values().diff().median()
     if apart >= _A_MONTH:
         return "quarter" if apart >= 2 * _A_MONTH else "month"
     return timedelta(weeks=1) if times.max() - times.min() >= timedelta(weeks=12) else timedelta(days=1)
+
+
+def _period_of_files(times: pd.Series, files: tuple[int, ...]) -> CalendarPeriod | None:
+    """The month or quarter of the calendar that each of three files or more holds, and no other one does."""
+    if len(files) < _FEWEST_FILES or sum(files) != len(times):
+        return None
+    number = np.repeat(np.arange(len(files)), files)
+    for period, code in (("month", "M"), ("quarter", "Q")):
+        of_row = times.dt.tz_convert(None).dt.to_period(code)
+        each = of_row.groupby(number).agg(["nunique", "first"])
+        if (each["nunique"] == 1).all() and each["first"].is_unique:
+            return cast("CalendarPeriod", period)
+    return None
 
 
 def _criteria(task: Task, label: pd.Series) -> Criteria:

@@ -26,6 +26,9 @@ GIVES_AWAY = 0.995
 SUSPICIOUS: Mapping[Task, float] = {"binary": 0.8, "multiclass": 0.95, "regression": 0.95}
 _MOST_ROWS = 20_000
 _FEWEST_ROWS = 50
+# Errors in the label's own unit, which grow with it.
+_IN_LABELS_UNIT = ("mae", "rmse", "pinball")
+_FEWEST_PERIODS, _GROWN = 4, 1.5
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,34 @@ def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFin
     times, typed = checked.times, checked.good
     findings = [*_times(model, table, times, now), *_keys(model, table), *_values(model, table, checked.reasons)]
     if len(typed):
-        findings += [*_giveaways(model, typed), *_history(model, typed, as_of(model, typed, now)), *_gaps(model, typed)]
+        findings += [
+            *_giveaways(model, typed),
+            *_history(model, typed, as_of(model, typed, now)),
+            *_gaps(model, typed),
+            *_growth(model, typed),
+        ]
     return sorted(findings, key=lambda finding: finding.severity != "wrong")
+
+
+def _growth(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
+    """A floor in the label's own unit, where that unit's level changes: what is good now is out of reach then."""
+    if model.criteria.metric not in _IN_LABELS_UNIT:
+        return
+    known = typed[typed[model.label.name].notna()]
+    sizes = known[model.label.name].abs().groupby(model.periods_of(known[model.feed.time])).median()
+    if len(sizes) < 2 * _FEWEST_PERIODS:
+        return
+    quarter = len(sizes) // 4
+    first, last = float(sizes.head(quarter).median()), float(sizes.tail(quarter).median())
+    if min(first, last) <= 0 or max(first, last) < _GROWN * min(first, last):
+        return
+    yield SpecFinding(
+        "doubt",
+        f"criteria.floor {model.criteria.floor:g} and noisy_floor {model.criteria.noisy_floor:g}",
+        f"{model.label.name} is {last:.4g} in the newest quarter of the periods, {first:.4g} in the first (typical size)",
+        "floors that hold as the label grows",
+        "Name floors for the level that you expect, or wide ones: each challenger has to beat the trivial answers anyway.",
+    )
 
 
 def as_of(model: Model, typed: pd.DataFrame, now: datetime) -> datetime:

@@ -109,3 +109,18 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     shuffled = bad.iloc[np.random.default_rng(seed).permutation(len(bad))].reset_index(drop=True)
     reported = [[(finding.severity, finding.what) for finding in check_spec(MODEL, table, NOW)] for table in (bad, shuffled)]
     assert reported[0] == reported[1]
+
+
+@pytest.mark.parametrize(("growth", "metric", "doubted"), [(1.3, "mae", True), (1.0, "mae", False), (1.3, "r2", False)])
+def test_a_floor_in_the_unit_of_a_label_that_grows_is_doubted(growth: float, metric: str, doubted: bool) -> None:
+    """What is good at the first level is out of reach at the last; a metric without a unit has no such floor."""
+    model = changed(
+        task="regression", metric=metric, floor=30.0, noisy_floor=40.0, label=Column("y", "number", low=0, optional=True)
+    )
+    days = [rows(number) for number in range(10)]
+    grown = pd.concat([one.assign(y=(100 + 5 * one["z"]) * growth**at) for at, one in enumerate(days)], ignore_index=True)
+    grown = grown.astype("str")
+    found = [one for one in check_spec(model, grown, NOW) if one.what.startswith("criteria.floor")]
+    assert bool(found) == doubted
+    if found:
+        assert "in the newest quarter of the periods, " in found[0].value
