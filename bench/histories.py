@@ -288,7 +288,7 @@ HISTORIES = {
             datetime(1991, 1, 1, tzinfo=UTC),
         ),
         _shipped(FLIGHTS, PLAYED["flight_delays"].first, 4, "season"),
-        _shipped(SEARCHES, datetime(2010, 8, 30, tzinfo=UTC), 1, "new products every week, texts"),
+        _shipped(SEARCHES, datetime(2011, 3, 7, tzinfo=UTC), 1, "new products every week, texts"),
         replace(
             _shipped(TRAFFIC, datetime(2013, 3, 11, tzinfo=UTC), 2, "no drift: a control"),
             last=datetime(2015, 3, 9, tzinfo=UTC),

@@ -200,6 +200,9 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make env": Here(0, "readable by you alone", leaves=".env", place="dotenv"),
     "make help": Here(0, "make check-model"),
     "make evidence MODEL=flight_delays VERSION=3 FOLDER=review": Here(2, NO_STACK),
+    "airflow backfill create --dag-id churn.monitor --from-date 2026-05-04 --to-date 2026-05-25 --max-active-runs 1": Cannot(
+        "wants a running Airflow; tests/steps/test_backfill.py plays what its runs do"
+    ),
     "make ledger": Here(2, "make ledger needs MODEL=name"),
     "make ledger MODEL=flight_delays": Here(2, NO_STACK),
     "make ledger MODEL=flight_delays AT=2026-05-03T14:00Z": Here(2, NO_STACK),

@@ -8,6 +8,7 @@ on their cards. Safe to run again: what a dead process left undone is done then,
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from include.adapters.lake import file_id
@@ -61,15 +62,11 @@ def withdraw(context: StepContext, key: str, landing: ObjectStore | None = None)
         raise ToolError(f"{key!r} is not in landing, and no run of {model.name}.monitor has taken in a file of that name.")
     delivered = [intake for intake in taken if not intake.withdrawn]
     landed = [intake.file.landed_at for intake in delivered] + ([lying.landed_at] if lying else [])
-    newest = max(landed, default=None)
-    if newest is not None and newest >= request.as_of:
-        raise ToolError(
-            f"{key!r} landed at {newest:%Y-%m-%dT%H:%M:%SZ}, and this run is as of {request.as_of:%Y-%m-%dT%H:%M:%SZ}: a "
-            "withdrawal counts from now on. Leave As of empty, and trigger again."
-        )
+    # About the present, whatever time the run is about: it follows the newest delivery under that name.
+    at = max([request.as_of, *(moment + timedelta.resolution for moment in landed)])
     with handover(context, "withdraw") as begun:
         why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
-        take_back(context, key, why, landing)
+        take_back(context, key, why, landing, at)
         found = _found(context, key, delivered)
         about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
         evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}
@@ -79,8 +76,11 @@ def withdraw(context: StepContext, key: str, landing: ObjectStore | None = None)
     return found
 
 
-def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | None) -> None:
-    """Put a file aside, or be done with it where it lies, and let nothing count as the last delivery under its name."""
+def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | None, at: datetime | None = None) -> None:
+    """Put a file aside, or be done with it where it lies, and let nothing count as the last delivery under its name.
+
+    That delivery of nothing lands `at` a time, by default the request's.
+    """
     lake, model = context.services.lake, context.model
     if landing is None:
         done = lake.finished_files(model.name)
@@ -90,7 +90,7 @@ def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | N
     elif landing.stat(key) is not None:
         landing.put(f"{model.name}/_withdrawn/{key.removeprefix(f'{model.name}/')}", landing.read(key))
         landing.delete(key)
-    nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=context.request.as_of)
+    nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=at or context.request.as_of)
     lake.publish(model, nothing, [_no_rows(model, nothing.stream)], known=None)
     lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
 

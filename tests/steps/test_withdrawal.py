@@ -196,11 +196,18 @@ def test_the_form_twice_does_it_once(seasoned: World) -> None:
 
 
 def test_what_the_form_cannot_withdraw_is_refused(seasoned: World) -> None:
-    """A mistyped key, no reason, and a time before the delivery: the delivery would still be the last word."""
+    """A mistyped key, and no reason."""
     with pytest.raises(ToolError, match=r"'toy/features/99\.csv' is not in landing"):
         by_form(seasoned, "toy/features/99.csv")
     with pytest.raises(DataError, match="was to withdraw without a reason"):
         by_form(seasoned, "toy/features/03.csv", reason_given=False)
-    with pytest.raises(ToolError, match="Leave As of empty"):
-        by_form(seasoned, "toy/features/03.csv", as_of=-400)
     assert len(ids(seasoned, 3)) == 60
+
+
+def test_a_withdrawal_is_about_the_present_whatever_time_the_run_is_about(seasoned: World) -> None:
+    """A run as of last year, made today, withdraws what came today; what is delivered later under the name counts."""
+    by_form(seasoned, "toy/features/03.csv", as_of=-400)
+    assert ids(seasoned, 3) == set()
+    seasoned.deliver("features", "03", rows(3).drop(columns="y").head(10))
+    seasoned.take_in(day(13))
+    assert len(ids(seasoned, 3)) == 10

@@ -68,7 +68,13 @@ def plan_backtest(history: pd.DataFrame, model: Model, until: datetime, windows:
 
     Each model gets the split that a retraining at the end of its period would have got, from what was known by then. The first
     of `windows` has to be the model's own; none asks for the usual ones.
+
+    Raises:
+        ValueError: `windows` begins with another one: the current settings would have no models to be simulated with.
     """
+    own = model.candidate.train_periods
+    if windows and windows[0] != own:
+        raise ValueError(f"windows {tuple(windows)}: the first has to be {model.name}'s own, {own}")
     needed = (model.feed.time, LABEL_DELIVERED, KNOWN_FROM, KNOWN_UNTIL)
     counted = history[[name for name in needed if name in history]]
 

@@ -82,3 +82,9 @@ def test_the_models_own_window_comes_first() -> None:
     assert default_windows(changed(train_periods=26), 104) == (26, None, 35, 17)
     assert default_windows(MODEL, 60) == (None, 20, 10)
     assert default_windows(MODEL, 9) == (None,)
+
+
+def test_windows_without_the_models_own_are_refused() -> None:
+    """The current settings would be simulated without models, and would look as if they never retrained."""
+    with pytest.raises(ValueError, match="the first has to be toy's own, None"):
+        planned(windows=(4, None))
