@@ -15,6 +15,7 @@ from include.champion.handover import Author, Subject, handover
 from include.champion.training import Work
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
+from include.decisions.gate.budgets import Cost
 from include.decisions.gate.refresh import shift, why_not
 from include.decisions.scoring.answering import answers_of, predict
 from include.decisions.scoring.conditions import frames_of, measured_suite
@@ -43,7 +44,7 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
         return Refreshed(summary=f"version {verdict.version} was champion before, and is what it was")
     work = _work(context, assembled.holdout, trained)
     version = work.find() or work.train_now(_tags(context, verdict))
-    problems, moved = _problems(context, assembled.holdout, verdict.version, version)
+    problems, moved, cost = _problems(context, assembled.holdout, verdict.version, version)
     if problems:
         # As a refused challenger it may be pruned, and its page says why it never answered.
         tags = {"verdict": "keep", "reason": problems[0][:500]}
@@ -53,8 +54,10 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
         )
         return Refreshed(problems=tuple(problems), summary=summary)
     facts = RefreshFacts(model.name, version.number, verdict.version, work.train, moved, model.refresh.allowed(model.task))
-    context.services.registry.annotate(model.name, version.number, {"verdict": "promote"}, refresh_card(facts, model.task))
-    return _promoted(context, verdict, version)
+    context.services.registry.annotate(
+        model.name, version.number, cost.tags | {"verdict": "promote"}, refresh_card(facts, model.task)
+    )
+    return _promoted(context, verdict, version, cost)
 
 
 def _work(context: StepContext, holdout: Snapshot, trained: Trained) -> Work:
@@ -72,8 +75,8 @@ def _tags(context: StepContext, verdict: Verdict) -> dict[str, str]:
     return {name: validated.tags[name] for name in _INHERITED if name in validated.tags} | {REFRESHES: validated.number}
 
 
-def _problems(context: StepContext, holdout: Snapshot, validated: str, version: Version) -> tuple[list[str], float]:
-    """Why it may not answer; empty where it may. And how far its answers to clean rows moved."""
+def _problems(context: StepContext, holdout: Snapshot, validated: str, version: Version) -> tuple[list[str], float, Cost]:
+    """Why it may not answer; empty where it may. And how far its answers to clean rows moved, and what answering costs."""
     services, model, as_of = context.services, context.model, context.request.as_of
     rows = labelled(model, services.lake.read_snapshot(model, holdout.digest), as_of)
     suite, _ = measured_suite(model, [kept.profile for kept in services.lake.profiles(model.name, as_of)])
@@ -89,14 +92,14 @@ def _problems(context: StepContext, holdout: Snapshot, validated: str, version: 
     try:
         tried = services.registry.try_out(model, version.number, frames[CLEAN].head(_TRIED_ROWS))
     except TrialFailed as error:
-        return [*problems, f"cannot be loaded as a server would: {error}"], moved
+        return [*problems, f"cannot be loaded as a server would: {error}"], moved, Cost()
     reloaded = answers_of(model, pipelines[version.number], tried.answers)
     if not same(predictions[version.number][CLEAN][: min(_TRIED_ROWS, len(rows))], reloaded, tolerance=1e-6):
         problems.append("answers otherwise in a fresh process")
-    return problems, moved
+    return problems, moved, Cost(latency_ms=tried.latency_ms, size_mb=tried.size_mb, memory_mb=tried.memory_mb)
 
 
-def _promoted(context: StepContext, verdict: Verdict, version: Version) -> Refreshed:
+def _promoted(context: StepContext, verdict: Verdict, version: Version, cost: Cost) -> Refreshed:
     """Make it champion, if the validated version still is."""
     registry, name = context.services.registry, context.model.name
     reason = (
@@ -118,7 +121,7 @@ def _promoted(context: StepContext, verdict: Verdict, version: Version) -> Refre
             "artifact_digest": registry.artifact_digest(name, version.number),
             "champion_version": verdict.version,
             "card": verdict.card_url,
-            "tags": dict(version.tags),
+            "tags": dict(version.tags) | cost.tags,
             "mlflow_run": version.run_id,
             "evidence": verdict.evidence,
         }

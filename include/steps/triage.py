@@ -36,7 +36,8 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
         was_below_floor=_was_below_floor(context, checked_last),
         trained_until=_trained_until(context, scored),
     )
-    finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked))
+    removed = _removed_champion(context) if scored.champion is None else ""
+    finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked, removed))
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", title="Requested by hand", reason=f"requested by hand: {request.reason}")
     if finding.action == "retrain" and (frozen := context.services.holds.frozen(model.name)):
@@ -57,6 +58,12 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
             + _way_out(model, drift)
         )
     return finding.model_copy(update={"summary": f"{finding.action}: {finding.reason}"})
+
+
+def _removed_champion(context: StepContext) -> str:
+    """The version whose alias a person took away, by the ledger; empty where none was champion since."""
+    state = context.services.ledger.state(context.model.name)
+    return state.were_champion[-1] if state.champion is None and state.were_champion else ""
 
 
 def _way_out(model: Model, drift: Drift) -> str:

@@ -21,7 +21,7 @@ from include.champion.handover import Author, Subject, fact
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
-from include.decisions.gate.budgets import Cost
+from include.decisions.gate.budgets import COSTS, Cost
 from include.decisions.gate.error_budget import YEAR, Lane, Spent, deviate, in_words, spend
 from include.decisions.gate.judge import Contest, judge
 from include.decisions.gate.verdict import Circumstances, Decision, Outcome, checks, suspicious_predictions
@@ -55,7 +55,6 @@ IF_IT_FAILS = "The challenger is registered but was not judged; the champion is 
 _log = logging.getLogger(__name__)
 
 _TRIED_ROWS = 50
-_COSTS = ("latency_ms", "size_mb", "memory_mb")
 # At which a gain over the frozen reference is proved.
 _REFERENCE_LEVEL = 0.01
 _HOW_TO_OVERRIDE = "to replace a champion that cannot be scored, run retrain with replace_unscorable_champion and a reason"
@@ -371,7 +370,7 @@ def _decisive_tags(comparison: _Comparison, answers: _Answers, judgement: _Judge
 
 
 def _measured_tags(answers: _Answers, judgement: _Judgement) -> dict[str, str]:
-    tags = {name: f"{value:.4g}" for name in _COSTS if (value := getattr(answers.cost, name)) is not None}
+    tags = answers.cost.tags
     if judgement.scorecard:
         # The clean value with which this version passed: the reference that decay is measured against.
         clean = judgement.scorecard.clean
@@ -523,7 +522,7 @@ def _test_score(context: StepContext, verdict: Verdict) -> str:
 
 def _cost_on(version: Version) -> Cost:
     """What was measured when this version was the challenger."""
-    return Cost(**{name: version.number_in(name) if name in version.tags else None for name in _COSTS})
+    return Cost(**{name: version.number_in(name) if name in version.tags else None for name in COSTS})
 
 
 def _tags(comparison: _Comparison, answers: _Answers, judgement: _Judgement, verdict: Verdict) -> dict[str, str]:

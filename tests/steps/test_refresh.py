@@ -43,6 +43,7 @@ def test_the_champion_has_learned_the_hold_out_too(world: World) -> None:
     tags = world.registry.versions["2"].tags
     assert (tags["trained_until"], tags["labelled_rows"], tags["refreshes"]) == (day(8).isoformat(), "480", "1")
     assert tags["proved_value"] == world.registry.versions["1"].tags["proved_value"]
+    assert {"latency_ms", "size_mb", "memory_mb"} <= set(tags), "the next card has what its champion costs"
     assert len(world.services.lake.read_snapshot(world.model, tags["train_digest"])) == 480
     card = world.registry.descriptions["2"]
     assert card.startswith("## REFRESHED: toy version 2")

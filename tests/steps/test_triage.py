@@ -75,3 +75,20 @@ def test_a_retraining_that_trained_nothing_is_none(world: World) -> None:
     """There was too little to train: no later run has to wait for its result."""
     world.services.lake.write_status("toy", retrain_status(day(9), version=None))
     assert triage(world, quality=DECAYED).action == "retrain"
+
+
+def test_a_champion_whose_alias_was_taken_away_is_missed(seasoned: World) -> None:
+    """The ledger knows who was champion; until a run has found the removal nothing is asked for, and afterwards a page."""
+    seasoned.registry.aliases.pop("champion")
+    seasoned.do("reconcile", day(10))
+    scored = seasoned.scored(day(10))
+    found: Finding = seasoned.do(
+        "triage",
+        day(10),
+        checked=CHECKED,
+        scored=scored,
+        drift=Drift(period=day(9)),
+        quality=Quality(period=None, metric="roc_auc", labelled_periods=9),
+    )
+    assert (found.action, found.title) == ("page", "The champion was removed by hand")
+    assert "target 1" in found.advice

@@ -4,6 +4,7 @@ Other mistakes are undone elsewhere: promoted by hand and a wrong reviewer's ans
 delivery that is mostly bad (test_loop.py).
 """
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,7 +40,7 @@ def monitored(loop: Loop, **form: Any) -> str:
 
 
 def test_a_wrong_delivery_that_was_taken_in_is_withdrawn_by_the_form(loop: Loop, first_champion: Story) -> None:
-    """A week is delivered a second time under another name, its temperatures in another unit; the page shows it."""
+    """A week is delivered a second time under another name, its weather is wrong; the page shows it."""
     start = loop.next_week()
     loop.take_in(start)
     before = loop.lake.rows(loop.model, start, start + WEEK)
@@ -47,13 +48,14 @@ def test_a_wrong_delivery_that_was_taken_in_is_withdrawn_by_the_form(loop: Loop,
         entry.key for entry in loop.landing.entries(f"{loop.model.name}/features/") if f"{start:%Y-%m-%d}" in entry.key
     )
     wrong = file.replace("/features/", "/features/copy-of-")
-    lines = loop.landing.read(file)
-    loop.landing.put(wrong, lines.replace(b"Clouds", b"Squall"))
+    lines = gzip.decompress(loop.landing.read(file))
+    assert b"Clouds" in lines
+    loop.landing.put(wrong, gzip.compress(lines.replace(b"Clouds", b"Squall")))
     monitored(loop, reason="as every week")
     page = loop.api.page(f"models/{loop.dag('monitor')}")
     assert wrong in page
     assert not loop.lake.rows(loop.model, start, start + WEEK).equals(before)
-    run = monitored(loop, withdraw=wrong, reason="delivered twice, in another unit")
+    run = monitored(loop, withdraw=wrong, reason="delivered twice, with another weather")
     assert f"rows of {wrong} are withdrawn" in loop.log("monitor", run, "reconcile")
     assert loop.lake.rows(loop.model, start, start + WEEK).equals(before)
     assert "admin: delivered twice" in loop.api.page(f"models/{loop.dag('monitor')}")
@@ -77,15 +79,16 @@ def test_a_deleted_alias_is_found_and_the_champion_comes_back(loop: Loop, first_
     loop.mlflow.delete_registered_model_alias(loop.model.name, "champion")
     run = done(loop, "monitor", as_of=loop.delivered_until.isoformat(), reason="after an alias was deleted")
     assert f"version {champion} was" in loop.log("monitor", run, "reconcile")
+    finding = loop.check(loop.delivered_until).finding
+    assert (finding.action, finding.title) == ("page", "The champion was removed by hand")
     done(loop, "rollback", target=champion, reason="the alias was deleted by mistake")
     assert loop.aliases()["champion"] == champion
-    loop.settle(run, loop.delivered_until)
 
 
 def test_a_deleted_version_is_named_where_it_is_missed(loop: Loop, first_champion: Story) -> None:
     """A rollback to it says so and what can be gone back to; the champion stays, and monitors go on."""
     gone = never_champion(loop, first_champion.as_of)
-    old, new = change_by_hand(loop, gone)
+    old, _ = change_by_hand(loop, gone)
     done(loop, "rollback", target=old, reason="it was never judged")
     loop.mlflow.delete_model_version(loop.model.name, gone)
     run = loop.trigger("rollback", target=gone, override=True, reason="back again")

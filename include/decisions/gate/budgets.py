@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from include.models.contract import Criteria
 
+# The costs that a version carries as tags.
+COSTS = ("latency_ms", "size_mb", "memory_mb")
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -18,6 +21,12 @@ class Cost:
     size_mb: float | None = None
     memory_mb: float | None = None
     calibration_error: float | None = None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a version carries of it, to be compared with later."""
+        measured = {name: getattr(self, name) for name in COSTS}
+        return {name: f"{value:.4g}" for name, value in measured.items() if value is not None}
 
 
 def over_budget(cost: Cost, criteria: Criteria) -> list[str]:

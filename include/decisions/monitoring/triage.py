@@ -50,7 +50,11 @@ class Times:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What triage goes by: as of when, whether there is a champion, what was found, and when runs were."""
+    """What triage goes by: as of when, whether there is a champion, what was found, and when runs were.
+
+    `removed` is the version that was champion until a person took its alias away; empty where there is a champion, or never
+    was one.
+    """
 
     as_of: datetime
     has_champion: bool
@@ -58,6 +62,7 @@ class Evidence:
     quality: Quality
     times: Times
     checked: Checked
+    removed: str = ""
 
 
 def triage(model: Model, evidence: Evidence) -> Finding:
@@ -92,6 +97,15 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
     if evidence.drift.broken:
         signs, first = "; ".join(evidence.drift.broken), evidence.drift.broken[0].removeprefix(f"{VOLUME}: ")
         return Finding(action="stop", title=f"Feed broken: {first}", reason=f"the feed is broken: {signs}")
+    if evidence.removed:
+        # Trained now, a first champion would be compared with nothing.
+        return Finding(
+            action="page",
+            title="The champion was removed by hand",
+            reason=f"there is no champion: version {evidence.removed} was, until its alias was taken away in MLflow",
+            advice=f"To restore it, start {model.name}.rollback with target {evidence.removed} and a reason. To have a new "
+            f"first champion, which is compared with no other, start {model.name}.retrain.",
+        )
     if not evidence.has_champion and evidence.quality.overdue >= SILENT_PERIODS:
         never = f"no label has come for {evidence.quality.overdue} periods that are due: there is nothing to train on"
         return _alarm(never, "Ask who delivers the labels.")

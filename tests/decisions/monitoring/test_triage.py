@@ -259,3 +259,13 @@ def test_labels_that_never_came_are_an_alarm_before_the_first_champion() -> None
         finding = triage(MODEL, Evidence(NOW, False, CALM, silent, RECENT, TAKEN_IN))
         assert finding.action == action
     assert "no label has come for 3 periods that are due" in finding.reason
+
+
+def test_a_champion_that_was_removed_by_hand_is_not_replaced_without_a_comparison() -> None:
+    """A first champion is compared with nothing: after a mistake in MLflow a person is paged, with both ways on."""
+    found = triage(MODEL, Evidence(NOW, False, CALM, NONE_YET, Times(), TAKEN_IN, removed="3"))
+    assert (found.action, found.title) == ("page", "The champion was removed by hand")
+    assert "version 3 was, until its alias was taken away" in found.reason
+    assert "toy.rollback with target 3" in found.advice
+    assert "toy.retrain" in found.advice
+    assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times(), TAKEN_IN, removed="3")).action == "stop"
