@@ -1,5 +1,6 @@
 """Digests that tell rows apart, or their keys."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ def digests(rows: "pd.DataFrame", names: "Sequence[str]") -> "NDArray[np.uint64]
 
     parts = rows[list(names)]
     return np.column_stack([pd.util.hash_pandas_object(parts, index=False, hash_key=seed).to_numpy() for seed in _SEEDS])
+
+
+def contents(rows: "pd.DataFrame", names: "Sequence[str]") -> str:
+    """What these columns of some rows hold, in their order, as 64 hex digits; the index does not count."""
+    return hashlib.sha256(digests(rows, names).tobytes()).hexdigest()
 
 
 def among(these: "NDArray[np.uint64]", those: "NDArray[np.uint64]") -> "NDArray[np.bool_]":

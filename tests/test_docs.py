@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import crash, pays, policy, pull
+from bench import crash, orchestrators, pays, policy, pull
 from bench.drift import tables as drift_tables
 from bench.gate_rates import tables
 from bench.probation import tables as probation_tables
@@ -93,6 +93,11 @@ def test_the_figures_of_pulls_are_the_measured_ones() -> None:
     """The table is the one that the benchmark prints."""
     found = results("pull")
     assert pull.table(found["readers"], found["ratio"], found["whole"]) in (ROOT / "docs/sources.md").read_text()
+
+
+def test_what_the_orchestrators_cost_is_what_was_measured() -> None:
+    """The table of the page is the one that the benchmark prints."""
+    assert orchestrators.table(results("orchestrators")) in (ROOT / "docs/prefect.md").read_text()
 
 
 def results(name: str) -> Any:

@@ -180,6 +180,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-loop MODEL=card_fraud": MINUTES,
     "make bench-loop MODEL=support_intents": MINUTES,
     "make bench-noise": MINUTES,
+    "make bench-orchestrators": MINUTES,
     "make bench-overhead": MINUTES,
     "make bench-policy": MINUTES,
     "make bench-probation": MINUTES,
@@ -194,6 +195,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make demo DETACH=1": LOOP,
     "make demo WEEKS=6": LOOP,
     "make demo ORCHESTRATOR=prefect": Cannot("takes minutes, and an environment of its own: `make test-prefect` has one"),
+    ".venv/bin/python -m demo.compare airflow.json prefect.json": By("tests/demo/test_compare.py"),
     "make lock-prefect": Cannot("asks a package index, and may change Prefect's lock"),
     # Nothing runs, so there is nothing to end and nothing to say.
     "make down": Here(0, ""),

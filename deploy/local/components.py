@@ -104,8 +104,11 @@ def start_prefect(launch: Launch, home: Path, ports: Ports, secret: Secrets) -> 
     login = ("admin", secret.passwords["admin"])
     address = f"http://127.0.0.1:{ports.prefect}/api"
     wait_for(server, lambda: _get(f"{address}/health", login) == "true", seconds=_PATIENCE)
+    serving = home / "prefect" / "serving"
+    # An earlier start has left it.
+    serving.unlink(missing_ok=True)
     flows = launch("prefect-flows", [python, "-m", "flows.serve"])
-    wait_for(flows, lambda: (home / "prefect" / "serving").exists(), seconds=_PATIENCE)
+    wait_for(flows, serving.exists, seconds=_PATIENCE)
 
 
 def _s3_client(ports: Ports, secret: Secrets) -> "S3Client":

@@ -253,6 +253,14 @@ def _contents(rows: pd.DataFrame) -> NDArray[np.uint64]:
     return np.asarray(pd.util.hash_pandas_object(told, index=False).to_numpy())
 
 
+def _in_time(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+    """In the order of their own time, and those of one moment in that of their keys.
+
+    What is drawn from rows is drawn by their places, which therefore must not follow from how and when files came.
+    """
+    return rows.sort_values(list(dict.fromkeys([model.feed.time, *model.feed.key])), kind="stable", ignore_index=True)
+
+
 def _file_of(part: Part) -> tuple[str, str]:
     """The period, as its key names it, and the file in landing."""
     return part.key.split("/")[3], part.origin.source
@@ -267,7 +275,7 @@ class History:
     labels: Stream
 
     def at(self, as_of: datetime | None = None) -> pd.DataFrame:
-        """The rows as they were known as of a time, by default now, in the order of their own time.
+        """The rows as they were known as of a time, by default now, in the order of their own time and key.
 
         Features and label; LABEL_DELIVERED says whether a label row came.
         """
@@ -279,8 +287,7 @@ class History:
         joined: pd.DataFrame = rows.merge(labels, how="left", on=by, validate="one_to_one")
         joined = joined.drop(columns=[name for name in own if name in joined])
         joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
-        # Stable: rows of one moment stay in the order of their files, which the keys of a snapshot fix.
-        return joined.sort_values(self.model.feed.time, kind="stable", ignore_index=True)
+        return _in_time(self.model, joined)
 
     def known_by(self, as_of: datetime) -> "History":
         """Without the deliveries that came later and of which nothing counts as of a time."""
@@ -295,8 +302,8 @@ class History:
         pieces = [_valid(calm, None, None)]
         for period in sorted(contested):
             pieces += self._of_periods({period}, inside=True)._its_versions()
-        rows = pd.concat([piece for piece in pieces if len(piece)] or pieces[:1], ignore_index=True)
-        return rows.sort_values(self.model.feed.time, kind="stable", ignore_index=True)
+        # Stable: the versions of a row stay in the order in which they counted.
+        return _in_time(self.model, pd.concat([piece for piece in pieces if len(piece)] or pieces[:1], ignore_index=True))
 
     def _its_versions(self) -> list[pd.DataFrame]:
         """Of the rows of one period: a row that does not change is there once, however often it was delivered."""

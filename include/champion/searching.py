@@ -139,7 +139,6 @@ class _Work:
                 model,
                 self.rows[(times >= fold.scored) & (times < fold.ended)].reset_index(drop=True),
                 self.suite,
-                _drawn_by(fold),
             )
             for fold in self.folds
         ]
@@ -184,7 +183,7 @@ class _Work:
         model, fold, compared = self.context.model, self.folds[number], self.compared[number]
         times, pipeline = self.rows[model.feed.time], candidate.pipeline()
         learned = self.rows[(times >= fold.trained) & (times < fold.scored)]
-        pipeline.fit(*rows_to_fit(model, candidate, learned, labels_of(model, learned), _drawn_by(fold)))
+        pipeline.fit(*rows_to_fit(model, candidate, learned, labels_of(model, learned)))
         predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
         return compared.scored(candidate.name, predicted).value
 
@@ -206,11 +205,6 @@ class _Work:
         )
         _log.info("%s: %s", self.candidate.name, _line(logged, self.search.trials))
         self.context.services.registry.log_trial(self.context.model.name, logged)
-
-
-def _drawn_by(fold: Fold) -> str:
-    """What fixes a fold's draw of noise: nothing that depends on rows which the search must not know."""
-    return f"search:{fold.scored}"
 
 
 def _line(trial: LoggedTrial, of: int) -> str:

@@ -69,7 +69,7 @@ class Work:
         services, model, request = self.context.services, self.context.model, self.context.request
         labels, began = labels_of(model, self.rows), time.perf_counter()
         with computing(services.settings, model):
-            self.pipeline.fit(*rows_to_fit(model, self.candidate, self.rows, labels, self.train.digest))
+            self.pipeline.fit(*rows_to_fit(model, self.candidate, self.rows, labels))
         fit_seconds = time.perf_counter() - began
         repeated = repeats(model, self.candidate, self.rows)
         always = {

@@ -63,7 +63,7 @@ class NoiseSuite:
         """`frame` under one condition; rows, index, columns and their order are kept, the input is not altered.
 
         Pass feature columns only: a key that is also a feature would be corrupted with it. `seed_material` names the rows
-        and the seed (the snapshot's digest and a number, say). Every corruption of every column draws from a stream of its
+        and the seed (a digest of them and a number, say). Every corruption of every column draws from a stream of its
         own, made of `seed_material`, the condition and both names, so it does not matter which other columns or conditions
         exist. What befalls several columns together (`exchanged`, `gone`, `missing_by_other`) depends on which those are.
 

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from include.adapters.drift_report import draw_report
@@ -55,6 +54,7 @@ from include.noise.profile import NoiseProfile, measure_profile, pooled
 from include.own_columns import OWN
 from include.request import Request
 from include.results import Checked, Drift, Moved, Scored
+from include.row_digests import digests
 from include.services import Services, StepContext
 from include.statuses import MonitorStatus, PeriodProfile
 
@@ -202,15 +202,20 @@ def _make_baseline(services: Services, model: Model, champion: Version) -> tuple
 def _gather(check: _Check) -> tuple[Summary | None, NoiseProfile, pd.DataFrame]:
     """One pass over the period's rows: their summary, which is kept, their noise, and a sample of them."""
     model, summaries, profiles, samples = check.model, [], [], list[pd.DataFrame]()
-    rng = np.random.default_rng(model.seed)
     for part in check.services.lake.batches(model, check.period, check.before(-1), check.as_of):
         summaries.append(summary_of_period(model, part, check.period, check.baseline.grid, check.columns))
         profiles.append(measure_profile(check.baseline.learned, part, model.features))
-        samples = [_lowest([*samples, part[model.feature_names].assign(**{_DRAWN: rng.random(len(part))})])]
+        samples = [_lowest([*samples, _with_draw(model, part)])]
     if not summaries:
         return None, NoiseProfile(0), pd.DataFrame(columns=model.feature_names)
     rows = samples[0].drop(columns=_DRAWN).reset_index(drop=True)
     return _keep_summary(check, check.period, summaries), pooled(profiles), rows
+
+
+def _with_draw(model: Model, rows: pd.DataFrame) -> pd.DataFrame:
+    """The features, and a number for each row that follows from its key: whatever files the rows came in, it is the same."""
+    drawn = digests(rows, list(dict.fromkeys([*model.feed.key, model.feed.time])))[:, 0]
+    return rows[model.feature_names].assign(**{_DRAWN: drawn})
 
 
 def _lowest(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 IF_IT_FAILS = "Models that were fitted are kept: clear the task, and it goes on from there. The champion is unchanged."
 
 # A replay of another form cannot be read as one of this.
-_FORM_OF_TABLES = 3
+_FORM_OF_TABLES = 4
 # Starting processes costs seconds in each: they are worth it only where what is left would take longer.
 _WORTH_PROCESSES = 60.0
 _log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def refit(model: Model, history: pd.DataFrame, plan: BacktestPlan, fit: Backtest
     training = labelled(model, training, plan.ends[fit.moment])
     learned = labels_of(model, training)
     pipeline = model.candidate.pipeline()
-    pipeline.fit(*rows_to_fit(model, model.candidate, training, learned, fit.name))
+    pipeline.fit(*rows_to_fit(model, model.candidate, training, learned))
     later = history[times >= fit.holdout_start]
     position = positions(later, plan, model)
     later, position = later[position >= 0], position[position >= 0]

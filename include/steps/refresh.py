@@ -80,7 +80,7 @@ def _problems(context: StepContext, holdout: Snapshot, validated: str, version: 
     services, model, as_of = context.services, context.model, context.request.as_of
     rows = labelled(model, services.lake.read_snapshot(model, holdout.digest), as_of)
     suite, _ = measured_suite(model, [kept.profile for kept in services.lake.profiles(model.name, as_of)])
-    frames = frames_of(model, rows, suite, holdout.digest)
+    frames = frames_of(model, rows, suite)
     pipelines = {number: services.registry.load(model, number) for number in (validated, version.number)}
     predictions = {}
     with computing(services.settings, model):

@@ -129,7 +129,7 @@ def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
     suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of)])
     rows = labelled(model, lake.read_snapshot(model, assembled.train.digest), as_of)
     rows = rows[rows[model.feed.time] >= assembled.compared_from].reset_index(drop=True)
-    return ComparedRows(model, rows, suite, assembled.train.digest)
+    return ComparedRows(model, rows, suite)
 
 
 def _read(context: StepContext, tried: Tried) -> Scored:

@@ -83,14 +83,14 @@ def _scored(context: StepContext, assembled: Assembled, candidate: Candidate, su
     """For each condition the metric's value and each compared row's influence on it; and the seconds that fitting took."""
     services, model = context.services, context.model
     assert assembled.train is not None
-    digest, window = assembled.train.digest, assembled.windows[candidate.name]
-    rows = labelled(model, services.lake.read_snapshot(model, digest), context.request.as_of)
+    window = assembled.windows[candidate.name]
+    rows = labelled(model, services.lake.read_snapshot(model, assembled.train.digest), context.request.as_of)
     times = rows[model.feed.time]
     fitted_on = rows[(times >= window.compared) & (times < assembled.compared_from)]
-    compared = ComparedRows(model, rows[times >= assembled.compared_from].reset_index(drop=True), suite, digest)
+    compared = ComparedRows(model, rows[times >= assembled.compared_from].reset_index(drop=True), suite)
     pipeline, began = candidate.pipeline(), time.perf_counter()
     with computing(services.settings, model):
-        pipeline.fit(*rows_to_fit(model, candidate, fitted_on, labels_of(model, fitted_on), digest))
+        pipeline.fit(*rows_to_fit(model, candidate, fitted_on, labels_of(model, fitted_on)))
         seconds = time.perf_counter() - began
         predicted = in_parallel(predict, [(model, pipeline, frame) for frame in compared.frames.values()])
     scored = compared.scored(candidate.name, predicted)

@@ -214,7 +214,7 @@ def _ask_all(comparison: _Comparison, problems: list[str]) -> _Answers:
     if problems:
         return answers
     # Made once, so that all versions get the same bytes.
-    frames = frames_of(comparison.context.model, comparison.rows, comparison.suite, comparison.holdout.digest)
+    frames = frames_of(comparison.context.model, comparison.rows, comparison.suite)
     for role in comparison.versions:
         _ask(comparison, role, frames, answers)
     if "challenger" in answers.predictions:

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import psutil
 
-from deploy.local.airflow_api import AirflowApi
+from deploy.local.airflow_api import AirflowApi, AirflowError
 from deploy.local.orchestrator import Orchestrator
 from deploy.local.prefect_api import PrefectApi, PrefectError
 from deploy.local.stack import Stack
+from tests.prefect.more_models import STRANGER
 
 PAST = "2020-01-01T00:00:00+00:00"
 
@@ -22,6 +23,8 @@ class Driver(Protocol):
     api: Orchestrator
     # Who a person is that answers, or starts a run.
     person: str
+    # Whom the ledger names where an event was posted that says by whom.
+    sender: str
 
     def attempts(self, pipeline: str, run_id: str, step: str) -> int:
         """How often a step was tried."""
@@ -55,6 +58,30 @@ class Driver(Protocol):
         """An event of a model, as an upstream posts it; returns its time."""
         ...
 
+    def refused_answer(self, pipeline: str, run_id: str) -> str:
+        """How a user is refused who approves and is none of the reviewers; empty where the answer was taken."""
+        ...
+
+    def log(self, pipeline: str, run_id: str, step: str) -> str:
+        """What a step logged."""
+        ...
+
+    def pause(self, pipeline: str) -> None:
+        """Its schedule starts no runs from now on."""
+        ...
+
+    def resume(self, pipeline: str) -> None:
+        """Its schedule counts again."""
+        ...
+
+    def end(self) -> None:
+        """End the orchestrator: nothing runs."""
+        ...
+
+    def start(self) -> None:
+        """Start it again; schedules that were paused may count again."""
+        ...
+
     def connect_slack(self, address: str) -> None:
         """Set up as a person does on the orchestrator's pages."""
         ...
@@ -72,6 +99,7 @@ class PrefectDriver:
         self.prefect = PrefectApi(stack.prefect_url, "admin", stack.passwords["admin"])
         self.api: Orchestrator = self.prefect
         self.person = "alice"
+        self.sender = "probation"
         self._block = ""
 
     def attempts(self, pipeline: str, run_id: str, step: str) -> int:
@@ -114,6 +142,29 @@ class PrefectDriver:
     def post_event(self, name: str, payload: dict[str, Any]) -> str:
         return self.prefect.post_event(name, payload)
 
+    def refused_answer(self, pipeline: str, run_id: str) -> str:
+        given = {"decision": "approve", "who": STRANGER, "why": "why not"}
+        try:
+            answer = self.prefect.post(f"flow_runs/{run_id}/resume", {"run_input": given})
+        except PrefectError as refused:
+            return str(refused)
+        return "" if answer["status"] == "ACCEPT" else str(answer)
+
+    def log(self, pipeline: str, run_id: str, step: str) -> str:
+        return self.prefect.log(run_id)
+
+    def pause(self, pipeline: str) -> None:
+        self.prefect.post(f"deployments/{self._deployment(pipeline)}/pause_deployment", {})
+
+    def resume(self, pipeline: str) -> None:
+        self.prefect.post(f"deployments/{self._deployment(pipeline)}/resume_deployment", {})
+
+    def end(self) -> None:
+        self._stack._end_parts(["prefect"])
+
+    def start(self) -> None:
+        self._stack.start(["prefect"])
+
     def connect_slack(self, address: str) -> None:
         kind = self.prefect.get("block_types/slug/secret")["id"]
         (schema, *_) = self.prefect.post("block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
@@ -122,6 +173,9 @@ class PrefectDriver:
 
     def disconnect_slack(self) -> None:
         self.prefect.delete(f"block_documents/{self._block}")
+
+    def _deployment(self, pipeline: str) -> str:
+        return str(self.prefect.get(f"deployments/name/{pipeline}/{pipeline}")["id"])
 
     def _keys(self, run_id: str) -> dict[str, str]:
         return dict(self.prefect.run(run_id)["state"]["state_details"]["run_input_keyset"])
@@ -135,6 +189,8 @@ class AirflowDriver:
         self.airflow = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
         self.api: Orchestrator = self.airflow
         self.person = "admin"
+        # A client that posts to Airflow may give any name.
+        self.sender = "an event posted to the API"
 
     def attempts(self, pipeline: str, run_id: str, step: str) -> int:
         return int(self._task(pipeline, run_id, step)["try_number"])
@@ -175,6 +231,33 @@ class AirflowDriver:
 
     def post_event(self, name: str, payload: dict[str, Any]) -> str:
         return self.airflow.post_event(name, payload)
+
+    def refused_answer(self, pipeline: str, run_id: str) -> str:
+        passwords = json.loads((self._stack.home / "airflow" / "passwords.json").read_text())
+        stranger = AirflowApi(self._stack.airflow_url, STRANGER, passwords[STRANGER])
+        path = self._hitl(pipeline, run_id)
+        (approve,) = [option for option in self.airflow.get(path)["options"] if option.startswith("Approve")]
+        try:
+            stranger.patch(path, {"chosen_options": [approve], "params_input": {"why": "why not"}})
+        except AirflowError as refused:
+            return str(refused)
+        return ""
+
+    def log(self, pipeline: str, run_id: str, step: str) -> str:
+        attempt = self._task(pipeline, run_id, step)["try_number"]
+        return str(self.airflow.get(f"dags/{pipeline}/dagRuns/{run_id}/taskInstances/{step}/logs/{attempt}"))
+
+    def pause(self, pipeline: str) -> None:
+        self.airflow.patch(f"dags/{pipeline}", {"is_paused": True})
+
+    def resume(self, pipeline: str) -> None:
+        self.airflow.patch(f"dags/{pipeline}", {"is_paused": False})
+
+    def end(self) -> None:
+        self._stack._end_parts(["airflow"])
+
+    def start(self) -> None:
+        self._stack.start(["airflow"])
 
     def connect_slack(self, address: str) -> None:
         connection = {"connection_id": "slack_webhook", "conn_type": "slackwebhook", "password": address}

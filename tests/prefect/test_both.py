@@ -3,6 +3,7 @@
 import pytest
 
 from tests.prefect.driver import AirflowDriver, PrefectDriver
+from tests.prefect.more_models import EVERY_OTHER_MINUTE
 from tests.prefect.place import MODEL, Place
 from tests.whole_loop.loop import wait_for
 from tests.whole_loop.test_killed import kill
@@ -37,7 +38,8 @@ def test_runs_that_a_lost_machine_leaves_are_taken_up(prefect: PrefectDriver, pl
     """Server, serving process, runs and steps die at once, as when a machine loses power; started again, the run goes on."""
     run = performing_select(prefect, place, "the machine is lost")
     kill(*prefect.processes(), *prefect.processes("prefect-server"))
-    place.stack.start(["prefect"])
+    prefect.start()
+    prefect.pause(f"{EVERY_OTHER_MINUTE}.monitor")
     place.finish(prefect, "retrain", run)
     assert len(place.versions_of(run)) == 1
     assert all(one.info.status != "RUNNING" for one in place.runs_in_mlflow())

@@ -24,17 +24,16 @@ _VALUE, _INFLUENCE = "value: ", "influence: "
 
 @dataclass(frozen=True, eq=False)
 class ComparedRows:
-    """Labelled rows, and the noise that they are scored under; `drawn_by` fixes its draw, another one than the hold-out's."""
+    """Labelled rows, and the noise that they are scored under: another draw than a hold-out of these rows gets."""
 
     model: Model
     rows: pd.DataFrame
     suite: NoiseSuite
-    drawn_by: str
 
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
         """Their features under every condition; made when the first version is asked, if any is."""
-        return frames_of(self.model, self.rows, self.suite, f"{self.drawn_by}:compared")
+        return frames_of(self.model, self.rows, self.suite, "compared")
 
     @cached_property
     def clusters(self) -> Clusters:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.decisions.scoring.conditions import drawn_by
 from include.decisions.scoring.predictions import Labels
 from include.formats.code_used import own_source
 from include.models.contract import Candidate, Model
@@ -53,14 +54,12 @@ def _recipe_or_source(model: Model, candidate: Candidate) -> str:
         return inspect.getsource(candidate.build)
 
 
-def rows_to_fit(
-    model: Model, candidate: Candidate, rows: pd.DataFrame, labels: Labels, drawn_by: str
-) -> tuple[pd.DataFrame, Labels]:
-    """The rows as they are, and, if the candidate asks for it, corrupted copies of them; `drawn_by` fixes the draw."""
+def rows_to_fit(model: Model, candidate: Candidate, rows: pd.DataFrame, labels: Labels) -> tuple[pd.DataFrame, Labels]:
+    """The rows as they are, and, if the candidate asks for it, corrupted copies of them: of the same rows the same copies."""
     frame = rows[model.feature_names]
     if candidate.augment is None:
         return frame, labels
-    return augmented(frame, labels, candidate.augment, suite_for(model, None), f"{drawn_by}:{candidate.seed}")
+    return augmented(frame, labels, candidate.augment, suite_for(model, None), f"{drawn_by(model, rows)}:{candidate.seed}")
 
 
 def _without_addresses(text: str) -> str:

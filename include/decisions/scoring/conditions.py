@@ -8,6 +8,7 @@ from include.decisions.scoring.scorecard import CLEAN
 from include.models.contract import Model
 from include.noise.profile import NoiseProfile, typical
 from include.noise.suite import NoiseSuite, suite_for
+from include.row_digests import contents
 
 # Of so many newest periods the noise counts.
 _PROFILES = 8
@@ -22,8 +23,16 @@ def measured_suite(model: Model, profiles: Sequence[NoiseProfile]) -> tuple[Nois
     return suite_for(model, profile), tuple(profile.in_words()) if profile else ()
 
 
-def frames_of(model: Model, rows: pd.DataFrame, suite: NoiseSuite, drawn_by: str) -> dict[str, pd.DataFrame]:
-    """The features of some rows under every condition of a suite; `drawn_by` and the model's seed fix the draw."""
+def drawn_by(model: Model, rows: pd.DataFrame) -> str:
+    """What the draw of noise for some rows follows from: their keys, times and features.
+
+    No name of a file and no time of delivery is in it, so that the same history gets the same noise wherever it is played.
+    """
+    return contents(rows, list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names])))
+
+
+def frames_of(model: Model, rows: pd.DataFrame, suite: NoiseSuite, purpose: str = "") -> dict[str, pd.DataFrame]:
+    """The features of some rows under every condition of a suite: the same rows for the same purpose get the same noise."""
     clean = rows[model.feature_names]
-    material = f"{drawn_by}:{suite.digest()}:{model.seed}"
+    material = f"{drawn_by(model, rows)}:{purpose}:{suite.digest()}:{model.seed}"
     return {CLEAN: clean} | {condition: suite.apply(clean, condition, material) for condition in suite.conditions}
