@@ -202,6 +202,9 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make env": Here(0, "readable by you alone", leaves=".env", place="dotenv"),
     "make help": Here(0, "make check-model"),
     "make evidence MODEL=flight_delays VERSION=3 FOLDER=review": Here(2, NO_STACK),
+    "python -m include.cli row churn visit_id=4711": By(
+        "tests/cli/test_row.py::test_it_says_what_came_what_was_predicted_and_what_the_answer_hangs_on"
+    ),
     "airflow backfill create --dag-id churn.monitor --from-date 2026-05-04 --to-date 2026-05-25 --max-active-runs 1": Cannot(
         "wants a running Airflow; tests/steps/test_backfill.py plays what its runs do"
     ),

@@ -530,6 +530,10 @@ class Lake(Records):
         folder, _, name = key.rpartition("/")
         return f"{folder}/v{version}-{name.rpartition('-')[2]}"
 
+    def predictions_of(self, model_name: str, period: datetime) -> list[str]:
+        """Keys of all predictions for the rows of a period."""
+        return [entry.key for entry in self._store.entries(f"predictions/{model_name}/{stamp(period)}/")]
+
     def predictions_before(self, model_name: str, moment: datetime) -> list[tuple[str, int]]:
         """Keys and bytes of the predictions for periods that start before a time."""
         last = f"predictions/{model_name}/{stamp(moment)}"

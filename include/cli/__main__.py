@@ -23,6 +23,7 @@ from include.command_line import Commands
         "quarantine": "Show which rows broke the contract, and why.",
         "prune": "Show or remove what is no longer needed.",
         "reregister": "Bring a version over an upgrade: old libraries load it, new ones save it.",
+        "row": "Follow one row from its delivery to its answer.",
         "replay": "Find out how often a model should be retrained.",
         "slack-preview": "Show every message that Slack may be sent.",
         "settings-page": "Write docs/settings.md.",

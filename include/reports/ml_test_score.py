@@ -205,9 +205,8 @@ def _infrastructure(known: ScoreInputs) -> tuple[Test, ...]:
         ),
         Test("The model is debuggable", 0.0, "nothing is kept yet").raised(
             judged,
-            "inputs, answers and scorecard are kept by period and version; there is no way to step through one",
+            "inputs, answers and scorecard are kept by period and version; the command `row` follows a row through each step",
             "card",
-            0.5,
         ),
         Test("Models are canaried before they enter production serving", 0.0, "no version was tried yet")
         .raised(judged, "loaded and queried by a fresh process first; no look of a probation was taken yet", "card", 0.5)

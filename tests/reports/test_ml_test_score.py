@@ -52,11 +52,10 @@ def test_there_are_halves_that_no_record_mends() -> None:
         "The data pipeline has appropriate privacy controls",
         "New features can be added quickly",
         "Model specs are reviewed and submitted",
-        "The model is debuggable",
     ]
-    assert found.points == {"Data": 5.5, "Model": 6.5, "Infrastructure": 6.5, "Monitoring": 7}
+    assert found.points == {"Data": 5.5, "Model": 6.5, "Infrastructure": 7, "Monitoring": 7}
     assert found.sentence == (
-        "ML Test Score 5.5 of 7 (data 5.5, model 6.5, infrastructure 6.5, monitoring 7): the weakest section counts."
+        "ML Test Score 5.5 of 7 (data 5.5, model 6.5, infrastructure 7, monitoring 7): the weakest section counts."
     )
 
 
