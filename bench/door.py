@@ -135,7 +135,7 @@ class World:
         key = self.random.choice(sorted({key for key, _, _ in self.bytes_seen}))
         self.landing.now += timedelta(seconds=1)
         context = StepContext(self.services, self.model, Request(self.landing.now, "a withdrawal", "run"))
-        take_back(context, key, "by bench", self.landing)
+        take_back(context, key, self.landing, context.request.as_of)
         self.waiting.pop(key, None)
         self.oracle.withdraw(cast(Stream, key.split("/")[1]), key)
         self.findings.withdrawals += 1

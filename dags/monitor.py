@@ -1,6 +1,6 @@
 """### Monitor: is the champion still good on the newest data?
 
-`reconcile, pull → check → score → probation, detect_drift, measure_quality → triage`, and, when triage requests it, the event
+`reconcile → pull → check → score → probation, detect_drift, measure_quality → triage`, and, when triage requests it, the event
 that starts `<model>.retrain`.
 
 * **Runs** when upstream announces a delivery (asset `<model>.landing`), on the feed's schedule, or by hand with the form.
@@ -81,8 +81,10 @@ def monitor(model: Model) -> DAG:
         def triage(checked: Any, scored: Any, drift: Any, quality: Any, **context: Any) -> dict[str, Any]:
             return run_step("triage", model, context, checked=checked, scored=scored, drift=drift, quality=quality)
 
-        checked = check(pull())
-        reconcile() >> (scored := score(checked))
+        # What the form withdraws is withdrawn before this run takes anything in.
+        reconcile() >> (batch := pull())
+        checked = check(batch)
+        scored = score(checked)
         probation(scored)
         triage(checked, scored, detect_drift(checked, scored), measure_quality(scored))
     return dag

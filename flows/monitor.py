@@ -21,8 +21,8 @@ def monitor(model: Model) -> Flow[Any, Any]:
     def run(form: dict[str, Any], event: dict[str, Any]) -> Any:
         perform = Steps(model, form, event)
         reconciled = perform("reconcile")
-        checked = perform("check", batch=perform("pull"))
-        scored = perform("score", after=[reconciled], checked=checked)
+        checked = perform("check", batch=perform("pull", after=[reconciled]))
+        scored = perform("score", checked=checked)
         probation = perform("probation", scored=scored)
         drift = perform("detect_drift", checked=checked, scored=scored)
         quality = perform("measure_quality", scored=scored)

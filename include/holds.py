@@ -58,9 +58,17 @@ class Holds(BaseModel):
     holds: tuple[Hold, ...] = ()
 
     def begun(self, hold: Hold) -> "Holds":
-        """With one more, which takes the place of one of the same kind that still holds."""
+        """With one more, in the place of one of the same kind that still holds; what was begun is not begun again."""
+        if self.knows(hold):
+            return self
         before = self.ended(hold.what, hold.by, hold.since).holds
         return Holds(holds=(*before, hold)[-REMEMBERED:])
+
+    def knows(self, hold: Hold) -> bool:
+        """Whether this very hold was begun before, also where it has ended since."""
+        return any(
+            (one.what, one.by, one.since, one.until) == (hold.what, hold.by, hold.since, hold.until) for one in self.holds
+        )
 
     def ended(self, what: What, by: str, now: datetime) -> "Holds":
         """Without those of a kind that hold now; they stay on record."""

@@ -109,7 +109,7 @@ def _page(model: "Model", now: datetime) -> str:
         deliveries=deliveries,
         taken_back=taken_back,
         entries=entries,
-        links=_links(model.name, read.settings, checks[-1] if checks else None),
+        links=_links(model.name, read.settings, checks),
     )
 
 
@@ -157,9 +157,9 @@ def _evidence(name: str, judged: "RetrainStatus | None", checks: "Sequence[Monit
     return evidence
 
 
-def _links(name: str, settings: "Settings", newest: "MonitorStatus | None") -> list[tuple[str, Any]]:
+def _links(name: str, settings: "Settings", checks: "Sequence[MonitorStatus]") -> list[tuple[str, Any]]:
     dags = [(f"{stage} in Airflow", f"{settings.airflow_url}/dags/{name}.{stage}") for stage in STAGES]
-    report = newest.drift.report_url if newest else None
+    report = next((one.drift.report_url for one in reversed(checks) if one.drift.report_url), None)
     return [*dags, ("Versions in MLflow", f"{settings.mlflow_url}/#/models/{name}"), ("Newest drift report", report)]
 
 

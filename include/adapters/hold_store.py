@@ -46,6 +46,10 @@ class HoldStore:
                 faults.append(str(error))
         return found, faults
 
+    def knows(self, scope: str, hold: Hold) -> bool:
+        """Whether this very hold was begun before, also where it has ended since."""
+        return self._read(scope).knows(hold)
+
     def begin(self, scope: str, hold: Hold) -> None:
         """Hold something back, for a model or for `ALL_MODELS`."""
         self._revise(scope, lambda holds: holds.begun(hold))

@@ -162,6 +162,13 @@ class Lake(Records):
         """Keep which files a check is taking in: written before the first of them is done."""
         self._store.put(f"taken_in/{model_name}.json", to_bytes(taken_in))
 
+    def count_no_more(self, model_name: str, landing_key: str) -> None:
+        """Leave a file of landing to no later run to count that the newest check took in, under whatever bytes."""
+        newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
+        if newest and any(file.key == landing_key for file in newest.files):
+            others = tuple(file for file in newest.files if file.key != landing_key)
+            self.keep_taken_in(model_name, newest.model_copy(update={"files": others}))
+
     def known_since(self, model_name: str, files: Iterable[LandedFile], as_of: datetime) -> dict[str, datetime]:
         """Since when each file is known that a run as of a time takes in, by its id.
 

@@ -105,6 +105,10 @@ class Ledger:
         entries = self._backwards(model_name)
         return next((entry for entry in entries if entry.event in events and entry.version == version), None)
 
+    def newest_where(self, model_name: str, matches: Callable[[Entry], bool]) -> Entry | None:
+        """The newest entry that matches, however long ago."""
+        return next(filter(matches, self._backwards(model_name)), None)
+
     def newest_with(self, model_name: str, about: tuple[str, str, object], within: timedelta) -> Entry | None:
         """The newest entry of an event with a name and a value in its evidence, of those that were written within a time."""
         event, name, value = about

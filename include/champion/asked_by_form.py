@@ -37,7 +37,7 @@ def _hold_back(context: StepContext) -> None:
     services, model, request = context.services, context.model, context.request
     if request.freeze_until:
         hold = _hold(context, FREEZE, request.freeze_until)
-        require_usable(hold.until, services.holds.now(), hold.reason)
+        _require_usable(context, hold)
         freeze(services, [model.name], hold)
     elif request.unfreeze:
         ended, _ = unfreeze(services, [model.name], _hold(context, FREEZE, request.as_of))
@@ -58,8 +58,15 @@ def _snooze(context: StepContext) -> None:
             "time. Trigger again with both."
         )
     hold = _hold(context, what, request.snooze_until)
-    require_usable(hold.until, services.holds.now(), hold.reason)
+    _require_usable(context, hold)
     services.holds.begin(context.model.name, hold)
+
+
+def _require_usable(context: StepContext, hold: Hold) -> None:
+    """A run that is cleared after its hold has ended asks for nothing new."""
+    holds = context.services.holds
+    if not holds.knows(context.model.name, hold):
+        require_usable(hold.until, holds.now(), hold.reason)
 
 
 def _hold(context: StepContext, what: What, until: datetime) -> Hold:

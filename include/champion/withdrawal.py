@@ -3,7 +3,8 @@
 A withdrawal is the last word under the name of its file, as an empty delivery would be; a later delivery under that name
 counts again. The file itself is put aside in landing, below `<model>/_withdrawn/`. Snapshots that hold its rows stay as they
 are, so what was decided can be reproduced: the ledger names them, and the versions that were trained or judged on them say so
-on their cards. Safe to run again: what a dead process left undone is done then, and the ledger has one entry.
+on their cards. Safe to run again: what a dead process left undone is done then, the ledger has one entry, and what was
+delivered under the name since the run first withdrew it stays.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,6 +17,7 @@ from include.adapters.object_store import ObjectStore
 from include.adapters.registry import DESCRIPTION_LIMIT, EVIDENCE, WITHDRAWN_ROWS, Version, card_path
 from include.champion.handover import Author, Subject, handover
 from include.decisions.data.row_contract import RowContract, sort_rows
+from include.decisions.gate.review import with_section
 from include.errors import RegistryError, ToolError
 from include.models.contract import Model
 from include.results import Intake, LandedFile
@@ -56,6 +58,9 @@ def withdraw(context: StepContext, key: str, landing: ObjectStore | None = None)
         ToolError: no run has taken this file in, and it is not in landing.
     """
     services, model, request = context.services, context.model, context.request
+    if done := _done_by_this_run(context, key):
+        _mark_all(context, done)
+        return done
     taken = services.lake.intakes(model.name, key)
     lying = next((file for file in services.landing.files(model.name) if file.key == key), None)
     if not taken and lying is None:
@@ -65,23 +70,43 @@ def withdraw(context: StepContext, key: str, landing: ObjectStore | None = None)
     # About the present, whatever time the run is about: it follows the newest delivery under that name.
     at = max([request.as_of, *(moment + timedelta.resolution for moment in landed)])
     with handover(context, "withdraw") as begun:
-        why = f"by {one_line(request.asked_by, 100)}: {one_line(request.reason, 300)}"
-        take_back(context, key, why, landing, at)
+        take_back(context, key, landing, at)
         found = _found(context, key, delivered)
         about = Subject(f"withdrawn {key} {delivered[-1].file.etag if delivered else ''}", None)
         evidence = {"rows": found.rows, "snapshots": found.snapshots, "trained": found.trained, "judged": found.judged}
         begun.write("withdrawn", about, Author(request.asked_by, f"{found.in_words()}. {request.reason}"), evidence=evidence)
-        mark_versions(context, found.trained, f"Trained on rows that were withdrawn: {key}, {why}")
-        mark_versions(context, found.judged, f"Judged on rows that were withdrawn: {key}, {why}")
+        _mark_all(context, found)
     return found
 
 
-def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | None, at: datetime | None = None) -> None:
-    """Put a file aside, or be done with it where it lies, and let nothing count as the last delivery under its name.
+def _done_by_this_run(context: StepContext, key: str) -> Withdrawal | None:
+    """What an earlier try of this run withdrew; None where it is the first."""
+    request, about = context.request, f"withdrawn {key}"
+    entry = context.services.ledger.newest_where(
+        context.model.name,
+        # The etag at the end of the entry's key has no space.
+        lambda one: (one.event, one.run_id, one.key.rpartition(" ")[0]) == ("withdrawn", request.run_id, about),
+    )
+    if entry is None:
+        return None
+    seen = {name: tuple(entry.evidence[name]) for name in ("snapshots", "trained", "judged")}
+    return Withdrawal(key, entry.evidence["rows"], **seen)
 
-    That delivery of nothing lands `at` a time, by default the request's.
-    """
-    lake, model = context.services.lake, context.model
+
+def _mark_all(context: StepContext, found: Withdrawal) -> None:
+    mark_versions(context, found.trained, f"Trained on rows that were withdrawn: {found.key}, {_why(context)}")
+    mark_versions(context, found.judged, f"Judged on rows that were withdrawn: {found.key}, {_why(context)}")
+
+
+def _why(context: StepContext) -> str:
+    return f"by {one_line(context.request.asked_by, 100)}: {one_line(context.request.reason, 300)}"
+
+
+def take_back(context: StepContext, key: str, landing: ObjectStore | None, at: datetime) -> None:
+    """Put a file aside, or be done with it where it lies; a delivery of nothing, landed at a time, follows under its name."""
+    lake, model, why = context.services.lake, context.model, _why(context)
+    # A run that died after it took the file in left it to be counted: the next one would take it in once more.
+    lake.count_no_more(model.name, key)
     if landing is None:
         done = lake.finished_files(model.name)
         for file in context.services.landing.files(model.name):
@@ -90,7 +115,7 @@ def take_back(context: StepContext, key: str, why: str, landing: ObjectStore | N
     elif landing.stat(key) is not None:
         landing.put(f"{model.name}/_withdrawn/{key.removeprefix(f'{model.name}/')}", landing.read(key))
         landing.delete(key)
-    nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=at or context.request.as_of)
+    nothing = LandedFile(key=key, etag="withdrawn", stream=_stream(key), landed_at=at)
     lake.publish(model, nothing, [_no_rows(model, nothing.stream)], known=None)
     lake.finish_file(model.name, Intake(file=nothing, rows=0, reasons={}, withdrawn=why))
 
@@ -124,7 +149,8 @@ def _mark_card(context: StepContext, version: Version, mark: str) -> None:
             continue  # It was never judged, so it has no card.
         if mark not in card:
             registry.log_report(version.run_id, path, mark + card)
-            registry.annotate(version.model_name, version.number, {}, (mark + card)[:DESCRIPTION_LIMIT])
+            description = with_section(mark.strip(), card, DESCRIPTION_LIMIT)
+            registry.annotate(version.model_name, version.number, {}, description)
 
 
 def _found(context: StepContext, key: str, delivered: Sequence[Intake]) -> Withdrawal:

@@ -11,7 +11,7 @@ import click
 
 from include.adapters.registry import EVIDENCE, REFRESHES, Version, card_path
 from include.cli.connection import connect
-from include.errors import ProvingGroundError, ToolError
+from include.errors import AccessDenied, CorruptObject, ProvingGroundError, ToolError
 from include.ledger.entries import Entry, terms
 from include.models import find_model
 from include.models.contract import Model
@@ -60,18 +60,20 @@ def gathered(services: Services, model: Model, number: str, now: datetime) -> tu
     version, entries = services.registry.version(model.name, number), services.ledger.proved(model.name)
     # What learned the hold-out's rows too was validated under another number.
     validated = services.registry.version(model.name, version.tags.get(REFRESHES, number))
-    judged = _judged(services, model, validated.number)
+    judged, changed = _judged(services, model, validated.number), list[str]()
     known = OnRecord(
         model=model,
         version=number,
         tags=version.tags,
+        judged=validated.tags,
         created=version.created,
         entries=entries,
         score=ml_test_score(model, _score_inputs(services, model, judged, entries)),
         refreshes=version.tags.get(REFRESHES, ""),
         checks=_checks(services, model, number, entries),
-        manifests=_manifests(services, model, version),
+        manifests=_manifests(services, model, version, changed),
         scorecard=json.loads(_report(services, validated, "scorecard.json") or "{}"),
+        changed=changed,
     )
     path = card_path(validated.tags[EVIDENCE]) if EVIDENCE in validated.tags else "decision_card.md"
     return evidence_pack(known, now), {"card": _report(services, validated, path), "picture": _picture(services, validated)}
@@ -108,26 +110,35 @@ def _checks(services: Services, model: Model, number: str, entries: Sequence[Ent
     return [check for check in checks if check.scored.champion and check.scored.champion.version == number]
 
 
-def _manifests(services: Services, model: Model, version: Version) -> dict[str, Manifest]:
+def _manifests(services: Services, model: Model, version: Version, changed: list[str]) -> dict[str, Manifest]:
     found = {}
     for name, tag in (("training", "train_digest"), ("hold-out", "holdout")):
         try:
             found[name] = services.lake.manifest(model.name, version.tag(tag))
-        except ProvingGroundError:
-            # What is not there is named as missing.
-            continue
+        except CorruptObject as error:
+            changed.append(f"the list of the files of its {name} rows was changed: {error}")
+        except ProvingGroundError as error:
+            _only_absent(error)
     return found
 
 
 def _report(services: Services, version: Version, path: str) -> str:
     try:
         return services.registry.read_report(version.run_id, path)
-    except ProvingGroundError:
+    except ProvingGroundError as error:
+        _only_absent(error)
         return ""
 
 
 def _picture(services: Services, version: Version) -> str:
     try:
         return f"data:image/png;base64,{b64encode(services.registry.read_picture(version.run_id, PICTURE)).decode()}"
-    except ProvingGroundError:
+    except ProvingGroundError as error:
+        _only_absent(error)
         return ""
+
+
+def _only_absent(error: ProvingGroundError) -> None:
+    """What is not there is named as missing; a server that does not answer is no finding about the model."""
+    if error.transient or isinstance(error, AccessDenied):
+        raise error

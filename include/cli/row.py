@@ -1,7 +1,8 @@
 """One row, from its delivery to its answer: what came, what was predicted when and by whom, and what the answer hangs on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 import pandas as pd
@@ -47,8 +48,8 @@ def _wanted(model: Model, key: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame([named])
 
 
-def followed(services: Services, model: Model, wanted: pd.DataFrame, version: str | None, now: datetime) -> list[str]:
-    """The lines that are shown; the row's newest values count.
+def followed(services: Services, model: Model, wanted: pd.DataFrame, version: str | None, now: datetime) -> Iterator[str]:
+    """The lines that are shown, each as soon as it is known; the row's newest values count.
 
     Raises:
         ToolError: no such row was taken in, or there is no version to ask.
@@ -61,14 +62,13 @@ def followed(services: Services, model: Model, wanted: pd.DataFrame, version: st
             f"no row of {model.name} with this key was taken in. `make quarantine MODEL={model.name}` shows rows that broke "
             "the contract; a delivery that no run has seen yet is in landing."
         )
-    lines = []
     for start in model.periods_of(where[model.feed.time]).unique():
         period = start.to_pydatetime()
         rows = lake.rows(model, period, model.later(period))
         row = rows[among(model, rows, wanted)]
-        lines += [*_values(model, row, period), *_predicted(services, model, period, wanted)]
-        lines += _asked(services, model, row, rows, version)
-    return lines
+        yield from _values(model, row, period)
+        yield from _predicted(services, model, period, wanted)
+        yield from _asked(services, model, row, rows, version)
 
 
 def _values(model: Model, row: pd.DataFrame, period: datetime) -> list[str]:
@@ -92,20 +92,27 @@ def _predicted(services: Services, model: Model, period: datetime, wanted: pd.Da
     return [line for _, line in sorted(lines)] or ["no version has scored it"]
 
 
-def _asked(services: Services, model: Model, row: pd.DataFrame, rows: pd.DataFrame, version: str | None) -> list[str]:
+def _asked(services: Services, model: Model, row: pd.DataFrame, rows: pd.DataFrame, version: str | None) -> Iterator[str]:
     """What a version answers now, what each of its steps hands on, and what the answer hangs on."""
     number = version or services.ledger.state(model.name).champion
     if number is None:
-        return [f"{model.name} has no champion to ask: name a version with --version"]
+        yield f"{model.name} has no champion to ask: name a version with --version"
+        return
     as_promoted(services, services.registry.version(model.name, number))
     pipeline, features = services.registry.load(model, number), row[model.feature_names].reset_index(drop=True)
-    lines = [f"version {number} answers {answer_in_words(model, pipeline, features)} now"]
+    try:
+        yield from _explained(model, pipeline, features, rows, number)
+    except Exception as error:  # noqa: BLE001 - a team's own code raises whatever it likes; what is known is shown all the same
+        yield f"version {number} cannot be followed further: {type(error).__name__}: {one_line(error, 300)}"
+
+
+def _explained(model: Model, pipeline: Any, features: pd.DataFrame, rows: pd.DataFrame, number: str) -> Iterator[str]:
+    yield f"version {number} answers {answer_in_words(model, pipeline, features)} now"
     for step, values in handed_on(pipeline, features):
         shown = ", ".join(f"{name}={one_line(value, 40)}" for name, value in values[:_SHOWN])
         more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-        lines.append(f"  step {step} hands on {shown}{more}")
+        yield f"  step {step} hands on {shown}{more}"
     others = rows[model.feature_names].head(_OTHERS)
-    lines.append("the answer would move, if one feature were that of a typical row of its period:")
+    yield "the answer would move, if one feature were that of a typical row of its period:"
     for one in hangs_on(model, pipeline, features, others)[:_SHOWN]:
-        lines.append(f"  {one.moved:+.4g}  {one.feature}: {one_line(one.value, 40)} as in {one_line(one.typical, 40)}")
-    return lines
+        yield f"  {one.moved:+.4g}  {one.feature}: {one_line(one.value, 40)} as in {one_line(one.typical, 40)}"

@@ -16,7 +16,7 @@ from include.ledger.entries import Entry, taken_back, terms, without_intents
 from include.models.contract import Model
 from include.periods import in_a_word
 from include.reports.ml_test_score import Score
-from include.results import Manifest
+from include.results import SHORT, Manifest
 from include.statuses import MonitorStatus
 
 _NEWEST_CHECKS = 52
@@ -59,14 +59,16 @@ class EvidencePack(BaseModel):
 class OnRecord:
     """What is known of one version: its tags in the registry, the proved ledger, the checks while it was champion.
 
-    `refreshes` is the version that was validated, where this one learned the hold-out's rows too: verdict, scorecard and card
-    are that one's. `manifests` are its snapshots by "training" and "hold-out", `scorecard` is the content of scorecard.json,
-    `score` the ML Test Score; each is empty where there is none.
+    `refreshes` is the version that was validated, where this one learned the hold-out's rows too: verdict, approval, scorecard
+    and card are that one's, and `judged` are its tags; elsewhere they are the version's own. `manifests` are its snapshots by
+    "training" and "hold-out", `scorecard` is the content of scorecard.json, `score` the ML Test Score; each is empty where
+    there is none. `changed` names what is there and is not as it was written.
     """
 
     model: Model
     version: str
     tags: Mapping[str, str]
+    judged: Mapping[str, str]
     created: datetime | None
     entries: Sequence[Entry]
     score: Score
@@ -74,11 +76,24 @@ class OnRecord:
     checks: Sequence[MonitorStatus] = ()
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     scorecard: Mapping[str, Any] = field(default_factory=dict)
+    changed: Sequence[str] = ()
 
     @property
     def about(self) -> list[Entry]:
-        """The entries about this version, oldest first."""
-        return [entry for entry in without_intents(self.entries) if self.version in (entry.version, entry.champion)]
+        """The entries about this version, and about the one that it refreshes, oldest first."""
+        these = {self.version, self.refreshes} - {""}
+        return [entry for entry in without_intents(self.entries) if these & {entry.version, entry.champion}]
+
+    @property
+    def approved(self) -> Entry | None:
+        """The newest answer of a person by which the version that was judged might be promoted."""
+        number = self.refreshes or self.version
+        return next((one for one in reversed(self.entries) if (one.event, one.version) == ("approved", number)), None)
+
+    @property
+    def is_judged_otherwise(self) -> bool:
+        """Whether the model's file asks for something else today than this version was judged by."""
+        return self.judged.get("criteria", "") not in ("", self.model.criteria_digest)
 
     @property
     def approval(self) -> Entry | None:
@@ -130,12 +145,23 @@ def _people(known: OnRecord, now: datetime) -> Section:
         }[model.review.where],
         "independent reviewer": said.reviewer,
         "is the reviewer independent of the owner": "" if not said.reviewer else _yes(said.reviewer != model.owner),
-        "is the approver independent of the owner": "" if not by else _yes(by != model.owner),
+        "approved by": known.approved.by if known.approved else "no person: the gate alone decided" if by else "",
+        "is the approver independent of the owner": _independence(known),
         "reviewed every": f"{said.review_every.days} days" if said.review_every else "",
         "next review": f"{approval.at + said.review_every:%Y-%m-%d}" if approval and said.review_every else "",
         "this pack was made at": f"{now:%Y-%m-%d %H:%M} UTC",
     }
     return Section(title="People", facts=facts)
+
+
+def _independence(known: OnRecord) -> str:
+    """Names are all that there is to go by: two that differ may still be one person, or a person and the person's team."""
+    if known.approved is None:
+        return "no person approved it"
+    if known.approved.by == known.model.owner:
+        return "no"
+    by, owner = known.approved.by, known.model.owner
+    return f"not on record: {by} approved it; whether {by} is of {owner} is for people to say"
 
 
 def _length(length: timedelta) -> str:
@@ -195,12 +221,13 @@ def _development(known: OnRecord) -> Section:
 
 
 def _tests(known: OnRecord) -> Section:
-    criteria, tags = known.model.criteria, known.tags
+    criteria, tags = known.model.criteria, known.judged
+    now = ", as the model's file says now" if known.is_judged_otherwise else ""
     facts = {
-        "metric": criteria.metric,
-        "floors": f"{criteria.floor:g} on clean rows, {criteria.noisy_floor:g} on noisy ones",
-        "margin of non-inferiority": f"{criteria.margin:g}",
-        "judged one by one": ", ".join(criteria.judged_by) or "no slices are declared",
+        f"metric{now}": criteria.metric,
+        f"floors{now}": f"{criteria.floor:g} on clean rows, {criteria.noisy_floor:g} on noisy ones",
+        f"margin of non-inferiority{now}": f"{criteria.margin:g}",
+        f"judged one by one{now}": ", ".join(criteria.judged_by) or "no slices are declared",
         "verdict": tags.get("verdict", ""),
         "why": tags.get("reason", ""),
         "criteria digest": tags.get("criteria", ""),
@@ -268,10 +295,14 @@ def _score(known: OnRecord) -> Section:
 def _approval(known: OnRecord) -> Section:
     overrides = [entry for entry in known.about if entry.event in _OVERRIDES or entry.evidence.get("override")]
     lane = known.tags.get("lane", "")
+    overridden = [
+        f"{one.by} overrode the verdict {one.evidence['overridden']}" for one in known.about if "overridden" in one.evidence
+    ]
+    override = "; ".join([*filter(None, [known.judged.get("override")]), *dict.fromkeys(overridden)])
     facts = {
         "lane": lane,
         "below its floors and promoted all the same": _yes(lane == "rescue"),
-        "a person's override of a check": known.tags.get("override", "none"),
+        "a person's override of a check": override or "none",
         "changed outside of the pipeline": "; ".join(f"{entry.at:%Y-%m-%d}: {entry.reason}" for entry in overrides) or "never",
     }
     for term in terms(known.entries):
@@ -350,9 +381,15 @@ def _unrecorded(known: OnRecord) -> Iterator[str]:
         (commit == "unknown", "the commit of the code is not known"),
         ("+" in commit, "the code had changes that are in no commit"),
         (not known.checks, "no check was made while it was champion"),
+        (
+            known.is_judged_otherwise,
+            f"the criteria that it was judged by ({known.judged.get('criteria', '')[:SHORT]}): the model's file has others by "
+            f"now ({known.model.criteria_digest[:SHORT]}); its decision card has them, and the repository at its commit",
+        ),
     ):
         if absent:
             yield line
+    yield from known.changed
     for section, tests in known.score.sections.items():
         for test in tests:
             if not test.points:

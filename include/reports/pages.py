@@ -43,6 +43,7 @@ def _environment() -> Environment:
         "path": path,
         "plain": plain,
         "sentence": sentence,
+        "whole": whole,
     }
     return environment
 
@@ -69,6 +70,11 @@ def time(moment: datetime | None) -> str:
 def words(text: object) -> str:
     """Text from outside, cut, on one line, without invisible characters."""
     return one_line(text, _LONGEST)
+
+
+def whole(text: object) -> str:
+    """As `words`, and nothing is cut: what a reviewer prints ends where it was written to end."""
+    return one_line(text, max(1, len(str(text))))
 
 
 def sentence(text: str) -> str:

@@ -2,8 +2,8 @@
 
 In: the lake, as known as of the run. Out: two snapshots, named by digest: the same digest gives the same rows, for ever.
 The holdout is the newest stretch of mature periods that neither the champion nor the challenger was trained on. Stops when a
-row's key is in both. Where there is too little history, or the model is frozen, the run ends here, green, and says why. Safe
-to run again.
+row's key is in both. Where there is too little history, the model is frozen, or a person took the champion away, the run ends
+here, green, and says why. Safe to run again.
 """
 
 from datetime import datetime
@@ -42,6 +42,8 @@ def run(context: StepContext) -> Assembled:
         return Assembled(champion_version=state.champion, skipped=words, summary=f"nothing is trained: {words}")
     services.lake.require_layout(model)
     champion = champion_of(services, model.name)
+    if champion is None and (removed := _removed_champion(context)):
+        return Assembled(champion_version=None, skipped=removed, summary=f"nothing is trained: {removed}")
     files = services.lake.sound_files(model, as_of)
     # Without what came later, so that the same rows have the same digest whatever was delivered since.
     delivered = services.lake.history(model, files, features=()).known_by(as_of)
@@ -69,6 +71,19 @@ def run(context: StepContext) -> Assembled:
         champion_version=champion.number if champion else None,
         summary=f"train on {train.rows:,} rows from {train.start:%Y-%m-%d}, "
         f"hold out {holdout.rows:,} from {holdout.start:%Y-%m-%d}",
+    )
+
+
+def _removed_champion(context: StepContext) -> str:
+    """That a person removed the champion, where no person asks for a new one: it would be compared with nothing."""
+    model, request = context.model, context.request
+    state = context.services.ledger.state(model.name)
+    if request.by_person or request.force or not state.were_champion:
+        return ""
+    number = state.champion or state.lineage[-1]
+    return (
+        f"version {number} was champion until a person took its alias away in MLflow. To restore it, start "
+        f"{model.name}.rollback with target {number}; where a person starts {model.name}.retrain, it trains a first one"
     )
 
 

@@ -2,9 +2,10 @@
 
 In: what was checked and scored. Out: what moved, in words, and the signs that the feed is broken. Limits come from the
 champion's own training periods: its baseline, made once for a version, is kept in the lake, so a check reads the newest period
-alone, some rows at a time, and keeps a summary of it. Evidently's report is drawn from bounded samples, for people; it decides
-nothing. Keeps also the period's noise profile, from which the noise suite takes its severities. Safe to run again: every
-document is named by version and period, and what a period is compared with lies before it.
+alone, some rows at a time, and keeps a summary of it. Evidently's report is drawn from bounded samples, for people, when
+something moved or a person started the run; it decides nothing. Keeps also the period's noise profile, from which the noise
+suite takes its severities. Safe to run again: every document is named by version and period, and what a period is compared
+with lies before it.
 """
 
 from collections.abc import Mapping
@@ -167,7 +168,9 @@ def run(context: StepContext, checked: Checked, scored: Scored) -> Drift:
     sound_again = () if broken else _sound_again(check, volume)
     moved = [*_moved_volume(check, volume), *_judge(check, newest, learn=not broken)]
     drifted = _drifted(model, moved, broken)
-    result = _result(check, moved, broken, _draw(check, sample, rows, drifted))
+    # The picture costs more than all of the rest together: it is drawn where there is something to look at, or who looks.
+    is_wanted = bool(moved or broken or check.request.by_person)
+    result = _result(check, moved, broken, _draw(check, sample, rows, drifted) if is_wanted else None)
     return result.model_copy(update={"sound_again": sound_again, "accepted_by": check.accepted_by})
 
 
@@ -453,25 +456,28 @@ def _result(check: _Check, moved: list[Moved], broken: Mapping[str, str], url: s
         drifted=drifted,
         broken=tuple(f"{column}: {sign}" for column, sign in broken.items()),
         report_url=url,
-        summary=f"{len(drifted)} of {len(columns)} columns drifted{first}; report {url}",
+        summary=f"{len(drifted)} of {len(columns)} columns drifted{first}" + (f"; report {url}" if url else ""),
     )
 
 
 def _draw(check: _Check, sample: pd.DataFrame, current: pd.DataFrame, drifted: tuple[str, ...]) -> str | None:
-    """Evidently's report beside the champion's run, drawn from bounded samples; its address."""
+    """Evidently's report beside the champion's run, drawn from bounded samples; its address, or None where there is none.
+
+    Texts are left out: nearly each is a value of its own, so that their bars say nothing and cost with the square of the rows.
+    """
     model = check.model
     numbers = [column.name for column in check.columns if column.kind == "number"]
-    others = [column.name for column in check.columns if column.kind != "number"]
-    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, others) for rows in (sample, current))
-    text = draw_report(left, right, numbers, others, drifted)
+    categories = [column.name for column in check.columns if column.kind == "category"]
+    left, right = (_plain(_sample(rows, _PICTURED_ROWS, model.seed), numbers, categories) for rows in (sample, current))
+    text = draw_report(left, right, numbers, categories, drifted)
     day_or_moment = "%Y-%m-%d" if model.feed.longest_period >= timedelta(days=1) else "%Y-%m-%dT%H%M"
     path = f"drift/{check.period.strftime(day_or_moment)}.html"
     return check.services.registry.log_report(check.champion.run_id, path, text) if text else None
 
 
-def _plain(rows: pd.DataFrame, numbers: list[str], others: list[str]) -> pd.DataFrame:
+def _plain(rows: pd.DataFrame, numbers: list[str], categories: list[str]) -> pd.DataFrame:
     plain: dict[str, Any] = {name: as_numbers(rows[name]) for name in numbers}
-    return pd.DataFrame(plain | {name: as_texts(rows[name]).astype("object") for name in others})
+    return pd.DataFrame(plain | {name: as_texts(rows[name]).astype("object") for name in categories})
 
 
 def _sample(rows: pd.DataFrame, at_most: int, seed: int) -> pd.DataFrame:

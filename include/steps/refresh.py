@@ -44,6 +44,9 @@ def run(context: StepContext, assembled: Assembled, trained: Trained, verdict: V
         return Refreshed(summary=f"version {verdict.version} was champion before, and is what it was")
     work = _work(context, assembled.holdout, trained)
     version = work.find() or work.train_now(_tags(context, verdict))
+    if context.services.ledger.newest_of(model.name, "promoted", _key(verdict, version)):
+        # What it costs was measured then, and is among the tags that it was promoted with.
+        return _promoted(context, verdict, version, Cost())
     problems, moved, cost = _problems(context, assembled.holdout, verdict.version, version)
     if problems:
         # As a refused challenger it may be pruned, and its page says why it never answered.
@@ -99,6 +102,11 @@ def _problems(context: StepContext, holdout: Snapshot, validated: str, version: 
     return problems, moved, Cost(latency_ms=tried.latency_ms, size_mb=tried.size_mb, memory_mb=tried.memory_mb)
 
 
+def _key(verdict: Verdict, version: Version) -> str:
+    """What the entry of its promotion is found by."""
+    return f"{version.number} refreshes {verdict.version} {verdict.evidence[:SHORT]}"
+
+
 def _promoted(context: StepContext, verdict: Verdict, version: Version, cost: Cost) -> Refreshed:
     """Make it champion, if the validated version still is."""
     registry, name = context.services.registry, context.model.name
@@ -106,7 +114,7 @@ def _promoted(context: StepContext, verdict: Verdict, version: Version, cost: Co
         f"version {verdict.version} was validated; version {version.number} is the same recipe, fitted on the hold-out's rows "
         "too. Its answers stay close to the validated ones, and it is on probation against them"
     )
-    key = f"{version.number} refreshes {verdict.version} {verdict.evidence[:SHORT]}"
+    key = _key(verdict, version)
     done = Refreshed(
         version=version.number, instead_of=verdict.version, summary=f"version {version.number} is champion: {reason}"
     )

@@ -63,7 +63,7 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
 def _removed_champion(context: StepContext) -> str:
     """The version whose alias a person took away, by the ledger; empty where none was champion since."""
     state = context.services.ledger.state(context.model.name)
-    return state.were_champion[-1] if state.champion is None and state.were_champion else ""
+    return state.lineage[-1] if state.champion is None and state.lineage else ""
 
 
 def _way_out(model: Model, drift: Drift) -> str:

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from include.cli import evidence
 from include.cli.evidence import gathered, page
-from include.errors import ModelError
+from include.errors import ModelError, RegistryUnreachable
+from include.ledger.state import Fact
 from include.models.contract import Governance
 from tests.toy import World, changed, day
 
@@ -80,6 +81,59 @@ def test_a_refreshed_version_shows_how_the_validated_one_was_judged(world: World
     assert not any("no scorecard" in line for line in pack.missing)
     assert "PROMOTE: toy version 1" in beside["card"]
     assert facts(world, "Development", number)["validated as"].startswith("version 1;")
+    tests, validated = (facts(world, "Tests before promotion", version) for version in (number, "1"))
+    assert [name for name in tests if name.startswith("check: ")] == [name for name in validated if name.startswith("check: ")]
+    assert (tests["verdict"], tests["why"]) == (validated["verdict"], validated["why"])
+    assert tests["why"]
+
+
+def approved(world: World, by: str) -> None:
+    """A person's answer about version 1, in the ledger."""
+    fact = Fact(event="approved", key=f"by {by}", as_of=day(9), by=by, reason="looks right", run_id="r", version="1")
+    world.services.ledger.append("toy", fact)
+
+
+def test_independence_is_claimed_only_of_a_person_who_approved(world: World) -> None:
+    """The gate is no approver; a user's name that differs from a team's name proves nothing."""
+    people = facts(world, "People")
+    assert people["approved by"] == "no person: the gate alone decided"
+    assert people["is the approver independent of the owner"] == "no person approved it"
+    approved(world, "dora")
+    assert facts(world, "People")["approved by"] == "dora"
+    assert facts(world, "People")["is the approver independent of the owner"].startswith("not on record: dora approved it")
+    approved(world, world.model.owner)
+    assert facts(world, "People")["is the approver independent of the owner"] == "no"
+
+
+def test_criteria_that_changed_since_are_not_shown_as_what_it_passed(world: World) -> None:
+    """The floor of today was not asked of version 1."""
+    assert "floors" in facts(world, "Tests before promotion")
+    world.model = changed(world.model, floor=0.99)
+    assert "floors" not in facts(world, "Tests before promotion")
+    assert facts(world, "Tests before promotion")["floors, as the model's file says now"].startswith("0.99")
+    pack, _ = gathered(world.services, world.model, "1", day(20))
+    assert any("the criteria that it was judged by" in line for line in pack.missing)
+
+
+def test_an_outage_is_no_finding_and_a_changed_list_is_not_absent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow silent: the error itself. A manifest with other bytes: named as changed."""
+    key = f"snapshots/toy/{world.registry.versions['1'].tags['holdout']}.json"
+    world.lake.objects[key] = (world.lake.objects[key][0] + b" ", world.lake.objects[key][1])
+    pack, _ = gathered(world.services, world.model, "1", day(20))
+    assert any(line.startswith("the list of the files of its hold-out rows was changed") for line in pack.missing)
+
+    def silent(*_: object) -> str:
+        raise RegistryUnreachable("MLflow did not answer")
+
+    monkeypatch.setattr(world.services.registry, "read_report", silent)
+    with pytest.raises(RegistryUnreachable):
+        gathered(world.services, world.model, "1", day(20))
+
+
+def test_nothing_is_cut_on_the_page(world: World) -> None:
+    """A limit of use at the end of a long text is what a reviewer looks for."""
+    world.model = replace(world.model, governance=replace(SAID, intended_use="a" * 400 + " not for credit"))
+    assert "not for credit" in page(*gathered(world.services, world.model, "1", day(20)))
 
 
 def test_a_version_that_was_refused_says_so(world: World) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.pipeline import Pipeline
 
 from include.cli import row
 from include.cli.row import followed
@@ -70,3 +71,24 @@ def test_each_step_is_what_the_next_one_gets() -> None:
     answer = last.predict_proba(np.array([[value for _, value in values]]))
     assert answer == pytest.approx(pipeline.predict_proba(one))
     assert len({name for name, _ in values}) == len(values)
+
+
+def test_steps_that_hand_on_nothing_are_left_out() -> None:
+    """A pipeline may say "passthrough", or nothing, in the place of a step."""
+    pipeline = fitted()
+    (name, columns), last = pipeline.steps[0], pipeline.steps[-1]
+    longer = Pipeline([("as it is", "passthrough"), (name, columns), ("none", None), last])
+    assert [step for step, _ in handed_on(longer, rows(3)[["x", "z", "colour"]].head(1))] == [name]
+
+
+def test_a_step_that_raises_takes_nothing_else_away(scored: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came and what was predicted is shown; of the remainder the error."""
+
+    def fail(*_: object) -> None:
+        raise KeyError("a column of the team's own code")
+
+    monkeypatch.setattr(row, "handed_on", fail)
+    shown = lines(scored, "8-3")
+    assert "its label is" in shown
+    assert "version 1 answers " in shown
+    assert "version 1 cannot be followed further: KeyError" in shown

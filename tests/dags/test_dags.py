@@ -169,7 +169,8 @@ def test_every_step_is_a_task_of_some_dag() -> None:
     ("stage", "task", "upstream"),
     [
         ("monitor", "check", ["pull"]),
-        ("monitor", "score", ["check", "reconcile"]),
+        ("monitor", "pull", ["reconcile"]),
+        ("monitor", "score", ["check"]),
         ("monitor", "probation", ["score"]),
         ("monitor", "triage", ["check", "detect_drift", "measure_quality", "score"]),
         ("retrain", "validate", ["assemble", "select"]),

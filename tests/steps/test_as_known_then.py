@@ -134,7 +134,7 @@ def test_a_backfill_takes_in_nothing_for_its_own_time(known: World) -> None:
 def test_what_was_withdrawn_is_gone_for_every_time(known: World) -> None:
     """Also for runs as of before."""
     context = StepContext(known.services, known.model, Request(as_of=THEN + DAY, reason="wrong", run_id="r"))
-    take_back(context, "toy/features/03.csv", "wrong", known.landing)
+    take_back(context, "toy/features/03.csv", known.landing, context.request.as_of)
     assert known.services.lake.rows(known.model, day(3), day(4), known_by=day(5)).empty
 
 
@@ -203,7 +203,7 @@ def test_a_row_whose_time_was_corrected_is_there_once(known: World) -> None:
 def test_rows_that_were_withdrawn_and_delivered_again_count_from_when_they_were_due(known: World) -> None:
     """Not for some times, and for others not."""
     context = StepContext(known.services, known.model, Request(as_of=THEN, reason="wrong", run_id="r"))
-    take_back(context, "toy/features/03.csv", "wrong", known.landing)
+    take_back(context, "toy/features/03.csv", known.landing, context.request.as_of)
     known.landing.now += DAY
     known.deliver("features", "03", rows(3).drop(columns="y"))
     taken_in(known, THEN + 3 * DAY)

@@ -112,3 +112,14 @@ def test_a_period_that_triage_called_broken_is_not_learned_from(world: World) ->
         status = monitor_status(day(6), drift=Drift(period=day(5)), finding=finding)
         world.services.lake.write_status("toy", status)
         assert world.do("assemble", day(10)).train.rows == rows_in_training
+
+
+def test_a_champion_that_a_person_removed_is_not_replaced_by_the_schedule(seasoned: World) -> None:
+    """What would be trained is compared with nothing: only a person may want that, and the run says so."""
+    seasoned.registry.aliases.pop("champion")
+    found = seasoned.do("assemble", day(10))
+    assert (found.train, found.champion_version) == (None, None)
+    assert "toy.rollback with target 1" in found.skipped
+    seasoned.do("reconcile", day(10))
+    assert seasoned.do("assemble", day(10)) == found
+    assert seasoned.do("assemble", day(10), asked={"by_person": True}).train is not None

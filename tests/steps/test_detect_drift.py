@@ -58,13 +58,23 @@ def test_one_vanished_column_does_not_take_the_others_down(seasoned: World) -> N
     assert found.report_url is not None
 
 
+def test_a_picture_is_drawn_where_something_moved_or_a_person_looks(seasoned: World) -> None:
+    """It costs more than the rest of the monitor together: a calm scheduled run has none."""
+    seasoned.deliver_day(8)
+    seasoned.take_in(day(9))
+    scored = seasoned.scored(day(9))
+    assert seasoned.do("detect_drift", day(9), checked=NOTHING_NEW, scored=scored).report_url is None
+    found = seasoned.do("detect_drift", day(9), checked=NOTHING_NEW, scored=scored, asked={"by_person": True})
+    assert (found.moved, found.report_url) == ((), "http://registry.example/run-1/drift/2024-01-09.html")
+
+
 def test_a_picture_that_cannot_be_drawn_decides_nothing(seasoned: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Evidently raises; what moved is reported without it."""
 
     def fail(*_: Any) -> None:
         raise RuntimeError("no picture today")
 
-    monkeypatch.setattr("include.adapters.drift_report.Report", fail)
+    monkeypatch.setattr("evidently.Report", fail)
     found = drift_of(seasoned, x=rows(8, count=400)["x"] + 3)
     assert found.report_url is None
     assert found.drifted == ("x",)

@@ -180,3 +180,15 @@ def test_a_freeze_by_form_needs_a_reason_and_an_end() -> None:
     freeze(world, scope=ALL_MODELS)
     with pytest.raises(ToolError, match="frozen with all models"):
         world.do("reconcile", now, asked={"unfreeze": True})
+
+
+def test_a_run_that_is_cleared_after_its_hold_has_ended_begins_no_other() -> None:
+    """It was held back then: clearing the run for another reason fails for no time that has gone by, and revives nothing."""
+    world = World().with_champion()
+    now = world.services.holds.now()
+    asked = {"snooze": "page", "snooze_until": now + timedelta(hours=2), "reason": "known"}
+    world.do("reconcile", day(9), asked=asked)
+    before = world.lake.objects["holds/toy.json"][0]
+    world.services.holds.now = lambda: now + timedelta(days=1)
+    world.do("reconcile", day(9), asked=asked)
+    assert world.lake.objects["holds/toy.json"][0] == before

@@ -72,6 +72,19 @@ def test_a_second_try_finds_training_and_promotion(world: World) -> None:
     assert len([one for one in world.services.ledger.entries("toy") if one.event == "promoted"]) == 2
 
 
+def test_a_second_try_measures_no_cost_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another reading of the clock would stand beside the one that it was promoted with, as if a person had changed it."""
+    world.model = refreshing()
+    results = retrained(world.with_days(8), 9)
+    refreshed(world, 9, results)
+    cost = {name: world.registry.versions["2"].tags[name] for name in ("latency_ms", "memory_mb")}
+    once = world.registry.try_out
+    monkeypatch.setattr(world.registry, "try_out", lambda *asked: replace(once(*asked), latency_ms=3.0))
+    refreshed(world, 9, results)
+    assert {name: world.registry.versions["2"].tags[name] for name in cost} == cost
+    assert "tags_restored" not in [one.event for one in world.services.ledger.proved("toy")]
+
+
 def test_the_next_hold_out_is_newer_than_all_that_the_champion_has_seen(world: World) -> None:
     """Until then there is nothing to judge a challenger by, and the run says so."""
     world.model = refreshing()

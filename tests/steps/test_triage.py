@@ -1,11 +1,13 @@
 """Triage writes down what was found, asks for at most one thing, and stops on a broken feed."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from include.errors import BrokenFeed
+from include.ledger.state import EventName, Fact
 from include.results import Checked, Drift, Finding, Quality
 from tests.statuses import retrain_status
 from tests.toy import World, changed, day, scored_by
@@ -91,4 +93,20 @@ def test_a_champion_whose_alias_was_taken_away_is_missed(seasoned: World) -> Non
         quality=Quality(period=None, metric="roc_auc", labelled_periods=9),
     )
     assert (found.action, found.title) == ("page", "The champion was removed by hand")
+    assert "target 1" in found.advice
+
+
+def test_the_version_that_was_removed_is_the_one_to_restore(seasoned: World) -> None:
+    """Version 2 was rolled back from; version 1's alias was taken away, so that is the one, and not the newest of all."""
+    seasoned.registry.versions["2"] = replace(seasoned.registry.versions["1"], number="2")
+    history: tuple[tuple[EventName, str | None], ...] = (("promoted", "2"), ("rolled_back", "1"), ("changed_by_hand", None))
+    for event, number in history:
+        key = f"{event} {number}"
+        fact = Fact(event=event, key=key, as_of=day(9), by="carol", reason="", run_id="r", version="2", new=number)
+        seasoned.services.ledger.append("toy", fact)
+    seasoned.registry.aliases.pop("champion")
+    drift, quality = Drift(period=day(9)), Quality(period=None, metric="roc_auc", labelled_periods=9)
+    scored = seasoned.scored(day(10))
+    found: Finding = seasoned.do("triage", day(10), checked=CHECKED, scored=scored, drift=drift, quality=quality)
+    assert "version 1 was" in found.reason
     assert "target 1" in found.advice

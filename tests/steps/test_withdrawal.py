@@ -1,9 +1,11 @@
 """A delivery that is withdrawn leaves everything that is decided from then on; what was decided can still be reproduced."""
 
 from copy import deepcopy
+from datetime import timedelta
 
 import pytest
 
+from include.adapters.registry import EVIDENCE, card_path
 from include.champion.withdrawal import Withdrawal, withdraw
 from include.decisions.monitoring.quality import Judged
 from include.errors import DataError, ToolError
@@ -211,3 +213,53 @@ def test_a_withdrawal_is_about_the_present_whatever_time_the_run_is_about(season
     seasoned.deliver("features", "03", rows(3).drop(columns="y").head(10))
     seasoned.take_in(day(13))
     assert len(ids(seasoned, 3)) == 10
+
+
+def from_the_form(world: World, key: str, as_of: int = 12, run_id: str = "run") -> str:
+    asked = {"withdraw": key, "reason": "broken", "run_id": run_id}
+    return str(world.do("reconcile", day(as_of), asked=asked).summary)
+
+
+def test_a_cleared_run_withdraws_no_later_delivery(seasoned: World) -> None:
+    """Withdrawn, delivered again as it should be: clearing the run that withdrew it leaves the corrected file alone."""
+    said = from_the_form(seasoned, "toy/features/03.csv")
+    seasoned.landing.now = day(12) + timedelta(hours=2)
+    seasoned.deliver("features", "03", rows(3).drop(columns="y").head(10))
+    assert from_the_form(seasoned, "toy/features/03.csv") == said
+    seasoned.take_in(day(13))
+    assert from_the_form(seasoned, "toy/features/03.csv") == said
+    assert len(ids(seasoned, 3)) == 10
+    assert [entry.event for entry in seasoned.services.ledger.proved("toy")].count("withdrawn") == 1
+
+
+def test_what_a_run_took_in_that_died_is_not_taken_in_again(seasoned: World) -> None:
+    """The form leaves the file in landing; the same run, which counts what the dead one left, passes it over."""
+    key = seasoned.deliver("features", "08", rows(8).drop(columns="y"))
+    seasoned.do("check", day(12), batch=seasoned.do("pull", day(12)))
+    assert len(ids(seasoned, 8)) == 60
+    from_the_form(seasoned, key, as_of=13)
+    batch = seasoned.do("pull", day(13))
+    seasoned.do("check", day(13), batch=batch)
+    assert (batch.files, ids(seasoned, 8)) == ((), set())
+    assert seasoned.services.lake.intakes("toy", key)[-1].withdrawn
+
+
+def test_others_of_a_dead_run_are_still_counted(seasoned: World) -> None:
+    """Withdrawing one file leaves the next one to the run that counts."""
+    for number in (8, 9):
+        seasoned.deliver("features", f"0{number}", rows(number).drop(columns="y"))
+    seasoned.do("check", day(12), batch=seasoned.do("pull", day(12)))
+    from_the_form(seasoned, "toy/features/08.csv", as_of=13)
+    assert [file.key for file in seasoned.do("pull", day(13)).files] == ["toy/features/09.csv"]
+
+
+def test_the_mark_cuts_no_table_of_the_description(seasoned: World) -> None:
+    """A card longer than what MLflow keeps is shortened at the end of a line, and the mark stands first."""
+    version, line = seasoned.registry.versions["1"], "| a | table | of | many | lines |"
+    for path in ("decision_card.md", card_path(version.tags[EVIDENCE])):
+        seasoned.services.registry.log_report(version.run_id, path, "\n".join([line] * 300))
+    withdrawn(seasoned, "toy/features/03.csv")
+    description = seasoned.registry.descriptions["1"]
+    assert description.startswith("> **Trained on rows that were withdrawn")
+    assert len(description) <= 5000
+    assert {len(one) for one in description.splitlines() if one.startswith("| a")} == {len(line)}

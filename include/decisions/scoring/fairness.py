@@ -58,7 +58,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Fairness:
-    """The gaps of every column, and the groups that have too few rows to be compared."""
+    """The gaps of every column, and the groups that have too few rows, or rows of too few clusters, to be compared."""
 
     gaps: tuple[Gap, ...] = ()
     too_small: tuple[str, ...] = ()
@@ -82,7 +82,8 @@ def fairness(judged: Judged, partitions: Mapping[str, Partition]) -> Fairness:
     small: list[str] = []
     for column, groups in partitions.items():
         rows = {name: groups.rows_of(number) for number, name in enumerate(groups.names)}
-        large = {name: each for name, each in rows.items() if len(each) >= CELL_ROWS}
+        # In few clusters an error cannot be told: a group of one site would differ beyond chance by that site alone.
+        large = {name: each for name, each in rows.items() if len(each) >= CELL_ROWS and judged.clusters.at(each).enough}
         small += [name for name in rows if name not in large]
         if len(large) > 1:
             gaps += _gaps(judged, column, large)

@@ -49,10 +49,15 @@ def hangs_on(model: Model, pipeline: Any, row: pd.DataFrame, others: pd.DataFram
 
 
 def handed_on(pipeline: Any, row: pd.DataFrame) -> Iterator[tuple[str, list[tuple[str, object]]]]:
-    """For each step before the last one of a scikit-learn pipeline its name, and what it makes of the row, by name."""
+    """For each step before the last one of a scikit-learn pipeline its name, and what it makes of the row, by name.
+
+    Steps that hand on nothing to look at are left out: None, "passthrough", and what has no `transform`, such as a sampler.
+    """
     values: Any = row[list(getattr(pipeline, "feature_names_in_", row.columns))]
     names = list(values.columns)
     for name, step in getattr(pipeline, "steps", [])[:-1]:
+        if not hasattr(step, "transform"):
+            continue
         values = step.transform(values)
         names = _names(step, names, np.asarray(_dense(values)).shape[1])
         yield name, list(zip(names, np.asarray(_dense(values))[0], strict=True))

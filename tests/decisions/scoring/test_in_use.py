@@ -63,6 +63,15 @@ def test_equal_groups_are_called_different_as_often_as_chance_may() -> None:
     assert sum(shown) <= 20
 
 
+def test_a_group_of_few_clusters_is_not_compared() -> None:
+    """Rows of one site differ from all others by that site: from inside it nobody can tell what is the group's."""
+    rows, _ = judged()
+    sites = Clusters.of(np.repeat(np.arange(20), ROWS // 20), "sites")
+    region = pd.Series(np.where(sites.codes == 0, "north", "south"), name="region")
+    found = fairness(replace(rows, clusters=sites), {"region": partition(region)})
+    assert (found.gaps, found.too_small) == ((), ("region=north",))
+
+
 def _alike(seed: int) -> tuple[Judged, dict[str, Partition]]:
     rows, sex = judged(seed=seed)
     return rows, {"sex": partition(sex)}
