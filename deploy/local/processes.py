@@ -21,11 +21,16 @@ class StackError(ProvingGroundError):
 
 @dataclass(frozen=True)
 class Running:
-    """A component's first process: it leads a session, and `born` tells it from a later process with its number."""
+    """A component's first process, which leads a session.
+
+    `born`, in seconds since the machine was started, and `boot`, which names that start, tell it from a later process with its
+    number. A time of the clock would not: clocks are set, and a machine that slept or moved sets its own.
+    """
 
     name: str
     pid: int
     born: float
+    boot: str
     log: str
     handle: subprocess.Popen[bytes] | None = field(default=None, compare=False, repr=False)
 
@@ -39,7 +44,7 @@ class Running:
     def members(self) -> list[psutil.Process]:
         """Every process of the session and every descendant, also of a leader that has died."""
         leader = _process(self.pid)
-        if self.born < psutil.boot_time() or (leader is not None and not self._is(leader)):
+        if self.boot not in ("", _boot()) or (leader is not None and not self._is(leader)):
             return []
         # A task has its own process group, an operator's shell its own session: neither list alone has them all.
         members = {process.pid: process for process in _of_session(self.pid)}
@@ -48,7 +53,10 @@ class Running:
         return list(members.values())
 
     def _is(self, process: psutil.Process) -> bool:
-        return bool(abs(process.create_time() - self.born) < 1)
+        if not self.boot:
+            # Started by an earlier release, which wrote the time of the clock.
+            return bool(abs(process.create_time() - self.born) < 1)
+        return self.boot == _boot() and abs(_born(process) - self.born) < 1
 
     def last_words(self) -> str:
         """The end of its log, on one line."""
@@ -78,7 +86,20 @@ def launch(name: str, command: list[str], environment: Mapping[str, str], logs: 
             raise StackError(
                 f"{name}: the program {command[0]} is not there; run `make demo`, which installs it into .venv."
             ) from error
-    return Running(name, process.pid, psutil.Process(process.pid).create_time(), str(log), process)
+    return Running(name, process.pid, _born(psutil.Process(process.pid)), _boot(), str(log), process)
+
+
+def _born(process: psutil.Process) -> float:
+    """Seconds since the machine's start: psutil adds its boot time, which moves with the clock, to what the kernel keeps."""
+    return float(process.create_time() - psutil.boot_time())
+
+
+def _boot() -> str:
+    """What names this start of the machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"{psutil.boot_time():.0f}"
 
 
 def wait_until_done(component: Running) -> None:

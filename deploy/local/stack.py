@@ -201,7 +201,7 @@ class Stack:
             state = json.loads(self._state.read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None, []
-        components = [Running(**component) for component in state["components"]]
+        components = [Running(**{"boot": "", **component}) for component in state["components"]]
         return (Ports(**state["ports"]) if any(c.is_alive() or c.members() for c in components) else None), components
 
     def _record(self, ports: Ports | None, components: list[Running]) -> None:
@@ -209,7 +209,7 @@ class Stack:
             self._state.unlink(missing_ok=True)
             self._variables.unlink(missing_ok=True)
             return
-        facts = [{"name": c.name, "pid": c.pid, "born": c.born, "log": c.log} for c in components]
+        facts = [{"name": c.name, "pid": c.pid, "born": c.born, "boot": c.boot, "log": c.log} for c in components]
         write_private(self._state, json.dumps({"ports": asdict(ports), "components": facts}, indent=1))
 
     @contextmanager
