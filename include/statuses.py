@@ -73,6 +73,21 @@ class PeriodProfile:
     counts_again: bool = False
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check: of which period, triage's action, and the periods that count again since."""
+
+    as_of: datetime
+    period: datetime | None
+    action: str
+    sound_again: tuple[datetime, ...] = ()
+
+    @classmethod
+    def of(cls, status: MonitorStatus) -> "Outcome":
+        """The part of a status that says whether its period may be learned from."""
+        return cls(status.as_of, status.drift.period, status.finding.action, status.drift.sound_again)
+
+
 class FailedTask(BaseModel):
     """Why the newest failed run of a stage stopped: in which task, by which error, and what that says.
 

@@ -17,7 +17,7 @@
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
-
+    bundles/<folder>.json                                  copies of many small documents in one: see adapters/bundles.py
 
 Every key says what it is about, so writing twice writes the same thing. Documents and tables hold a digest of their content,
 or are named by it: what does not have its digest raises CorruptObject, also when it is read again. Once the history was taken
@@ -437,10 +437,10 @@ class Lake(Records):
     def _broken_periods(self, model: Model, as_of: datetime) -> set[datetime]:
         """Periods that triage called broken and that no later run has called sound: nothing is learned from them."""
         last_action: dict[datetime, str] = {}
-        for status in self.statuses(model.name, MonitorStatus):
-            if status.drift.period and status.as_of <= as_of:
-                last_action |= dict.fromkeys(status.drift.sound_again, "sound again")
-                last_action[status.drift.period] = status.finding.action
+        for outcome in self.outcomes(model.name):
+            if outcome.period and outcome.as_of <= as_of:
+                last_action |= dict.fromkeys(outcome.sound_again, "sound again")
+                last_action[outcome.period] = outcome.action
         return {period for period, action in last_action.items() if action == "stop"}
 
     def with_labels(self, model: Model, predictions: pd.DataFrame, known_by: datetime) -> tuple[pd.DataFrame, set[datetime]]:

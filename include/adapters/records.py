@@ -13,12 +13,13 @@ from functools import partial
 from itertools import count
 from typing import TypeVar
 
+from include.adapters.bundles import read_in_short, read_together
 from include.adapters.latest_status import READERS, LatestStatus
-from include.adapters.object_store import ObjectStore, read_document, unless_spoilt
+from include.adapters.object_store import ObjectStore, StoredObject, read_document, unless_spoilt
 from include.documents import to_bytes
 from include.errors import CorruptObject
 from include.results import Intake
-from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, PeriodProfile, RetrainStatus, Status
+from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, Outcome, PeriodProfile, RetrainStatus, Status
 
 S = TypeVar("S", MonitorStatus, RetrainStatus)
 T = TypeVar("T")
@@ -56,6 +57,12 @@ class Records:
         keys = self._keys(f"profiles/{model_name}/")
         return self._readable(PeriodProfile, [key for period, key in keys.items() if period < until], newest)
 
+    def outcomes(self, model_name: str) -> list[Outcome]:
+        """What came of each check, oldest first."""
+        folder = f"status/{model_name}/{MonitorStatus.stage}/"
+        entries = list(self._entries(folder).values())
+        return read_in_short(self._store, (MonitorStatus, Outcome.of), (f"outcomes/{model_name}", Outcome), entries)
+
     def status_times(self, model_name: str, kind: type[S]) -> list[datetime]:
         """As-of times of all statuses of a kind, oldest first, without reading one."""
         return list(self._keys(f"status/{model_name}/{kind.stage}/"))
@@ -75,8 +82,9 @@ class Records:
 
     def profiles(self, model_name: str, until: datetime, newest: int | None = None) -> list[PeriodProfile]:
         """The noise profiles of the periods that start before a time, oldest first: all, or so many of the newest."""
-        keys = self._keys(f"profiles/{model_name}/")
-        return self._read_all(PeriodProfile, [key for period, key in keys.items() if period < until], newest)
+        folder = f"profiles/{model_name}/"
+        entries = [entry for period, entry in self._entries(folder).items() if period < until]
+        return read_together(self._store, PeriodProfile, folder, entries[-newest:] if newest else entries)
 
     def is_broken(self, model_name: str, period: datetime) -> bool:
         """Whether the last check of a period called its feed broken: then no version is judged by it."""
@@ -98,9 +106,11 @@ class Records:
         self, model_name: str, version: str, kind: type[T], before: datetime, newest: int = 520
     ) -> dict[datetime, T]:
         """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
-        keys = self._keys(_memory(model_name, version, kind))
-        wanted = [period for period in keys if period < before][-newest:]
-        return {period: read_document(self._store, kind, keys[period]) for period in wanted}
+        folder = _memory(model_name, version, kind)
+        entries = self._entries(folder)
+        wanted = [period for period in entries if period < before][-newest:]
+        found = read_together(self._store, kind, folder, [entries[period] for period in wanted])
+        return dict(zip(wanted, found, strict=True))
 
     def forget(self, model_name: str, version: str, kind: type, period: datetime) -> None:
         """Remove what was remembered of a period."""
@@ -151,14 +161,17 @@ class Records:
                 self._latest.post(model_name, kind, newest)
 
     def _keys(self, prefix: str) -> dict[datetime, str]:
-        """The keys below a prefix by the time in them, oldest first; an object that is not ours is left out and logged."""
-        keys = {}
+        return {moment: entry.key for moment, entry in self._entries(prefix).items()}
+
+    def _entries(self, prefix: str) -> dict[datetime, StoredObject]:
+        """What is listed below a prefix by the time in its key, oldest first; what is not ours is left out and logged."""
+        entries = {}
         for entry in self._store.entries(prefix):
             try:
-                keys[moment_of(entry.key.removeprefix(prefix).removesuffix(".json"))] = entry.key
+                entries[moment_of(entry.key.removeprefix(prefix).removesuffix(".json"))] = entry
             except ValueError:
                 _log.warning("%s is not one of our documents, so it is left out", entry.key)
-        return dict(sorted(keys.items()))
+        return dict(sorted(entries.items()))
 
     def _readable(self, kind: type[T], keys: Sequence[str], newest: int) -> tuple[list[T], list[str]]:
         def read(key: str) -> T | CorruptObject:

@@ -417,13 +417,13 @@ def _earlier(check: _Check, remembered: Mapping[datetime, DriftMemory], calm: Ma
     for view, start in starts.items():
         if (summary := summaries[start]) is not None:
             baselines[view] = summary.views[view], max(1, check.model.periods_between(start, check.period))
-    profiles = {start: lake.profile(name, start) for start in flagged}
+    profiles = {one.period: one.profile for one in check.before_it}
     predictions = lake.remembered(name, check.champion.number, PredictionsMemory, check.period, _REMEMBERED_PERIODS)
     return Earlier(
         calm=baselines,
         predictions=[one.summary for start, one in predictions.items() if PREDICTIONS not in flagged.get(start, ())],
         # Only the periods of this version: another one's vocabulary finds other misspellings in the same words.
-        noise=[(kept.profile, flagged[start]) for start, kept in profiles.items() if kept is not None],
+        noise=[(profiles[start], views) for start, views in flagged.items() if start in profiles],
     )
 
 

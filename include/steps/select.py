@@ -26,7 +26,7 @@ from include.decisions.contest.compared import ComparedRows, from_kept
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled
 from include.decisions.scoring.answering import CANNOT_SCORE, predict
-from include.decisions.scoring.conditions import measured_suite
+from include.decisions.scoring.conditions import RECENT_PROFILES, measured_suite
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import NoCandidateLeft, ProvingGroundError
 from include.models.contract import BASELINE, Candidate
@@ -126,7 +126,7 @@ def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) 
 def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
     lake, model, as_of = context.services.lake, context.model, context.request.as_of
     assert assembled.train is not None
-    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of)])
+    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of, RECENT_PROFILES)])
     rows = labelled(model, lake.read_snapshot(model, assembled.train.digest), as_of)
     rows = rows[rows[model.feed.time] >= assembled.compared_from].reset_index(drop=True)
     return ComparedRows(model, rows, suite)

@@ -19,7 +19,7 @@ from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit, training_key
 from include.decisions.scoring.answering import predict
-from include.decisions.scoring.conditions import measured_suite
+from include.decisions.scoring.conditions import RECENT_PROFILES, measured_suite
 from include.errors import NoValue, ProvingGroundError
 from include.models.contract import Candidate
 from include.noise.suite import NoiseSuite
@@ -55,7 +55,9 @@ def run(context: StepContext, assembled: Assembled, candidate: str) -> Tried:
 def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> Tried:
     lake, model = context.services.lake, context.model
     assert assembled.train is not None
-    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, context.request.as_of)])
+    suite, _ = measured_suite(
+        model, [kept.profile for kept in lake.profiles(model.name, context.request.as_of, RECENT_PROFILES)]
+    )
     found = searched(context, assembled, candidate, suite) if candidate.search else Searched()
     candidate = candidate_named(model, candidate.name, found.parameters)
     facts = {

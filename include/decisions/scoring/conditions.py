@@ -11,15 +11,15 @@ from include.noise.suite import NoiseSuite, suite_for
 from include.row_digests import contents
 
 # Of so many newest periods the noise counts.
-_PROFILES = 8
+RECENT_PROFILES = 8
 
 
 def measured_suite(model: Model, profiles: Sequence[NoiseProfile]) -> tuple[NoiseSuite, tuple[str, ...]]:
     """The suite, with its severities from what was measured in production in recent periods, and that in words.
 
-    `profiles` are those of all periods, in order.
+    `profiles` are those of periods in order; the newest `RECENT_PROFILES` count.
     """
-    profile = typical(profiles[-_PROFILES:]) if profiles else None
+    profile = typical(profiles[-RECENT_PROFILES:]) if profiles else None
     return suite_for(model, profile), tuple(profile.in_words()) if profile else ()
 
 

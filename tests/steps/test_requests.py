@@ -1,0 +1,95 @@
+"""What a run costs follows what is new: a longer history costs no more requests, but for the rows that are trained on."""
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from bench.in_process import play
+from include.adapters.bundles import FEW
+from include.adapters.object_store import StoredObject
+from include.models.contract import candidate_names
+from include.request import Request
+from include.services import StepContext
+from tests.fakes import MemoryStore
+from tests.toy import World, changed, day
+
+FIRST, SHORT, LONG = 8, 14, 40
+# S3 lists so many keys in one request.
+PAGE = 1000
+
+
+class Counting(MemoryStore):
+    """A bucket that counts what is asked of it, by the first part of the key."""
+
+    def __init__(self) -> None:
+        super().__init__("lake")
+        self.asked: Counter[str] = Counter()
+
+    def read(self, key: str, *, etag: str | None = None) -> bytes:
+        self.asked[key.split("/")[0]] += 1
+        return super().read(key, etag=etag)
+
+    def put(self, key: str, data: bytes) -> str:
+        self.asked[key.split("/")[0]] += 1
+        return super().put(key, data)
+
+    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
+        found = list(super().entries(prefix))
+        self.asked[prefix.split("/")[0]] += max(1, ceil(len(found) / PAGE))
+        return iter(found)
+
+    def upload_file(self, path: Path, key: str) -> None:
+        self.put(key, path.read_bytes())
+
+
+def asked(days: int) -> dict[str, Counter[str]]:
+    """What a check and a forced retraining ask of the lake, by step, once so many days have been checked."""
+    lake = Counting()
+    world = World(model=changed(probation=None), lake=lake)
+    world.with_days(FIRST)
+    play(world.services, world.model, day(FIRST + 1))
+    for number in range(FIRST, days):
+        world.deliver_day(number)
+        play(world.services, world.model, day(number + 1))
+    world.deliver_day(days)
+    request = Request(as_of=day(days + 1), reason="counted", run_id="counted", force=True)
+    counts: dict[str, Counter[str]] = {}
+
+    def step(name: str, *inputs: Any) -> Any:
+        lake.asked.clear()
+        result = import_module(f"include.steps.{name}").run(StepContext(world.services, world.model, request), *inputs)
+        counts[name] = Counter(lake.asked)
+        return result
+
+    step("reconcile")
+    checked = step("check", step("pull"))
+    scored = step("score", checked)
+    step("probation", scored)
+    drift, quality = step("detect_drift", checked, scored), step("measure_quality", scored)
+    step("triage", checked, scored, drift, quality)
+    assembled = step("assemble")
+    tried = [step("train", assembled, name) for name in candidate_names(world.model)]
+    trained = step("select", assembled, tried)
+    verdict = step("validate", assembled, trained)
+    approval = step("review", verdict)
+    promotion = step("promote", verdict, approval)
+    step("announce", verdict, approval, promotion, step("refresh", assembled, trained, verdict, promotion))
+    return counts
+
+
+def test_no_step_asks_for_more_after_a_longer_history() -> None:
+    """Forty days instead of fourteen. Rows that are trained on are read: `curated` grows, and is bounded by the window.
+
+    Documents that a bundle does not have yet are read one by one, so many at most.
+    """
+    short, long = asked(SHORT), asked(LONG)
+    grown = {
+        (step, folder): (short[step][folder], count)
+        for step, counts in long.items()
+        for folder, count in counts.items()
+        if folder != "curated" and count > short[step][folder] + FEW + 2
+    }
+    assert not grown
