@@ -48,7 +48,7 @@ FIXED = (*WINDOWS, EVERY_FOURTH)
 # Trained whenever the loop promoted, on all labels known then: what is between this and the loop is what holding out costs.
 ITS_TIMES = "at the loop's times, all"
 KEPT = 0.95
-PAGE, README = (Path(__file__).parent.parent / name for name in ("docs/replay.md", "README.md"))
+PAGE, SHORT = (Path(__file__).parent.parent / name for name in ("docs/replay.md", "docs/evidence.md"))
 # The figures of the loop before this one, as this benchmark wrote them then.
 BEFORE = "pays_before"
 TRAININGS_A_PROMOTION = 2
@@ -87,7 +87,7 @@ def main(names: list[str]) -> int:
         kept = _earlier() | {name: figures}
         report({each: kept[each] for each in HISTORIES if each in kept})
     results.into_page(PAGE, "pays", table(_earlier()))
-    results.into_page(README, "pays", short_table(_earlier()))
+    results.into_page(SHORT, "pays", short_table(_earlier()))
     print(table(_earlier()))
     return 0
 
@@ -337,7 +337,7 @@ def table(histories: Mapping[str, Any]) -> str:
 
 
 def short_table(histories: Mapping[str, Any]) -> str:
-    """For the README: of each history what is in it, the static model, the best fixed way, the loop, and what that keeps."""
+    """For the page of evidence: what is in each history, the static model, the best fixed way, the loop, what that keeps."""
     lines = [
         "| history | what is in it | metric | periods | static | best fixed way | the loop | kept | trainings, promoted |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -39,9 +39,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert not gone
 
 
-def test_the_figures_in_the_readme_are_the_measured_ones() -> None:
-    """Every figure in the README's tables is what bench/results holds, rounded as printed."""
-    text = (ROOT / "README.md").read_text()
+def test_the_figures_of_the_evidence_are_the_measured_ones() -> None:
+    """Every figure in the page's tables is what bench/results holds, rounded as printed."""
+    text = (ROOT / "docs/evidence.md").read_text()
     overhead = results("overhead")
     for row in (f"{overhead['rows']:,} rows", f"{overhead['ratio_cpu']:.2f} times the CPU seconds"):
         assert row in text, row
@@ -69,7 +69,7 @@ def test_the_figures_of_the_loop_are_the_measured_ones() -> None:
     """What it keeps of the best fixed way's gain is what the benchmark prints from its result, in both places."""
     histories = results("pays")["histories"]
     assert pays.table(histories) in (ROOT / "docs/replay.md").read_text()
-    assert pays.short_table(histories) in (ROOT / "README.md").read_text()
+    assert pays.short_table(histories) in (ROOT / "docs/evidence.md").read_text()
 
 
 def test_the_figures_of_drift_are_the_measured_ones() -> None:
@@ -166,3 +166,20 @@ def test_the_recipe_of_a_search_keeps_the_model_contract() -> None:
         model = replace(model_template.MODEL, candidates=(recipe.TUNED,))
         fits_and_predicts(model)
         survives_the_registry(model)
+
+
+def test_the_first_screen_says_what_was_measured() -> None:
+    """The three figures that a visitor sees first are those of bench/results, rounded; and the page is short."""
+    text = (ROOT / "README.md").read_text()
+    years = [one["false alarms a year"] for one in results("drift")["years"].values()]
+    assert f"{min(years):.1f} to {max(years):.1f} false drift alarms" in text
+    shares = [one["shares"] for one in results("gate_rates")["cells"] if one["truth"] == "+0"]
+    equal = [100 * share["change lane"].get("promote", 0.0) for share in shares]
+    assert f"{sum(equal) / len(equal):.1f} % of comparisons" in text
+    points = [share["point estimate"].get("promote", 0.0) for share in shares]
+    assert 0.45 < min(points) <= max(points) < 0.55
+    tried = [(f"{one['clean']:.2f}", f"{one['noisy']:.2f}", one["verdict"]) for one in results("search_queries")["tried"]]
+    assert {("0.92", "0.58", "keep"), ("0.91", "0.83", "promote")} <= set(tried)
+    for number in ("0.92", "0.58", "0.91", "0.83"):
+        assert number in text
+    assert len(text.splitlines()) <= 150

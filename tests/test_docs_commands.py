@@ -78,11 +78,6 @@ AIRFLOW = f"helm upgrade --install airflow apache-airflow/airflow --version 1.22
 
 COMMANDS: dict[str, Here | By | Cannot] = {
     ".ci/run": Cannot("runs all tests, so also this one"),
-    ".venv/bin/python -m include.cli landing put features.csv.gz <name>/features/2024-01-01.csv.gz": Here(
-        1,
-        "is not a file",
-        typed=".venv/bin/python -m include.cli landing put features.csv.gz churn/features/2024-01-01.csv.gz",
-    ),
     ".venv/bin/python -m include.cli landing put ~/churn/features churn/features": LANDING,
     ".venv/bin/python -m include.cli landing put ~/churn/labels churn/labels": LANDING,
     # Ports of the documents may be taken here.
@@ -94,7 +89,6 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     ".venv/bin/python -m include.cli landing rm <key>": Here(
         1, NO_STACK, typed=".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz"
     ),
-    ".venv/bin/python -m include.cli landing rm churn/features/2024-01-01.csv.gz": Here(1, NO_STACK),
     '.venv/bin/python -m include.cli landing withdraw churn/features/2024-01-01.csv --reason "sensor 7 was broken"': Here(
         1, "'churn' is no model"
     ),
@@ -175,6 +169,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-field_coverage": MINUTES,
     "make bench-field_causes": MINUTES,
     "make bench-pays": MINUTES,
+    "make bench-loop": MINUTES,
     "make bench-gate_rates": MINUTES,
     "make bench-gate_speed": MINUTES,
     "make bench-loop MODEL=card_fraud": MINUTES,
@@ -212,7 +207,6 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make ledger MODEL=flight_delays": Here(2, NO_STACK),
     "make ledger MODEL=flight_delays AT=2026-05-03T14:00Z": Here(2, NO_STACK),
     "make ledger MODEL=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays"),
-    "make ledger MODEL=… AT=…": Here(2, NO_STACK, typed="make ledger MODEL=flight_delays AT=2026-05-03T14:00Z"),
     "make lock": Cannot("asks a package index, and may change the lock"),
     "make new-model NAME=churn DATA=~/churn KEY=visit_id": Here(
         0,

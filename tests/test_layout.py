@@ -63,7 +63,7 @@ def test_the_diagram_in_the_documents_is_the_contract() -> None:
     assert len(arrows) == len(layers) - 1
     assert [end for _, end in arrows[:-1]] == [start for start, _ in arrows[1:]]
     (rooms,) = (contract["layers"] for contract in contracts if contract["name"] == "the rooms of decisions")
-    assert ", ".join(f"`{room}`" for room in rooms) in ARCHITECTURE
+    assert ", ".join(f"`{room}`" for room in rooms) in " ".join(ARCHITECTURE.split())
 
 
 @pytest.mark.parametrize("step", STEPS)
