@@ -23,14 +23,17 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down env test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
-.PHONY: check-model replay ledger evidence quarantine prune slack-preview settings-page
+.PHONY: help demo down pictures env test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
+.PHONY: check-model replay ledger evidence quarantine prune slack-preview settings-page reference-page
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(OF)/.ready ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n, ORCHESTRATOR=prefect)
 	@$(OF)/bin/python -m demo
+
+pictures: $(READY) ## the pictures of the documents, from the demo that runs (needs Chromium)
+	@$(BIN)/python -m demo.pictures
 
 # Without $(READY): a new requirements.txt is no reason to install before ending what runs.
 down: ## end everything that `make demo` left running
@@ -150,6 +153,9 @@ quarantine: $(READY) ## which rows broke the contract, and why (MODEL=name, of i
 
 slack-preview: $(READY) ## every message that Slack may be sent, here and as a page (PAGE=.stack/slack-preview.html)
 	@$(BIN)/python -m include.cli slack-preview $(PAGE)
+
+reference-page: $(READY) ## write docs/reference.md from the docstrings of what a model's file may say
+	@$(BIN)/python -m include.cli reference-page
 
 settings-page: $(READY) ## write docs/settings.md from the settings and .env.example
 	@$(BIN)/python -m include.cli settings-page

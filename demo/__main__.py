@@ -54,7 +54,7 @@ def run(console: Console, weeks: int, orchestrator: str, *, detached: bool) -> i
         with console.status(f"starting SeaweedFS, MLflow and {orchestrator.title()} on 127.0.0.1 (about a minute)"):
             stack.start(STACKS[orchestrator])
         started = time.monotonic() - began
-        player = _player(stack, weeks, orchestrator)
+        player = player_of(stack, weeks, orchestrator)
         _play(console, player, began)
         seconds = {"start": round(started, 1), "all": round(time.monotonic() - began, 1)}
         SUMMARY.write_text(json.dumps(summary(player.rows, seconds), indent=1) + "\n")
@@ -70,7 +70,8 @@ def run(console: Console, weeks: int, orchestrator: str, *, detached: bool) -> i
     return 1 if not finished or any(row.failed for row in player.rows) else 0
 
 
-def _player(stack: Stack, weeks: int, orchestrator: str) -> Player:
+def player_of(stack: Stack, weeks: int, orchestrator: str) -> Player:
+    """What plays history into a stack that runs; of what was played before it only reads what came of it."""
     os.environ.update(stack.environment())
     api = _api(stack, orchestrator)
     landing, lake = (S3Store.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))

@@ -222,6 +222,8 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make replay MODEL=flight_delays": Here(2, NO_STACK),
     "make sbom": Here(0, '"apache-airflow"', leaves="sbom.json"),
     "make settings-page": Here(0, "settings of the pipeline"),
+    "make reference-page": Here(0, "types"),
+    "make pictures": Cannot("takes pictures of the demo that runs, with Chromium"),
     "make slack-preview": Here(0, "Slack"),
     "make test": By(".ci/run"),
     "make test ARGS=\"-m 'not whole_loop'\"": Here(

@@ -27,6 +27,7 @@ from include.command_line import Commands
         "replay": "Find out how often a model should be retrained.",
         "slack-preview": "Show every message that Slack may be sent.",
         "settings-page": "Write docs/settings.md.",
+        "reference-page": "Write docs/reference.md.",
         "audit": "Look up known vulnerabilities of the lock.",
         "sbom": "Write what the lock holds as CycloneDX.",
     },

@@ -78,6 +78,12 @@ def metrics_of(task: Task, criteria: Criteria) -> dict[str, Metric]:
     return {name: metric for name, metric in _known(task, criteria).items() if asks or metric.own or name != _AT_BUDGET}
 
 
+def all_metrics() -> dict[Task, list[Metric]]:
+    """Every metric that a model may be judged by, by task; a `hit_rate_at_` has any depth that is kept."""
+    criteria = Criteria("roc_auc", floor=0, noisy_floor=0, margin=1, money=Money(0, 0, 0, 0))
+    return {"binary": _binary(criteria), "multiclass": _multiclass(criteria), "regression": _regression(criteria)}
+
+
 def _known(task: Task, criteria: Criteria) -> dict[str, Metric]:
     metrics = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}[task](criteria)
     metrics += [
