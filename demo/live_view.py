@@ -38,19 +38,19 @@ def view(rows: list[Row], elapsed: float) -> RenderableType:
 
 
 def _table(model: str, rows: list[Row]) -> Table:
-    table = Table(title=model, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, expand=True)
-    for name, justify in (
-        ("week", "left"),
-        ("rows", "right"),
-        ("quarantine", "right"),
-        ("drift", "right"),
-        ("quality (on the week of)", "left"),
-        ("labels", "right"),
-        ("triage", "left"),
-        ("verdict", "left"),
-        ("champion", "right"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name != "triage")  # type: ignore[arg-type]  # the names are rich's own
+    style: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+    table = Table(title=model, expand=True, **style)
+    right: dict[str, Any] = {"justify": "right", "no_wrap": True}
+    table.add_column("week", no_wrap=True)
+    table.add_column("rows", **right)
+    table.add_column("bad", **right)
+    table.add_column("drift", **right)
+    table.add_column("quality (week)", no_wrap=True)
+    table.add_column("labels", **right)
+    # Its reason is cut where the terminal is narrow; all else is whole in 100 columns.
+    table.add_column("triage", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("champion", **right)
     for row in rows:
         table.add_row(*_cells(row))
     return table

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -43,7 +43,10 @@ WEEKS = 8
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: of which address, cut to which size in pixels, and the files that say what the page looks like."""
+    """One picture: of which address, cut to which size in pixels, and the files that say what the page looks like.
+
+    `click` is the text of a button that is pressed before.
+    """
 
     name: str
     path: str
@@ -52,6 +55,7 @@ class Picture:
     sources: tuple[str, ...]
     schemes: tuple[str, ...] = ("light",)
     seconds: float = 4.0
+    click: str = ""
 
     def file(self, scheme: str) -> Path:
         """Where it is kept."""
@@ -94,7 +98,7 @@ PICTURES = (
     ),
     Picture("ledger", "/ledger/flight_delays.monitor", 1200, 640, _template("card.html", "ledger_card.md")),
     Picture("run", "/dags/flight_delays.retrain/runs/{promoted}", 1440, 900, ("dags/retrain.py",), seconds=9.0),
-    Picture("form", "/dags/flight_delays.monitor/trigger/single", 1100, 1000, ("include/run_form.py",), seconds=9.0),
+    Picture("form", "/dags/flight_delays.monitor", 1200, 1100, ("include/run_form.py",), seconds=9.0, click="Trigger"),
 )
 # Drawn by the demo itself, as wide as a terminal of so many columns.
 TABLE = Picture("demo", "", 0, 0, ("demo/live_view.py",))
@@ -116,13 +120,17 @@ class Browser:
         result: dict[str, Any] = answer.get("result", {})
         return result
 
-    def take(self, address: str, size: tuple[int, int], scheme: str, seconds: float) -> bytes:
+    def take(self, address: str, picture: Picture, scheme: str = "light") -> bytes:
         """The upper part of a page as PNG."""
-        width, height = size
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        size = {"width": picture.width, "height": picture.height, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=address)
-        time.sleep(seconds)
+        time.sleep(picture.seconds)
+        if picture.click:
+            wanted = f"[...document.querySelectorAll('button')].find(one => one.textContent.trim() === '{picture.click}')"
+            self.call("Runtime.evaluate", expression=f"{wanted}.click()")
+            time.sleep(picture.seconds)
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
 
 
@@ -146,6 +154,7 @@ def browser(token: str, airflow: str) -> Iterator[Browser]:
             with connect(address, max_size=None) as connection:
                 found = Browser(connection)
                 found.call("Page.enable")
+                found.call("Emulation.setScrollbarsHidden", hidden=True)
                 found.call("Network.setCookie", name="_token", value=token, url=airflow)
                 yield found
         finally:
@@ -172,7 +181,7 @@ def table(browser: Browser, rows: list[Row], elapsed: float) -> bytes:
         file.write(svg)
         file.flush()
         width, height = (math.ceil(float(number)) for number in re.findall(r"viewBox=\"0 0 ([0-9.]+) ([0-9.]+)\"", svg)[0])
-        return browser.take(f"file://{file.name}", (width, height), "light", 2.0)
+        return browser.take(f"file://{file.name}", replace(TABLE, width=width, height=height))
 
 
 def runs_of(rows: list[Row]) -> dict[str, str]:
@@ -201,7 +210,7 @@ def main() -> int:
         for picture in PICTURES:
             address = f"{stack.airflow_url}{picture.path.format(**runs)}"
             for scheme in picture.schemes:
-                picture.file(scheme).write_bytes(page.take(address, (picture.width, picture.height), scheme, picture.seconds))
+                picture.file(scheme).write_bytes(page.take(address, picture, scheme))
                 print(picture.file(scheme).relative_to(ROOT))
             taken[picture.name] = digest(picture.sources)
     TAKEN.write_text(json.dumps(taken, indent=1) + "\n")

@@ -13,6 +13,7 @@ from include.cli.connection import connect
 from include.decisions.scoring.one_row import answer_in_words, handed_on, hangs_on
 from include.decisions.scoring.predictions import Ranking, from_columns
 from include.errors import ToolError
+from include.figures import figure, signed
 from include.models import find_model
 from include.models.contract import Model
 from include.own_columns import LABEL_DELIVERED, SCORED_AS_OF, VERSION
@@ -85,7 +86,7 @@ def _predicted(services: Services, model: Model, period: datetime, wanted: pd.Da
         table = services.lake.read_table(key)
         for _, one in table[among(model, table, wanted)].iterrows():
             answer = from_columns(one.to_frame().T.infer_objects())
-            told = str(answer.labels[0][0]) if isinstance(answer, Ranking) else f"{float(answer[0]):.4g}"
+            told = str(answer.labels[0][0]) if isinstance(answer, Ranking) else f"{figure(float(answer[0]), 4)}"
             lines.append(
                 (one[SCORED_AS_OF], f"version {one[VERSION]} answered {told} as of {one[SCORED_AS_OF]:%Y-%m-%d %H:%M}")
             )
@@ -115,4 +116,4 @@ def _explained(model: Model, pipeline: Any, features: pd.DataFrame, rows: pd.Dat
     others = rows[model.feature_names].head(_OTHERS)
     yield "the answer would move, if one feature were that of a typical row of its period:"
     for one in hangs_on(model, pipeline, features, others)[:_SHOWN]:
-        yield f"  {one.moved:+.4g}  {one.feature}: {one_line(one.value, 40)} as in {one_line(one.typical, 40)}"
+        yield f"  {signed(one.moved, 4)}  {one.feature}: {one_line(one.value, 40)} as in {one_line(one.typical, 40)}"

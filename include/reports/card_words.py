@@ -7,6 +7,7 @@ from include.decisions.gate.verdict import Decision, untested
 from include.decisions.scoring.fairness import in_words
 from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.figures import figure, signed
 from include.models.contract import Criteria
 
 # What each kind of corruption in the catalogue is, in a few words.
@@ -76,7 +77,7 @@ def _name(one: str, rates: Mapping[str, Sequence[float]], fixed: set[str]) -> st
     if not found:
         return _WHOLE.get(one, one)
     corruption, rate = found[1], float(found[2])
-    words, share = CORRUPTIONS.get(corruption, corruption.replace("_", " ")), f"{100 * rate:.2g} %"
+    words, share = CORRUPTIONS.get(corruption, corruption.replace("_", " ")), f"{figure(100 * rate, 2)} %"
     levels = sorted(rates[corruption])
     if corruption in fixed or levels == [_DEFAULT_RATE]:
         return f"{words}, {share} of values"
@@ -113,15 +114,15 @@ def _shown(scorecard: Scorecard | None) -> Iterator[str]:
         return
     metric, better = scorecard.metric, "" if scorecard.higher_is_better else ", lower is better"
     if scorecard.blend is None:
-        yield f"On {scorecard.rows:,} rows that it never saw its {metric} is {scorecard.clean.challenger:.4g}{better}."
+        yield f"On {scorecard.rows:,} rows that it never saw its {metric} is {figure(scorecard.clean.challenger, 4)}{better}."
         return
     gain = scorecard.blend
     change = "better" if gain.value > 0 else "worse"
     rows = f"{scorecard.rows:,} rows that neither saw, clean and noisy"
     sure = "" if gain.low > 0 or gain.high < 0 else ", which may be chance"
     yield (
-        f"On {rows}, it is {change} by {abs(gain.value):.3g} {metric}{sure} "
-        f"(95 % interval of the gain {gain.low:+.3g} to {gain.high:+.3g})."
+        f"On {rows}, it is {change} by {figure(abs(gain.value))} {metric}{sure} "
+        f"(95 % interval of the gain {signed(gain.low)} to {signed(gain.high)})."
     )
 
 
@@ -177,14 +178,17 @@ def _z(cell: Cell) -> float:
 
 
 def _loss(gain: Measured) -> str:
-    return f"{-gain.value:.3g} (at least {-gain.high:.3g}, at most {-gain.low:.3g})"
+    return f"{figure(-gain.value)} (at least {figure(-gain.high)}, at most {figure(-gain.low)})"
 
 
 def _less_true(used: InUse) -> Iterator[str]:
     """That the challenger's probabilities are further from what happens than the champion's."""
     its, before = (used.calibration_error.get(role) for role in ("challenger", "champion"))
     if its is not None and before is not None and its > before:
-        yield f"calibration: predicted and observed shares differ by {its:.3g} on average, the champion's by {before:.3g}"
+        yield (
+            f"calibration: predicted and observed shares differ by {figure(its)} on average, the champion's by "
+            f"{figure(before)}"
+        )
 
 
 def _near_floors(scorecard: Scorecard, criteria: Criteria) -> Iterator[str]:
@@ -196,4 +200,7 @@ def _near_floors(scorecard: Scorecard, criteria: Criteria) -> Iterator[str]:
     )
     for rows, value, floor in values:
         if value is not None and 0 <= sign * (value - floor) < criteria.margin:
-            yield f"nearly at the floor: {scorecard.metric} on {rows} rows is {value:.4g}, the floor is {floor:.4g}"
+            yield (
+                f"nearly at the floor: {scorecard.metric} on {rows} rows is {figure(value, 4)}, the floor is "
+                f"{figure(floor, 4)}"
+            )

@@ -12,6 +12,7 @@ from include.decisions.scoring.importance import Importance, agreement
 from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.operating_point import OperatingPoint
 from include.decisions.scoring.scorecard import CLEAN, Cell, Measured, Scorecard
+from include.figures import figure, signed
 from include.models.contract import Criteria
 from include.reports.card_words import names_of, summary, what_got_worse, with_names
 from include.reports.pages import render
@@ -168,8 +169,14 @@ def _contestant(one: Contestant) -> str:
         return _row(name, plain(one.problem[:80]), "", "", "")
     seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
     if one.ahead is None or one.low is None or one.high is None:
-        return _row(name, f"{one.value:.4g}", "", "", seconds)
-    return _row(name, f"{one.value:.4g}", f"{one.ahead:+.3g}", f"{one.low:+.3g} to {one.high:+.3g}", seconds)
+        return _row(name, f"{figure(one.value, 4)}", "", "", seconds)
+    return _row(
+        name,
+        f"{figure(one.value, 4)}",
+        f"{signed(one.ahead)}",
+        f"{signed(one.low)} to {signed(one.high)}",
+        seconds,
+    )
 
 
 def _search(one: Contestant) -> str:
@@ -180,8 +187,8 @@ def _search(one: Contestant) -> str:
 
 def _feature(one: Importance, facts: CardFacts) -> str:
     """What one feature is worth, as a row of a table."""
-    its = (f"{one.challenger.value:+.3g}", _interval(one.challenger)) if one.challenger else ("not taken", "")
-    champions = f"{one.champion.value:+.3g}" if one.champion else "not taken"
+    its = (f"{signed(one.challenger.value)}", _interval(one.challenger)) if one.challenger else ("not taken", "")
+    champions = f"{signed(one.champion.value)}" if one.champion else "not taken"
     return _row(plain(one.feature), *([champions] if facts.champion else []), *its)
 
 
@@ -217,9 +224,15 @@ def _operating(point: OperatingPoint) -> str:
 
 def _gap(gap: Gap, facts: CardFacts) -> str:
     """By how much the groups of one column differ, as a row of a table."""
-    before = ["" if gap.champion is None else f"{gap.champion:.3g}"] if facts.champion else []
-    where = f"{plain(gap.highest)} {gap.highest_value:.3g}, {plain(gap.lowest)} {gap.lowest_value:.3g}"
-    return _row(gap.measure, *before, f"{gap.value:.3g}", f"{max(gap.low, 0.0):.3g} to {gap.high:.3g}", where)
+    before = ["" if gap.champion is None else f"{figure(gap.champion)}"] if facts.champion else []
+    where = f"{plain(gap.highest)} {figure(gap.highest_value)}, {plain(gap.lowest)} {figure(gap.lowest_value)}"
+    return _row(
+        gap.measure,
+        *before,
+        f"{figure(gap.value)}",
+        f"{figure(max(gap.low, 0.0))} to {figure(gap.high)}",
+        where,
+    )
 
 
 def _production(scorecard: Scorecard) -> str:
@@ -227,10 +240,10 @@ def _production(scorecard: Scorecard) -> str:
     cell = next((cell for cell in scorecard.conditions if cell.condition == "production"), None)
     if cell is None:
         return ""
-    challenger = f"the challenger by {cell.challenger - scorecard.clean.challenger:+.3g} {scorecard.metric}"
+    challenger = f"the challenger by {signed(cell.challenger - scorecard.clean.challenger)} {scorecard.metric}"
     if cell.champion is None or scorecard.clean.champion is None:
         return challenger
-    return f"{challenger}, the champion by {cell.champion - scorecard.clean.champion:+.3g}"
+    return f"{challenger}, the champion by {signed(cell.champion - scorecard.clean.champion)}"
 
 
 def _costs(criteria: Criteria, facts: CardFacts) -> str:
@@ -247,7 +260,7 @@ def _costs(criteria: Criteria, facts: CardFacts) -> str:
         spent, before = getattr(facts.cost, key), getattr(facts.champion_cost, key, None)
         if spent is not None:
             values = (before, spent, budget) if compared else (spent, budget)
-            lines.append(_row(name, *("none" if each is None else f"{each:.3g} {unit}".strip() for each in values)))
+            lines.append(_row(name, *("none" if each is None else f"{figure(each)} {unit}".strip() for each in values)))
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -264,13 +277,18 @@ def _cells(first: str, cell: Cell) -> str:
     name = plain({"rows": cell.condition, "slice": cell.where, "metric": cell.metric}[first])
     counted = [f"{cell.rows:,}"] if first == "slice" else []
     if cell.gain is None or cell.champion is None:
-        return _row(name, *counted, f"{cell.challenger:.4g}")
-    values = (f"{cell.champion:.4g}", f"{cell.challenger:.4g}", f"{cell.gain.value:+.3g}", _interval(cell.gain))
+        return _row(name, *counted, f"{figure(cell.challenger, 4)}")
+    values = (
+        f"{figure(cell.champion, 4)}",
+        f"{figure(cell.challenger, 4)}",
+        f"{signed(cell.gain.value)}",
+        _interval(cell.gain),
+    )
     return _row(name, *counted, *values)
 
 
 def _interval(measured: Measured) -> str:
-    return f"{measured.low:+.3g} to {measured.high:+.3g}"
+    return f"{signed(measured.low)} to {signed(measured.high)}"
 
 
 def _row(first: str, *others: str) -> str:

@@ -14,6 +14,7 @@ from include.decisions.gate.verdict import Decision
 from include.decisions.scoring.calibration import Bin
 from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
+from include.figures import figure
 from include.models.contract import Criteria
 from include.reports.card_words import CORRUPTIONS, names_of
 from include.reports.decision_card import CardFacts
@@ -86,6 +87,7 @@ def _draw_forest(axes: Any, scorecard: Scorecard, criteria: Criteria, names: Map
     if compared:
         axes.axvline(0, color="black", linewidth=0.8)
         axes.axvline(-criteria.largest_harm, color=HARM, linewidth=0.8, linestyle="--")
+    axes.locator_params(axis="x", nbins=6)
     axes.set_yticks(range(len(lines)), [_plain(name) for name, _, _ in reversed(lines)], fontsize=8)
     axes.set_title(
         "Challenger against champion; dashed: the harm that refuses" if compared else "Challenger alone, 95 % intervals",
@@ -153,7 +155,7 @@ def _plain(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{figure(value)}"
 
 
 def _bare(axes: Any) -> None:

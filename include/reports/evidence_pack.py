@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from include.figures import figure
 from include.ledger.entries import Entry, taken_back, terms, without_intents
 from include.models.contract import Model
 from include.periods import in_a_word
@@ -258,7 +259,7 @@ def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "–"
+    return f"{figure(value, 4)}" if isinstance(value, int | float) else "–"
 
 
 def _fairness(known: OnRecord) -> Section:
@@ -336,7 +337,7 @@ def _probation(model: Model) -> str:
 
 def _check(check: MonitorStatus) -> tuple[str, ...]:
     value = check.quality.value
-    quality = f"{check.quality.metric} {value:.4g}" if value is not None else "no labels yet"
+    quality = f"{check.quality.metric} {figure(value, 4)}" if value is not None else "no labels yet"
     drifted = f"{len(check.drift.drifted)} of {check.drift.columns}"
     return f"{check.as_of:%Y-%m-%d}", check.finding.headline, quality, drifted, check.finding.reason
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from include.figures import figure
 from include.reports.charts import Frame, Point, Scale, Tick, TimeAxis, widened
 from include.statuses import MonitorStatus, PeriodProfile, RetrainStatus
 
@@ -112,7 +113,8 @@ def _point(axis: TimeAxis, scale: Scale, period: datetime, check: MonitorStatus,
     return Point(
         axis.at(period),
         scale.at(value),
-        f"{period:%Y-%m-%d}: {check.quality.metric} {value:.4g} ({low:.4g} to {high:.4g}), {how}, version {version}",
+        f"{period:%Y-%m-%d}: {check.quality.metric} {figure(value, 4)} ({figure(low, 4)} to {figure(high, 4)}), "
+        f"{how}, version {version}",
         kind,
         high=scale.at(high),
         low=scale.at(low),

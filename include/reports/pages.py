@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from include.figures import figure, signed
 from include.untrusted_text import one_line, plain, web
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def _environment() -> Environment:
         "plain": plain,
         "sentence": sentence,
         "whole": whole,
+        "figure": figure,
+        "signed": signed,
     }
     return environment
 

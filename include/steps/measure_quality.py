@@ -32,6 +32,7 @@ from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
 from include.decisions.scoring.scorecard import Measured
 from include.errors import ProvingGroundError
+from include.figures import figure
 from include.models.contract import Model
 from include.noise.profile import learn_columns
 from include.results import Quality, Scored, Why
@@ -192,8 +193,9 @@ def _judged(model: Model, champion: Version, judged: Mapping[str, list[Judged]],
             "reference": reference,
             "fallen": -metric.gain(now.value - reference) > share * abs(reference),
             "decayed": bool(seen and seen.decayed),
-            "summary": f"{metric.name} {now.value:.4g} ({now.low:.4g} to {now.high:.4g}) on {newest.start:%Y-%m-%d}, "
-            f"was {reference:.4g}{late}",
+            "summary": f"{metric.name} {figure(now.value, 4)} ({figure(now.low, 4)} to {figure(now.high, 4)}) "
+            f"on {newest.start:%Y-%m-%d}, "
+            f"was {figure(reference, 4)}{late}",
         }
     )
 

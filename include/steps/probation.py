@@ -24,6 +24,7 @@ from include.decisions.scoring.evidence import Answers
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import from_columns
 from include.decisions.scoring.scorecard import CLEAN, Measured
+from include.figures import figure, signed
 from include.ledger.entries import Entry
 from include.ledger.state import EventName, OnProbation
 from include.models.contract import Model, Probation
@@ -226,8 +227,8 @@ def _in_words(version: str, taken: Look, evidence: dict[str, Any]) -> str:
     outcome = {"worse": "it is worse", "going on": "it goes on", "passed": "it is not shown to be worse, and has passed"}
     return (
         f"look {taken.number} of {evidence['plan']['looks']}: version {version} against {evidence['against']} on "
-        f"{evidence['rows']:,} rows of {taken.periods} periods: {evidence['metric']} {taken.gain.value:+.4g} "
-        f"(standard error {taken.gain.error:.2g}), z {taken.z:.2f}, worse at {-taken.bound:.2f} or below: "
+        f"{evidence['rows']:,} rows of {taken.periods} periods: {evidence['metric']} {signed(taken.gain.value, 4)} "
+        f"(standard error {figure(taken.gain.error, 2)}), z {taken.z:.2f}, worse at {-taken.bound:.2f} or below: "
         f"{outcome[taken.decision]}"
     )
 

@@ -18,6 +18,7 @@ from include.decisions.data.values import as_numbers, as_texts
 from include.decisions.scoring.clusters import FEWEST_CLUSTERS, Clusters
 from include.decisions.scoring.predictions import Floats
 from include.errors import NotEnoughHistory
+from include.figures import figure
 from include.models.contract import Column, Model, Task
 from include.own_columns import LABEL_DELIVERED
 
@@ -82,7 +83,8 @@ def _growth(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
     yield SpecFinding(
         "doubt",
         f"criteria.floor {model.criteria.floor:g} and noisy_floor {model.criteria.noisy_floor:g}",
-        f"{model.label.name} is {last:.4g} in the newest quarter of the periods, {first:.4g} in the first (typical size)",
+        f"{model.label.name} is {figure(last, 4)} in the newest quarter of the periods, {figure(first, 4)} in "
+        f"the first (typical size)",
         "floors that hold as the label grows",
         "Name floors for the level that you expect, or wide ones: each challenger has to beat the trivial answers anyway.",
     )
@@ -104,7 +106,7 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
     needed = math.ceil(rows * ((1.645 + 0.842) * error / model.criteria.margin) ** 2) if np.isfinite(error) else 0
     if needed <= rows:
         return []
-    value = f"a difference is known to ±{error:.3g} on {rows:,} held-out rows, about {needed:,} would be needed"
+    value = f"a difference is known to ±{figure(error)} on {rows:,} held-out rows, about {needed:,} would be needed"
     do = "Hold out more periods (holdout_periods), bring more data, or accept a wider margin."
     return [
         SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)

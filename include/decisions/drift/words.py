@@ -18,6 +18,7 @@ from include.decisions.drift.chart_statistics import (
 from include.decisions.drift.comparison import LABEL, PREDICTIONS, QUARANTINE, SHARE, TOGETHER, Compared, Newest
 from include.decisions.drift.summaries import TEXT_WORDS, Numbers, Values, is_of_words
 from include.decisions.scoring.predictions import Floats
+from include.figures import figure
 from include.noise.profile import IN_WORDS
 from include.results import Moved
 from include.untrusted_text import of_data
@@ -98,7 +99,7 @@ def _moved_number(one: Compared, baseline: Baseline, newest: Newest) -> str:
     if not isinstance(view, Numbers) or not isinstance(usual, NumberBaseline):
         return f"{'higher' if one.effect > 0 else 'lower'} ({one.effect:+.2f})"
     edges = baseline.grid[one.view]
-    return f"median {_median(usual.whole, edges):.4g} → {_median(view, edges):.4g}"
+    return f"median {figure(_median(usual.whole, edges), 4)} → {figure(_median(view, edges), 4)}"
 
 
 def _median(view: Numbers, edges: Floats) -> float:

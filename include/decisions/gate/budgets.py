@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from include.figures import figure
 from include.models.contract import Criteria
 
 # The costs that a version carries as tags.
@@ -26,13 +27,13 @@ class Cost:
     def tags(self) -> dict[str, str]:
         """What a version carries of it, to be compared with later."""
         measured = {name: getattr(self, name) for name in COSTS}
-        return {name: f"{value:.4g}" for name, value in measured.items() if value is not None}
+        return {name: f"{figure(value, 4)}" for name, value in measured.items() if value is not None}
 
 
 def over_budget(cost: Cost, criteria: Criteria) -> list[str]:
     """Each budget that is exceeded, in words."""
     return [
-        f"{what} is {spent:.3g} {unit}".rstrip() + f", the success criteria allow {allowed:.3g}"
+        f"{what} is {figure(spent)} {unit}".rstrip() + f", the success criteria allow {figure(allowed)}"
         for _, what, spent, allowed, unit in _budgets(cost, criteria)
         if spent is not None and spent > allowed
     ]

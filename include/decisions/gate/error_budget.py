@@ -14,6 +14,8 @@ from typing import Literal
 
 from scipy.stats import norm
 
+from include.figures import figure
+
 Lane = Literal["routine", "change"]
 YEAR = timedelta(days=365)
 # The rest is added over the year: one comparison a week gets two thirds of what an even share of the whole would be.
@@ -87,7 +89,9 @@ def in_words(lane: Lane, spent: Spent) -> str:
     budget = BUDGETS[lane]
     monthly = budget.added_in(timedelta(days=30))
     return (
-        f"An equal challenger passes this comparison with a probability of {100 * spent.level:.2g} %. The {lane} lane may "
-        f"promote {budget.yearly:g} by chance in any 365 days: {spent.left:.2g} are left now, and 30 days add {monthly:.2g}. "
+        f"An equal challenger passes this comparison with a probability of {figure(100 * spent.level, 2)} %. The "
+        f"{lane} lane may "
+        f"promote {budget.yearly:g} by chance in any 365 days: {figure(spent.left, 2)} are left now, and 30 days "
+        f"add {figure(monthly, 2)}. "
         "Comparing again soon is stricter."
     )

@@ -14,6 +14,7 @@ from include.decisions.scoring.evidence import Answers, blend_gain
 from include.decisions.scoring.metrics import primary_metric
 from include.decisions.scoring.predictions import Labels, Predictions, Ranking
 from include.decisions.scoring.scorecard import CLEAN
+from include.figures import figure, signed
 from include.models.contract import Model
 
 
@@ -46,7 +47,7 @@ def why_not(
     moved = {condition: shift(validated[condition], answers) for condition, answers in refreshed.items()}
     noisy = [by for condition, by in moved.items() if condition != CLEAN]
     problems = [
-        f"on {where} rows its answers moved by {by:.2g}, allowed is {allowed:.2g}"
+        f"on {where} rows its answers moved by {figure(by, 2)}, allowed is {figure(allowed, 2)}"
         for where, by in (("clean", moved[CLEAN]), ("noisy", float(np.mean(noisy)) if noisy else 0.0))
         if not by <= allowed
     ]
@@ -54,5 +55,5 @@ def why_not(
     answers = Answers(labels, refreshed, validated, Clusters.independent(len(labels)), model.task == "binary")
     gain, _ = blend_gain(metric, answers, validated, model.criteria.noisy_share)
     if not gain.value > -model.criteria.margin:
-        problems.append(f"on rows that it learned from, its {metric.name} is {gain.value:+.3g} of the validated version's")
+        problems.append(f"on rows that it learned from, its {metric.name} is {signed(gain.value)} of the validated version's")
     return problems

@@ -22,6 +22,7 @@ from include.decisions.scoring.scorecard import (
     Scorecard,
     width,
 )
+from include.figures import figure, signed
 from include.models.contract import Criteria
 
 Word = Literal["promote", "keep", "inconclusive", "blocked"]
@@ -208,12 +209,13 @@ def _missed(scorecard: Scorecard, criteria: Criteria) -> dict[str, str]:
     missed = {}
     for where, (value, champion, floor) in _floors(scorecard, criteria).items():
         if _is_below(scorecard, value, floor):
-            beside = "" if champion is None else f"; the champion's is {champion:.4g}"
+            beside = "" if champion is None else f"; the champion's is {figure(champion, 4)}"
             missed[where] = (
-                f"{scorecard.metric} on {where} rows is {value:.4g}, the success criteria ask for {floor:.4g}{beside}"
+                f"{scorecard.metric} on {where} rows is {figure(value, 4)}, the success criteria ask for "
+                f"{figure(floor, 4)}{beside}"
             )
     return missed | {
-        where: f"not shown to beat the answer {where}: gain {gain.value:+.3g} ± {gain.error:.2g}"
+        where: f"not shown to beat the answer {where}: gain {signed(gain.value)} ± {figure(gain.error, 2)}"
         for where, gain in not_beaten(scorecard.baselines).items()
     }
 
@@ -252,7 +254,7 @@ def not_beaten(baselines: Mapping[str, tuple[Measured, Measured]]) -> dict[str, 
 
 def _harmed(scorecard: Scorecard) -> list[str]:
     reasons = [
-        f"worse on {harm.where}: {harm.gain:+.3g} {scorecard.metric}, and by at least {-harm.bound:.2g} ({harm.by})"
+        f"worse on {harm.where}: {signed(harm.gain)} {scorecard.metric}, and by at least {figure(-harm.bound, 2)} ({harm.by})"
         if math.isfinite(harm.gain)
         else f"worse on {harm.where}: {scorecard.metric} has no value for the challenger, and has one for the champion"
         for harm in scorecard.harms[:_MOST_HARMS]
@@ -264,22 +266,22 @@ def _harmed(scorecard: Scorecard) -> list[str]:
 def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: float) -> Decision:
     low, high80 = blend.above(-deviate(level)), blend.above(Z80)
     low95, high95 = blend.above(-Z95), blend.above(Z95)
-    seen = f"gain on the clean/noisy mix {blend.value:+.3g} {scorecard.metric}"
-    shown = f"the lower {100 - float(f'{100 * level:.2g}'):.8g} % bound {low:+.3g}"
+    seen = f"gain on the clean/noisy mix {signed(blend.value)} {scorecard.metric}"
+    shown = f"the lower {100 - float(figure(100 * level, 2)):.8g} % bound {signed(low)}"
     asked = f"{shown} has to be above 0"
     # Above 0 at a level of 5 % or less, it is above minus the margin too: this is about the routine lane.
     if low > 0 and low95 <= -criteria.margin:
-        asked = f"{shown} is above 0, and that of 95 % has to be above {-criteria.margin:.4g}"
+        asked = f"{shown} is above 0, and that of 95 % has to be above {figure(-criteria.margin, 4)}"
     elif low > 0:
         return Decision("promote", (f"{seen}: {shown} is above 0",))
     if high80 <= 0:
-        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {high80:+.3g})",))
+        return Decision("keep", (f"{seen}: the challenger is not better (upper 80 % bound {signed(high80)})",))
     if high95 < criteria.margin:
-        return Decision("keep", (f"{seen}: whatever it gains is below the margin {criteria.margin:.4g}",))
+        return Decision("keep", (f"{seen}: whatever it gains is below the margin {figure(criteria.margin, 4)}",))
     return Decision(
         "inconclusive",
         (
-            f"{seen}, 90 % interval {low95:+.3g} to {high95:+.3g}: {asked}",
+            f"{seen}, 90 % interval {signed(low95)} to {signed(high95)}: {asked}",
             needed(scorecard, blend, criteria.margin, level),
         ),
     )
@@ -288,14 +290,14 @@ def _compared(scorecard: Scorecard, blend: Measured, criteria: Criteria, level: 
 def _not_inferior(scorecard: Scorecard, compared: Decision, what: str, gain: Measured, margin: float) -> Decision:
     """Still `promote` where the lower 95 % bound is above minus the margin."""
     low = gain.above(-Z95)
-    seen = f"{what} {gain.value:+.3g} {scorecard.metric}, lower 95 % bound {low:+.3g}"
+    seen = f"{what} {signed(gain.value)} {scorecard.metric}, lower 95 % bound {signed(low)}"
     if low > -margin:
-        return Decision("promote", (*compared.reasons, f"{seen} is above {-margin:+.3g}"))
+        return Decision("promote", (*compared.reasons, f"{seen} is above {signed(-margin)}"))
     if gain.value < -margin:
-        return Decision("keep", (f"{seen}: it lost more than {margin:.3g}", *compared.reasons))
+        return Decision("keep", (f"{seen}: it lost more than {figure(margin)}", *compared.reasons))
     return Decision(
         "inconclusive",
-        (f"{seen}: not shown to be above {-margin:+.3g}", needed(scorecard, gain, margin)),
+        (f"{seen}: not shown to be above {signed(-margin)}", needed(scorecard, gain, margin)),
     )
 
 
@@ -308,7 +310,7 @@ def needed(scorecard: Scorecard, measured: Measured, gain: float, level: float =
     if scorecard.cluster_unit != "rows":
         rows += f" from {math.ceil(scorecard.clusters * times):,} {scorecard.cluster_unit}"
         there += f" from {scorecard.clusters:,}"
-    return f"{rows} would decide about a gain of {gain:.4g}; there are {there}"
+    return f"{rows} would decide about a gain of {figure(gain, 4)}; there are {there}"
 
 
 def untested(scorecard: Scorecard) -> str:

@@ -26,6 +26,7 @@ from include.decisions.scoring.clusters import Clusters
 from include.decisions.scoring.predictions import Floats, Labels, Predictions, Ranking
 from include.decisions.scoring.scorecard import Measured, weighted
 from include.decisions.scoring.slices import partition
+from include.figures import figure, signed
 from include.models.contract import Column, Task
 from include.noise.profile import IN_WORDS
 from include.noise.recognition import LearnedColumn, corrupted_rows
@@ -260,7 +261,7 @@ class _Comparison:
         before, now = (side.features[name] for side in self.sides)
         kinds = {column.name: column.kind for column in self.problem.columns}
         if kinds.get(name) == "number" and name not in self.problem.segments:
-            return f"{name}: median {_median(now):.4g}, {_median(before):.4g} before"
+            return f"{name}: median {figure(_median(now), 4)}, {figure(_median(before), 4)} before"
         if kinds.get(name) == "text":
             return name
         counts = [as_texts(values).value_counts(normalize=True) for values in (before, now)]
@@ -288,7 +289,7 @@ class _Comparison:
                 here = self.measured(self._rise((weights[0] * inside[0], weights[1] * inside[1])))
                 above = Measured(here.value - moved, here.error, here.freedom)
                 if above.z > _STANDS_OUT:
-                    found.append((-above.z, f"{segment} ({here.value:+.3g}, all {moved:+.3g})"))
+                    found.append((-above.z, f"{segment} ({signed(here.value)}, all {signed(moved)})"))
         return tuple(text for _, text in sorted(found)[:_NAMED])
 
 

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from include.decisions.data.labels import unmatched_in_words
 from include.decisions.drift.volume import VOLUME
 from include.decisions.scoring.metrics import primary_metric
+from include.figures import figure
 from include.models.contract import SILENT_PERIODS, Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
 
@@ -74,7 +75,10 @@ def triage(model: Model, evidence: Evidence) -> Finding:
     if not below_floor(model, evidence.quality) or evidence.times.was_below_floor:
         return finding
     quality = evidence.quality
-    told = f"the champion is below its floor: {quality.metric} {quality.value:.4g}, asked for is {model.criteria.floor:.4g}"
+    told = (
+        f"the champion is below its floor: {quality.metric} {figure(quality.value, 4)}, asked for is "
+        f"{figure(model.criteria.floor, 4)}"
+    )
     if finding.action in ("nothing", "note", "wait"):
         advice = (
             "A retraining promotes what is better, even if that is below the floor too. Ask whether the model should answer."
@@ -158,7 +162,7 @@ def _decay(model: Model, evidence: Evidence) -> Finding | None:
         f"decay: {quality.metric} fell from {quality.reference:.3f} to {quality.recent:.3f} over the newest two mature periods"
         f"{_caused(quality.why)}{_explained(evidence.drift)}"
     )
-    fell = f"{quality.metric} fell from {quality.reference:.4g} to {quality.recent:.4g}"
+    fell = f"{quality.metric} fell from {figure(quality.reference, 4)} to {figure(quality.recent, 4)}"
     if _is_fresh_corruption(evidence):
         return Finding(
             action="page",

@@ -19,6 +19,7 @@ from include.decisions.scoring.operating_point import says_yes
 from include.decisions.scoring.predictions import Floats, Labels, Predictions
 from include.decisions.scoring.scorecard import CELL_ROWS, Measured
 from include.decisions.scoring.slices import Partition
+from include.figures import figure
 from include.models.contract import Criteria, Task
 
 # As they stand on the card.
@@ -159,8 +160,9 @@ def _growth(gap: Gap) -> float:
 
 
 def _sentence(gap: Gap) -> str:
-    before = f"; the champion's largest: {gap.champion:.3g}" if gap.champion is not None else ""
+    before = f"; the champion's largest: {figure(gap.champion)}" if gap.champion is not None else ""
     return (
-        f"groups differ: {gap.measure} is {gap.highest_value:.3g} where {gap.highest} and {gap.lowest_value:.3g} where "
-        f"{gap.lowest} (difference {gap.value:.3g}, 95 % interval {gap.low:.3g} to {gap.high:.3g}{before})"
+        f"groups differ: {gap.measure} is {figure(gap.highest_value)} where {gap.highest} and "
+        f"{figure(gap.lowest_value)} where "
+        f"{gap.lowest} (difference {figure(gap.value)}, 95 % interval {figure(gap.low)} to {figure(gap.high)}{before})"
     )

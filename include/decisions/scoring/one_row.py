@@ -9,6 +9,7 @@ import pandas as pd
 
 from include.decisions.scoring.answering import predict
 from include.decisions.scoring.predictions import Ranking
+from include.figures import figure
 from include.models.contract import Model
 
 
@@ -28,7 +29,7 @@ def answer_in_words(model: Model, pipeline: Any, row: pd.DataFrame) -> str:
     if isinstance(answer, Ranking):
         best = zip(answer.labels[0][:3], answer.probabilities[0][:3], strict=True)
         return ", ".join(f"{name} {chance:.3f}" for name, chance in best)
-    return f"{float(answer[0]):.4g}"
+    return f"{figure(float(answer[0]), 4)}"
 
 
 def hangs_on(model: Model, pipeline: Any, row: pd.DataFrame, others: pd.DataFrame) -> list[Hangs]:
