@@ -8,6 +8,9 @@ from typing import Any
 from include.errors import DataError
 from include.untrusted_text import one_line
 
+# What a list in the form shows where nothing is chosen. No empty text: Airflow's page takes that for a field that has to be
+# filled in, and then its button cannot be pressed.
+NOTHING, WHOLE_POOL = "nothing", "the best of all"
 _LONGEST = 1000
 # A period is announced as of its end, perhaps an evening early, or in local time without its zone.
 _AHEAD = timedelta(days=1)
@@ -123,7 +126,7 @@ def request_for(run: Run) -> Request:
         force=_ticked(form, "force"),
         override=_ticked(form, "replace_unscorable_champion") or _ticked(form, "override"),
         normal_now=_ticked(form, "normal_now"),
-        candidate=_line(form.get("candidate")),
+        candidate=_chosen(form, "candidate", WHOLE_POOL),
         reason_given=bool(reason),
         asked_by=_line(run.user) or _sender(event) or "the schedule",
         by_person=run.by_hand,
@@ -132,7 +135,7 @@ def request_for(run: Run) -> Request:
         undo=_ticked(form, "undo"),
         freeze_until=moment("freeze_until", form["freeze_until"]) if form.get("freeze_until") else None,
         unfreeze=_ticked(form, "unfreeze"),
-        snooze=_line(form.get("snooze")),
+        snooze=_chosen(form, "snooze", NOTHING),
         snooze_until=moment("snooze_until", form["snooze_until"]) if form.get("snooze_until") else None,
         withdraw=_line(form.get("withdraw")),
         instead_of=_line(event.get("instead_of")) or None,
@@ -142,6 +145,12 @@ def request_for(run: Run) -> Request:
         answer_url=run.answer_url,
         routine=event.get("routine") is True and not run.by_hand,
     )
+
+
+def _chosen(form: Mapping[str, Any], name: str, none: str) -> str:
+    """The value that was chosen from a list; empty for the one that stands for none."""
+    chosen = _line(form.get(name))
+    return "" if chosen == none else chosen
 
 
 def moment(name: str, value: datetime | str) -> datetime:

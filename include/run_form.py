@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.holds import SNOOZABLE
+from include.request import NOTHING, WHOLE_POOL
 
 # From the year 1900, as `include/request.py` has it.
 _ISO_8601 = r"^(19|[2-9]\d)\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$"
@@ -74,8 +75,8 @@ def monitor_form() -> Form:
             "snooze",
             "Snooze",
             "Send no messages of this kind about this model until the time below. The page Models goes on showing it.",
-            default="",
-            choices=(("", "nothing"), *((what, what) for what in SNOOZABLE)),
+            default=NOTHING,
+            choices=((NOTHING, NOTHING), *((what, what) for what in SNOOZABLE)),
         ),
         FormField("snooze_until", "Snooze until", "When messages are sent again (UTC).", pattern=_ISO_8601),
         FormField(
@@ -96,8 +97,8 @@ def retrain_form(candidates: Sequence[str]) -> Form:
             "candidate",
             "Candidate",
             "One that is named alone meets the champion, whatever the others are worth.",
-            default="",
-            choices=(("", "the best of all"), *((name, name) for name in candidates)),
+            default=WHOLE_POOL,
+            choices=((WHOLE_POOL, WHOLE_POOL), *((name, name) for name in candidates)),
         ),
         FormField(
             "replace_unscorable_champion",

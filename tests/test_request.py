@@ -147,6 +147,9 @@ def test_a_number_of_rows_is_called_normal_only_in_the_form() -> None:
 def test_a_candidate_is_asked_for_only_in_the_form() -> None:
     """An event of upstream does not say what is to be trained."""
     assert request(params={"candidate": " words\n"}).candidate == "words"
+    assert request(params={"candidate": "the best of all"}).candidate == ""
+    assert request(params={"candidate": "nothing"}).candidate == "nothing", "a candidate may be called so"
+    assert request(params={"snooze": "nothing"}).snooze == ""
     assert request(events={"asset": [SimpleNamespace(extra={"as_of": SECOND, "candidate": "words"})]}).candidate == ""
 
 
