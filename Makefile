@@ -137,6 +137,7 @@ new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn
 check-model: $(READY) ## whether a model keeps the contract (NAME=churn), is right about DATA=sample.csv, and what the gate says
 	$(if $(DATA),@$(BIN)/python -m include.cli check-model "$(call given,NAME,churn)" "$(DATA)")
 	@echo "The contract of every model, about ten seconds:" && $(BIN)/python -m pytest tests/models --tb=line --model "$(call given,NAME,churn)"
+	@echo "Next: deliver its first files, and switch its DAGs on in Airflow (docs/your_model.md)."
 
 replay: $(READY) ## how often should a model be retrained? (MODEL=name, on the running stack)
 	@$(BIN)/python -m include.cli replay "$(call given,MODEL,flight_delays)"

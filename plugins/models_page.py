@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from include.ledger.entries import Entry
     from include.models.contract import Model
     from include.reports.ml_test_score import Score
+    from include.results import Intake
     from include.services import Reader
     from include.settings import Settings
     from include.statuses import Latest, MonitorStatus, RetrainStatus
@@ -106,10 +107,18 @@ def _page(model: "Model", now: datetime) -> str:
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),
-        deliveries=deliveries,
+        deliveries=[(each, _withdrawn_since(each, deliveries)) for each in deliveries],
         taken_back=taken_back,
         entries=entries,
         links=_links(model.name, read.settings, checks),
+    )
+
+
+def _withdrawn_since(delivery: "Intake", others: "Sequence[Intake]") -> bool:
+    """Whether what was delivered was taken back later: what is delivered again after that counts again."""
+    file = delivery.file
+    return not delivery.withdrawn and any(
+        one.withdrawn and one.file.key == file.key and one.file.landed_at >= file.landed_at for one in others
     )
 
 

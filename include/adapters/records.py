@@ -132,7 +132,7 @@ class Records:
                 break
             entries = again
         found, faults = self._readable(Intake, [entry.key for entry in sorted(entries, key=lambda one: one.modified)], newest)
-        return found[::-1], faults
+        return sorted(found, key=lambda intake: intake.file.landed_at, reverse=True), faults
 
     def was_replayed(self, model_name: str) -> bool:
         """Whether a replay of this model was ever started."""

@@ -70,6 +70,7 @@ def gathered(services: Services, model: Model, number: str, now: datetime) -> tu
         entries=entries,
         score=ml_test_score(model, _score_inputs(services, model, judged, entries)),
         refreshes=version.tags.get(REFRESHES, ""),
+        compared_with=(judged.verdict.champion_version or "") if judged else "",
         checks=_checks(services, model, number, entries),
         manifests=_manifests(services, model, version, changed),
         scorecard=json.loads(_report(services, validated, "scorecard.json") or "{}"),

@@ -152,7 +152,7 @@ def _what_needs_attention() -> dict[str, str]:
     noisy = Finding(
         action="page",
         title="Feed too noisy: weather: 11.2% of its values are misspelt, usually 1.1%",
-        reason="noise surge: weather: 11.2% of its values are misspelt, usually 1.1%",
+        reason="feed too noisy: weather: 11.2% of its values are misspelt, usually 1.1%",
         advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
     )
     below = "the champion is below its floor: roc_auc 0.512, asked for is 0.6"

@@ -24,4 +24,4 @@ def command(model: str, what: What) -> None:
     ended = services.holds.end(name, what, getpass.getuser())
     if ended is None:
         raise ToolError(f"{name}: no messages of the kind {what} are snoozed.")
-    click.echo(f"{name}: {what} is sent again; it was {ended.in_words()}.")
+    click.echo(f"{name}: {what} is sent again; until now: {ended.in_words()}.")

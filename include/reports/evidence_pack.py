@@ -12,10 +12,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from include.figures import figure
+from include.decisions.scoring.scorecard import Measured
+from include.figures import figure, signed
 from include.ledger.entries import Entry, taken_back, terms, without_intents
 from include.models.contract import Model
 from include.periods import in_a_word
+from include.reports.card_words import names_of
 from include.reports.ml_test_score import Score
 from include.results import SHORT, Manifest
 from include.statuses import MonitorStatus
@@ -61,7 +63,8 @@ class OnRecord:
     """What is known of one version: its tags in the registry, the proved ledger, the checks while it was champion.
 
     `refreshes` is the version that was validated, where this one learned the hold-out's rows too: verdict, approval, scorecard
-    and card are that one's, and `judged` are its tags; elsewhere they are the version's own. `manifests` are its snapshots by
+    and card are that one's, and `judged` are its tags; elsewhere they are the version's own. `compared_with` is the champion
+    that it was compared with. `manifests` are its snapshots by
     "training" and "hold-out", `scorecard` is the content of scorecard.json, `score` the ML Test Score; each is empty where
     there is none. `changed` names what is there and is not as it was written.
     """
@@ -74,6 +77,7 @@ class OnRecord:
     entries: Sequence[Entry]
     score: Score
     refreshes: str = ""
+    compared_with: str = ""
     checks: Sequence[MonitorStatus] = ()
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     scorecard: Mapping[str, Any] = field(default_factory=dict)
@@ -239,21 +243,27 @@ def _tests(known: OnRecord) -> Section:
         if name.startswith("check.")
     }
     evidence = known.scorecard.get("evidence") or {}
-    cells = tuple(_cell(one) for one in evidence.get("cells", ()))
-    head = ("metric", "rows", "where", "count", "champion", "challenger", "gain", "tested")
+    every = evidence.get("cells", ())
+    names = names_of(one.get("condition", "") for one in every)
+    cells = tuple(_cell(one, names) for one in every if one.get("metric") == criteria.metric)
+    if every:
+        facts["comparisons"] = f"{len(every):,} of all metrics, in scorecard.json of the run; below those of {criteria.metric}"
+    champion, challenger = f"champion {known.compared_with}".strip(), f"challenger {known.refreshes or known.version}"
+    head = ("rows", "where", "count", champion, challenger, "gain", "95 % interval", "tested")
     return Section(title="Tests before promotion", facts=facts, table=Table(head=head, lines=cells) if cells else None)
 
 
-def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    gain = cell.get("gain") or {}
+def _cell(cell: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
+    condition = str(cell.get("condition"))
+    gain = Measured(**cell["gain"]) if cell.get("gain") else None
     return (
-        str(cell.get("metric")),
-        str(cell.get("condition")),
+        names.get(condition, condition),
         str(cell.get("where")),
         f"{cell.get('rows'):,}",
         _number(cell.get("champion")),
         _number(cell.get("challenger")),
-        _number(gain.get("value")),
+        signed(gain.value) if gain else "–",
+        f"{signed(gain.low)} to {signed(gain.high)}" if gain else "–",
         _yes(bool(cell.get("tested"))),
     )
 
@@ -344,10 +354,12 @@ def _check(check: MonitorStatus) -> tuple[str, ...]:
 
 def _changes(known: OnRecord) -> Section:
     lines = tuple(
-        (f"{entry.at:%Y-%m-%d %H:%M}", entry.event.replace("_", " "), entry.by, entry.reason) for entry in known.about
+        (f"{entry.at:%Y-%m-%d %H:%M}", entry.event.replace("_", " "), entry.version or "–", entry.by, entry.reason)
+        for entry in known.about
     )
     facts = {"entries in the ledger": f"{len(known.entries):,}, each chained to the one before by its digest: proved"}
-    return Section(title="What happened to it", facts=facts, table=Table(head=("at", "what", "by", "why"), lines=lines))
+    head = ("at", "what", "version", "by", "why")
+    return Section(title="What happened to it", facts=facts, table=Table(head=head, lines=lines))
 
 
 def _undeclared(known: OnRecord) -> Iterator[str]:

@@ -167,11 +167,12 @@ def _marks(axis: TimeAxis, retrainings: Sequence[RetrainStatus]) -> tuple[Point,
 
 def _bar(axis: TimeAxis, period: datetime, each: MonitorStatus) -> Bar:
     drift, finding = each.drift, each.finding
-    weight = min(1.0, sum(one.weight for one in drift.moved))
+    # What stands in brackets, such as (volume), is no column: the champion does not use it.
+    weight = min(1.0, sum(one.weight for one in drift.moved if not one.view.startswith("(")))
     # A period in which nothing moved still shows that it was checked.
     top = min(SHARE.at(weight), DRIFT.bottom - 2)
-    drifted = ", ".join(drift.drifted[:6]) or "no column"
-    summary = f"{period:%Y-%m-%d}: {finding.action}. {len(drift.drifted)} of {drift.columns} columns drifted ({drifted}), "
+    drifted = f" ({', '.join(drift.drifted[:6])})" if drift.drifted else ""
+    summary = f"{period:%Y-%m-%d}: {finding.action}. {len(drift.drifted)} of {drift.columns} columns drifted{drifted}, "
     return Bar(axis.at(period), top, DRIFT.bottom - top, finding.action, f"{summary}{weight:.0%} of what the champion uses")
 
 

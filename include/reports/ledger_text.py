@@ -18,6 +18,7 @@ def ledger_text(model_name: str, entries: Sequence[Entry], queried: datetime | N
     if not entries:
         return f"Ledger of {model_name}: nothing has happened yet. No version was judged, and none is in production."
     events = without_intents(entries)
+    hidden = len(entries) - len(events)
     older = max(len(events) - _NEWEST, 0)
     lines = [
         *_head(model_name, entries, queried),
@@ -30,6 +31,7 @@ def ledger_text(model_name: str, entries: Sequence[Entry], queried: datetime | N
         *([f"{older:,} older ones are not shown here."] if older else []),
         "",
         f"{len(entries):,} entries, each chained to the one before; the chain is whole.",
+        *([f"Of these {hidden:,} say that a change of champion begins, and are not listed."] if hidden else []),
         f"Head: {entries[-1].digest[:16]}",
     ]
     return "\n".join(folded for line in lines for folded in _folded(line, width))

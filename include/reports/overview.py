@@ -159,7 +159,7 @@ class Line:
         yield self.faults, "See what cannot be read, and restore it (docs/runbook.md, a spoilt object)."
         yield self.moving, f"Clear the failed task, or run {self.name}.monitor: it finishes or undoes the promotion."
         for run in self.runs.failed:
-            yield not self.snoozed("failure"), f"Mend what stopped {self.name}.{run.stage}, then clear its task {run.task}."
+            yield not self.snoozed("failure"), _mend(self.name, run)
         if self.never_ran:
             yield self.runs.paused_loop, f"Switch its DAGs on: {', '.join(self.runs.paused_loop)} are paused."
             yield True, f"Deliver its first data into landing, under {self.name}/."
@@ -177,6 +177,13 @@ class Line:
             yield True, f"Nothing to do: frozen until {self.frozen.until:%Y-%m-%d %H:%M} UTC; monitors go on."
         yield self.action == "retrain" and not self.answered, "Nothing to do: a retraining was requested."
         yield self.action == "wait", "Nothing to do: it goes on by itself."
+
+
+def _mend(name: str, run: "FailedRun") -> str:
+    """What to do about a failed run: one that was asked for wrongly asks for the same when it is cleared."""
+    if "Trigger it again" in run.reason or "Trigger again" in run.reason:
+        return f"Start {name}.{run.stage} again as its message says, and delete this run."
+    return f"Mend what stopped {name}.{run.stage}, then clear its task {run.task}."
 
 
 def overview(

@@ -311,6 +311,7 @@ def test_deliveries_stand_on_the_page_with_what_became_of_them(monkeypatch: pyte
     assert SPITE not in shown
     assert "by carol: twice the same" in shown
     assert "60: x: above 50" in shown
+    assert shown.count("60 rows, withdrawn since") == 1, "its own line says so too"
     assert shown.count("<tr>") == 1 + 10
     assert "Withdraw a delivery" in shown
 

@@ -145,6 +145,7 @@ def test_nothing_is_said_twice() -> None:
     )
     assert not noisy.says_more
     assert replace(noisy, reason="noise surge: temp: 5% missing; and 3 more").says_more
+
     stop = replace(noisy, action="stop", reason="the feed is broken: no rows; no labels", title="Feed broken: no rows")
     assert stop.says_more
     assert not replace(stop, runs=Runs(failed=(FailedRun("monitor", "r", "triage", NOW, "the feed is broken"),))).says_more
@@ -183,3 +184,14 @@ def test_no_text_acts_on_who_reads_it(text: str) -> None:
     page = shown(replace(one, advice=spiteful, title=spiteful, held=(SNOOZED.model_copy(update={"reason": spiteful}),)))
     assert "<script" not in page
     assert "<img" not in page
+
+
+def test_what_was_asked_for_wrongly_is_asked_for_again() -> None:
+    """Cleared, such a run would fail for the same reason: the sentence beside it says so, and so does this one."""
+    wrong = FailedRun(
+        "monitor", "run", "reconcile", NOW, "toy.monitor was to withdraw without a reason. Trigger it again with one"
+    )
+    broken = replace(wrong, reason="no answer from the store")
+    said = [Line("toy", "o", "d", runs=Runs(failed=(run,))).to_do for run in (wrong, broken)]
+    assert said[0] == "Start toy.monitor again as its message says, and delete this run."
+    assert said[1] == "Mend what stopped toy.monitor, then clear its task reconcile."

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from include.decisions.data.labels import unmatched_in_words
+from include.decisions.drift.comparison import QUARANTINE
 from include.decisions.drift.volume import VOLUME
 from include.decisions.scoring.metrics import primary_metric
 from include.figures import figure
 from include.models.contract import SILENT_PERIODS, Model
 from include.results import Checked, Drift, Finding, Moved, Quality, Why
+from include.untrusted_text import one_line
 
 # From how much more noise than usual, as a share of the rows, a person is paged.
 _SURGE = 0.04
@@ -134,7 +136,13 @@ def _first_cause(model: Model, evidence: Evidence) -> Finding:
     ):
         if finding := judge(model, evidence):
             return finding
-    return Finding(action="nothing", title="All is well", reason=_calm_in_words(evidence.quality))
+    return Finding(action="nothing", title=_calm_title(evidence.quality), reason=_calm_in_words(evidence.quality))
+
+
+def _calm_title(quality: Quality) -> str:
+    if quality.value is None:
+        return "Not measured yet"
+    return "Quality fell in one period: the next one tells" if quality.fallen else "All is well"
 
 
 def _too_little_history(model: Model, quality: Quality) -> str:
@@ -222,12 +230,32 @@ def _noise(model: Model, evidence: Evidence) -> Finding | None:
     fresh = [one for one in noise if one.effect >= _SURGE and not one.season and _is_news(one)]
     if not fresh:
         return None
+    refused = fresh[0].view.startswith(QUARANTINE)
     return Finding(
         action="page",
         title=f"Feed too noisy: {fresh[0].summary}",
-        reason=f"noise surge: {_listed(fresh)}",
-        advice="Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file.",
+        reason=f"feed too noisy: {_listed(fresh)}{_broken_rows(evidence) if refused else ''}",
+        advice=_about_quarantine(model) if refused else _TRAIN_ON_IT,
     )
+
+
+_TRAIN_ON_IT = "Ask upstream what changed. If it is here to stay, train on it too: augment=Augment(...) in the model's file."
+
+
+def _about_quarantine(model: Model) -> str:
+    """Rows that broke the contract never reach a training: no noise in it could make up for them."""
+    return (
+        f"See them with `make quarantine MODEL={model.name}`, and ask upstream to deliver again under the same name. If it is "
+        f"here to stay, say so in the columns of include/models/{model.name}.py."
+    )
+
+
+def _broken_rows(evidence: Evidence) -> str:
+    """The most frequent reasons with their counts."""
+    reasons = sorted(evidence.checked.reasons.items(), key=lambda one: (-one[1], one[0]))
+    listed = [f"{count:,} × {one_line(reason, 100)}" for reason, count in reasons[:_MOST_LISTED]]
+    more = f" and {len(reasons) - _MOST_LISTED} more reasons" if len(reasons) > _MOST_LISTED else ""
+    return f" ({'; '.join(listed)}{more})" if listed else ""
 
 
 def _few_rows(model: Model, evidence: Evidence) -> Finding | None:
@@ -278,7 +306,7 @@ def _pays(model: Model, evidence: Evidence) -> Finding | None:
     if model.retraining.when != "it pays" or evidence.times.last_retrain is None or _nothing_new(model, evidence):
         return None
     moved = _explained(evidence.drift)
-    reason = f"a fresh model may pay: {_calm_in_words(evidence.quality)}{moved}"
+    reason = f"a fresh model may pay, newer labels have come; {_calm_in_words(evidence.quality)}{moved}"
     return Finding(action="retrain", title="A fresh model may pay", reason=reason, routine=True)
 
 

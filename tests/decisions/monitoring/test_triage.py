@@ -67,7 +67,15 @@ TOLD = replace(RECENT, paged_for_corruption=2)
 
 CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("calm", MODEL, CALM, GOOD, RECENT, "nothing", "roc_auc 0.710 holds against 0.700"),
-    ("a fresh model may pay", PAYS, CALM, GOOD, RECENT, "retrain", "a fresh model may pay: roc_auc 0.710 holds"),
+    (
+        "a fresh model may pay",
+        PAYS,
+        CALM,
+        GOOD,
+        RECENT,
+        "retrain",
+        "newer labels have come; roc_auc 0.710 holds",
+    ),
     ("nothing new has matured", PAYS, CALM, GOOD, JUST_NOW, "nothing", "holds against 0.700"),
     ("what would be held out was learned", PAYS, CALM, GOOD, replace(RECENT, trained_until=day(17)), "nothing", "holds"),
     ("what would be held out is new", PAYS, CALM, GOOD, replace(RECENT, trained_until=day(16)), "retrain", "may pay"),
@@ -116,7 +124,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("a shift in what hardly counts", ON_DRIFT, drift(moved(weight=0.1)), GOOD, RECENT, "note", "the data moved"),
     ("a season where drift asks", ON_DRIFT, WINTER, GOOD, RECENT, "note", "season: "),
     ("season", MODEL, WINTER, GOOD, RECENT, "note", "season: x: median 1 → 2; z: median 1 → 2, as in the period from 2023"),
-    ("noise surge", MODEL, TYPOS, GOOD, RECENT, "page", "noise surge: note: typo: 12.0% of its values are misspelt"),
+    ("noise surge", MODEL, TYPOS, GOOD, RECENT, "page", "feed too noisy: note: typo: 12.0% of its values are misspelt"),
     ("the same surge, already reported", MODEL, STILL_TYPOS, GOOD, RECENT, "note", "(period 3 of it)"),
     ("a little more noise", MODEL, FEW_TYPOS, GOOD, RECENT, "note", "the data moved"),
     ("noise surge and decay", MODEL, TYPOS, DECAYED, RECENT, "retrain", "decay: "),
@@ -135,7 +143,7 @@ CASES: list[tuple[str, Model, Drift, Quality, Times, str, str]] = [
     ("stale", STALE, CALM, GOOD, Times(day(19), day(15)), "retrain", "the last retraining is 5 days ago"),
     ("asked in vain", STALE, CALM, GOOD, Times(day(19), day(11)), "alarm", "no retraining for 9 days, although it was due"),
     ("asked in vain, reported", STALE, CALM, GOOD, Times(day(19), day(10)), "retrain", "the last retraining is 10 days ago"),
-    ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "noise surge: "),
+    ("a surge of what stood a little", MODEL, GROWN, GOOD, RECENT, "page", "feed too noisy: "),
     ("half of the rows", MODEL, FEWER, GOOD, RECENT, "page", "fewer rows than usual: (volume): 50 rows, usually about 100"),
     ("half of the rows, already reported", MODEL, STILL_FEWER, GOOD, RECENT, "note", "(period 3 of it)"),
     ("half of the rows, which is normal", MODEL, ACCEPTED, GOOD, RECENT, "note", "the data moved"),
@@ -269,3 +277,22 @@ def test_a_champion_that_was_removed_by_hand_is_not_replaced_without_a_compariso
     assert "toy.rollback with target 3" in found.advice
     assert "toy.retrain" in found.advice
     assert triage(MODEL, Evidence(NOW, False, BROKEN, NONE_YET, Times(), TAKEN_IN, removed="3")).action == "stop"
+
+
+def test_rows_that_broke_the_contract_are_named_and_not_trained_on() -> None:
+    """They are in quarantine and reach no training: noise that a model is trained on could not make up for them."""
+    refused = drift(moved("(quarantine)", kind="noise", what="4.3% of the delivered rows broke the contract, usually 0.0%"))
+    checked = Checked(rows=60, quarantined=9, reasons={"origin: not one of EWR, JFK": 6, "distance: below 0": 3}, labels=60)
+    found = triage(MODEL, Evidence(NOW, True, refused, GOOD, RECENT, checked))
+    assert "(6 × origin: not one of EWR, JFK; 3 × distance: below 0)" in found.reason
+    assert "make quarantine MODEL=toy" in found.advice
+    assert "augment" not in found.advice
+
+
+@pytest.mark.parametrize(
+    ("quality", "title"),
+    [(GOOD, "All is well"), (FALLEN, "Quality fell in one period: the next one tells"), (NONE_YET, "Not measured yet")],
+)
+def test_a_calm_title_says_what_the_reason_says(quality: Quality, title: str) -> None:
+    """Nothing is well where quality fell, or where nobody knows."""
+    assert triage(MODEL, Evidence(NOW, True, CALM, quality, RECENT, TAKEN_IN)).title == title
