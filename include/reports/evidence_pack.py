@@ -244,7 +244,7 @@ def _tests(known: OnRecord) -> Section:
     }
     evidence = known.scorecard.get("evidence") or {}
     every = evidence.get("cells", ())
-    names = names_of(one.get("condition", "") for one in every)
+    names = names_of(dict.fromkeys(str(one.get("condition")) for one in every))
     cells = tuple(_cell(one, names) for one in every if one.get("metric") == criteria.metric)
     if every:
         facts["comparisons"] = f"{len(every):,} of all metrics, in scorecard.json of the run; below those of {criteria.metric}"

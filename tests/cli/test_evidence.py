@@ -87,6 +87,18 @@ def test_a_refreshed_version_shows_how_the_validated_one_was_judged(world: World
     assert tests["why"]
 
 
+def test_conditions_are_in_words_as_on_the_card(world: World) -> None:
+    """A kind that was tried at one default rate is not called production; the champion and the challenger have numbers."""
+    pack, _ = gathered(world.services, world.model, "1", day(20))
+    table = next(section.table for section in pack.sections if section.title == "Tests before promotion")
+    assert table is not None
+    conditions = {line[0] for line in table.lines}
+    assert conditions
+    assert not any("@" in name for name in conditions)
+    assert {name for name in conditions if "20 % of values" in name}
+    assert "challenger 1" in table.head
+
+
 def approved(world: World, by: str) -> None:
     """A person's answer about version 1, in the ledger."""
     fact = Fact(event="approved", key=f"by {by}", as_of=day(9), by=by, reason="looks right", run_id="r", version="1")
