@@ -20,8 +20,10 @@ def test_killed_in_pull(loop: Loop, first_champion: Story) -> None:
     """Pull hangs in a call to the object store when it is killed: the rerun takes in every file once and no row twice."""
     start = loop.next_week()
     delivered = loop.upstream.week(start).rows
+    run = loop.announce(start + WEEK)
+    # It comes first, and asks the store too.
+    wait_for(lambda: loop.tasks("monitor", run).get("reconcile") == "success", "reconcile to end", seconds=120, every=0.1)
     with frozen(loop.stack.ports.s3):
-        run = loop.announce(start + WEEK)
         task = performing(loop, "monitor", run, "pull")
         wait_for(lambda: is_calling(task, loop.stack.ports.s3), "pull to call the object store", seconds=20)
         kill(task)
