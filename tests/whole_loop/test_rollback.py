@@ -1,6 +1,7 @@
 """Back to the version before, as on call does it: by form, in Airflow, within a minute, and written down."""
 
 import time
+from datetime import datetime
 
 import pytest
 
