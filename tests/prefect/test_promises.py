@@ -163,8 +163,13 @@ def test_a_killed_step_is_done_again(driver: Driver, place: Place, stage: str, s
     """`kill -9` of the process of a step: the orchestrator tries again, and it ends as if nothing had happened."""
     pipeline = f"{MODEL}.{stage}"
     # A step of the monitor is soon over: with the store standing still, it is there long enough to be killed.
+    run = place.trigger(driver, stage, as_of=place.until.isoformat(), reason=f"killed in {step}", **_forced(stage))
+    if step == "pull":
+        # It comes first, and asks the store too.
+        wait_for(
+            lambda: driver.api.tasks(pipeline, run).get("reconcile") == "success", "reconcile to end", seconds=300, every=0.1
+        )
     with frozen(place.stack.ports.s3) if step == "pull" else nullcontext():
-        run = place.trigger(driver, stage, as_of=place.until.isoformat(), reason=f"killed in {step}", **_forced(stage))
         if step == "promote":
             _answer_when_asked(driver, run)
         process = wait_for(

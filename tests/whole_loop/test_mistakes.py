@@ -64,7 +64,7 @@ def test_a_wrong_delivery_that_was_taken_in_is_withdrawn_by_the_form(loop: Loop,
 
 def test_a_wrong_rollback_is_undone(loop: Loop, first_champion: Story) -> None:
     """The version that was rolled back from is restored, and neither is barred."""
-    _, new = change_by_hand(loop, never_champion(loop, first_champion.as_of))
+    _, new = change_by_hand(loop, never_champion(loop))
     done(loop, "rollback", reason="the wrong model's page was open")
     assert loop.aliases()["champion"] != new
     done(loop, "rollback", undo=True, reason="wrong model")
@@ -87,7 +87,7 @@ def test_a_deleted_alias_is_found_and_the_champion_comes_back(loop: Loop, first_
 
 def test_a_deleted_version_is_named_where_it_is_missed(loop: Loop, first_champion: Story) -> None:
     """A rollback to it says so and what can be gone back to; the champion stays, and monitors go on."""
-    gone = never_champion(loop, first_champion.as_of)
+    gone = never_champion(loop)
     old, _ = change_by_hand(loop, gone)
     done(loop, "rollback", target=old, reason="it was never judged")
     loop.mlflow.delete_model_version(loop.model.name, gone)

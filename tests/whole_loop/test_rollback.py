@@ -21,7 +21,7 @@ def never_champion(loop: Loop) -> str:
         return never[-1]
     # The champion's own artifact, registered once more: whether a retraining is promoted is for its data to say.
     champion = next(one for one in loop.versions() if str(one.version) == loop.aliases()["champion"])
-    made = loop.mlflow.create_model_version(loop.model.name, champion.source, champion.run_id, tags=champion.tags)
+    made = loop.mlflow.create_model_version(loop.model.name, str(champion.source), champion.run_id, tags=champion.tags)
     return str(made.version)
 
 
