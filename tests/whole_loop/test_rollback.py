@@ -21,7 +21,10 @@ def never_champion(loop: Loop) -> str:
         return never[-1]
     # The champion's own artifact, registered once more: whether a retraining is promoted is for its data to say.
     champion = next(one for one in loop.versions() if str(one.version) == loop.aliases()["champion"])
-    made = loop.mlflow.create_model_version(loop.model.name, str(champion.source), champion.run_id, tags=champion.tags)
+    source = str(champion.source)
+    made = loop.mlflow.create_model_version(
+        loop.model.name, source, champion.run_id, tags=champion.tags, model_id=source.removeprefix("models:/")
+    )
     return str(made.version)
 
 
