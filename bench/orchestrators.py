@@ -21,11 +21,10 @@ import psutil
 
 from bench import results
 from demo.upstream import TRAFFIC, WEEK, Upstream
-from deploy.local.airflow_api import AirflowApi
+from deploy.local.clients import client
 from deploy.local.components import PARTS, STACKS
 from deploy.local.environment import PROJECT
-from deploy.local.orchestrator import Orchestrator, SeenRun
-from deploy.local.prefect_api import PrefectApi
+from deploy.local.orchestrator import SeenRun
 from deploy.local.stack import Ports, Stack
 from include.adapters.s3_store import S3Store
 from include.errors import ToolError
@@ -55,7 +54,7 @@ class Bench:
     def __init__(self, stack: Stack, orchestrator: str) -> None:
         self.stack, self.orchestrator = stack, orchestrator
         stack.start(STACKS[orchestrator])
-        self.api = _api(stack, orchestrator)
+        self.api = client(stack, orchestrator, {f"{MODEL}.{stage}" for stage in STAGES}, seconds=180)
 
     def measure(self) -> dict[str, Any]:
         """All figures of one orchestrator."""
@@ -129,17 +128,6 @@ class Bench:
 
 def _as_of() -> datetime:
     return FIRST + WEEK
-
-
-def _api(stack: Stack, orchestrator: str) -> Orchestrator:
-    pipelines, password = {f"{MODEL}.{stage}" for stage in STAGES}, stack.passwords["admin"]
-    if orchestrator == "prefect":
-        prefect = PrefectApi(stack.prefect_url, "admin", password)
-        prefect.wait_for_flows(pipelines, seconds=180)
-        return prefect
-    airflow = AirflowApi(stack.airflow_url, "admin", password)
-    airflow.wait_for_dags(pipelines, seconds=180)
-    return airflow
 
 
 def _each(processes: Iterable[psutil.Process], ask: Callable[[psutil.Process], Any]) -> list[Any]:

@@ -18,10 +18,8 @@ from rich.live import Live
 
 from demo.live_view import farewell, summary, view
 from demo.player import Player, Row
-from deploy.local.airflow_api import AirflowApi
+from deploy.local.clients import client
 from deploy.local.components import STACKS
-from deploy.local.orchestrator import Orchestrator
-from deploy.local.prefect_api import PrefectApi
 from deploy.local.stack import Stack, StackError
 from include.adapters.s3_store import S3Store
 from include.errors import ProvingGroundError
@@ -73,21 +71,10 @@ def run(console: Console, weeks: int, orchestrator: str, *, detached: bool) -> i
 def player_of(stack: Stack, weeks: int, orchestrator: str) -> Player:
     """What plays history into a stack that runs; of what was played before it only reads what came of it."""
     os.environ.update(stack.environment())
-    api = _api(stack, orchestrator)
+    pipelines = {f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}
+    api = client(stack, orchestrator, pipelines, seconds=90)
     landing, lake = (S3Store.connect(bucket, endpoint=stack.s3_endpoint, region="us-east-1") for bucket in ("landing", "lake"))
     return Player(api, landing, lake, weeks)
-
-
-def _api(stack: Stack, orchestrator: str) -> Orchestrator:
-    """A client of the orchestrator that runs, once it knows every model's pipelines."""
-    names = {f"{model.name}.{stage}" for model in all_models() for stage in ("monitor", "retrain")}
-    if orchestrator == "prefect":
-        prefect = PrefectApi(stack.prefect_url, "admin", stack.passwords["admin"])
-        prefect.wait_for_flows(names, seconds=90)
-        return prefect
-    airflow = AirflowApi(stack.airflow_url, "admin", stack.passwords["admin"])
-    airflow.wait_for_dags(names, seconds=90)
-    return airflow
 
 
 def _orchestrator(text: str) -> str:
