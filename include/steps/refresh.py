@@ -12,13 +12,14 @@ from datetime import timedelta
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import REFRESHES, Version
 from include.champion.handover import Author, Subject, handover
+from include.champion.production_noise import production_suite
 from include.champion.training import Work
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate.budgets import Cost
 from include.decisions.gate.refresh import shift, why_not
 from include.decisions.scoring.answering import answers_of, predict
-from include.decisions.scoring.conditions import RECENT_PROFILES, frames_of, measured_suite
+from include.decisions.scoring.conditions import frames_of
 from include.decisions.scoring.predictions import same
 from include.decisions.scoring.scorecard import CLEAN
 from include.errors import TrialFailed
@@ -82,7 +83,7 @@ def _problems(context: StepContext, holdout: Snapshot, validated: str, version: 
     """Why it may not answer; empty where it may. And how far its answers to clean rows moved, and what answering costs."""
     services, model, as_of = context.services, context.model, context.request.as_of
     rows = labelled(model, services.lake.read_snapshot(model, holdout.digest), as_of)
-    suite, _ = measured_suite(model, [kept.profile for kept in services.lake.profiles(model.name, as_of, RECENT_PROFILES)])
+    suite, _ = production_suite(context)
     frames = frames_of(model, rows, suite)
     pipelines = {number: services.registry.load(model, number) for number in (validated, version.number)}
     predictions = {}

@@ -19,6 +19,7 @@ from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import CHALLENGER, PARAMETERS, Version
 from include.champion.earlier import earlier_champions
 from include.champion.handover import promoted_digest
+from include.champion.production_noise import production_suite
 from include.champion.promoted_tags import champion_of
 from include.champion.training import Work
 from include.decisions.contest.choice import Choice, Scored, as_good, choose, gain
@@ -26,7 +27,6 @@ from include.decisions.contest.compared import ComparedRows, from_kept
 from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled
 from include.decisions.scoring.answering import CANNOT_SCORE, predict
-from include.decisions.scoring.conditions import RECENT_PROFILES, measured_suite
 from include.decisions.scoring.metrics import primary_metric
 from include.errors import NoCandidateLeft, ProvingGroundError
 from include.models.contract import BASELINE, Candidate
@@ -126,7 +126,7 @@ def _select(context: StepContext, assembled: Assembled, tried: Sequence[Tried]) 
 def _compared_rows(context: StepContext, assembled: Assembled) -> ComparedRows:
     lake, model, as_of = context.services.lake, context.model, context.request.as_of
     assert assembled.train is not None
-    suite, _ = measured_suite(model, [kept.profile for kept in lake.profiles(model.name, as_of, RECENT_PROFILES)])
+    suite, _ = production_suite(context)
     rows = labelled(model, lake.read_snapshot(model, assembled.train.digest), as_of)
     rows = rows[rows[model.feed.time] >= assembled.compared_from].reset_index(drop=True)
     return ComparedRows(model, rows, suite)

@@ -12,6 +12,7 @@ import time
 import pandas as pd
 
 from include.adapters.compute import computing, in_parallel
+from include.champion.production_noise import production_suite
 from include.champion.searching import searched
 from include.code_version import lock_digest
 from include.decisions.contest.compared import ComparedRows, to_columns
@@ -19,7 +20,6 @@ from include.decisions.contest.linear_baseline import candidate_named
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.data.training import recipe, rows_to_fit, training_key
 from include.decisions.scoring.answering import predict
-from include.decisions.scoring.conditions import RECENT_PROFILES, measured_suite
 from include.errors import NoValue, ProvingGroundError
 from include.models.contract import Candidate
 from include.noise.suite import NoiseSuite
@@ -55,9 +55,7 @@ def run(context: StepContext, assembled: Assembled, candidate: str) -> Tried:
 def _tried(context: StepContext, assembled: Assembled, candidate: Candidate) -> Tried:
     lake, model = context.services.lake, context.model
     assert assembled.train is not None
-    suite, _ = measured_suite(
-        model, [kept.profile for kept in lake.profiles(model.name, context.request.as_of, RECENT_PROFILES)]
-    )
+    suite, _ = production_suite(context)
     found = searched(context, assembled, candidate, suite) if candidate.search else Searched()
     candidate = candidate_named(model, candidate.name, found.parameters)
     facts = {

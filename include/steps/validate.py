@@ -18,6 +18,7 @@ import pandas as pd
 from include.adapters.compute import computing, in_parallel
 from include.adapters.registry import ANCHOR, ARTIFACT, BASELINES, EVIDENCE, POOL, REPEATS, TAKEN_IN, Version, card_path
 from include.champion.handover import Author, Subject, fact
+from include.champion.production_noise import production_suite
 from include.champion.promoted_tags import as_promoted
 from include.decisions.data.labels import labelled, labels_of
 from include.decisions.gate import soundness
@@ -28,7 +29,7 @@ from include.decisions.gate.verdict import Circumstances, Decision, Outcome, che
 from include.decisions.scoring.answering import CANNOT_SCORE, answers_of, predict
 from include.decisions.scoring.calibration import calibration_error
 from include.decisions.scoring.clusters import Clusters
-from include.decisions.scoring.conditions import RECENT_PROFILES, frames_of, measured_suite
+from include.decisions.scoring.conditions import frames_of
 from include.decisions.scoring.fairness import Judged
 from include.decisions.scoring.importance import AskedRows, Importance, sampled, side_by_side
 from include.decisions.scoring.in_use import InUse, in_use
@@ -158,8 +159,7 @@ def _no_contest(assembled: Assembled, reason: str, trained: Trained) -> Verdict:
 def _comparison(context: StepContext, assembled: Assembled, trained: Trained, rows: pd.DataFrame) -> _Comparison:
     assert trained.train is not None
     assert assembled.holdout is not None
-    kept = context.services.lake.profiles(context.model.name, context.request.as_of, RECENT_PROFILES)
-    suite, production_noise = measured_suite(context.model, [period.profile for period in kept])
+    suite, production_noise = production_suite(context)
     anchor = context.services.registry.aliased(context.model.name, ANCHOR)
     return _Comparison(
         context=context,
