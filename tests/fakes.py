@@ -2,9 +2,11 @@
 
 import dataclasses
 import io
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +21,7 @@ from include.adapters.landing import Landing
 from include.adapters.ledger import Ledger
 from include.adapters.lock import Locks
 from include.adapters.memory_store import MemoryStore as BucketInMemory
+from include.adapters.object_store import StoredObject
 from include.adapters.registry import CHAMPION, TRAINING_KEY, Artifact, Crossing, LoggedTrial, Registry, Training, Version
 from include.adapters.serving import Serving
 from include.errors import (
@@ -98,6 +101,35 @@ class MemoryStore(BucketInMemory):
 
     def _now(self) -> datetime:
         return self.now
+
+
+class CountingStore(MemoryStore):
+    """A bucket that counts what is asked of it, by the first part of the key: every request in `asked`, reads in `reads`."""
+
+    # S3 lists so many keys in one request.
+    page = 1000
+
+    def __init__(self) -> None:
+        super().__init__("lake")
+        self.asked: Counter[str] = Counter()
+        self.reads: Counter[str] = Counter()
+
+    def read(self, key: str, *, etag: str | None = None) -> bytes:
+        self._count(key)
+        self.reads[key.split("/")[0]] += 1
+        return super().read(key, etag=etag)
+
+    def put(self, key: str, data: bytes) -> str:
+        self._count(key)
+        return super().put(key, data)
+
+    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
+        found = list(super().entries(prefix))
+        self._count(prefix, max(1, ceil(len(found) / self.page)))
+        return iter(found)
+
+    def _count(self, key: str, requests: int = 1) -> None:
+        self.asked[key.split("/")[0]] += requests
 
 
 EXAMPLE = pd.DataFrame({"x": [0.5, -0.5], "z": [0.0, 1.0], "colour": ["red", "blue"]})

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from include.adapters.latest_status import READERS
 from include.adapters.object_store import ObjectStore, StoredObject, read_document
 from include.documents import from_bytes, to_bytes
 from include.errors import CorruptObject, ObjectMissing, StoreError
@@ -20,8 +21,6 @@ T = TypeVar("T")
 V = TypeVar("V")
 # So many documents are read one by one before it pays to write them together.
 FEW = 8
-# So many requests are under way at once.
-READERS = 8
 _log = logging.getLogger(__name__)
 
 

@@ -60,7 +60,8 @@ def gathered(services: Services, model: Model, number: str, now: datetime) -> tu
     version, entries = services.registry.version(model.name, number), services.ledger.proved(model.name)
     # What learned the hold-out's rows too was validated under another number.
     validated = services.registry.version(model.name, version.tags.get(REFRESHES, number))
-    judged, changed = _judged(services, model, validated.number), list[str]()
+    judged = _judged(services, model, validated.number)
+    manifests, changed = _manifests(services, model, version)
     known = OnRecord(
         model=model,
         version=number,
@@ -72,7 +73,7 @@ def gathered(services: Services, model: Model, number: str, now: datetime) -> tu
         refreshes=version.tags.get(REFRESHES, ""),
         compared_with=(judged.verdict.champion_version or "") if judged else "",
         checks=_checks(services, model, number, entries),
-        manifests=_manifests(services, model, version, changed),
+        manifests=manifests,
         scorecard=json.loads(_report(services, validated, "scorecard.json") or "{}"),
         changed=changed,
     )
@@ -111,8 +112,9 @@ def _checks(services: Services, model: Model, number: str, entries: Sequence[Ent
     return [check for check in checks if check.scored.champion and check.scored.champion.version == number]
 
 
-def _manifests(services: Services, model: Model, version: Version, changed: list[str]) -> dict[str, Manifest]:
-    found = {}
+def _manifests(services: Services, model: Model, version: Version) -> tuple[dict[str, Manifest], list[str]]:
+    """The lists that are there by their names, and what is wrong with those that were changed."""
+    found, changed = {}, []
     for name, tag in (("training", "train_digest"), ("hold-out", "holdout")):
         try:
             found[name] = services.lake.manifest(model.name, version.tag(tag))
@@ -120,7 +122,7 @@ def _manifests(services: Services, model: Model, version: Version, changed: list
             changed.append(f"the list of the files of its {name} rows was changed: {error}")
         except ProvingGroundError as error:
             _only_absent(error)
-    return found
+    return found, changed
 
 
 def _report(services: Services, version: Version, path: str) -> str:

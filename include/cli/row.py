@@ -86,7 +86,7 @@ def _predicted(services: Services, model: Model, period: datetime, wanted: pd.Da
         table = services.lake.read_table(key)
         for _, one in table[among(model, table, wanted)].iterrows():
             answer = from_columns(one.to_frame().T.infer_objects())
-            told = str(answer.labels[0][0]) if isinstance(answer, Ranking) else f"{figure(float(answer[0]), 4)}"
+            told = str(answer.labels[0][0]) if isinstance(answer, Ranking) else figure(float(answer[0]), 4)
             lines.append(
                 (one[SCORED_AS_OF], f"version {one[VERSION]} answered {told} as of {one[SCORED_AS_OF]:%Y-%m-%d %H:%M}")
             )

@@ -99,6 +99,11 @@ class State:
     moving_since: datetime | None = None
 
     @property
+    def removed(self) -> str | None:
+        """The champion whose alias a person took away; None where there is a champion, or never was one."""
+        return self.lineage[-1] if self.champion is None and self.lineage else None
+
+    @property
     def previous(self) -> str | None:
         """Where a rollback goes by default: the newest of the lineage that was not rolled back from."""
         return next((old for old in reversed(self.lineage) if old not in {*self.rolled_back, self.champion}), None)

@@ -186,8 +186,8 @@ def _less_true(used: InUse) -> Iterator[str]:
     its, before = (used.calibration_error.get(role) for role in ("challenger", "champion"))
     if its is not None and before is not None and its > before:
         yield (
-            f"calibration: predicted and observed shares differ by {figure(its)} on average, the champion's by "
-            f"{figure(before)}"
+            f"calibration: predicted and observed shares differ by {figure(its)} on average, "
+            f"the champion's by {figure(before)}"
         )
 
 
@@ -201,6 +201,6 @@ def _near_floors(scorecard: Scorecard, criteria: Criteria) -> Iterator[str]:
     for rows, value, floor in values:
         if value is not None and 0 <= sign * (value - floor) < criteria.margin:
             yield (
-                f"nearly at the floor: {scorecard.metric} on {rows} rows is {figure(value, 4)}, the floor is "
-                f"{figure(floor, 4)}"
+                f"nearly at the floor: {scorecard.metric} on {rows} rows is {figure(value, 4)}, "
+                f"the floor is {figure(floor, 4)}"
             )

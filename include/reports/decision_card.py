@@ -169,11 +169,11 @@ def _contestant(one: Contestant) -> str:
         return _row(name, plain(one.problem[:80]), "", "", "")
     seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
     if one.ahead is None or one.low is None or one.high is None:
-        return _row(name, f"{figure(one.value, 4)}", "", "", seconds)
+        return _row(name, figure(one.value, 4), "", "", seconds)
     return _row(
         name,
-        f"{figure(one.value, 4)}",
-        f"{signed(one.ahead)}",
+        figure(one.value, 4),
+        signed(one.ahead),
         f"{signed(one.low)} to {signed(one.high)}",
         seconds,
     )
@@ -187,8 +187,8 @@ def _search(one: Contestant) -> str:
 
 def _feature(one: Importance, facts: CardFacts) -> str:
     """What one feature is worth, as a row of a table."""
-    its = (f"{signed(one.challenger.value)}", _interval(one.challenger)) if one.challenger else ("not taken", "")
-    champions = f"{signed(one.champion.value)}" if one.champion else "not taken"
+    its = (signed(one.challenger.value), _interval(one.challenger)) if one.challenger else ("not taken", "")
+    champions = signed(one.champion.value) if one.champion else "not taken"
     return _row(plain(one.feature), *([champions] if facts.champion else []), *its)
 
 
@@ -224,12 +224,12 @@ def _operating(point: OperatingPoint) -> str:
 
 def _gap(gap: Gap, facts: CardFacts) -> str:
     """By how much the groups of one column differ, as a row of a table."""
-    before = ["" if gap.champion is None else f"{figure(gap.champion)}"] if facts.champion else []
+    before = ["" if gap.champion is None else figure(gap.champion)] if facts.champion else []
     where = f"{plain(gap.highest)} {figure(gap.highest_value)}, {plain(gap.lowest)} {figure(gap.lowest_value)}"
     return _row(
         gap.measure,
         *before,
-        f"{figure(gap.value)}",
+        figure(gap.value),
         f"{figure(max(gap.low, 0.0))} to {figure(gap.high)}",
         where,
     )
@@ -277,11 +277,11 @@ def _cells(first: str, cell: Cell) -> str:
     name = plain({"rows": cell.condition, "slice": cell.where, "metric": cell.metric}[first])
     counted = [f"{cell.rows:,}"] if first == "slice" else []
     if cell.gain is None or cell.champion is None:
-        return _row(name, *counted, f"{figure(cell.challenger, 4)}")
+        return _row(name, *counted, figure(cell.challenger, 4))
     values = (
-        f"{figure(cell.champion, 4)}",
-        f"{figure(cell.challenger, 4)}",
-        f"{signed(cell.gain.value)}",
+        figure(cell.champion, 4),
+        figure(cell.challenger, 4),
+        signed(cell.gain.value),
         _interval(cell.gain),
     )
     return _row(name, *counted, *values)

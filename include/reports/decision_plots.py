@@ -155,7 +155,7 @@ def _plain(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{figure(value)}"
+    return f"{value:,.0f}" if value >= 100 else figure(value)
 
 
 def _bare(axes: Any) -> None:

@@ -78,9 +78,10 @@ def _removed_champion(context: StepContext) -> str:
     """That a person removed the champion, where no person asks for a new one: it would be compared with nothing."""
     model, request = context.model, context.request
     state = context.services.ledger.state(model.name)
-    if request.by_person or request.force or not state.were_champion:
+    # As long as no run has recorded that it is gone, the ledger still calls it the champion.
+    number = state.champion or state.removed
+    if request.by_person or request.force or not number:
         return ""
-    number = state.champion or state.lineage[-1]
     return (
         f"version {number} was champion until a person took its alias away in MLflow. To restore it, start "
         f"{model.name}.rollback with target {number}; where a person starts {model.name}.retrain, it trains a first one"

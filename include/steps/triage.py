@@ -36,7 +36,7 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
         was_below_floor=_was_below_floor(context, checked_last),
         trained_until=_trained_until(context, scored),
     )
-    removed = _removed_champion(context) if scored.champion is None else ""
+    removed = context.services.ledger.state(model.name).removed if scored.champion is None else None
     finding = triage(model, Evidence(request.as_of, scored.champion is not None, drift, quality, times, checked, removed))
     if request.force and finding.action != "stop":
         finding = Finding(action="retrain", title="Requested by hand", reason=f"requested by hand: {request.reason}")
@@ -58,12 +58,6 @@ def run(context: StepContext, checked: Checked, scored: Scored, drift: Drift, qu
             + _way_out(model, drift)
         )
     return finding.model_copy(update={"summary": f"{finding.action}: {finding.reason}"})
-
-
-def _removed_champion(context: StepContext) -> str:
-    """The version whose alias a person took away, by the ledger; empty where none was champion since."""
-    state = context.services.ledger.state(context.model.name)
-    return state.lineage[-1] if state.champion is None and state.lineage else ""
 
 
 def _way_out(model: Model, drift: Drift) -> str:

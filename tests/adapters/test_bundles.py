@@ -15,26 +15,17 @@ from include.ledger.entries import Entry
 from include.ledger.state import Fact
 from include.noise.profile import NoiseProfile
 from include.statuses import PeriodProfile
+from tests.fakes import CountingStore
 from tests.toy import day
 
 MANY = 3 * FEW
 BUNDLE = "bundles/profiles/toy.json"
 
 
-class Counting(MemoryStore):
-    """A bucket that counts its reads."""
-
-    reads = 0
-
-    def read(self, key: str, *, etag: str | None = None) -> bytes:
-        self.reads += 1
-        return super().read(key, etag=etag)
-
-
 @pytest.fixture
-def store() -> Counting:
+def store() -> CountingStore:
     """A bucket with the profiles of many days."""
-    store = Counting()
+    store = CountingStore()
     for number in range(MANY):
         Records(store).write_profile("toy", PeriodProfile(day(number), NoiseProfile(number + 1)))
     return store
@@ -44,15 +35,15 @@ def rows(store: MemoryStore) -> list[int]:
     return [kept.profile.rows for kept in Records(store).profiles("toy", day(MANY))]
 
 
-def test_a_second_reading_is_one_request(store: Counting) -> None:
+def test_a_second_reading_is_one_request(store: CountingStore) -> None:
     """And says the same as the first."""
     first = rows(store)
-    store.reads = 0
+    store.reads.clear()
     assert rows(store) == first == list(range(1, MANY + 1))
-    assert store.reads == 1
+    assert store.reads.total() == 1
 
 
-def test_what_was_written_since_is_read_and_what_was_removed_is_gone(store: Counting) -> None:
+def test_what_was_written_since_is_read_and_what_was_removed_is_gone(store: CountingStore) -> None:
     """A measurement that was made again, a new one, and one that is no more."""
     rows(store)
     Records(store).write_profile("toy", PeriodProfile(day(3), NoiseProfile(99)))
@@ -60,19 +51,19 @@ def test_what_was_written_since_is_read_and_what_was_removed_is_gone(store: Coun
     assert rows(store) == [2, 3, 99, *range(5, MANY + 1)]
 
 
-def test_a_bundle_that_is_spoilt_or_lost_is_made_again(store: Counting) -> None:
+def test_a_bundle_that_is_spoilt_or_lost_is_made_again(store: CountingStore) -> None:
     """Nothing depends on it."""
     first = rows(store)
     store.put(BUNDLE, b"{")
     assert rows(store) == first
-    store.reads = 0
+    store.reads.clear()
     assert rows(store) == first
-    assert store.reads == 1
+    assert store.reads.total() == 1
     store.delete(BUNDLE)
     assert rows(store) == first
 
 
-def test_a_document_that_is_spoilt_is_told(store: Counting) -> None:
+def test_a_document_that_is_spoilt_is_told(store: CountingStore) -> None:
     """Its bytes have changed, so the bundle's copy does not count."""
     rows(store)
     key = next(entry.key for entry in store.entries("profiles/toy/"))
@@ -81,7 +72,7 @@ def test_a_document_that_is_spoilt_is_told(store: Counting) -> None:
         rows(store)
 
 
-def test_a_bundle_that_cannot_be_written_stops_nothing(store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_that_cannot_be_written_stops_nothing(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next reading reads one by one again."""
 
     def fail(key: str, data: bytes) -> str:
@@ -103,23 +94,23 @@ def written(store: MemoryStore) -> Ledger:
 
 def test_the_ledger_is_searched_in_few_requests_however_long_it_is() -> None:
     """The promotion lies far back; a task that asks again asks the store for nothing."""
-    store = Counting()
+    store = CountingStore()
     written(store)
     assert Ledger(store).newest_about("toy", "promoted", "1")
-    store.reads = 0
+    store.reads.clear()
     ledger = Ledger(store)
     found = ledger.newest_about("toy", "promoted", "1")
     assert found
     assert found.sequence == 1
-    assert store.reads <= FEW + 1
-    again = store.reads
+    assert store.reads.total() <= FEW + 1
+    again = store.reads.total()
     assert ledger.newest_about("toy", "promoted", "1") == found
-    assert store.reads <= again + 1
+    assert store.reads.total() <= again + 1
 
 
 def test_a_forged_bundle_of_the_ledger_convinces_nobody() -> None:
     """An entry in it that the next one is not chained to is read where it lies."""
-    store = Counting()
+    store = CountingStore()
     written(store).newest_about("toy", "promoted", "nothing")
     (bundle,) = (entry.key for entry in store.entries("bundles/ledger/"))
     kept = from_bytes(Bundle, store.read(bundle), bundle)
@@ -134,7 +125,7 @@ def test_a_forged_bundle_of_the_ledger_convinces_nobody() -> None:
 
 def test_an_entry_that_was_copied_to_another_place_is_found() -> None:
     """It has the bytes of one that was seen, and not its place."""
-    store = Counting()
+    store = CountingStore()
     ledger = written(store)
     keys = [entry.key for entry in store.entries("ledger/toy/")]
     ledger.newest_about("toy", "compared", "0")

@@ -1,53 +1,23 @@
 """What a run costs follows what is new: a longer history costs no more requests, but for the rows that are trained on."""
 
 from collections import Counter
-from collections.abc import Iterator
 from importlib import import_module
-from math import ceil
-from pathlib import Path
 from typing import Any
 
 from bench.in_process import play
 from include.adapters.bundles import FEW
-from include.adapters.object_store import StoredObject
 from include.models.contract import candidate_names
 from include.request import Request
 from include.services import StepContext
-from tests.fakes import MemoryStore
+from tests.fakes import CountingStore
 from tests.toy import World, changed, day
 
 FIRST, SHORT, LONG = 8, 12, 28
-# S3 lists so many keys in one request.
-PAGE = 1000
-
-
-class Counting(MemoryStore):
-    """A bucket that counts what is asked of it, by the first part of the key."""
-
-    def __init__(self) -> None:
-        super().__init__("lake")
-        self.asked: Counter[str] = Counter()
-
-    def read(self, key: str, *, etag: str | None = None) -> bytes:
-        self.asked[key.split("/")[0]] += 1
-        return super().read(key, etag=etag)
-
-    def put(self, key: str, data: bytes) -> str:
-        self.asked[key.split("/")[0]] += 1
-        return super().put(key, data)
-
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
-        found = list(super().entries(prefix))
-        self.asked[prefix.split("/")[0]] += max(1, ceil(len(found) / PAGE))
-        return iter(found)
-
-    def upload_file(self, path: Path, key: str) -> None:
-        self.put(key, path.read_bytes())
 
 
 def asked(days: int) -> dict[str, Counter[str]]:
     """What a check and a forced retraining ask of the lake, by step, once so many days have been checked."""
-    lake = Counting()
+    lake = CountingStore()
     world = World(model=changed(probation=None), lake=lake)
     world.with_days(FIRST)
     play(world.services, world.model, day(FIRST + 1))

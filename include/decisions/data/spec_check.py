@@ -84,7 +84,7 @@ def _growth(model: Model, typed: pd.DataFrame) -> Iterator[SpecFinding]:
         "doubt",
         f"criteria.floor {model.criteria.floor:g} and noisy_floor {model.criteria.noisy_floor:g}",
         f"{model.label.name} is {figure(last, 4)} in the newest quarter of the periods, {figure(first, 4)} in "
-        f"the first (typical size)",
+        "the first (typical size)",
         "floors that hold as the label grows",
         "Name floors for the level that you expect, or wide ones: each challenger has to beat the trivial answers anyway.",
     )

@@ -27,7 +27,7 @@ class Cost:
     def tags(self) -> dict[str, str]:
         """What a version carries of it, to be compared with later."""
         measured = {name: getattr(self, name) for name in COSTS}
-        return {name: f"{figure(value, 4)}" for name, value in measured.items() if value is not None}
+        return {name: figure(value, 4) for name, value in measured.items() if value is not None}
 
 
 def over_budget(cost: Cost, criteria: Criteria) -> list[str]:

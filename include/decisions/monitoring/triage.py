@@ -55,7 +55,7 @@ class Times:
 class Evidence:
     """What triage goes by: as of when, whether there is a champion, what was found, and when runs were.
 
-    `removed` is the version that was champion until a person took its alias away; empty where there is a champion, or never
+    `removed` is the version that was champion until a person took its alias away; None where there is a champion, or never
     was one.
     """
 
@@ -65,7 +65,7 @@ class Evidence:
     quality: Quality
     times: Times
     checked: Checked
-    removed: str = ""
+    removed: str | None = None
 
 
 def triage(model: Model, evidence: Evidence) -> Finding:
@@ -77,10 +77,8 @@ def triage(model: Model, evidence: Evidence) -> Finding:
     if not below_floor(model, evidence.quality) or evidence.times.was_below_floor:
         return finding
     quality = evidence.quality
-    told = (
-        f"the champion is below its floor: {quality.metric} {figure(quality.value, 4)}, asked for is "
-        f"{figure(model.criteria.floor, 4)}"
-    )
+    value, floor = figure(quality.value, 4), figure(model.criteria.floor, 4)
+    told = f"the champion is below its floor: {quality.metric} {value}, asked for is {floor}"
     if finding.action in ("nothing", "note", "wait"):
         advice = (
             "A retraining promotes what is better, even if that is below the floor too. Ask whether the model should answer."

@@ -162,7 +162,6 @@ def _growth(gap: Gap) -> float:
 def _sentence(gap: Gap) -> str:
     before = f"; the champion's largest: {figure(gap.champion)}" if gap.champion is not None else ""
     return (
-        f"groups differ: {gap.measure} is {figure(gap.highest_value)} where {gap.highest} and "
-        f"{figure(gap.lowest_value)} where "
-        f"{gap.lowest} (difference {figure(gap.value)}, 95 % interval {figure(gap.low)} to {figure(gap.high)}{before})"
+        f"groups differ: {gap.measure} is {figure(gap.highest_value)} where {gap.highest} and {figure(gap.lowest_value)} "
+        f"where {gap.lowest} (difference {figure(gap.value)}, 95 % interval {figure(gap.low)} to {figure(gap.high)}{before})"
     )

@@ -29,7 +29,7 @@ def answer_in_words(model: Model, pipeline: Any, row: pd.DataFrame) -> str:
     if isinstance(answer, Ranking):
         best = zip(answer.labels[0][:3], answer.probabilities[0][:3], strict=True)
         return ", ".join(f"{name} {chance:.3f}" for name, chance in best)
-    return f"{figure(float(answer[0]), 4)}"
+    return figure(float(answer[0]), 4)
 
 
 def hangs_on(model: Model, pipeline: Any, row: pd.DataFrame, others: pd.DataFrame) -> list[Hangs]:
