@@ -123,8 +123,8 @@ class CountingStore(MemoryStore):
         self._count(key)
         return super().put(key, data)
 
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
-        found = list(super().entries(prefix))
+    def entries(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
+        found = list(super().entries(prefix, after=after))
         self._count(prefix, max(1, ceil(len(found) / self.page)))
         return iter(found)
 

@@ -20,7 +20,7 @@ from include.errors import CorruptObject, ObjectMissing, StoreError
 T = TypeVar("T")
 V = TypeVar("V")
 # So many documents are read one by one before it pays to write them together.
-FEW = 8
+FEW = 2
 _log = logging.getLogger(__name__)
 
 

@@ -17,6 +17,7 @@
     reports/<model>/…                                      what a person may want to open
     status/<model>/<kind>/<as of>.json                     what each run found and did
     latest/<model>/<kind>.json                             the newest of them: see adapters/latest_status.py
+    packs/<model>/<stream>/<period>.zip                    copies of many small curated files in one: see adapters/packs.py
     bundles/<folder>.json                                  copies of many small documents in one: see adapters/bundles.py
 
 Every key says what it is about, so writing twice writes the same thing. Documents and tables hold a digest of their content,
@@ -49,14 +50,15 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from include.adapters.curated import History, Origin, Stream, as_bytes, as_parquet, completed, origin_of, read_part, row_key
-from include.adapters.object_store import StoredObject, read_again, read_document, unless_spoilt
+from include.adapters.object_store import ObjectStore, StoredObject, read_again, read_document, unless_spoilt
+from include.adapters.packs import PERIODS, Packs
 from include.adapters.records import Records, moment_of, stamp, status_key
 from include.documents import from_bytes, to_bytes
 from include.errors import AlreadyExists, CorruptObject, LayoutChanged, ObjectMissing
 from include.layout import Layout, key_texts
 from include.models.contract import Model
 from include.own_columns import DELIVERED_AT, LABEL_DELIVERED, OWN, PERIOD, SOURCE
-from include.periods import as_stored, from_stored
+from include.periods import as_stored, from_stored, number_of, start_of
 from include.results import Erased, Intake, LandedFile, Manifest, ManifestFile, QuarantinedRow, Snapshot, TakenIn
 from include.statuses import MonitorStatus
 
@@ -89,6 +91,11 @@ def period_in(key: str) -> datetime:
 class Lake(Records):
     """The lake bucket."""
 
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(store)
+        # What a step read of it stays true for that step: it asks at its beginning, by `require_layout`, and then often.
+        self._layouts: dict[str, Layout | None] = {}
+
     # How deliveries are read
 
     def times_taken_in(self, model_name: str) -> int:
@@ -102,6 +109,7 @@ class Lake(Records):
         Raises:
             LayoutChanged: they cannot; the message says what has changed, and how to take the history in again.
         """
+        self._layouts.pop(model.name, None)
         kept, now = self._layout(model.name), Layout.of(model)
         if kept and (changes := now.changes_since(kept)):
             raise LayoutChanged(
@@ -130,10 +138,13 @@ class Lake(Records):
         return changes
 
     def _layout(self, model_name: str) -> Layout | None:
-        return self._optional(Layout, f"layouts/{model_name}.json")
+        if model_name not in self._layouts:
+            self._layouts[model_name] = self._optional(Layout, f"layouts/{model_name}.json")
+        return self._layouts[model_name]
 
     def _keep_layout(self, model_name: str, layout: Layout) -> None:
         self._store.put(f"layouts/{model_name}.json", to_bytes(layout))
+        self._layouts[model_name] = layout
 
     def _home(self, model_name: str) -> str:
         """What `intake` and `curated` of a model are kept under."""
@@ -177,7 +188,8 @@ class Lake(Records):
         is taken in again.
         """
         newest = self._optional(TakenIn, f"taken_in/{model_name}.json")
-        times = [as_of, *self.status_times(model_name, MonitorStatus)[-1:], *([newest.as_of] if newest else [])]
+        checked = self.newest_status_time(model_name, MonitorStatus, as_of)
+        times = [as_of, *([checked] if checked else []), *([newest.as_of] if newest else [])]
         begun = newest.known if newest else {}
         return {name: begun.get(name) or self._known_before(model_name, name) or max(times) for name in map(file_id, files)}
 
@@ -316,7 +328,8 @@ class Lake(Records):
         record = about.model_copy(update={"rows": rows, "samples": len(samples), "replaced": replaced})
         # Written first: a snapshot whose file is gone finds the one in its place.
         self.keep_erased(model.name, record)
-        self.remove([*replaced, *samples])
+        packs = [entry.key for home in self._homes(model.name) for entry in self._store.entries(_packs_of(home))]
+        self.remove([*replaced, *samples, *packs])
         counts = {"predictions": self._erase_predictions(model, keys), "quarantined": self._erase_quarantine(model, keys)}
         return record.model_copy(update=counts)
 
@@ -364,8 +377,8 @@ class Lake(Records):
         home, keys = self._home(model.name), []
         for stream in ("features", "labels"):
             low, high = _curated(home, stream, first), _curated(home, stream, last)
-            listed = (entry.key for entry in self._store.entries(f"curated/{home}/{stream}/"))
-            keys += [key for key in listed if low <= key and key[: len(high)] <= high]
+            listed = (entry.key for entry in self._store.entries(f"curated/{home}/{stream}/", after=low))
+            keys += [key for key in listed if key[: len(high)] <= high]
         return keys
 
     def history(self, model: Model, keys: Sequence[str], features: Sequence[str] | None = None) -> History:
@@ -422,10 +435,10 @@ class Lake(Records):
                 if len(chosen):
                     yield chosen[wanted].reset_index(drop=True)
 
-    def contents(self, model: Model, start: datetime, end: datetime) -> dict[datetime, str]:
-        """For each period in [start, end) a digest of what was delivered of it: it changes when any of its rows may have."""
+    def contents(self, keys: Iterable[str]) -> dict[datetime, str]:
+        """For each period of curated files a digest of what was delivered of it: it changes when any of its rows may have."""
         by_period: dict[datetime, list[str]] = {}
-        for key in self.files(model, start, end):
+        for key in keys:
             by_period.setdefault(period_in(key), []).append(key)
         return {period: _short_digest("\n".join(keys)) for period, keys in by_period.items()}
 
@@ -443,15 +456,20 @@ class Lake(Records):
                 last_action[outcome.period] = outcome.action
         return {period for period, action in last_action.items() if action == "stop"}
 
-    def with_labels(self, model: Model, predictions: pd.DataFrame, known_by: datetime) -> tuple[pd.DataFrame, set[datetime]]:
-        """Predictions beside the labels of their rows as they were known by a time; and the periods that changed since.
-
-        LABEL_DELIVERED is whether a label was delivered.
-        """
+    def files_about(self, model: Model, predictions: pd.DataFrame) -> list[str]:
+        """Keys of the curated files of the periods that predictions are about."""
         times = predictions[model.feed.time]
-        start, end = times.min().to_pydatetime(), model.later(model.period_of(times.max().to_pydatetime()))
+        return self.files(model, times.min().to_pydatetime(), model.later(model.period_of(times.max().to_pydatetime())))
+
+    def with_labels(
+        self, model: Model, predictions: pd.DataFrame, keys: Sequence[str], known_by: datetime
+    ) -> tuple[pd.DataFrame, set[datetime]]:
+        """Predictions beside the labels of their rows, from the files about them, as these were known by a time.
+
+        Also the periods that changed since. LABEL_DELIVERED is whether a label was delivered.
+        """
         row = list(dict.fromkeys([*model.feed.key, model.feed.time]))
-        history = self.history(model, self.files(model, start, end), features=())
+        history = self.history(model, keys, features=())
         labels = history.at(known_by)[[*row, model.label.name, LABEL_DELIVERED]]
         joined = predictions.merge(labels, how="left", on=row, validate="one_to_one")
         joined[LABEL_DELIVERED] = joined[LABEL_DELIVERED].eq(True)
@@ -609,9 +627,10 @@ class Lake(Records):
     def baseline(self, model_name: str, digest: str, kind: type[T]) -> T | None:
         """The document that `write_baseline` kept, or None."""
         key = f"{_baseline(model_name, digest)}baseline.json.gz"
-        if not self.holds(key):
+        try:
+            return read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key)
+        except ObjectMissing:
             return None
-        return read_again(lambda: from_bytes(kind, _unzipped(key, self._store.read(key)), key), key)
 
     def baseline_sample(self, model_name: str, digest: str) -> pd.DataFrame:
         """The sample that `write_baseline` kept."""
@@ -640,10 +659,22 @@ class Lake(Records):
     def _stream(self, model: Model, keys: list[str], columns: list[str]) -> Stream:
         stored = [DELIVERED_AT, SOURCE, *(name for name in row_key(model) if name != PERIOD), model.feed.time, *columns]
         stored = list(dict.fromkeys(stored))
-        return Stream.of(model, [read_part(model, key, self._open_curated(key), stored) for key in keys], columns)
+        files = self._packs(model).contents(keys)
+        return Stream.of(model, [read_part(model, key, _opened(data), stored) for key, data in files], columns)
+
+    def _packs(self, model: Model) -> Packs:
+        def pack_of(key: str) -> str:
+            _, home, stream, period, _ = key.split("/")
+            number = number_of(model.feed.period, moment_of(period)) // PERIODS
+            return f"{_packs_of(home)}{stream}/{stamp(start_of(model.feed.period, number * PERIODS))}.zip"
+
+        return Packs(self._store, pack_of, self._read_curated, lambda: list(self._erased(model.name)))
+
+    def _read_curated(self, key: str) -> bytes:
+        return self._read_named(key, "Restore the object, or deliver its rows again.")
 
     def _open_curated(self, key: str) -> pq.ParquetFile:
-        return pq.ParquetFile(pa.BufferReader(self._read_named(key, "Restore the object, or deliver its rows again.")))
+        return _opened(self._read_curated(key))
 
     def _read_named(self, key: str, way_out: str) -> bytes:
         """The bytes of an object that is named by their digest."""
@@ -704,6 +735,14 @@ def _home_of(model_name: str, taken_in: int) -> str:
 
 def _curated(home: str, stream: str, start: datetime) -> str:
     return f"curated/{home}/{stream}/{stamp(start)}/"
+
+
+def _packs_of(home: str) -> str:
+    return f"packs/{home}/"
+
+
+def _opened(data: bytes) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(data))
 
 
 def _digest_in(key: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from include.adapters.bundles import FEW, read_together
+from include.adapters.bundles import read_together
 from include.adapters.latest_status import LatestStatus
 from include.adapters.object_store import ObjectStore, StoredObject, read_again
 from include.documents import from_bytes, sealed
@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 _RACES = 20
 # How far back an event that is appended once per key is looked for.
 _REPEATED_WITHIN = 50
+# So many of the newest entries are read one by one before the bundle is asked: most questions end there.
+ONE_BY_ONE = 8
 
 
 def _now() -> datetime:
@@ -41,8 +43,8 @@ class Ledger:
 
     def newest(self, model_name: str) -> Entry | None:
         """The newest entry; its state is what all of them add up to."""
-        keys = self._keys(model_name)
-        return self._read(model_name, keys[-1]) if keys else None
+        listed = self._listed(model_name)
+        return self._read(model_name, listed[-1]) if listed else None
 
     def state(self, model_name: str) -> State:
         """What the entries so far add up to."""
@@ -59,8 +61,8 @@ class Ledger:
             Locked: the champion was changed since `seen`.
         """
         for _ in range(_RACES):
-            keys = self._keys(model_name)
-            recent = [self._read(model_name, key) for key in keys[-(_REPEATED_WITHIN if fact.event in ONCE_PER_KEY else 1) :]]
+            listed, within = self._listed(model_name), _REPEATED_WITHIN if fact.event in ONCE_PER_KEY else 1
+            recent = [self._read(model_name, one) for one in listed[-within:]]
             repeated = [entry for entry in recent if (entry.event, entry.key) == (fact.event, fact.key)]
             if repeated and fact.event in ONCE_PER_KEY:
                 if repeated[-1] is recent[-1]:
@@ -68,7 +70,7 @@ class Ledger:
                     self._post(model_name, repeated[-1])
                 return repeated[-1]
             if seen is not None:
-                self._refuse_overtaken(model_name, keys, seen)
+                self._refuse_overtaken(model_name, listed, seen)
             entry = following(recent[-1] if recent else None, model_name, fact, self.now())
             try:
                 self._store.create_if_absent(_key(model_name, entry.sequence), sealed(entry))
@@ -88,8 +90,8 @@ class Ledger:
         except StoreError as error:
             _log.warning("the latest status of %s is behind its ledger: %s", model_name, error)
 
-    def _refuse_overtaken(self, model_name: str, keys: list[str], seen: int) -> None:
-        since = [self._read(model_name, key) for key in keys if key > _key(model_name, seen)]
+    def _refuse_overtaken(self, model_name: str, listed: list[StoredObject], seen: int) -> None:
+        since = [self._read(model_name, one) for one in listed if one.key > _key(model_name, seen)]
         others = [entry for entry in since if entry.event not in ONCE_PER_KEY]
         if others:
             raise Locked(
@@ -127,15 +129,13 @@ class Ledger:
 
         The bundle is believed as far as the chain goes: the digest of each entry in it stands in the one after it.
         """
-        entries = sorted(self._store.entries(f"ledger/{model_name}/"), key=lambda entry: entry.key)
+        listed = self._listed(model_name)
         newer: Entry | None = None
-        for turn, entry in enumerate(reversed(entries)):
-            if turn == FEW:
-                older = entries[: len(entries) - FEW]
-                yield from self._bundled(model_name, older, newer)
+        for turn, one in enumerate(reversed(listed)):
+            if turn == ONE_BY_ONE:
+                yield from self._bundled(model_name, listed[: len(listed) - ONE_BY_ONE], newer)
                 return
-            seen = (entry.key, entry.etag)
-            newer = self._seen[seen] = self._seen.get(seen) or self._read(model_name, entry.key)
+            newer = self._read(model_name, one)
             yield newer
 
     def _bundled(self, model_name: str, older: list[StoredObject], newer: Entry | None) -> Iterator[Entry]:
@@ -149,17 +149,17 @@ class Ledger:
         for one in reversed(older):
             entry = kept.get(one.key)
             if entry is None or newer is None or entry.digest != newer.chained_to:
-                entry = self._read(model_name, one.key)
+                entry = self._read(model_name, one)
             newer = entry
             yield entry
 
     def entries(self, model_name: str, after: int = 0) -> list[Entry]:
         """All entries with a sequence above `after`, oldest first."""
-        return [self._read(model_name, key) for key in self._keys(model_name) if key > _key(model_name, after)]
+        return [self._read(model_name, one) for one in self._listed(model_name) if one.key > _key(model_name, after)]
 
     def newest_entries(self, model_name: str, count: int) -> list[Entry]:
         """So many of the newest entries, newest first."""
-        return [self._read(model_name, key) for key in self._keys(model_name)[: -count - 1 : -1]]
+        return [self._read(model_name, one) for one in self._listed(model_name)[: -count - 1 : -1]]
 
     def proved(self, model_name: str) -> list[Entry]:
         """All entries, once it is proved that none was changed, left out or put in between.
@@ -167,7 +167,7 @@ class Ledger:
         Raises:
             LedgerBroken: one was; the message says which.
         """
-        keys = self._keys(model_name)
+        keys = [one.key for one in self._listed(model_name)]
         stored = [self._store.read(key) for key in keys]
         entries = [_entry(model_name, key, data) for key, data in zip(keys, stored, strict=True)]
         if wrong := faults(entries, stored):
@@ -177,15 +177,19 @@ class Ledger:
             )
         return entries
 
-    def _keys(self, model_name: str) -> list[str]:
-        return [entry.key for entry in self._store.entries(f"ledger/{model_name}/")]
+    def _listed(self, model_name: str) -> list[StoredObject]:
+        return list(self._store.entries(f"ledger/{model_name}/"))
 
-    def _read(self, model_name: str, key: str) -> Entry:
+    def _read(self, model_name: str, listed: StoredObject) -> Entry:
+        key, seen = listed.key, (listed.key, listed.etag)
+        if seen in self._seen:
+            return self._seen[seen]
         entry = read_again(lambda: _entry(model_name, key, self._store.read(key)), key, (LedgerBroken,))
         if _key(model_name, entry.sequence) != key:
             raise LedgerBroken(
                 f"{key} holds entry {entry.sequence} of {entry.model}: it was copied there. Restore the object."
             )
+        self._seen[seen] = entry
         return entry
 
 

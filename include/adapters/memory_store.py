@@ -67,9 +67,10 @@ class MemoryStore(ObjectStore):
                 )
             return self.put(key, data)
 
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
+    def entries(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
         with _ONE_AT_A_TIME:
-            return iter(sorted(entry for key in self.objects if key.startswith(prefix) and (entry := self.stat(key))))
+            listed = [key for key in self.objects if key.startswith(prefix) and key > after]
+            return iter(sorted(entry for key in listed if (entry := self.stat(key))))
 
     def delete(self, key: str) -> None:
         with _ONE_AT_A_TIME:

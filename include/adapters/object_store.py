@@ -74,8 +74,12 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Everything under the prefix, ordered by key."""
+    def entries(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
+        """Everything under the prefix with a key after another one, which need not exist, ordered by key.
+
+        `after` is for folders in which no name begins another one, as times do not, and names a folder with its slash: some
+        stores list folder by folder.
+        """
         ...
 
     def delete(self, key: str) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -17,7 +17,7 @@ from include.adapters.bundles import read_in_short, read_together
 from include.adapters.latest_status import READERS, LatestStatus
 from include.adapters.object_store import ObjectStore, StoredObject, read_document, unless_spoilt
 from include.documents import to_bytes
-from include.errors import CorruptObject
+from include.errors import CorruptObject, ObjectMissing
 from include.results import Intake
 from include.statuses import LATEST_KINDS, LatestKind, MonitorStatus, Outcome, PeriodProfile, RetrainStatus, Status
 
@@ -25,6 +25,8 @@ S = TypeVar("S", MonitorStatus, RetrainStatus)
 T = TypeVar("T")
 # A document by its time, or an entry of the ledger by its number.
 _NEWEST_OF = re.compile(r"/(\d{4}-\d\d-\d\dT\d{6}Z|\d{10})\.json$")
+# The newest few are nearly always younger: where they are not, all are listed.
+_LOOKED_BACK = timedelta(days=64)
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,16 @@ class Records:
         """As-of times of all statuses of a kind, oldest first, without reading one."""
         return list(self._keys(f"status/{model_name}/{kind.stage}/"))
 
+    def status_times_before(self, model_name: str, kind: type[S], moment: datetime, newest: int = 1) -> list[datetime]:
+        """The same of so many of the newest that are as of an earlier time."""
+        return list(self._newest(f"status/{model_name}/{kind.stage}/", moment, newest))
+
+    def newest_status_time(self, model_name: str, kind: type[S], around: datetime) -> datetime | None:
+        """As-of time of the newest status of a kind, which is looked for from some time before `around` on."""
+        prefix = f"status/{model_name}/{kind.stage}/"
+        times = self._entries(prefix, around - _LOOKED_BACK) or self._entries(prefix)
+        return max(times, default=None)
+
     def status(self, model_name: str, kind: type[S], as_of: datetime) -> S | None:
         """The status of a kind as of exactly this time, or None."""
         return self._optional(kind, status_key(model_name, kind, as_of))
@@ -83,8 +95,10 @@ class Records:
     def profiles(self, model_name: str, until: datetime, newest: int | None = None) -> list[PeriodProfile]:
         """The noise profiles of the periods that start before a time, oldest first: all, or so many of the newest."""
         folder = f"profiles/{model_name}/"
-        entries = [entry for period, entry in self._entries(folder).items() if period < until]
-        return read_together(self._store, PeriodProfile, folder, entries[-newest:] if newest else entries)
+        entries = self._newest(folder, until, newest) if newest else self._entries(folder)
+        return read_together(
+            self._store, PeriodProfile, folder, [entry for period, entry in entries.items() if period < until]
+        )
 
     def is_broken(self, model_name: str, period: datetime) -> bool:
         """Whether the last check of a period called its feed broken: then no version is judged by it."""
@@ -107,10 +121,8 @@ class Records:
     ) -> dict[datetime, T]:
         """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
         folder = _memory(model_name, version, kind)
-        entries = self._entries(folder)
-        wanted = [period for period in entries if period < before][-newest:]
-        found = read_together(self._store, kind, folder, [entries[period] for period in wanted])
-        return dict(zip(wanted, found, strict=True))
+        entries = self._newest(folder, before, newest)
+        return dict(zip(entries, read_together(self._store, kind, folder, list(entries.values())), strict=True))
 
     def forget(self, model_name: str, version: str, kind: type, period: datetime) -> None:
         """Remove what was remembered of a period."""
@@ -118,10 +130,16 @@ class Records:
 
     def remembered_of_all(self, model_name: str, kind: type[T], before: datetime) -> dict[str, dict[datetime, T]]:
         """By version, what was remembered of the periods that start before a time, oldest first."""
-        prefix, folder = f"memory/{model_name}/v", f"/{kind.__name__}/"
-        keys = [entry.key for entry in self._store.entries(prefix) if folder in entry.key]
-        versions = sorted({key.removeprefix(prefix).split("/", 1)[0] for key in keys}, key=int)
-        return {version: self.remembered(model_name, version, kind, before) for version in versions}
+        prefix, by_version = f"memory/{model_name}/v", dict[int, dict[datetime, StoredObject]]()
+        ours = re.compile(rf"{re.escape(prefix)}(\d+)/{kind.__name__}/({_STAMP.pattern})\.json")
+        for entry in self._store.entries(prefix):
+            if found := ours.fullmatch(entry.key):
+                periods, period = by_version.setdefault(int(found[1]), {}), moment_of(found[2])
+                if period < before:
+                    periods[period] = entry
+        wanted = [entry for version in sorted(by_version) for entry in by_version[version].values()]
+        documents = iter(read_together(self._store, kind, f"memory/{model_name}/{kind.__name__}/", wanted))
+        return {str(version): dict(zip(by_version[version], documents, strict=False)) for version in sorted(by_version)}
 
     def newest_intakes(self, model_name: str, newest: int) -> tuple[list[Intake], list[str]]:
         """The records of so many of the newest deliveries and withdrawals, newest first; the second list is what is spoilt."""
@@ -143,7 +161,10 @@ class Records:
         return self._store.stat(key) is not None
 
     def _optional(self, kind: type[T], key: str) -> T | None:
-        return read_document(self._store, kind, key) if self.holds(key) else None
+        try:
+            return read_document(self._store, kind, key)
+        except ObjectMissing:
+            return None
 
     def _mend_latest(self, model_name: str) -> None:
         """Copy again what is spoilt of the latest status: a retraining, which would do it, may be a month away."""
@@ -163,10 +184,21 @@ class Records:
     def _keys(self, prefix: str) -> dict[datetime, str]:
         return {moment: entry.key for moment, entry in self._entries(prefix).items()}
 
-    def _entries(self, prefix: str) -> dict[datetime, StoredObject]:
-        """What is listed below a prefix by the time in its key, oldest first; what is not ours is left out and logged."""
+    def _newest(self, prefix: str, before: datetime, newest: int) -> dict[datetime, StoredObject]:
+        """Of `_entries` so many of the newest with an earlier time: most of a long history is not listed for it."""
+        for since in (before - _LOOKED_BACK, None):
+            entries = {moment: entry for moment, entry in self._entries(prefix, since).items() if moment < before}
+            if len(entries) >= newest:
+                break
+        return dict(list(entries.items())[-newest:])
+
+    def _entries(self, prefix: str, since: datetime | None = None) -> dict[datetime, StoredObject]:
+        """What is listed below a prefix by the time in its key, oldest first, all or those from a time on.
+
+        What is not ours is left out and logged.
+        """
         entries = {}
-        for entry in self._store.entries(prefix):
+        for entry in self._store.entries(prefix, after=f"{prefix}{stamp(since)}" if since else ""):
             try:
                 entries[moment_of(entry.key.removeprefix(prefix).removesuffix(".json"))] = entry
             except ValueError:

@@ -203,15 +203,17 @@ class S3Store(ObjectStore):
                 f"replacing {self.address(key)}: the object is gone; expected was etag {etag}. Read again and decide again."
             ) from error
 
-    def entries(self, prefix: str = "") -> Iterator[StoredObject]:
+    def entries(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
+        beginning: Any = {"StartAfter": after} if after else {}
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_size}
+            Bucket=self.bucket, Prefix=prefix, **beginning, PaginationConfig={"PageSize": self._page_size}
         )
         with self._translate_errors("listing", prefix):
             found = [
                 StoredObject(item["Key"], item["ETag"], item["Size"], item["LastModified"])
                 for page in pages
                 for item in page.get("Contents", [])
+                if item["Key"] > after
             ]
         # Not every store lists in the order of the keys: some list folder by folder.
         return iter(sorted(found))

@@ -113,8 +113,8 @@ class _Check:
     @cached_property
     def is_backfill(self) -> bool:
         """Whether a later time was checked already: what is kept of a period then holds what was delivered since."""
-        times = self.services.lake.status_times(self.model.name, MonitorStatus)
-        return bool(times) and times[-1] > self.as_of
+        newest = self.services.lake.newest_status_time(self.model.name, MonitorStatus, self.as_of)
+        return newest is not None and newest > self.as_of
 
     @cached_property
     def kept(self) -> PeriodProfile | None:

@@ -57,10 +57,11 @@ def run(context: StepContext, scored: Scored) -> Quality:
     if rows is None:
         return Quality(period=None, metric=model.criteria.metric, summary="no period since the champion's training has rows")
     champion = as_promoted(services, services.registry.version(model.name, scored.champion.version))
-    frame, changed_since = services.lake.with_labels(model, rows, as_of)
+    files = services.lake.files_about(model, rows)
+    frame, changed_since = services.lake.with_labels(model, rows, files, as_of)
     periods = count_periods(frame, model, as_of)
     mature = [one for one in periods if is_mature(one, model) and not services.lake.is_broken(model.name, one.start)]
-    contents = services.lake.contents(model, mature[0].start, model.later(mature[-1].start)) if mature else {}
+    contents = services.lake.contents(files)
     for period in mature:
         # Measured on what is replaced by now, as a back-fill is: the next run as of a later time measures it again.
         replaced = f" as of {as_of.isoformat()}" if period.start in changed_since else ""

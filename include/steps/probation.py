@@ -168,7 +168,8 @@ def _mature_rows(trial: _OnTrial, shadow: Shadow, at_most: int) -> tuple[pd.Data
         lake.read_table(one.key).merge(lake.read_table(one.shadow_key), on=row, suffixes=("", _BEFORE), validate="one_to_one")
         for one in due_by_now
     )
-    rows, _ = lake.with_labels(model, pd.concat(tables, ignore_index=True), as_of)
+    predictions = pd.concat(tables, ignore_index=True)
+    rows, _ = lake.with_labels(model, predictions, lake.files_about(model, predictions), as_of)
     mature = [
         period.start
         for period in count_periods(rows, model, as_of)

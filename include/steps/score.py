@@ -8,13 +8,14 @@ rows of every period since the promotion, in shadow; where it cannot, that is re
 Does nothing where there is no champion. Safe to run again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
+from include.adapters.lake import period_in
 from include.adapters.registry import Version
 from include.champion.handover import promoted_digest
 from include.champion.promoted_tags import champion_of
@@ -55,11 +56,8 @@ def run(context: StepContext, checked: Checked) -> Scored:
     probation, given_up = _probation(context, champion.number, on_probation, newest)
     pipeline = services.registry.load(model, champion.number, promoted_digest(services, model, champion.number))
     version = _Version(champion.number, pipeline)
-    keys = {
-        start: _score(context, version, start)
-        for start in sorted({*changed, *recent, *probation})
-        if start >= champion.trained_until
-    }
+    starts = [start for start in sorted({*changed, *recent, *probation}) if start >= champion.trained_until]
+    keys = _scored(context, version, starts)
     kept = tuple(key for start in sorted({*changed, *recent}) if (key := keys.get(start)))
     scored = Scored(
         champion=Champion(version=champion.number, run_id=champion.run_id),
@@ -82,7 +80,7 @@ def _changed_since_measured(context: StepContext, champion: Version) -> list[dat
     measured = lake.remembered(model.name, champion.number, Judged, newest)
     if not measured:
         return []
-    contents = lake.contents(model, min(measured), newest)
+    contents = lake.contents(lake.files(model, min(measured), newest))
     changed = [start for start, one in measured.items() if one.contents and one.contents != contents.get(start)]
     return changed[-_MEASURED_AGAIN:]
 
@@ -116,7 +114,7 @@ def _shadow(context: StepContext, on_probation: OnProbation, keys: Mapping[datet
             beside = lake.beside(key, number)
             if not lake.has_table(beside):
                 previous = previous or _previous(context, number)
-                _score(context, previous, start)
+                _scored(context, previous, [start])
             # Rows that were delivered meanwhile change the key: they are compared in the next run.
             if lake.holds(beside):
                 periods.append(Shadowed(start=start, key=key, shadow_key=beside))
@@ -136,9 +134,19 @@ def _previous(context: StepContext, number: str) -> _Version:
     return _Version(number, registry.load(model, number))
 
 
-def _score(context: StepContext, version: _Version, start: datetime) -> str | None:
+def _scored(context: StepContext, version: _Version, starts: Sequence[datetime]) -> dict[datetime, str | None]:
+    """Where the predictions of each period are kept, in order; None where it has no rows."""
     lake, model = context.services.lake, context.model
-    rows = lake.rows(model, start, model.later(start), context.request.as_of)
+    if not starts:
+        return {}
+    files = [key for key in lake.files(model, starts[0], model.later(starts[-1])) if "/features/" in key]
+    of_period = {start: [key for key in files if period_in(key) == start] for start in starts}
+    return {start: _score(context, version, start, of_period[start]) for start in starts}
+
+
+def _score(context: StepContext, version: _Version, start: datetime, files: Sequence[str]) -> str | None:
+    lake, model = context.services.lake, context.model
+    rows = lake.read(model, files, known_by=context.request.as_of)
     if rows.empty:
         return None
     identity = rows[list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feed.cluster]))]

@@ -79,8 +79,8 @@ def events(context: StepContext, finding: Finding) -> tuple[Event, ...]:
 
 def _newest_check(context: StepContext) -> datetime | None:
     """As-of time of the newest earlier check: a back-fill does not see what happens after its time."""
-    times = context.services.lake.status_times(context.model.name, MonitorStatus)
-    return next((moment for moment in reversed(times) if moment < context.request.as_of), None)
+    times = context.services.lake.status_times_before(context.model.name, MonitorStatus, context.request.as_of)
+    return next(iter(times), None)
 
 
 def _paged_for_corruption(context: StepContext, quality: Quality) -> int:
@@ -88,8 +88,7 @@ def _paged_for_corruption(context: StepContext, quality: Quality) -> int:
     if quality.why is None or quality.why.first is None or quality.why.first.kind != "corruption":
         return 0
     lake, name, count = context.services.lake, context.model.name, 0
-    earlier = [moment for moment in lake.status_times(name, MonitorStatus) if moment < context.request.as_of]
-    for moment in earlier[: -PAGED_PERIODS - 1 : -1]:
+    for moment in reversed(lake.status_times_before(name, MonitorStatus, context.request.as_of, PAGED_PERIODS)):
         status = lake.status(name, MonitorStatus, moment)
         first = status.quality.why.first if status and status.quality.why else None
         if status is None or status.finding.action != "page" or first is None or first.kind != "corruption":

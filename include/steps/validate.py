@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -509,10 +509,11 @@ def _own_code(model: Model, version: Version) -> str:
 def _test_score(context: StepContext, verdict: Verdict) -> str:
     """The ML Test Score from what was on record as of this run."""
     lake, ledger, name = context.services.lake, context.services.ledger, context.model.name
-    times = [moment for moment in lake.status_times(name, MonitorStatus) if moment <= context.request.as_of]
+    # The check that asked for this retraining is as of the same time.
+    times = lake.status_times_before(name, MonitorStatus, context.request.as_of + timedelta.resolution)
     known = ScoreInputs.of(
         verdict,
-        lake.status(name, MonitorStatus, times[-1]) if times else None,
+        lake.status(name, MonitorStatus, times[0]) if times else None,
         replayed=lake.was_replayed(name),
         events=ledger.state(name).events,
         commit=context.services.settings.git_commit,

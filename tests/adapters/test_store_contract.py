@@ -9,6 +9,7 @@ import pytest
 
 from include.adapters.memory_store import MemoryStore
 from include.adapters.object_store import ObjectStore, self_test
+from include.adapters.s3_store import S3Store
 from include.errors import AlreadyExists, Conflict, ObjectMissing
 
 
@@ -75,6 +76,26 @@ def test_a_listing_has_the_order_of_the_keys(store: ObjectStore) -> None:
     assert [entry.key for entry in store.entries("p/")] == sorted(keys[:-1])
     assert [entry.key for entry in store.entries("p/a/")] == ["p/a/b", "p/a/c/d"]
     assert [entry.key for entry in store.entries()] == sorted(keys)
+
+
+@pytest.mark.parametrize("after", ["p/02/", "p/03/", "p/03/b1.json", "p/03/b2", "p/05/", "p/07/", "p/04/a", "a", "z"])
+def test_a_listing_begins_after_a_key(store: ObjectStore, after: str) -> None:
+    """Whether there is such a key or not, in a folder or in between two; a folder's name ends with a slash."""
+    keys = [f"p/{number:02}/{name}{turn}.json" for number in (1, 3, 4, 6) for name in ("a", "b") for turn in (1, 2)]
+    for key in [*keys, "q/01/a1.json"]:
+        store.put(key, key.encode())
+    assert [entry.key for entry in store.entries("p/", after=after)] == [key for key in keys if key > after]
+
+
+def test_a_flat_listing_begins_after_a_time(store: ObjectStore) -> None:
+    """As documents are named, page by page too."""
+    if isinstance(store, S3Store):
+        store._page_size = 2
+    keys = [f"status/toy/2024-01-{number:02}T000000Z.json" for number in range(1, 8)]
+    for key in keys:
+        store.put(key, b"{}")
+    listed = [entry.key for entry in store.entries("status/toy/", after="status/toy/2024-01-03T000000Z")]
+    assert listed == keys[2:]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a person has asked to be erased is nowhere on the lake afterwards, and the report names what is left elsewhere."""
 
 import io
+import zipfile
 
 import pandas as pd
 import pytest
@@ -52,12 +53,18 @@ def test_a_time_in_the_key_is_found_in_every_spelling() -> None:
     assert naming(world, "0-3", "0-40") == []
 
 
+def _shown(key: str, data: bytes) -> dict[str, str]:
+    if key.endswith(".zip"):
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        return {f"{key} {name}": text for name in archive.namelist() for text in _shown(name, archive.read(name)).values()}
+    return {key: pd.read_parquet(io.BytesIO(data)).to_csv() if key.endswith(".parquet") else data.decode("latin1")}
+
+
 def texts(world: World) -> dict[str, str]:
     """Everything on the lake as text; a table by its values."""
     shown = {}
     for key, (data, _) in world.lake.objects.items():
-        is_table = key.endswith(".parquet")
-        shown[key] = pd.read_parquet(io.BytesIO(data)).to_csv() if is_table else data.decode("latin1")
+        shown |= _shown(key, data)
     return shown
 
 
