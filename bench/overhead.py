@@ -28,7 +28,7 @@ from include.models import find_model
 from include.models.contract import Model, candidate_names
 from include.noise.suite import default_suite
 from include.request import Request
-from include.services import Services, build_services
+from include.services import StepContext, build_services
 
 UNTIL = datetime(2013, 12, 16, tzinfo=UTC)
 HOLDOUT = timedelta(weeks=2)
@@ -48,14 +48,14 @@ def measure(model: Model) -> None:
     store = S3Store.connect("landing", endpoint=services.settings.s3_endpoint, region="us-east-1")
     keys = list(Upstream(store, FLIGHTS).backlog(UNTIL).rows)
     request = Request(as_of=UNTIL, reason="bench", run_id="bench", force=True)
-    _intake(services, model, request)
+    _intake(StepContext(services, model, request))
     # The first of each pays for imports.
-    _retrain(services, model, request)
+    _retrain(StepContext(services, model, request))
     _bare(store, keys, model)
     ours_by_turn, bare_by_turn = [], []
     for turn in range(REPEATS):
         again = replace(request, run_id=f"bench {turn}")
-        ours_by_turn.append(_timed(partial(_retrain, services, model, again)))
+        ours_by_turn.append(_timed(partial(_retrain, StepContext(services, model, again))))
         bare_by_turn.append(_timed(partial(_bare, store, keys, model)))
     (ours, steps), (bare, rows) = min(ours_by_turn, key=_cpu), min(bare_by_turn, key=_cpu)
     ratio_cpu, ratio_wall = ours["cpu"] / bare["cpu"], ours["wall"] / bare["wall"]
@@ -84,26 +84,26 @@ def _timed(work: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}, result
 
 
-def _step(name: str, *arguments: Any) -> Any:
-    return import_module(f"include.steps.{name}").run(*arguments)
+def _step(name: str, context: StepContext, *inputs: Any) -> Any:
+    return import_module(f"include.steps.{name}").run(context, *inputs)
 
 
-def _intake(services: Services, model: Model, request: Request) -> None:
-    _step("check", services, model, request, _step("pull", services, model, request))
+def _intake(context: StepContext) -> None:
+    _step("check", context, _step("pull", context))
 
 
-def _retrain(services: Services, model: Model, request: Request) -> dict[str, float]:
+def _retrain(context: StepContext) -> dict[str, float]:
     """Assemble, train and validate a first champion; wall seconds of each."""
     took = {}
 
     def timed(name: str, *references: Any) -> Any:
         began = time.perf_counter()
-        reference = _step(name, services, model, request, *references)
+        reference = _step(name, context, *references)
         took[name] = round(time.perf_counter() - began, 3)
         return reference
 
     assembled = timed("assemble")
-    tried = [timed("train", assembled, name) for name in candidate_names(model)]
+    tried = [timed("train", assembled, name) for name in candidate_names(context.model)]
     timed("validate", assembled, timed("select", assembled, tried))
     return took
 

@@ -371,11 +371,13 @@ class Lake(Records):
 
     # Curated rows
 
-    def files(self, model: Model, start: datetime, end: datetime) -> list[str]:
-        """Keys of the curated files of the periods in [start, end), both streams, in order."""
+    def files(
+        self, model: Model, start: datetime, end: datetime, streams: Sequence[str] = ("features", "labels")
+    ) -> list[str]:
+        """Keys of the curated files of the periods in [start, end), one stream after the other, each in order."""
         first, last = model.period_of(start), model.period_of(end - timedelta.resolution)
         home, keys = self._home(model.name), []
-        for stream in ("features", "labels"):
+        for stream in streams:
             low, high = _curated(home, stream, first), _curated(home, stream, last)
             listed = (entry.key for entry in self._store.entries(f"curated/{home}/{stream}/", after=low))
             keys += [key for key in listed if key[: len(high)] <= high]
@@ -404,7 +406,7 @@ class Lake(Records):
             return labels
         by, periods = row_key(model), model.periods_of(labels[model.feed.time])
         end = model.later(periods.max().to_pydatetime())
-        keys = [key for key in self.files(model, periods.min().to_pydatetime(), end) if "/features/" in key]
+        keys = self.files(model, periods.min().to_pydatetime(), end, ("features",))
         wanted = {stamp(start.to_pydatetime()) for start in periods.unique()}
         stream = self._stream(model, [key for key in keys if key.split("/")[3] in wanted], [])
         rows = stream.rows[by].iloc[stream.positions(None)]
@@ -422,7 +424,7 @@ class Lake(Records):
 
         Memory is bounded by the largest file, and by the keys of all rows where they came in more than one.
         """
-        keys = [key for key in self.files(model, start, end) if "/features/" in key]
+        keys = self.files(model, start, end, ("features",))
         kept = self._kept_rows(model, keys, known_by) if len(keys) > 1 else {}
         wanted = list(dict.fromkeys([*model.feed.key, model.feed.time, *model.feature_names]))
         for key in keys:

@@ -133,8 +133,7 @@ def _overdue(
     newest = max(measured, default=None) or _newest_mature(context, trained_until, due)
     if due <= newest:
         return 0
-    files = lake.files(model, model.later(newest), model.later(due))
-    owing = {period_in(key) for key in files if "/features/" in key}
+    owing = {period_in(key) for key in lake.files(model, model.later(newest), model.later(due), ("features",))}
     return sum(not lake.is_broken(model.name, period) for period in owing)
 
 

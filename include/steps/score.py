@@ -139,7 +139,7 @@ def _scored(context: StepContext, version: _Version, starts: Sequence[datetime])
     lake, model = context.services.lake, context.model
     if not starts:
         return {}
-    files = [key for key in lake.files(model, starts[0], model.later(starts[-1])) if "/features/" in key]
+    files = lake.files(model, starts[0], model.later(starts[-1]), ("features",))
     of_period = {start: [key for key in files if period_in(key) == start] for start in starts}
     return {start: _score(context, version, start, of_period[start]) for start in starts}
 

@@ -62,7 +62,7 @@ def _shown(key: str, data: bytes) -> dict[str, str]:
 
 def texts(world: World) -> dict[str, str]:
     """Everything on the lake as text; a table by its values."""
-    shown = {}
+    shown: dict[str, str] = {}
     for key, (data, _) in world.lake.objects.items():
         shown |= _shown(key, data)
     return shown
