@@ -23,7 +23,10 @@ REMEMBERED = 100
 
 
 class Hold(BaseModel):
-    """One hold: of what, by whom, why, and from when until when; `ended` is when a person ended it earlier, `ended_by` who."""
+    """One hold: of what, by whom, why, and from when until when.
+
+    `ended` is when a person ended it earlier, `ended_by` who, `ended_because` why.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +38,7 @@ class Hold(BaseModel):
     everywhere: bool = False
     ended: AwareDatetime | None = None
     ended_by: str = ""
+    ended_because: str = ""
 
     def holds_at(self, now: datetime) -> bool:
         """Whether it holds: it ends by itself."""
@@ -70,9 +74,9 @@ class Holds(BaseModel):
             (one.what, one.by, one.since, one.until) == (hold.what, hold.by, hold.since, hold.until) for one in self.holds
         )
 
-    def ended(self, what: What, by: str, now: datetime) -> "Holds":
+    def ended(self, what: What, by: str, now: datetime, reason: str = "") -> "Holds":
         """Without those of a kind that hold now; they stay on record."""
-        end = {"ended": now, "ended_by": by}
+        end = {"ended": now, "ended_by": by, "ended_because": reason}
         return Holds(
             holds=tuple(one.model_copy(update=end) if one.what == what and one.holds_at(now) else one for one in self.holds)
         )
@@ -99,5 +103,14 @@ def require_usable(until: datetime, now: datetime, reason: str) -> None:
             f"until={until:%Y-%m-%dT%H:%MZ}: it is {now:%Y-%m-%dT%H:%MZ} now; accepted is a time that has not come yet, at "
             f"most {LONGEST.days} days ahead. Name one, such as {now + timedelta(days=3):%Y-%m-%dT%H:%MZ}."
         )
+    require_reason(reason)
+
+
+def require_reason(reason: str) -> None:
+    """People who read about a hold, or about its end, are told why.
+
+    Raises:
+        ToolError: nothing is said.
+    """
     if not reason.strip():
         raise ToolError("the reason is empty; people will read it on the page Models. Say why.")

@@ -54,12 +54,12 @@ class HoldStore:
         """Hold something back, for a model or for `ALL_MODELS`."""
         self._revise(scope, lambda holds: holds.begun(hold))
 
-    def end(self, scope: str, what: What, by: str) -> Hold | None:
+    def end(self, scope: str, what: What, by: str, reason: str = "") -> Hold | None:
         """End what holds now, earlier than it would by itself; what it was, or None where nothing was held back."""
         now = self.now()
         before = held(self._read(scope).holds, what, now)
         if before:
-            self._revise(scope, lambda holds: holds.ended(what, by, now))
+            self._revise(scope, lambda holds: holds.ended(what, by, now, reason))
         return before
 
     def _of(self, model_name: str) -> tuple[Hold, ...]:

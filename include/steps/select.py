@@ -190,7 +190,8 @@ class _Shown:
         said += f"; {', '.join(good)} did as well" if good else ""
         said += "".join(f"; {name} is left out: worse than the champion's recipe on {on}" for name, on in harmful.items())
         baseline = self.choice.ahead.get(BASELINE)
-        if baseline and self.choice.winner != BASELINE and as_good(baseline, model.criteria.margin):
+        left_out = BASELINE in harmful
+        if baseline and not left_out and self.choice.winner != BASELINE and as_good(baseline, model.criteria.margin):
             said += ". The linear baseline is as good: ask what the rest of the model is for"
         return f"{said}."
 

@@ -69,8 +69,10 @@ def test_a_snooze_is_of_one_kind(stack: Any) -> None:
     """Until its time, or until a person wants to hear again."""
     assert run("snooze", "traffic_volume", "page", "--until", TOMORROW, "--reason", "order 4711").exit_code == 0
     assert [(hold.what, hold.reason) for hold in stack.holds.in_force("traffic_volume")] == [("page", "order 4711")]
-    assert run("unsnooze", "traffic_volume", "page").exit_code == 0
+    assert run("unsnooze", "traffic_volume", "page", "--reason", "the sensor was replaced").exit_code == 0
     assert stack.holds.in_force("traffic_volume") == ()
+    (kept,) = stack.holds._of("traffic_volume")
+    assert kept.ended_because == "the sensor was replaced"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,8 @@ def test_a_snooze_is_of_one_kind(stack: Any) -> None:
         (["freeze", "traffic_volume", "--until", TOMORROW, "--reason", " "], "the reason is empty"),
         (["unfreeze", "traffic_volume", "--reason", "r"], "there is no freeze to end"),
         (["snooze", "traffic_volume", "outage", "--until", TOMORROW, "--reason", "r"], "Invalid value for"),
-        (["unsnooze", "traffic_volume", "page"], "no messages of the kind page are snoozed"),
+        (["unsnooze", "traffic_volume", "page", "--reason", " "], "the reason is empty"),
+        (["unsnooze", "traffic_volume", "page", "--reason", "r"], "no messages of the kind page are snoozed"),
     ],
 )
 def test_what_cannot_be_held_back_is_named(stack: Any, arguments: list[str], message: str) -> None:
