@@ -127,7 +127,8 @@ def everything(world: World) -> dict[str, Any]:
     """All that a world holds, but for what no two runs have in common."""
     registry = world.registry
     return {
-        "lake": {key: data for key, (data, _) in world.lake.objects.items()},
+        # Without the copies of what is kept elsewhere: which of them are there says nothing.
+        "lake": {key: data for key, (data, _) in world.lake.objects.items() if not key.startswith(("bundles/", "packs/"))},
         "versions": registry.versions,
         "aliases": registry.aliases,
         "model tags": registry.model_tags,
