@@ -23,7 +23,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down pictures env test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
+.PHONY: help demo down pictures env nightly test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
 .PHONY: check-model replay ledger evidence quarantine prune slack-preview settings-page reference-page
 
 help: ## this list
@@ -73,6 +73,9 @@ TORCH := torch==2.13.0
 test-torch: $(BIN)/.estimators ## networks of PyTorch, which is installed for it
 	@$(BIN)/python -m pip show --quiet torch 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH)
 	@$(BIN)/python -m pytest tests/torch $(ARGS)
+
+nightly: ## what takes packages, servers or time of its own: Dask, MLServer, PyTorch, the grown-up stack, Prefect (beside .ci/run)
+	@.ci/nightly
 
 check: $(READY) ## style, types, layers, security, compose file
 	$(BIN)/ruff check .
