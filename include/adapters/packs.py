@@ -51,7 +51,9 @@ class Packs:
             yield from self._of_one(pack, list(its_keys))
 
     def _of_one(self, pack: str, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        kept = self._kept(pack) if len(keys) > FEW else {}
+        # So many are read at once, and a pack may be far larger than they are.
+        packed = len(keys) > READERS
+        kept = self._kept(pack) if packed else {}
         small: dict[str, bytes] = {}
         with ThreadPoolExecutor(READERS) as pool:
             # No more at once than are read at once: files may be large.
@@ -60,7 +62,7 @@ class Packs:
                 read = dict(zip(alone, pool.map(self.read, alone), strict=True))
                 yield from ((key, kept[key] if key in kept else read[key]) for key in some)
                 small |= {key: data for key, data in read.items() if len(data) <= _SMALL}
-        if len(small) > FEW:
+        if packed and len(small) > FEW:
             self._write(pack, kept | small)
 
     def _kept(self, pack: str) -> dict[str, bytes]:

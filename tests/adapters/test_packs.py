@@ -10,7 +10,7 @@ from include.adapters.packs import FEW, Packs
 from include.errors import CorruptObject, ObjectMissing, StoreUnreachable
 from tests.fakes import CountingStore
 
-MANY = 12
+MANY, TOGETHER = 40, 20
 
 
 def name_of(data: bytes, period: int) -> str:
@@ -30,7 +30,7 @@ def store() -> CountingStore:
 
 
 def packs(store: CountingStore, erased: tuple[str, ...] = ()) -> Packs:
-    """Six periods share a pack."""
+    """Twenty periods share a pack."""
 
     def read(key: str) -> bytes:
         data = store.read(key)
@@ -38,7 +38,7 @@ def packs(store: CountingStore, erased: tuple[str, ...] = ()) -> Packs:
             raise CorruptObject(key)
         return data
 
-    return Packs(store, lambda key: f"packs/{int(key.split('/')[3]) // 6}.zip", read, lambda: erased)
+    return Packs(store, lambda key: f"packs/{int(key.split('/')[3]) // TOGETHER}.zip", read, lambda: erased)
 
 
 def contents(store: CountingStore, keys: list[str] | None = None) -> dict[str, bytes]:
@@ -56,14 +56,14 @@ def test_a_second_reading_is_one_request_a_pack(store: CountingStore) -> None:
 def test_some_files_of_a_pack_are_these_files(store: CountingStore) -> None:
     """In the order in which they are asked for, within a pack."""
     contents(store)
-    some = sorted(FILES)[1:5]
+    some = sorted(FILES)[1:15]
     assert contents(store, some) == {key: FILES[key] for key in some}
     assert contents(store, []) == {}
 
 
 def test_files_that_came_since_are_read_and_join_the_pack_when_they_are_some(store: CountingStore) -> None:
     """Few are read by themselves: writing a pack for each would cost more."""
-    early, late = sorted(FILES)[:3], sorted(FILES)[3:6]
+    early, late = sorted(FILES)[:10], sorted(FILES)[10 : 11 + FEW]
     contents(store, early)
     before = store.stat("packs/0.zip")
     assert contents(store, [*early, *late[:FEW]]) == {key: FILES[key] for key in [*early, *late[:FEW]]}
@@ -90,7 +90,7 @@ def test_a_forged_pack_convinces_nobody(store: CountingStore) -> None:
     first = contents(store)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for key in sorted(FILES)[:6]:
+        for key in sorted(FILES)[:TOGETHER]:
             archive.writestr(key, b"forged")
     store.put("packs/0.zip", buffer.getvalue())
     assert contents(store) == first
@@ -121,10 +121,10 @@ def test_a_pack_that_cannot_be_written_stops_nothing(store: CountingStore, monke
 def test_large_files_stay_by_themselves(store: CountingStore) -> None:
     """A request costs little beside their bytes, and they would be kept twice."""
     large = bytes(300_000)
-    keys = [name_of(large + bytes([number]), number) for number in range(6)]
+    keys = [name_of(large + bytes([number]), number) for number in range(TOGETHER)]
     for number, key in enumerate(keys):
         store.put(key, large + bytes([number]))
-    assert [len(data) for data in contents(store, keys).values()] == [300_001] * 6
+    assert [len(data) for data in contents(store, keys).values()] == [300_001] * TOGETHER
     assert not list(store.entries("packs/"))
 
 
@@ -133,3 +133,12 @@ def test_a_pack_that_was_written_during_an_erasure_is_removed(store: CountingSto
     erased = sorted(FILES)[2]
     assert dict(packs(store, (erased,)).contents(sorted(FILES))) == FILES
     assert [entry.key for entry in store.entries("packs/")] == ["packs/1.zip"]
+
+
+def test_few_files_are_read_beside_each_other(store: CountingStore) -> None:
+    """A pack may be far larger than they are: it is neither read nor written for them."""
+    some = sorted(FILES)[:5]
+    contents(store)
+    store.reads.clear()
+    assert contents(store, some) == {key: FILES[key] for key in some}
+    assert store.reads == {"curated": 5}
