@@ -27,6 +27,8 @@ T = TypeVar("T")
 _NEWEST_OF = re.compile(r"/(\d{4}-\d\d-\d\dT\d{6}Z|\d{10})\.json$")
 # The newest few are nearly always younger: where they are not, all are listed.
 _LOOKED_BACK = timedelta(days=64)
+# So many periods of a version are remembered at most.
+_REMEMBERED = 520
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z")
 _log = logging.getLogger(__name__)
 
@@ -117,7 +119,7 @@ class Records:
         self._store.put(f"{_memory(model_name, version, type(document))}{stamp(period)}.json", to_bytes(document))
 
     def remembered(
-        self, model_name: str, version: str, kind: type[T], before: datetime, newest: int = 520
+        self, model_name: str, version: str, kind: type[T], before: datetime, newest: int = _REMEMBERED
     ) -> dict[datetime, T]:
         """What was remembered of the periods that start before a time, oldest first; only so many of the newest are read."""
         folder = _memory(model_name, version, kind)
@@ -137,9 +139,10 @@ class Records:
                 periods, period = by_version.setdefault(int(found[1]), {}), moment_of(found[2])
                 if period < before:
                     periods[period] = entry
-        wanted = [entry for version in sorted(by_version) for entry in by_version[version].values()]
+        by_version = {version: dict(list(by_version[version].items())[-_REMEMBERED:]) for version in sorted(by_version)}
+        wanted = [entry for periods in by_version.values() for entry in periods.values()]
         documents = iter(read_together(self._store, kind, f"memory/{model_name}/{kind.__name__}/", wanted))
-        return {str(version): dict(zip(by_version[version], documents, strict=False)) for version in sorted(by_version)}
+        return {str(version): dict(zip(periods, documents, strict=False)) for version, periods in by_version.items()}
 
     def newest_intakes(self, model_name: str, newest: int) -> tuple[list[Intake], list[str]]:
         """The records of so many of the newest deliveries and withdrawals, newest first; the second list is what is spoilt."""

@@ -141,3 +141,15 @@ def test_an_hour_is_a_key_too() -> None:
         Records(store).write_profile("toy", PeriodProfile(day(0) + timedelta(hours=number), NoiseProfile(number)))
     Records(store).profiles("toy", day(9))
     assert store.stat(BUNDLE) is not None
+
+
+def test_of_each_version_only_so_many_periods_are_remembered() -> None:
+    """Whether one version is asked about or all of them, the same documents count."""
+    records, every = Records(MemoryStore()), 525
+    for number in range(every):
+        records.remember("toy", "7", day(number), PeriodProfile(day(number), NoiseProfile(number)))
+    records.remember("toy", "12", day(3), PeriodProfile(day(3), NoiseProfile(3)))
+    alone = records.remembered("toy", "7", PeriodProfile, day(every))
+    assert list(alone) == [day(number) for number in range(every - 520, every)]
+    found = records.remembered_of_all("toy", PeriodProfile, day(every))
+    assert found == {"7": alone, "12": {day(3): PeriodProfile(day(3), NoiseProfile(3))}}
