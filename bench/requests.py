@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -124,18 +124,7 @@ def counted(periods: int) -> dict[str, Any]:
             finally:
                 current[0] = ""
 
-        step("reconcile")
-        checked = step("check", step("pull"))
-        scored = step("score", checked)
-        step("probation", scored)
-        drift, quality = step("detect_drift", checked, scored), step("measure_quality", scored)
-        step("triage", checked, scored, drift, quality)
-        assembled = step("assemble")
-        trained = step("select", assembled, [step("train", assembled, name) for name in candidate_names(model)])
-        verdict = step("validate", assembled, trained)
-        approval = step("review", verdict)
-        promotion = step("promote", verdict, approval)
-        step("announce", verdict, approval, promotion, step("refresh", assembled, trained, verdict, promotion))
+        every_step(step, candidate_names(model))
 
     def total(system: str, of_monitor: bool) -> int:
         return sum(n for (name, its), n in counts.items() if its == system and (name in _MONITOR) == of_monitor)
@@ -145,6 +134,22 @@ def counted(periods: int) -> dict[str, Any]:
         "retrain": {system: total(system, False) for system in ("S3", "MLflow")},
         "steps": {name: n for (name, its), n in counts.items() if its == "S3"},
     }
+
+
+def every_step(step: Callable[..., Any], candidates: Sequence[str]) -> None:
+    """A check and a retraining to the end, whatever the check finds: `step` performs a step on the results before it."""
+    step("reconcile")
+    checked = step("check", step("pull"))
+    scored = step("score", checked)
+    step("probation", scored)
+    drift, quality = step("detect_drift", checked, scored), step("measure_quality", scored)
+    step("triage", checked, scored, drift, quality)
+    assembled = step("assemble")
+    trained = step("select", assembled, [step("train", assembled, name) for name in candidates])
+    verdict = step("validate", assembled, trained)
+    approval = step("review", verdict)
+    promotion = step("promote", verdict, approval)
+    step("announce", verdict, approval, promotion, step("refresh", assembled, trained, verdict, promotion))
 
 
 @contextmanager

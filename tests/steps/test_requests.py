@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from bench.in_process import play
+from bench.requests import every_step
 from include.adapters.bundles import FEW
 from include.models.contract import candidate_names
 from include.request import Request
@@ -36,19 +37,7 @@ def asked(days: int) -> dict[str, Counter[str]]:
         counts[name] = Counter(lake.asked)
         return result
 
-    step("reconcile")
-    checked = step("check", step("pull"))
-    scored = step("score", checked)
-    step("probation", scored)
-    drift, quality = step("detect_drift", checked, scored), step("measure_quality", scored)
-    step("triage", checked, scored, drift, quality)
-    assembled = step("assemble")
-    tried = [step("train", assembled, name) for name in candidate_names(world.model)]
-    trained = step("select", assembled, tried)
-    verdict = step("validate", assembled, trained)
-    approval = step("review", verdict)
-    promotion = step("promote", verdict, approval)
-    step("announce", verdict, approval, promotion, step("refresh", assembled, trained, verdict, promotion))
+    every_step(step, candidate_names(world.model))
     return counts
 
 
