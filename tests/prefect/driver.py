@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ from deploy.local.orchestrator import Orchestrator
 from deploy.local.prefect_api import PrefectApi, PrefectError
 from deploy.local.stack import Stack
 from tests.prefect.more_models import STRANGER
+from tests.whole_loop.loop import executor_told
 
 PAST = "2020-01-01T00:00:00+00:00"
 
@@ -196,15 +196,14 @@ class AirflowDriver:
         return int(self._task(pipeline, run_id, step)["try_number"])
 
     def is_asking(self, pipeline: str, run_id: str) -> bool:
-        return self.airflow.tasks(pipeline, run_id).get("review") == "awaiting_input"
+        waits = self.airflow.tasks(pipeline, run_id).get("review") == "awaiting_input"
+        return waits and executor_told(self._stack, pipeline, run_id, "review")
 
     def question(self, pipeline: str, run_id: str) -> str:
         asked = self.airflow.get(self._hitl(pipeline, run_id))
         return f"{asked['subject']}\n{asked['body']}"
 
     def answer(self, pipeline: str, run_id: str, decision: str, why: str) -> None:
-        # Airflow 3.3.2 loses an answer that comes before its executor has told that the parked task's process has ended.
-        time.sleep(8)
         path = self._hitl(pipeline, run_id)
         (chosen,) = [option for option in self.airflow.get(path)["options"] if option.lower().startswith(decision)]
         self.airflow.patch(path, {"chosen_options": [chosen], "params_input": {"why": why}})

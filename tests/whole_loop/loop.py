@@ -172,6 +172,16 @@ def wait_for(look: Callable[[], Found | None], what: str | Callable[[], str], *,
     raise AssertionError(f"waited {seconds:.0f} s for {what if isinstance(what, str) else what()}")
 
 
+def executor_told(stack: Stack, dag: str, run_id: str, task_id: str) -> bool:
+    """Whether Airflow's executor has told the scheduler that the process of a task that now waits has ended.
+
+    An answer before that, within a fraction of a second, is lost in Airflow 3.3.2: the scheduler finds the task queued again,
+    takes it for one that was killed, and asks anew.
+    """
+    event = f"with state success for task instance TaskInstanceKey(dag_id='{dag}', task_id='{task_id}', run_id='{run_id}'"
+    return event in (stack.home / "logs" / "scheduler.log").read_text(encoding="utf-8", errors="replace")
+
+
 def _bucket(stack: Stack, name: str) -> ObjectStore:
     """A bucket of this very stack, whatever credentials the environment names."""
     environment = stack.environment()

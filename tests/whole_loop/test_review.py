@@ -16,7 +16,7 @@ from deploy.local.airflow_api import AirflowApi, AirflowError
 from deploy.local.stack import Ports, Stack
 from include.adapters.ledger import Ledger
 from include.ledger.entries import Entry
-from tests.whole_loop.loop import FIRST, Loop, wait_for
+from tests.whole_loop.loop import FIRST, Loop, executor_told, wait_for
 
 pytestmark = [pytest.mark.whole_loop, pytest.mark.timeout(1200)]
 HOSTILE = "<script>alert(1)</script>\n\u202e" + "x" * 1_000_000
@@ -46,7 +46,9 @@ def asked(loop: Loop, run: str) -> str:
 
     def look() -> str | None:
         state = loop.tasks("retrain", run)["review"]
-        return state if state in ("awaiting_input", "deferred", "success", "failed", "upstream_failed") else None
+        ended = state in ("success", "failed", "upstream_failed")
+        waits = state in ("awaiting_input", "deferred") and executor_told(loop.stack, loop.dag("retrain"), run, "review")
+        return state if ended or waits else None
 
     return wait_for(look, lambda: f"{run} to ask, but {loop.tasks('retrain', run)}", seconds=180)
 
@@ -61,8 +63,6 @@ def path_of(loop: Loop, run: str) -> str:
 
 
 def answer(loop: Loop, run: str, option: str, **fields: Any) -> None:
-    # Airflow 3.3.2 loses an answer that comes before its executor has told that the parked task's process has ended: seconds.
-    time.sleep(8)
     (chosen,) = [found for found in loop.api.get(path_of(loop, run))["options"] if found.startswith(option)]
     loop.api.patch(path_of(loop, run), {"chosen_options": [chosen], "params_input": fields})
 
