@@ -52,6 +52,12 @@ class RetrainStatus(Status):
     promotion: Promotion
     version_url: str | None = None
 
+    @property
+    def refitted_as(self) -> str | None:
+        """The version that serves instead of the promoted one: the same recipe, fitted on the newest rows too."""
+        serves = self.promotion.champion_version
+        return serves if self.promotion.promoted and serves != self.verdict.version else None
+
 
 @dataclass(frozen=True)
 class PeriodProfile:

@@ -103,7 +103,7 @@ def _page(model: "Model", now: datetime) -> str:
         one=replace(one, faults=(*one.faults, *faults)),
         now=now,
         plot=charts,
-        history=charts.history(checks, retrainings, profiles),
+        history=charts.history(checks, retrainings, profiles, _withdrawn_periods(deliveries)),
         retrainings=retrainings[: -_ENTRIES - 1 : -1],
         score=_score(read, model, judged, checks, latest),
         evidence=_evidence(model.name, judged, checks),
@@ -120,6 +120,15 @@ def _withdrawn_since(delivery: "Intake", others: "Sequence[Intake]") -> bool:
     return not delivery.withdrawn and any(
         one.withdrawn and one.file.key == file.key and one.file.landed_at >= file.landed_at for one in others
     )
+
+
+def _withdrawn_periods(deliveries: "Sequence[Intake]") -> set[datetime]:
+    """The periods whose rows were taken back, as far as these deliveries tell: nothing else was delivered for them."""
+    gone, counted = set[tuple[str, datetime]](), set[tuple[str, datetime]]()
+    for each in deliveries:
+        of = gone if _withdrawn_since(each, deliveries) else counted
+        of.update((each.file.stream, period) for period in each.periods)
+    return {period for _, period in gone - counted}
 
 
 def _ledger(read: "Reader", name: str) -> "tuple[list[Entry], list[Entry], list[str]]":

@@ -8,7 +8,8 @@ from include.decisions.scoring.fairness import in_words
 from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
 from include.figures import figure, signed
-from include.models.contract import Criteria
+from include.models.contract import Criteria, Model, ReviewPlace
+from include.periods import in_a_word
 
 # What each kind of corruption in the catalogue is, in a few words.
 CORRUPTIONS = {
@@ -124,6 +125,20 @@ def _shown(scorecard: Scorecard | None) -> Iterator[str]:
         f"On {rows}, it is {change} by {figure(abs(gain.value))} {metric}{sure} "
         f"(95 % interval of the gain {signed(gain.low)} to {signed(gain.high)})."
     )
+
+
+def what_follows(model: Model, where: ReviewPlace, orchestrator: str) -> str:
+    """Who is asked before a challenger serves that the gate would promote, and what it is watched by afterwards."""
+    asked = {
+        "none": "nobody is asked, it is promoted now",
+        "orchestrator": f"a person is asked in {orchestrator or 'the orchestrator'}",
+        "registry": "a person is asked in MLflow",
+    }[where]
+    if model.probation is None:
+        return f"{asked}; there is no probation."
+    periods, unit = model.probation.periods, in_a_word(model.feed.period)
+    unit += "s" if periods > 1 else ""
+    return f"{asked}; then it is on probation for {periods} {unit} against the version that it replaces, where there is one."
 
 
 def what_got_worse(

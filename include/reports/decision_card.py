@@ -39,9 +39,10 @@ _GAP = "\N{ZERO WIDTH SPACE}\N{EM SPACE}"
 class CardFacts:
     """What the card shows beside the evidence; `champion` is None where there is none to compare with.
 
-    `production_noise` lines describe the noise in production; `override` what a person allowed, and who; `own_code`
-    the format of an artifact that runs its own code, and why it has that; `plot_url` is the
-    address of the picture, `candidate` the name of the one that the challenger is, `choice` why, `pool` what it was chosen
+    `follows` is what comes after a promotion, in a sentence. `production_noise` lines describe the noise in production;
+    `override` what a person allowed, and who; `own_code` the format of an artifact that runs its own code, and why it has
+    that; `plot_url` is the address of the picture, `candidate` the name of the one that the challenger is, `choice` why,
+    `pool` what it was chosen
     from, `importance` what each feature is worth, `test_score` the ML Test Score in a line, `error_budget` what the comparison
     spent, in words; `fixed` are the corruptions whose severities the model's file sets; `in_use` is what both would do in use.
     """
@@ -62,6 +63,7 @@ class CardFacts:
     cost: Cost = field(default_factory=Cost)
     champion_cost: Cost | None = None
     production_noise: Sequence[str] = ()
+    follows: str = ""
     override: str = ""
     own_code: str = ""
     plot_url: str | None = None

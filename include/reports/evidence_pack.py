@@ -269,7 +269,7 @@ def _cell(cell: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _number(value: object) -> str:
-    return figure(value, 4) if isinstance(value, int | float) else "–"
+    return figure(value) if isinstance(value, int | float) else "–"
 
 
 def _fairness(known: OnRecord) -> Section:

@@ -1,7 +1,7 @@
 """What the charts of a model's history show: quality, drift and noise by period, on one time axis. Pure and light."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -74,11 +74,19 @@ class HistoryCharts:
     noise: tuple[NoiseRow, ...]
 
 
-def history(checks: Checks, retrainings: Sequence[RetrainStatus], profiles: Sequence[PeriodProfile]) -> HistoryCharts | None:
-    """From what is on record, oldest first; None where no period was checked."""
+def history(
+    checks: Checks,
+    retrainings: Sequence[RetrainStatus],
+    profiles: Sequence[PeriodProfile],
+    withdrawn: Collection[datetime] = (),
+) -> HistoryCharts | None:
+    """From what is on record, oldest first; None where no period was checked. Of `withdrawn` periods rows were taken back."""
     if axis := axis_of(checks):
         return HistoryCharts(
-            axis, quality_picture(axis, checks, retrainings), drift_picture(axis, checks), noise_picture(axis, profiles)
+            axis,
+            quality_picture(axis, checks, retrainings, withdrawn),
+            drift_picture(axis, checks),
+            noise_picture(axis, profiles),
         )
     return None
 
@@ -89,7 +97,9 @@ def axis_of(checks: Checks) -> TimeAxis | None:
     return TimeAxis(tuple(moments), QUALITY.left, QUALITY.right) if moments else None
 
 
-def quality_picture(axis: TimeAxis, checks: Checks, retrainings: Sequence[RetrainStatus]) -> QualityPicture:
+def quality_picture(
+    axis: TimeAxis, checks: Checks, retrainings: Sequence[RetrainStatus], withdrawn: Collection[datetime] = ()
+) -> QualityPicture:
     """From the statuses, oldest first; of a period that was judged more than once the newest counts."""
     measured = {one.quality.period: one for one in checks if one.quality.period and one.quality.value is not None}
     newest = {one.quality.estimate_of: one for one in checks if one.quality.estimate_of}
@@ -99,7 +109,10 @@ def quality_picture(axis: TimeAxis, checks: Checks, retrainings: Sequence[Retrai
     scale = Scale(*widened(value for value in values if value is not None), QUALITY.bottom, QUALITY.top)
     return QualityPicture(
         bands=_bands(axis, checks),
-        measured=tuple(_point(axis, scale, period, one, "dot") for period, one in sorted(measured.items())),
+        measured=tuple(
+            _taken_back(_point(axis, scale, period, one, "dot"), period in withdrawn)
+            for period, one in sorted(measured.items())
+        ),
         estimated=tuple(_point(axis, scale, period, one, "guess") for period, one in sorted(estimated.items())),
         marks=_marks(axis, retrainings),
         ticks=scale.ticks() if values else (),
@@ -119,6 +132,12 @@ def _point(axis: TimeAxis, scale: Scale, period: datetime, check: MonitorStatus,
         high=scale.at(high),
         low=scale.at(low),
     )
+
+
+def _taken_back(point: Point, is_withdrawn: bool) -> Point:
+    if not is_withdrawn:
+        return point
+    return replace(point, kind="withdrawn", summary=f"{point.summary}; these rows were withdrawn since")
 
 
 def drift_picture(axis: TimeAxis, checks: Checks) -> tuple[Bar, ...]:

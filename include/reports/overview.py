@@ -88,6 +88,7 @@ class Line:
     measured_version: str | None = None
     verdict: str | None = None
     verdict_version: str | None = None
+    refitted_as: str | None = None
     verdict_as_of: datetime | None = None
     answered: bool = False
     broken: str = ""
@@ -271,4 +272,9 @@ def _of_check(status: MonitorStatus) -> dict[str, Any]:
 
 def _of_retraining(status: RetrainStatus) -> dict[str, Any]:
     verdict = status.verdict
-    return {"verdict": verdict.verdict, "verdict_version": verdict.version, "verdict_as_of": status.as_of}
+    return {
+        "verdict": verdict.verdict,
+        "verdict_version": verdict.version,
+        "refitted_as": status.refitted_as,
+        "verdict_as_of": status.as_of,
+    }

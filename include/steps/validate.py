@@ -43,6 +43,7 @@ from include.formats import format_named
 from include.ledger.entries import Entry
 from include.models.contract import BASELINE, Model
 from include.noise.suite import NoiseSuite
+from include.reports.card_words import what_follows
 from include.reports.decision_card import LONGEST, CardFacts, decision_card
 from include.reports.decision_plots import decision_picture
 from include.reports.ml_test_score import ScoreInputs, ml_test_score
@@ -473,6 +474,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
     context, versions = comparison.context, comparison.versions
     model, request = context.model, context.request
     champion, anchor = versions.get("champion"), versions.get("anchor")
+    where = context.services.settings.review.get(model.name, model.review.where)
     return CardFacts(
         model=model.name,
         challenger=comparison.number,
@@ -493,6 +495,7 @@ def _facts(comparison: _Comparison, answers: _Answers, judgement: _Judgement) ->
         cost=answers.cost,
         champion_cost=_cost_on(champion) if champion else None,
         production_noise=comparison.production_noise,
+        follows=what_follows(model, where, request.orchestrator) if judgement.decision.verdict == "promote" else "",
         override=answers.override,
         own_code=_own_code(model, versions["challenger"]),
         fixed=tuple(model.noise.severities),

@@ -314,6 +314,8 @@ def test_deliveries_stand_on_the_page_with_what_became_of_them(monkeypatch: pyte
     assert shown.count("60 rows, withdrawn since") == 1, "its own line says so too"
     assert shown.count("<tr>") == 1 + 10
     assert "Withdraw a delivery" in shown
+    deliveries, _ = Records(world.lake).newest_intakes("toy", 12)
+    assert models_page._withdrawn_periods(deliveries) == {day(2)}
 
 
 def test_a_history_that_was_taken_in_again_is_the_one_that_is_shown() -> None:

@@ -11,12 +11,12 @@ from include.decisions.scoring.importance import Importance
 from include.decisions.scoring.in_use import InUse
 from include.decisions.scoring.operating_point import OperatingPoint, Outcomes
 from include.decisions.scoring.scorecard import ALL_ROWS, CLEAN, Cell, Measured, Scorecard
-from include.models.contract import Criteria
+from include.models.contract import Criteria, Probation, ReviewPlace
 from include.noise.catalogue import BY_NAME
-from include.reports.card_words import CORRUPTIONS, names_of, summary, what_got_worse, with_names
+from include.reports.card_words import CORRUPTIONS, names_of, summary, what_follows, what_got_worse, with_names
 from include.reports.decision_card import LONGEST, CardFacts, decision_card
 from include.results import Contestant, Searched, Snapshot
-from tests.toy import day
+from tests.toy import changed, day
 
 CRITERIA = Criteria(metric="roc_auc", floor=0.6, noisy_floor=0.55, margin=0.02)
 FACTS = CardFacts(
@@ -356,3 +356,22 @@ def test_conditions_are_in_words() -> None:
 def test_every_corruption_has_words() -> None:
     """One that is added to the catalogue is named here too."""
     assert set(CORRUPTIONS) == set(BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("where", "probation", "said"),
+    [
+        ("none", Probation(periods=4), "nobody is asked, it is promoted now; then it is on probation for 4 days against"),
+        (
+            "orchestrator",
+            Probation(periods=1, looks=1),
+            "a person is asked in Prefect; then it is on probation for 1 day against",
+        ),
+        ("registry", None, "a person is asked in MLflow; there is no probation."),
+    ],
+)
+def test_a_card_says_what_follows(where: ReviewPlace, probation: Probation | None, said: str) -> None:
+    """Who is asked, and what watches the new champion."""
+    follows = what_follows(changed(probation=probation), where, "Prefect")
+    assert follows.startswith(said)
+    assert f"**What follows:** {said}" in card(facts=replace(FACTS, follows=follows))

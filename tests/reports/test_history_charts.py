@@ -107,6 +107,16 @@ def test_noise_is_listed_strongest_first() -> None:
     assert len(found) == 12
 
 
+def test_what_was_measured_on_withdrawn_rows_stands_apart() -> None:
+    """It is kept, told as what it is, and on no line between the others."""
+    checks = [judged(0, 0.7), judged(1, 0.2), judged(2, 0.7)]
+    axis = axis_of(checks)
+    assert axis is not None
+    found = quality_picture(axis, checks, [], {FIRST + WEEK})
+    assert [dot.kind for dot in found.measured] == ["dot", "withdrawn", "dot"]
+    assert found.measured[1].summary.endswith("these rows were withdrawn since")
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 10))
 def test_everything_stands_inside(values: list[float], weight: float) -> None:
     """Whatever the values are, no dot, bar or mark leaves its picture."""

@@ -14,7 +14,7 @@ from include.holds import Hold
 from include.models.contract import Model
 from include.reports.overview import FailedRun, Line, Runs, line, overview
 from include.reports.pages import render
-from include.results import Approval, Checked, Drift, Finding, Quality, Scored
+from include.results import Approval, Checked, Drift, Finding, Quality, Refreshed, Scored
 from include.statuses import FailedTask, Latest, Posted
 from tests.statuses import monitor_status, retrain_status
 from tests.toy import MODEL, World, day
@@ -59,6 +59,12 @@ def test_a_line_says_what_the_real_steps_wrote() -> None:
     assert (found.value, found.measured_on, found.maturity) == (0.8, day(7), 0.4)
     assert (found.verdict, found.verdict_version, found.verdict_as_of) == ("promote", "1", day(13))
     assert "0.8" in shown(found)
+    assert "refitted" not in shown(found)
+    refitted = Refreshed(version="2", instead_of="1", summary="version 2 is champion")
+    world.do("announce", day(13), verdict=verdict, approval=APPROVAL, promotion=promotion, refreshed=refitted)
+    again = line(MODEL, LatestStatus(world.lake).of("toy"), Runs(), NOW)
+    assert (again.verdict_version, again.refitted_as) == ("1", "2")
+    assert "version 1, refitted as 2" in shown(again)
 
 
 def test_a_model_not_checked_for_long_is_shown_as_silent() -> None:
