@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 SERVING := .serving
 MLSERVER := mlserver==1.7.1
 PREFECT := .prefect
+DOCS := .docs
 # Who schedules: airflow or prefect.
 ORCHESTRATOR ?= airflow
 OF := $(if $(filter prefect,$(ORCHESTRATOR)),$(PREFECT),$(VENV))
@@ -23,7 +24,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 given = $(or $($(1)),$(error make $@ needs $(1)=name, as in make $@ $(1)=$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo down pictures env nightly test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect new-model
+.PHONY: help demo down docs pictures env nightly test test-grown-up test-containers test-serving test-databases test-dask test-prefect estimators test-estimators test-torch check audit sbom bench bench-gate bench-field lock lock-serving lock-prefect lock-docs new-model
 .PHONY: check-model replay ledger evidence quarantine prune slack-preview settings-page reference-page
 
 help: ## this list
@@ -31,6 +32,9 @@ help: ## this list
 
 demo: $(OF)/.ready ## the whole stack on this machine, with real history played into it (DETACH=1 keeps it running, WEEKS=n, ORCHESTRATOR=prefect)
 	@$(OF)/bin/python -m demo
+
+docs: $(DOCS)/.ready ## the documents as a site: .docs/site/index.html (a link that leads nowhere is an error)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --config-file deploy/docs/mkdocs.yml
 
 pictures: $(READY) ## the pictures of the documents, from the demo that runs (needs Chromium)
 	@$(BIN)/python -m demo.pictures
@@ -134,6 +138,10 @@ lock-prefect: $(READY) ## resolve Prefect's own environment into deploy/prefect/
 	  --generate-hashes --quiet --custom-compile-command 'make lock-prefect' --output-file deploy/prefect/requirements.txt
 	@rm $(PREFECT).constraints
 
+lock-docs: $(READY) ## resolve what builds the site of documents into deploy/docs/requirements.txt, with hashes
+	@$(BIN)/uv pip compile deploy/docs/requirements.in --universal --python-version 3.11 --generate-hashes --quiet \
+	  --custom-compile-command 'make lock-docs' --output-file deploy/docs/requirements.txt
+
 new-model: $(READY) ## a file for your model, include/models/NAME.py (NAME=churn; DATA=sample.csv KEY=visit_id guesses the columns)
 	@$(BIN)/python -m include.cli new-model "$(call given,NAME,churn DATA=sample.csv KEY=visit_id (both are optional))" $(if $(DATA),"$(DATA)") $(if $(KEY),--key "$(KEY)")
 
@@ -172,7 +180,8 @@ prune: $(READY) ## what is no longer needed: shown, and removed with SURE=yes (M
 # Made aside and stamped last, so that an interrupted install is begun again.
 $(READY): requirements.txt
 $(PREFECT)/.ready: deploy/prefect/requirements.txt
-$(READY) $(PREFECT)/.ready:
+$(DOCS)/.ready: deploy/docs/requirements.txt
+$(READY) $(PREFECT)/.ready $(DOCS)/.ready:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 	  echo "$(PYTHON) is `$(PYTHON) --version 2>&1 | tail -n 1`; Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \

@@ -222,6 +222,11 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make quarantine MODEL=…": Here(2, NO_STACK, typed="make quarantine MODEL=flight_delays"),
     "make replay MODEL=flight_delays": Here(2, NO_STACK),
     "make sbom": Here(0, '"apache-airflow"', leaves="sbom.json"),
+    "make docs": By(".ci/run"),
+    "make check-model NAME=renewals DATA=renewals.csv": By("tests/test_recipes.py::test_files_lead_to_a_verdict"),
+    "python -m include.cli check-model renewals_sql --source postgresql+psycopg2://reader@db.example/shop": By(
+        "tests/test_recipes.py::test_a_database_leads_to_a_verdict"
+    ),
     "make settings-page": Here(0, "settings of the pipeline"),
     "make reference-page": Here(0, "types"),
     "make pictures": Cannot("takes pictures of the demo that runs, with Chromium"),
