@@ -32,7 +32,7 @@ _MOST_WEEKS = 40
 def main() -> int:
     """Run the demo; 0 when every delivery was dealt with."""
     # So that Live, the farewell and a screenshot look the same in a pipe.
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 100)
     try:
         orchestrator = _orchestrator(os.environ.get("ORCHESTRATOR") or "airflow")
         return run(console, _weeks(os.environ.get("WEEKS") or "8"), orchestrator, detached=bool(os.environ.get("DETACH")))

@@ -29,6 +29,7 @@ from websockets.sync.client import ClientConnection, connect
 from demo.__main__ import SUMMARY, player_of
 from demo.live_view import view
 from demo.player import Row
+from demo.review_stack import asking
 from deploy.local.stack import Stack
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +57,8 @@ class Picture:
     schemes: tuple[str, ...] = ("light",)
     seconds: float = 4.0
     click: str = ""
+    # The width that is kept, from the left; 0 keeps all of it.
+    kept: int = 0
 
     def file(self, scheme: str) -> Path:
         """Where it is kept."""
@@ -99,9 +102,28 @@ PICTURES = (
     Picture("ledger", "/ledger/flight_delays.monitor", 1200, 640, _template("card.html", "ledger_card.md")),
     Picture("run", "/dags/flight_delays.retrain/runs/{promoted}", 1440, 900, ("dags/retrain.py",), seconds=9.0),
     Picture("form", "/dags/flight_delays.monitor", 1200, 1100, ("include/run_form.py",), seconds=9.0, click="Trigger"),
+    Picture("rollback", "/dags/flight_delays.rollback", 1200, 900, ("include/run_form.py",), seconds=9.0, click="Trigger"),
 )
+# Of files.
+REPLAY = Picture("replay", "", 900, 1180, _template("replay.html", "charts.html"))
+MESSAGES = Picture("slack-preview", "", 900, 1000, (f"{_TEMPLATES}/slack_preview.html", "include/cli/slack_preview.py"))
+# Of a stack of its own, by where the question is asked: {run} is the run that asks.
+QUESTIONS = {
+    "orchestrator": Picture(
+        "review_airflow",
+        "/dags/traffic_volume.retrain/runs/{run}/tasks/review/required_actions",
+        1400,
+        900,
+        _template("review.md")[1:],
+        seconds=9.0,
+    ),
+    "registry": Picture(
+        "review_registry", "/#/models/traffic_volume/versions/1", 1400, 900, _template("review.md")[1:], seconds=9.0, kept=1035
+    ),
+}
 # Drawn by the demo itself, as wide as a terminal of so many columns.
 TABLE = Picture("demo", "", 0, 0, ("demo/live_view.py",))
+ALL = (*PICTURES, TABLE, MESSAGES, REPLAY, *QUESTIONS.values())
 
 
 @dataclass
@@ -131,7 +153,8 @@ class Browser:
             wanted = f"[...document.querySelectorAll('button')].find(one => one.textContent.trim() === '{picture.click}')"
             self.call("Runtime.evaluate", expression=f"{wanted}.click()")
             time.sleep(picture.seconds)
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        clip = {"x": 0, "y": 0, "width": picture.kept or picture.width, "height": picture.height, "scale": 1}
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", clip=clip)["data"])
 
 
 @contextmanager
@@ -184,6 +207,32 @@ def table(browser: Browser, rows: list[Row], elapsed: float) -> bytes:
         return browser.take(f"file://{file.name}", replace(TABLE, width=width, height=height))
 
 
+def replayed(browser: Browser, stack: Stack) -> bytes:
+    """The page of a replay that is made now: half a minute on two cores."""
+    command = [sys.executable, "-m", "include.cli", "replay", "traffic_volume"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.search(r"/runs/(\w+)/artifacts/(\S+)", answer.stdout)
+    assert found, answer.stdout
+    # The file itself, without MLflow's frame around it.
+    file = requests.get(f"{stack.mlflow_url}/get-artifact", {"run_uuid": found[1], "path": found[2]}, timeout=30)
+    return _of_file(browser, file.content, REPLAY)
+
+
+def messages(browser: Browser) -> bytes:
+    """The messages as Slack shows them."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "slack.html"
+        subprocess.run([sys.executable, "-m", "include.cli", "slack-preview", str(page)], capture_output=True, check=True)
+        return _of_file(browser, page.read_bytes(), MESSAGES)
+
+
+def question(where: str, picture: Picture) -> bytes:
+    """What a person is asked, on a stack of its own: three minutes."""
+    with asking(where) as (stack, run), browser(_token(stack), stack.airflow_url) as page:
+        begin = stack.airflow_url if where == "orchestrator" else stack.mlflow_url
+        return page.take(f"{begin}{picture.path.format(run=quote(run, safe=''))}", picture)
+
+
 def runs_of(rows: list[Row]) -> dict[str, str]:
     """The runs that the pictures show: a promotion, a page, and a refusal for noise; by name, quoted for an address."""
     promoted = [row.retrain for row in rows if row.model == "flight_delays" and row.retrain and row.retrain.promotion.promoted]
@@ -198,23 +247,43 @@ def runs_of(rows: list[Row]) -> dict[str, str]:
 def main() -> int:
     """Take every picture, and note what it was taken of."""
     stack = Stack()
-    user = {"username": "admin", "password": stack.passwords["admin"]}
-    token = requests.post(f"{stack.airflow_url}/auth/token", json=user, timeout=30).json()["access_token"]
     # What was played already is only read again.
     player = player_of(stack, WEEKS, "airflow")
     player.play()
     runs, taken = runs_of(player.rows), {}
-    with browser(token, stack.airflow_url) as page:
-        TABLE.file("light").write_bytes(table(page, player.rows, json.loads(SUMMARY.read_text())["seconds"]["all"]))
-        taken[TABLE.name] = digest(TABLE.sources)
+    with browser(_token(stack), stack.airflow_url) as page:
         for picture in PICTURES:
             address = f"{stack.airflow_url}{picture.path.format(**runs)}"
             for scheme in picture.schemes:
                 picture.file(scheme).write_bytes(page.take(address, picture, scheme))
                 print(picture.file(scheme).relative_to(ROOT))
             taken[picture.name] = digest(picture.sources)
+        _keep(TABLE, table(page, player.rows, json.loads(SUMMARY.read_text())["seconds"]["all"]), taken)
+        _keep(MESSAGES, messages(page), taken)
+        _keep(REPLAY, replayed(page, stack), taken)
+    for where, picture in QUESTIONS.items():
+        _keep(picture, question(where, picture), taken)
     TAKEN.write_text(json.dumps(taken, indent=1) + "\n")
     return 0
+
+
+def _keep(picture: Picture, data: bytes, taken: dict[str, str]) -> None:
+    picture.file("light").write_bytes(data)
+    taken[picture.name] = digest(picture.sources)
+    print(picture.file("light").relative_to(ROOT))
+
+
+def _of_file(browser: Browser, page: bytes, picture: Picture) -> bytes:
+    with tempfile.NamedTemporaryFile(suffix=".html") as file:
+        file.write(page)
+        file.flush()
+        return browser.take(f"file://{file.name}", picture)
+
+
+def _token(stack: Stack) -> str:
+    user = {"username": "admin", "password": stack.passwords["admin"]}
+    answer = requests.post(f"{stack.airflow_url}/auth/token", json=user, timeout=30)
+    return str(answer.json()["access_token"])
 
 
 if __name__ == "__main__":

@@ -92,8 +92,10 @@ def with_names(text: str, names: Mapping[str, str]) -> str:
     return _ID.sub(lambda found: names.get(found[0], found[0]), text)
 
 
-def summary(decision: Decision, scorecard: Scorecard | None, challenger: str, champion: str | None) -> list[str]:
-    """Three plain sentences: what was decided, what the comparison shows, and what follows."""
+def summary(
+    decision: Decision, scorecard: Scorecard | None, challenger: str, champion: str | None, follows: str = ""
+) -> list[str]:
+    """Three plain sentences: what was decided, what the comparison shows, and what follows, which a promotion is told."""
     decided = {
         "promote": f"Version {challenger} may become champion" + (f" instead of version {champion}." if champion else "."),
         "keep": f"Version {challenger} does not become champion" + (f": version {champion} stays." if champion else "."),
@@ -101,13 +103,13 @@ def summary(decision: Decision, scorecard: Scorecard | None, challenger: str, ch
         + (f" than version {champion}, which stays champion." if champion else "."),
         "blocked": f"Version {challenger} was not judged: a check failed or could not be made.",
     }[decision.verdict]
-    follows = {
-        "promote": "It goes on as the model declares: a person is asked first, or it answers at once and is on probation.",
+    next_step = {
+        "promote": follows,
         "keep": "No action is needed; the next retraining trains another one.",
         "inconclusive": "No action is needed; the next retraining has more rows.",
         "blocked": "Mend what the first reason names, then run the retraining again.",
     }[decision.verdict]
-    return [decided, *_shown(scorecard), follows]
+    return [decided, *_shown(scorecard), *filter(None, [next_step])]
 
 
 def _shown(scorecard: Scorecard | None) -> Iterator[str]:
@@ -130,9 +132,9 @@ def _shown(scorecard: Scorecard | None) -> Iterator[str]:
 def what_follows(model: Model, where: ReviewPlace, orchestrator: str) -> str:
     """Who is asked before a challenger serves that the gate would promote, and what it is watched by afterwards."""
     asked = {
-        "none": "nobody is asked, it is promoted now",
-        "orchestrator": f"a person is asked in {orchestrator or 'the orchestrator'}",
-        "registry": "a person is asked in MLflow",
+        "none": "Nobody is asked, it is promoted now",
+        "orchestrator": f"A person is asked in {orchestrator or 'the orchestrator'}",
+        "registry": "A person is asked in MLflow",
     }[where]
     if model.probation is None:
         return f"{asked}; there is no probation."

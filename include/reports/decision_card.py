@@ -94,7 +94,7 @@ def decision_card(
         card = render(
             "decision_card.md",
             decision=decision,
-            summary=summary(decision, scorecard, facts.challenger, facts.champion),
+            summary=summary(decision, scorecard, facts.challenger, facts.champion, facts.follows),
             reasons=[with_names(reason, names) for reason in decision.reasons],
             choice=with_names(facts.choice, names),
             scorecard=scorecard,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from demo.pictures import IMAGES, PICTURES, ROOT, TABLE, TAKEN, Picture, digest
+from demo.pictures import ALL, IMAGES, ROOT, TAKEN, Picture, digest
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TAKEN_OF = json.loads(TAKEN.read_text())
 
 
-@pytest.mark.parametrize("picture", [*PICTURES, TABLE], ids=lambda picture: picture.name)
+@pytest.mark.parametrize("picture", ALL, ids=lambda picture: picture.name)
 def test_no_page_has_changed_since_its_picture_was_taken(picture: Picture) -> None:
     """Where this fails: look at the page, and take the pictures again, `make demo DETACH=1 && make pictures`."""
     assert TAKEN_OF[picture.name] == digest(picture.sources), f"{picture.name} is older than what it shows"

@@ -279,7 +279,7 @@ def test_three_plain_sentences_say_what_it_means() -> None:
     assert "On 567 rows that neither saw, clean and noisy, it is better by 0.03 roc\\_auc" in shown
     for word in ("promote", "keep", "inconclusive", "blocked"):
         for evidence, champion in ((COMPARED, "6"), (ALONE, None), (None, "6")):
-            sentences = summary(Decision(word, ("r",)), evidence, "7", champion)
+            sentences = summary(Decision(word, ("r",)), evidence, "7", champion, "Nobody is asked.")
             assert len(sentences) == (3 if evidence else 2)
             assert all(one.endswith(".") and one[0].isupper() for one in sentences)
     doubtful = replace(COMPARED, blend=Measured(0.01, 0.02))
@@ -361,17 +361,17 @@ def test_every_corruption_has_words() -> None:
 @pytest.mark.parametrize(
     ("where", "probation", "said"),
     [
-        ("none", Probation(periods=4), "nobody is asked, it is promoted now; then it is on probation for 4 days against"),
+        ("none", Probation(periods=4), "Nobody is asked, it is promoted now; then it is on probation for 4 days against"),
         (
             "orchestrator",
             Probation(periods=1, looks=1),
-            "a person is asked in Prefect; then it is on probation for 1 day against",
+            "A person is asked in Prefect; then it is on probation for 1 day against",
         ),
-        ("registry", None, "a person is asked in MLflow; there is no probation."),
+        ("registry", None, "A person is asked in MLflow; there is no probation."),
     ],
 )
 def test_a_card_says_what_follows(where: ReviewPlace, probation: Probation | None, said: str) -> None:
     """Who is asked, and what watches the new champion."""
     follows = what_follows(changed(probation=probation), where, "Prefect")
     assert follows.startswith(said)
-    assert f"**What follows:** {said}" in card(facts=replace(FACTS, follows=follows))
+    assert said in card(facts=replace(FACTS, follows=follows))
