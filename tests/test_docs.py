@@ -1,5 +1,6 @@
 """What the documents say is so."""
 
+import importlib
 import importlib.util
 import json
 import re
@@ -8,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bench import crash, orchestrators, pays, policy, pull
@@ -166,6 +169,24 @@ def test_the_recipe_of_a_search_keeps_the_model_contract() -> None:
         model = replace(model_template.MODEL, candidates=(recipe.TUNED,))
         fits_and_predicts(model)
         survives_the_registry(model)
+
+
+@pytest.mark.parametrize(
+    ("example", "module", "name"),
+    [("metric", "include.decisions.scoring.metrics", "_bias"), ("corruption", "include.noise.numeric", "halved")],
+)
+def test_what_a_contributor_is_shown_works_in_its_module(example: str, module: str, name: str) -> None:
+    """The example of CONTRIBUTING.md, put where it says: it uses what the module has, and does what the page says."""
+    found = re.search(rf"```python\n# example: {example}\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    assert found
+    names = dict(vars(importlib.import_module(module)))
+    exec(found[1], names)
+    if example == "metric":
+        value, influence = names[name](np.array([1.0, 2.0]), np.array([2.0, 5.0]))
+        assert (value, influence.tolist()) == (2.0, [-1.0, 1.0])
+    else:
+        spoilt = names[name](pd.Series([2.0, 4.0, 0.0]), 1.0, np.random.default_rng(1))
+        assert spoilt.tolist() == [1.0, 2.0, 0.0]
 
 
 def test_the_first_screen_says_what_was_measured() -> None:

@@ -235,6 +235,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make test ARGS=\"-m 'not whole_loop'\"": Here(
         0, "passed", typed="make test ARGS=\"-m 'not whole_loop' tests/test_errors.py\""
     ),
+    'make test ARGS="tests/noise"': Here(0, "passed", typed='make test ARGS="tests/test_errors.py"'),
     "make lock-serving": Cannot("asks a package index, and may change the inference server's lock"),
     "make test-dask": By(".ci/nightly"),
     "make test-prefect": By("tests/prefect/test_promises.py"),
