@@ -54,6 +54,14 @@ def test_the_figures_of_the_evidence_are_the_measured_ones() -> None:
             assert row in text, row
 
 
+def test_the_requests_of_a_run_are_the_counted_ones() -> None:
+    """As `bench-requests` counted them."""
+    text, figures = (ROOT / "docs/evidence.md").read_text(), results("requests")
+    for said, stage in (("a check", "monitor"), ("a retraining", "retrain")):
+        counts = [figures[f"{stage}_{periods}"][which]["S3"] for which in ("now", "before") for periods in (10, 60)]
+        assert f"| {said} | {' | '.join(f'{count:,}' for count in counts)} |" in text
+
+
 @pytest.mark.parametrize("name", ["loop_card_fraud", "loop_support_intents"])
 def test_what_the_loop_made_of_the_stories_is_what_was_measured(name: str) -> None:
     """Every number that the page gives, and the days on which drift and decay were reported."""

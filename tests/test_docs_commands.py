@@ -177,6 +177,7 @@ COMMANDS: dict[str, Here | By | Cannot] = {
     "make bench-noise": MINUTES,
     "make bench-orchestrators": MINUTES,
     "make bench-overhead": MINUTES,
+    "make bench-requests": MINUTES,
     "make bench-policy": MINUTES,
     "make bench-probation": MINUTES,
     "make bench-scale": MINUTES,
