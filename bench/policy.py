@@ -6,13 +6,14 @@ week, labels as late as they are. Policies are chosen on the first half of the w
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench import results
+from bench.histories import HISTORIES as PUBLIC
 from demo.upstream import FLIGHTS, FRAUD, INTENTS, SEARCHES, Stream
 from include.decisions.replay.plan import plan_backtest
 from include.decisions.replay.scores import backtest_of
@@ -32,35 +33,68 @@ POLICIES = (STATIC, *_USUAL, "PSI above 0.2", DEFAULT, RECOMMENDED)
 
 @dataclass(frozen=True)
 class ReplayedHistory:
-    """One history: every `one_in`-th row of its stream, the windows (the model's own first), and what was changed in words."""
+    """One history: model, rows, windows (the model's own first; none: the usual ones), what was changed in words."""
 
-    stream: Stream
-    windows: tuple[int | None, ...]
-    one_in: int = 1
+    model: Model
+    rows: Callable[[], pd.DataFrame]
+    windows: tuple[int | None, ...] = ()
     changed: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+
+def _of_the_demo(stream: Stream, windows: tuple[int | None, ...], one_in: int = 1, changed: str = "") -> ReplayedHistory:
+    """Every `one_in`-th row; where rows are left out, without the noisy copies too: they double a text model's cost."""
+    model = find_model(stream.name)
+
+    def rows() -> pd.DataFrame:
+        return stream.history().sort_values(model.feed.time, kind="stable").iloc[::one_in]
+
+    return ReplayedHistory(model.with_candidate(augment=None) if one_in > 1 else model, rows, windows, changed)
+
+
+def _public(name: str) -> ReplayedHistory:
+    history = PUBLIC[name]
+    return ReplayedHistory(history.model, history.rows, changed="one row in two" if history.one_in == 2 else "")
 
 
 HISTORIES = (
-    ReplayedHistory(FLIGHTS, (None, 13)),
-    ReplayedHistory(SEARCHES, (26, 52), one_in=6, changed="one row in six, trained on clean texts only"),
-    ReplayedHistory(INTENTS, (40,), one_in=2, changed="one row in two"),
-    ReplayedHistory(FRAUD, (26,), one_in=3, changed="one row in three"),
+    _of_the_demo(FLIGHTS, (None, 13)),
+    _of_the_demo(SEARCHES, (26, 52), one_in=6, changed="one row in six, trained on clean texts only"),
+    _of_the_demo(INTENTS, (40,), one_in=2, changed="one row in two"),
+    _of_the_demo(FRAUD, (26,), one_in=3, changed="one row in three"),
+    *map(
+        _public,
+        (
+            "traffic_volume",
+            "nebraska_rain",
+            "beijing_dust",
+            "bike_rides",
+            "tweet_devices",
+            "bird_strikes_months",
+            "hotel_rates",
+        ),
+    ),
 )
 
 
 def main(names: list[str]) -> int:
     """Replay the histories of these models, the others as they were, or all; print the tables, write the result."""
     earlier = results.read("policy").get("figures", {}).get("histories", {}) if names else {}
-    measured = {h.stream.name: measure(h) for h in HISTORIES if not names or h.stream.name in names}
-    report(earlier | measured)
+    measured = {h.name: measure(h) for h in HISTORIES if not names or h.name in names}
+    figures = earlier | measured
+    report({h.name: figures[h.name] for h in HISTORIES if h.name in figures})
     return 0
 
 
 def measure(history: ReplayedHistory) -> dict[str, Any]:
     """The figures of one history."""
     began = time.process_time()
-    model = model_of(history)
-    backtest = backtest_for(model, history)
+    model = history.model
+    backtest = backtest_for(history)
     metric = primary_metric(model)
     answer = replay(backtest, model, point_of(metric.name, metric.own))
     seconds = time.process_time() - began
@@ -83,16 +117,10 @@ def measure(history: ReplayedHistory) -> dict[str, Any]:
     }
 
 
-def model_of(history: ReplayedHistory) -> Model:
-    """The shipped model; where rows are left out, without the noisy copies too, which double what a model of texts costs."""
-    model = find_model(history.stream.name)
-    return model.with_candidate(augment=None) if history.one_in > 1 else model
-
-
-def backtest_for(model: Model, history: ReplayedHistory) -> Backtest:
+def backtest_for(history: ReplayedHistory) -> Backtest:
     """Fit and score every backtest model, with a line of progress."""
-    rows = history.stream.history().sort_values(model.feed.time, kind="stable")
-    rows = rows.iloc[:: history.one_in].assign(**{LABEL_DELIVERED: True}).reset_index(drop=True)
+    model = history.model
+    rows = history.rows().assign(**{LABEL_DELIVERED: True}).reset_index(drop=True)
     until = model.period_of(rows[model.feed.time].max().to_pydatetime())
     plan = plan_backtest(rows, model, until, history.windows)
     tables = []
@@ -128,14 +156,10 @@ def _without_gate(part: PolicyScore) -> dict[str, Any]:
 
 def table(histories: dict[str, Any]) -> str:
     """What docs/replay.md shows: for each history and policy the share kept, the retrainings, and the net value a week."""
-    heads = [f"{name}, {figures['metric']}" for name, figures in histories.items()]
-    lines = ["| policy | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(histories)]
-    for policy in POLICIES:
-        cells = []
-        for figures in histories.values():
-            line = next((line for line in figures["policies"] if line["policy"] == policy), None)
-            cells.append(_cell(line) if line else "")
-        lines.append(f"| {policy} | " + " | ".join(cells) + " |")
+    lines = ["| history, metric | " + " | ".join(POLICIES) + " |", "| --- |" + " --- |" * len(POLICIES)]
+    for name, figures in histories.items():
+        by_policy = {line["policy"]: _cell(line) for line in figures["policies"]}
+        lines.append(f"| {name}, {figures['metric']} | " + " | ".join(by_policy.get(one, "") for one in POLICIES) + " |")
     return "\n".join(lines)
 
 

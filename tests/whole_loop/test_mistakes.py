@@ -1,4 +1,4 @@
-"""What a person does by mistake is found, told, and undone by what docs/runbook.md says, through the real scheduler.
+"""What a person does by mistake is found, told, and undone by what docs/day_two.md says, through the real scheduler.
 
 Other mistakes are undone elsewhere: promoted by hand and a wrong reviewer's answer (test_rollback.py, test_review.py), a
 delivery that is mostly bad (test_loop.py).
