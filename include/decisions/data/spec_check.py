@@ -44,7 +44,7 @@ class SpecFinding:
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.severity}: {self.what}: {self.value}. Accepted: {self.accepted}. {self.do}"
+        return f"{self.severity}: {self.what}: {self.value}. Expected: {self.accepted}. {self.do}"
 
 
 def check_spec(model: Model, table: pd.DataFrame, now: datetime) -> list[SpecFinding]:
@@ -101,16 +101,17 @@ def needs_more_rows(model: Model, rows: int, error: float) -> list[SpecFinding]:
 
     >>> from include.models import find_model
     >>> [finding.value for finding in needs_more_rows(find_model("traffic_volume"), 100, 16.0)]
-    ['a difference is known to ±16 on 100 held-out rows, about 396 would be needed']
+    ['on 100 held-out rows the standard error of a difference is 16; about 396 show a loss of a margin in four of five cases']
     """
     needed = math.ceil(rows * ((1.645 + 0.842) * error / model.criteria.margin) ** 2) if np.isfinite(error) else 0
     if needed <= rows:
         return []
-    value = f"a difference is known to ±{figure(error)} on {rows:,} held-out rows, about {needed:,} would be needed"
+    value = (
+        f"on {rows:,} held-out rows the standard error of a difference is {figure(error)}; about {needed:,} show a loss of "
+        "a margin in four of five cases"
+    )
     do = "Hold out more periods (holdout_periods), bring more data, or accept a wider margin."
-    return [
-        SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, "rows enough to see a loss of a margin", do)
-    ]
+    return [SpecFinding("doubt", f"criteria.margin {model.criteria.margin:g}", value, f"{needed:,} rows", do)]
 
 
 def needs_more_clusters(model: Model, clusters: Clusters) -> list[SpecFinding]:
