@@ -68,6 +68,7 @@ def checked(monkeypatch: pytest.MonkeyPatch, model: Model, *arguments: str) -> s
 
 
 def test_files_lead_to_a_verdict(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of the page and a CSV of its columns: nothing is wrong, and the gate promotes."""
     contracts().to_csv(tmp_path / "renewals.csv", index=False)
     model = importlib.import_module("include.models.renewals").MODEL
     said = checked(monkeypatch, model, str(tmp_path / "renewals.csv"))
@@ -76,6 +77,7 @@ def test_files_lead_to_a_verdict(models: Path, tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_database_leads_to_a_verdict(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both queries of the page, on a real database: what they give is judged as files are."""
     for number, stream in enumerate(("features", "labels")):
         (models / f"sql/renewals_{stream}.sql").write_text(block("A database", "sql", number))
     (models / "renewals_sql.py").write_text(block("A database"))
@@ -91,6 +93,7 @@ def test_a_database_leads_to_a_verdict(models: Path, tmp_path: Path, monkeypatch
 
 
 def test_several_candidates_are_compared(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All candidates of the page are on the card."""
     (models / "renewals_pool.py").write_text(f"{block('Files')}\n\n{block('Several candidates')}")
     pool = importlib.import_module("include.models.renewals_pool")
     contracts().to_csv(tmp_path / "renewals.csv", index=False)
