@@ -96,11 +96,11 @@ def test_an_outage_is_tried_again(driver: Driver, place: Place) -> None:
     place.stack._end_parts(["seaweedfs"])
     try:
         run = place.trigger(driver, "monitor", as_of=place.until.isoformat())
-        wait_for(lambda: driver.api.tasks(pipeline, run).get("pull") == "up_for_retry", "pull to be tried again", seconds=300)
+        wait_for(lambda: driver.api.tasks(pipeline, run).get("reconcile") == "up_for_retry", "the first step to be tried again", seconds=300)
     finally:
         place.stack.start(["seaweedfs"])
     place.finish(driver, "monitor", run)
-    assert driver.attempts(pipeline, run, "pull") > 1
+    assert driver.attempts(pipeline, run, "reconcile") > 1
 
 
 def test_one_retraining_at_a_time(driver: Driver, place: Place) -> None:
