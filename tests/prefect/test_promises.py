@@ -96,7 +96,12 @@ def test_an_outage_is_tried_again(driver: Driver, place: Place) -> None:
     place.stack._end_parts(["seaweedfs"])
     try:
         run = place.trigger(driver, "monitor", as_of=place.until.isoformat())
-        wait_for(lambda: driver.api.tasks(pipeline, run).get("reconcile") == "up_for_retry", "the first step to be tried again", seconds=300)
+        # Reconcile comes first, and reads what is frozen.
+        wait_for(
+            lambda: driver.api.tasks(pipeline, run).get("reconcile") == "up_for_retry",
+            "a second try to be planned",
+            seconds=300,
+        )
     finally:
         place.stack.start(["seaweedfs"])
     place.finish(driver, "monitor", run)
